@@ -1,0 +1,1 @@
+"""Run many URLs through a web agent, and never pay twice for one of them."""

@@ -1,0 +1,133 @@
+"""The facts that move an item: an intent, an answer, a look's finding, a deadline, a person's word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from batchfish.core.runs import RunSeen
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Intended:
+    """An attempt is about to be sent; nothing has left yet. `server_date` estimates the server's clock."""
+
+    k: int
+    marker: str
+    key_id: str
+    body_sha256: str
+    server_date: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitAccepted:
+    """The API answered a create with a run_id; `server_date` is that answer's Date, epoch seconds."""
+
+    run_id: str
+    server_date: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitDeferred:
+    """Surely no run was made, and the item is not to blame: it goes back to the queue.
+
+    `reason`: `unreachable`, `rate_limited`, `daily_limit`, `key_refused`, `no_credits`, `forbidden`, `wrong_api`
+    or `create_error` (the API answered 200 with an error: only this one counts against the item).
+    """
+
+    reason: str
+    message: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitRejected:
+    """The API refused the request itself: sent again it would be refused again."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitUnanswered:
+    """No clear answer came: whether a run exists is not known. `given_up_at` is boot-time seconds."""
+
+    message: str
+    given_up_at: float = 0.0
+    boot_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adopted:
+    """A look found a run with this item's marker that the journal did not know, of the `k` it carries."""
+
+    run_id: str
+    k: int
+    marker: str
+    key_id: str
+    created_at: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProvenAbsent:
+    """The doubted create made no run: complete looks and a control say so."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CannotTell:
+    """Whether the doubted create made a run cannot be found out: a person decides."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunEnded:
+    """A run reached a terminal status; `failed_check` names why a completed one missed its goal."""
+
+    run: RunSeen
+    failed_check: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunLost:
+    """The API no longer knows the run, though it shows others: `lost_remote`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFound:
+    """A run held as lost was seen again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadlinePassed:
+    """The run has been running for longer than `run_timeout` by the server's clock."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CancelWished:
+    """A person asked that this item be cancelled."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryWished:
+    """A person asked for one attempt more."""
+
+
+CreateAnswer: TypeAlias = SubmitAccepted | SubmitDeferred | SubmitRejected | SubmitUnanswered
+Event: TypeAlias = (
+    Intended
+    | SubmitAccepted
+    | SubmitDeferred
+    | SubmitRejected
+    | SubmitUnanswered
+    | Adopted
+    | ProvenAbsent
+    | CannotTell
+    | RunEnded
+    | RunLost
+    | RunFound
+    | DeadlinePassed
+    | CancelWished
+    | RetryWished
+)

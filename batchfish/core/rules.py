@@ -1,0 +1,76 @@
+"""The rules of a batch: what a manifest may set, each default written once, here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """A bound given as a count (`is_percent` false) or as a share in percent."""
+
+    value: float
+    is_percent: bool = False
+
+    def is_passed(self, count: int, total: int) -> bool:
+        """Whether `count` of `total` is past the bound."""
+        return count * 100 > self.value * total if self.is_percent else count > self.value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How much at once, and how long; times in seconds, None means no limit."""
+
+    concurrency: int = 10
+    run_timeout: float | None = None
+    queue_timeout: float | None = 7200.0
+    stuck: float = 86400.0
+    halt: Share | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryRules:
+    """Which failed runs deserve another attempt, how many runs an item may cost, and the wait between them."""
+
+    attempts: int = 2
+    on: tuple[str, ...] = ("system_failure",)
+    wait_initial: float = 5.0
+    wait_max: float = 300.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnansweredRules:
+    """What becomes of a create without a clear answer: `then` is `reconcile` or `hold`."""
+
+    then: str = "reconcile"
+    settle: float = 300.0
+    marker: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """A condition that the result of a completed run must meet; `reason` names its failure."""
+
+    expr: str
+    reason: str = "check_failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputRules:
+    """Where the table goes and how it looks; `path` as written, relative to the manifest, with {{ batch }}."""
+
+    path: str | None = None
+    explode: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """All rules of one batch. They are not part of an item's identity: a change holds at once."""
+
+    limits: Limits = field(default_factory=Limits)
+    retry: RetryRules = field(default_factory=RetryRules)
+    unanswered: UnansweredRules = field(default_factory=UnansweredRules)
+    checks: tuple[Check, ...] = ()
+    output: OutputRules = field(default_factory=OutputRules)

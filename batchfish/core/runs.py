@@ -1,0 +1,45 @@
+"""What the API says of a run, read leniently: unknown statuses, codes and shapes are kept as they came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunError:
+    """Why a run failed, in the API's words; `code` and `category` are upper case.
+
+    `retry_after` is seconds; `never_retry` says that the API sent an explicit null there.
+    """
+
+    message: str
+    code: str | None = None
+    category: str = "UNKNOWN"
+    retry_after: float | None = None
+    never_retry: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSeen:
+    """One run as a look saw it. Times are epoch seconds of the server's clock.
+
+    `result` is the exact bytes of the JSON value the API sent, None where it sent null or nothing;
+    `is_whole_answer` marks the rare result whose answer could not be sliced: then it is the whole body.
+    """
+
+    run_id: str
+    status: str
+    goal: str | None = None
+    created_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    steps: int | None = None
+    error: RunError | None = None
+    streaming_url: str | None = None
+    result: bytes | None = None
+    is_whole_answer: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the run is over: COMPLETED, FAILED or CANCELLED."""
+        return self.status in {"COMPLETED", "FAILED", "CANCELLED"}

@@ -1,0 +1,83 @@
+"""Every exception of batchfish, split by what the caller may do next.
+
+BatchfishError
+├── WrongInput         what was given is wrong: mend it, then start again
+│   └── ManifestError  every problem found in a manifest, each with its place and remedy
+├── NeedsYes           a person must agree first
+├── TryLater           nothing is wrong with what was given: start again later, it is harmless
+│   └── BatchBusy      another process owns the journal
+├── NotPermitted       the API key is refused, or belongs to another account
+├── StorageFailed      the journal, the output or the disk failed
+└── WebAgentUnavailable  a look had no usable answer; ends inside the pipeline
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class BatchfishError(Exception):
+    """Base of all errors that batchfish raises on purpose; its text is written for the person who sees it."""
+
+
+class WrongInput(BatchfishError):
+    """What was given is wrong: flags, manifest, a missing file, configuration."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing wrong in a file: where it stands, what is wrong, and what to do about it."""
+
+    file: Path | str
+    line: int | None = None
+    message: str
+    remedy: str | None = None
+
+    def __str__(self) -> str:
+        """Spell it as `file:line: message. remedy`."""
+        place = f"{self.file}:{self.line}" if self.line is not None else str(self.file)
+        return f"{place}: {self.message}" + (f" {self.remedy}" if self.remedy else "")
+
+
+class ManifestError(WrongInput):
+    """Every problem found in one manifest, in file order; `problems` may be cut at 100, `total` is not."""
+
+    def __init__(self, problems: Sequence[Problem], total: int | None = None) -> None:
+        """Keep the problems; `total` counts also those that were left out."""
+        self.problems = tuple(problems)
+        self.total = len(self.problems) if total is None else total
+        lines = [str(problem) for problem in self.problems]
+        if self.total > len(lines):
+            lines.append(f"… and {self.total - len(lines)} more")
+        super().__init__("\n".join(lines))
+
+
+class NeedsYes(BatchfishError):
+    """A person must agree before anything is paid for."""
+
+
+class TryLater(BatchfishError):
+    """Start again later: the account is empty, the API is out of reach, or the batch is busy."""
+
+
+class BatchBusy(TryLater):
+    """Another process owns the journal."""
+
+
+class NotPermitted(BatchfishError):
+    """The API key is refused, or the journal's runs belong to another account."""
+
+
+class StorageFailed(BatchfishError):
+    """The journal, the output or the disk failed; nothing more may be sent."""
+
+
+class WebAgentUnavailable(BatchfishError):
+    """A look had no usable answer: try it again, not before `retry_after` seconds where the API said so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        """Keep the wait that the API asked for, in seconds."""
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,0 +1,1 @@
+"""The durable record of batches, items, attempts and results."""

@@ -1,0 +1,1 @@
+"""The stages that drive items through a batch."""

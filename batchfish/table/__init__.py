@@ -1,0 +1,1 @@
+"""Results become a typed table: Parquet, CSV or JSONL."""

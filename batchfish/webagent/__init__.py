@@ -1,0 +1,1 @@
+"""The client of the Web Agent API: items become runs, runs become events."""

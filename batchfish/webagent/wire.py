@@ -1,0 +1,76 @@
+"""The Web Agent API on the wire: paths, headers, field names and the error envelope, for client and server alike."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+RUN = "/v1/automation/run"
+RUN_ASYNC = "/v1/automation/run-async"
+RUN_SSE = "/v1/automation/run-sse"
+RUN_BATCH = "/v1/automation/run-batch"
+RUNS = "/v1/runs"
+RUN_BY_ID = "/v1/runs/{id}"
+RUNS_BATCH = "/v1/runs/batch"
+CANCEL_RUN = "/v1/runs/{id}/cancel"
+CANCEL_RUNS = "/v1/runs/batch/cancel"
+STEP_SCREENSHOT = "/v1/runs/{id}/steps/{step_id}/screenshot"
+STEP_HTML = "/v1/runs/{id}/steps/{step_id}/html"
+
+DEFAULT_BASE_URL = "https://agent.tinyfish.ai"
+API_KEY_HEADER = "X-API-Key"
+RUN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}$"
+IDS_PER_CALL = 100
+ROWS_PER_PAGE = 100
+GOAL_FILTER_LENGTH = 500
+
+
+class RunStatus(StrEnum):
+    """The statuses a server sends; a client reads them as an open set."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a run in this status is over."""
+        return self in {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED}
+
+
+class EventType(StrEnum):
+    """The types of the events of run-sse; a client ignores unknown ones."""
+
+    STARTED = "STARTED"
+    STREAMING_URL = "STREAMING_URL"
+    PROGRESS = "PROGRESS"
+    HEARTBEAT = "HEARTBEAT"
+    COMPLETE = "COMPLETE"
+
+
+REQUEST_FIELDS = (
+    "url",
+    "goal",
+    "browser_profile",
+    "proxy_config",
+    "agent_config",
+    "capture_config",
+    "webhook_url",
+    "output_schema",
+    "use_vault",
+    "credential_item_ids",
+    "use_profile",
+    "profile_id",
+    "api_integration",
+)
+"""The members of a run request, by the API's own names."""
+
+
+def error_envelope(code: str, message: str, details: Any = None) -> dict[str, Any]:
+    """Shape an error answer as the API does: `{"error": {"code", "message", "details"?}}`."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if details is not None:
+        error["details"] = details
+    return {"error": error}
