@@ -1,0 +1,129 @@
+# `make` alone explains itself. A recipe is one bash script, so that it reads like one.
+.DEFAULT_GOAL := help
+.ONESHELL:
+.DELETE_ON_ERROR:
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input --quiet
+# A pinned, hashed wheel of every package: nothing is built from source, nothing is taken that the lock doesn't name.
+LOCKED := install --require-hashes --only-binary :all:
+
+# `.venv/.place` is written when a set-up is complete, and names its folder. One that was cut short, moved along with the
+# work tree, or left behind by its Python is begun anew, never trusted.
+ifeq ($(shell .venv/bin/python -c 'print(open(".venv/.place").read(), end="")' 2>/dev/null),$(CURDIR))
+SOUND := yes
+else
+SOUND :=
+.PHONY: .venv/.ready-to-run
+endif
+
+##@ Use
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	echo
+	echo "The first target that needs Python makes .venv here, from hash-pinned packages; later ones find it ready."
+
+.PHONY: demo
+demo: .venv/.ready-to-run ## Read the sample site into a table, on this machine alone (set-up included)
+	@.venv/bin/batchfish --help
+
+##@ Develop
+
+.PHONY: test
+test: .venv/.ready-to-develop ## Run the fast tests on all cores (ARGS="-k word" for some of them)
+	@.venv/bin/pytest -n auto -m "not slow" $(ARGS)
+
+.PHONY: test-all
+test-all: .venv/.ready-to-develop ## Run every test, the long sweeps too
+	@.venv/bin/pytest -n auto $(ARGS)
+
+.PHONY: lint
+lint: .venv/.ready-to-develop ## Check style, types and layers, without running tests
+	@.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+
+.PHONY: check
+check: lint test ## Everything a change must pass: lint, then the fast tests
+
+.PHONY: format
+format: .venv/.ready-to-develop ## Format the code, and mend what ruff can mend by itself
+	@.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+
+.PHONY: lock
+lock: ## Pin the packages again after a change of pyproject.toml (ARGS=--upgrade for the newest of all)
+	@tools=$$(mktemp -d)
+	trap 'rm -rf "$$tools"' EXIT
+	$(PYTHON) -m venv "$$tools"
+	"$$tools/bin/pip" install --disable-pip-version-check --quiet uv==$(UV_VERSION)
+	compile() {
+		"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS) "$$@" pyproject.toml
+	}
+	compile --extra local --group build --output-file requirements/run.txt
+	compile --extra local --group build --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+	echo "Locked in requirements/: $$(grep -c == requirements/run.txt) packages to run, $$(grep -c == requirements/dev.txt) to develop."
+
+.PHONY: clean
+clean: ## Remove build output, caches and the demo's folder; journals and .venv stay
+	@rm -rf build dist .demo .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . \( -name .git -o -name .venv -o -name .batchfish \) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+##@ Set up
+
+.PHONY: system
+system: ## Install Debian's python3-venv with apt, where Python can't make a virtual environment without it
+	@if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then
+		echo "$$($(PYTHON) --version) can make virtual environments: nothing to install."
+		exit
+	fi
+	package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+	if ! command -v apt-get >/dev/null; then
+		echo "$(PYTHON) can't make virtual environments, and there is no apt here." >&2
+		echo "Install its venv and ensurepip modules, or name another Python: make PYTHON=python3.12" >&2
+		exit 1
+	fi
+	as_root=
+	if [ "$$(id -u)" != 0 ]; then as_root=sudo; fi
+	echo "Debian's $(PYTHON) can't make virtual environments without the package $$package."
+	echo "Installing it with apt$${as_root:+, by sudo}: $$as_root apt-get install $$package"
+	$$as_root apt-get update -qq
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$$package" >/dev/null
+
+.venv/.ready-to-run: requirements/run.txt pyproject.toml
+	@started=$$(date +%s)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+		echo "batchfish needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2
+		echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2
+		exit 1
+	}
+	if [ -z "$(SOUND)" ]; then
+		$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) system
+		echo "Making .venv with $$($(PYTHON) --version)"
+		$(PYTHON) -m venv --clear .venv
+	fi
+	rm -f .venv/.place
+	echo "Installing $$(grep -c == $<) locked packages"
+	$(PIP) $(LOCKED) --requirement $<
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+	printf %s "$(CURDIR)" > .venv/.place
+	echo "Set-up took $$(($$(date +%s) - started)) s"
+
+.venv/.ready-to-develop: requirements/dev.txt .venv/.ready-to-run
+	@started=$$(date +%s)
+	rm -f .venv/.place
+	echo "Installing the tools to develop, $$(grep -c == $<) locked packages in all"
+	$(PIP) $(LOCKED) --requirement $<
+	touch $@
+	printf %s "$(CURDIR)" > .venv/.place
+	echo "Set-up of the tools took $$(($$(date +%s) - started)) s"

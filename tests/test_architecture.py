@@ -1,0 +1,128 @@
+"""What holds the whole: layers, public names, quick help, docstrings, and files that name no machine."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+import batchfish
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "batchfish").rglob("*.py"))
+HEAVY = {"dateparser", "fastapi", "htmldate", "httpx", "jinja2", "lxml", "polars", "tenacity", "tqdm", "yaml"}
+
+LOOK_AT_HELP = """
+import json, sys
+from batchfish.cli.main import main
+sys.argv = ["batchfish", "--help"]
+try:
+    code = main()
+except SystemExit as end:
+    code = end.code
+roots = {name.partition(".")[0] for name in sys.modules}
+print(json.dumps({"code": code or 0, "loaded": sorted(roots)}), file=sys.stderr)
+"""
+
+
+def name_of(path: Path) -> str:
+    """Spell a file's path as people do, from the root of the repository."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
+    assert not broken, capsys.readouterr().out
+
+
+def test_public_names_are_sorted_complete_and_there() -> None:
+    names: list[str] = getattr(batchfish, "__all__", [])
+    if not names:
+        pytest.skip("batchfish/__init__.py has no __all__ yet")
+    assert names == sorted(set(names))
+    assert [name for name in names if not hasattr(batchfish, name)] == []
+    tree = ast.parse(Path(batchfish.__file__).read_text(encoding="utf-8"))
+    assert public_definitions(tree) - set(names) == set(), (
+        "public in batchfish/__init__.py, but not in __all__"
+    )
+
+
+def public_definitions(tree: ast.Module) -> set[str]:
+    """Names that a module defines or takes from its own package, but for those with an underscore."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=str(module), names=aliases) if module.startswith("batchfish"):
+                found |= {alias.asname or alias.name for alias in aliases}
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case _:
+                pass
+    return {name for name in found if not name.startswith("_")}
+
+
+@pytest.mark.process
+def test_help_is_quick_because_it_loads_no_heavy_package() -> None:
+    if importlib.util.find_spec("batchfish.cli.main") is None:
+        pytest.skip("there is no batchfish/cli/main.py yet")
+    run = subprocess.run(
+        [sys.executable, "-c", LOOK_AT_HELP],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stderr
+    seen = json.loads(run.stderr.splitlines()[-1])
+    assert seen["code"] == 0
+    assert "usage" in run.stdout.lower()
+    assert HEAVY.intersection(seen["loaded"]) == set()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_module_says_in_one_sentence_what_it_owns(module: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
+    assert docstring, "no docstring"
+    first = " ".join(docstring.split("\n\n")[0].split())
+    assert re.fullmatch(r"[A-Z`].*\.", first), "a sentence begins with a capital and ends with a full stop"
+    assert not re.search(r"[.!?] [A-Z]", first), "more than one sentence in the first paragraph"
+
+
+@pytest.mark.parametrize("module", [path for path in MODULES if "core" in path.parts], ids=name_of)
+def test_core_reads_no_clock_and_opens_no_file(module: Path) -> None:
+    calls = [
+        node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+    ]
+    names = {
+        node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func) for node in calls
+    }
+    assert names & {"input", "now", "open", "print", "read_text", "today", "utcnow", "write_text"} == set()
+
+
+def test_tracked_files_name_no_machine_and_no_package_index() -> None:
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: which files are tracked is not known")
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    tracked = [ROOT / name for name in listing.stdout.split("\0") if name]
+    private = re.compile(
+        rf"{re.escape(str(ROOT))}\b|(?<![\w./~-])/(?:root|work)/|py(?:pi|thonhosted)\.org|registry\.npm|deb\.debian"
+    )
+    found = [
+        f"{name_of(path)}:{number}: {line.strip()[:100]}"
+        for path in tracked
+        if path.is_file()
+        for number, line in enumerate(
+            path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+        )
+        if private.search(line)
+    ]
+    assert found == []

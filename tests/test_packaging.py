@@ -1,0 +1,98 @@
+"""The set-up: a lock that pins and hashes all that is asked for, and a `make clean` that spares journals."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = [ROOT / "requirements/run.txt", ROOT / "requirements/dev.txt"]
+HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
+
+
+def pinned(lock: Path) -> dict[str, list[Requirement]]:
+    """Read the pins of a lock by package name; one package may be pinned once for each kind of machine."""
+    pins: dict[str, list[Requirement]] = {}
+    for entry in entries(lock):
+        requirement = Requirement(entry.split(" --hash=")[0])
+        pins.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return pins
+
+
+def entries(lock: Path) -> list[str]:
+    """Join each requirement of a lock with its continuation lines, comments left out."""
+    lines = [
+        line for line in lock.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")
+    ]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    return [" ".join(line.split()) for line in joined.splitlines() if line.strip()]
+
+
+def asked_for(*, develop: bool) -> list[Requirement]:
+    """List what pyproject.toml asks for: client, local agent, build backend (and the tools)."""
+    settings: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project, groups = settings["project"], settings["dependency-groups"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["local"], *groups["build"]]
+    wanted += settings["build-system"]["requires"]
+    return [Requirement(line) for line in (wanted + groups["dev"] if develop else wanted)]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_line_of_a_lock_pins_one_version_by_hash_and_names_no_index(lock: Path) -> None:
+    for entry in entries(lock):
+        assert re.match(r"[A-Za-z0-9._-]+==\S+ ", entry), entry
+        assert HASH.search(entry), entry
+        assert "://" not in entry
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_lock_satisfies_all_that_pyproject_asks_for(lock: Path) -> None:
+    pins = pinned(lock)
+    for wanted in asked_for(develop=lock.name == "dev.txt"):
+        found = pins.get(canonicalize_name(wanted.name), [])
+        versions = [next(iter(pin.specifier)).version for pin in found]
+        assert versions, f"{wanted} is not locked: run `make lock`"
+        assert all(wanted.specifier.contains(version) for version in versions), (
+            f"{wanted}, but locked {versions}"
+        )
+
+
+def test_both_locks_agree_on_what_both_pin() -> None:
+    run, develop = (pinned(lock) for lock in LOCKS)
+    assert {name: [str(pin) for pin in pins] for name, pins in run.items()} == {
+        name: [str(pin) for pin in pins] for name, pins in develop.items() if name in run
+    }
+
+
+@pytest.mark.process
+def test_make_clean_removes_what_was_built_and_spares_journals(tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    built = [
+        "build/lib/x",
+        "dist/x.whl",
+        ".demo/.batchfish/demo.db",
+        ".mypy_cache/x",
+        "jobs/__pycache__/x.pyc",
+    ]
+    kept = [
+        ".batchfish/a.db",
+        "jobs/.batchfish/prices.db",
+        "jobs/.batchfish/__pycache__/x",
+        ".venv/__pycache__/x.pyc",
+    ]
+    for name in built + kept:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    assert [name for name in built if (tmp_path / name).exists()] == []
+    assert [name for name in kept if not (tmp_path / name).exists()] == []
