@@ -7,6 +7,7 @@ import re
 import sys
 import unicodedata
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,39 +22,23 @@ Facts: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of page; its facts, its template and the schema of what is asked share its name."""
+    """One kind of page, as kinds.json describes it; its facts, template and schema share its name."""
 
     name: str
     address: str  # host and path of an entry's page; facts in braces are made fit for an address
     goal: str
     neighbours: int = 3  # further entries that a page links to
-    encoding: str = "utf-8"
+    encoding: str = "utf-8"  # what is sent; the French shop says iso-8859-1 of it, as so many pages do
 
 
-KINDS = (
-    Kind(
-        name="book",
-        address="bookshop.example/books/{slug}",
-        goal="Read the book's title, author, year of first publication, present price in pounds, whether it "
-        "is in stock, and its number of pages.",
-    ),
-    Kind(
-        name="element",
-        address="elements.example/{slug}",
-        goal="Read the element's name, symbol, atomic number, standard atomic weight, melting point in "
-        "degrees Celsius, category, and who discovered it in which year. "
-        "Use null for what the page does not say.",
-    ),
-    Kind(
-        name="city",
-        address="cities.example/{country}/{slug}",
-        goal="Read the city's name, country, population, elevation in metres, time zone and the year it was "
-        "founded. Use null for what the page does not say.",
-    ),
-)
+# Files that a page loads, by their address; they are sent as they are.
+LOADED = {
+    "skyviewer.example/assets/app.js": "failing/app.js",
+    "skyviewer.example/data/titan.json": "failing/titan.json",
+}
 
 ASKED = ("id", "url", "goal", "output_schema", "vars")  # what a row of the demo holds
-KEY = ("url", "result", "failure", "mentions")  # what the answer key knows of it
+KEY = ("url", "result", "also", "failure", "mentions")  # what the answer key knows of it
 
 
 def slugify(text: str) -> str:
@@ -69,11 +54,14 @@ def write_number(number: float) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "article": lambda noun: f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}",
+    "day": lambda iso: f"{date.fromisoformat(iso):%-d %B %Y}",
     "feet": lambda metres: write_number(round(metres / 0.3048)),
     "kelvin": lambda celsius: write_number(round(celsius + 273.15, 2 if celsius % 1 else None)),
     "money": lambda amount: f"{amount:,.2f}",
     "number": write_number,
+    "punkte": lambda number: f"{number:,}".replace(",", "."),
     "slug": slugify,
+    "virgule": lambda amount: f"{amount:.2f}".replace(".", ","),
 }
 
 
@@ -91,9 +79,17 @@ def make_environment() -> jinja2.Environment:
     return env
 
 
+def read_kinds() -> list[Kind]:
+    """Read the kinds of pages in the order of the demo."""
+    return [Kind(**kind) for kind in json.loads((HERE / "kinds.json").read_text("utf-8"))]
+
+
 def read_facts(name: str) -> list[Facts]:
-    """Read the entries of one facts file."""
+    """Read the entries of one facts file; a shelf's books are looked up among the books."""
     entries: list[Facts] = json.loads((HERE / "facts" / f"{name}.json").read_text("utf-8"))["entries"]
+    if name == "shelf":
+        books = {book["slug"]: book for book in read_facts("book")}
+        return [entry | {"books": [books[slug] for slug in entry["books"]]} for entry in entries]
     return entries
 
 
@@ -119,33 +115,56 @@ def find_address(kind: Kind, entry: Facts) -> str:
     return kind.address.format_map({name: slugify(str(fact)) for name, fact in entry.items()})
 
 
-def render_page(env: jinja2.Environment, kind: Kind, entries: list[Facts], index: int) -> bytes:
-    """Render one page, in the bytes its host would send."""
-    entry = entries[index]
-    neighbours = [entries[(index + step) % len(entries)] for step in range(1, kind.neighbours + 1)]
-    text = env.get_template(f"{kind.name}.html").render(
-        entry=entry, index=index, neighbours=neighbours, url=f"http://{find_address(kind, entry)}"
-    )
-    return text.encode(kind.encoding)
+def render_pages(env: jinja2.Environment, kind: Kind, entries: list[Facts]) -> dict[str, bytes]:
+    """Render every page of a kind, in the bytes its host would send."""
+    template = env.get_template(f"{kind.name}.html")
+    pages = {}
+    for index, entry in enumerate(entries):
+        address = find_address(kind, entry)
+        neighbours = [entries[(index + step) % len(entries)] for step in range(1, kind.neighbours + 1)]
+        text = template.render(entry=entry, index=index, neighbours=neighbours, url=f"http://{address}")
+        pages[f"site/{address}.html"] = text.encode(kind.encoding)
+    return pages
+
+
+def render_failing_pages(env: jinja2.Environment, entries: list[Facts]) -> dict[str, bytes]:
+    """Render the pages that nothing can be read from; one of them is an address without a page."""
+    books = read_facts("book")
+    pages = {f"site/{address}": (HERE / "templates" / name).read_bytes() for address, name in LOADED.items()}
+    for entry in entries:
+        if entry["template"] is not None:
+            text = env.get_template(f"{entry['template']}.html").render(
+                entry=entry.get("entry"), index=0, neighbours=books[:3], url=f"http://{entry['address']}"
+            )
+            pages[f"site/{entry['address']}.html"] = text.encode()
+    return pages
 
 
 def list_rows() -> list[Facts]:
     """List every page of the demo in order: what is asked of it, and what should come of it."""
-    rows = []
-    for kind in KINDS:
-        schema = read_schema(kind.name)
-        rows += [
-            {
-                "id": f"{kind.name}-{entry['slug']}",
-                "url": f"http://{find_address(kind, entry)}",
-                "goal": kind.goal,
-                "output_schema": schema,
-                "vars": {"kind": kind.name},
-                "result": pick_answer(entry, schema),
-            }
-            for entry in read_facts(kind.name)
-        ]
-    return rows
+    kinds = {kind.name: kind for kind in read_kinds()}
+    schemas = {name: read_schema(name) for name in kinds}
+    pages: list[Facts] = [
+        {
+            "id": f"{kind.name}-{entry['slug']}",
+            "kind": kind.name,
+            "address": find_address(kind, entry),
+            "result": pick_answer(entry, schemas[kind.name]),
+            "also": entry.get("also"),
+        }
+        for kind in kinds.values()
+        for entry in read_facts(kind.name)
+    ]
+    return [
+        page
+        | {
+            "url": f"http://{page['address']}",
+            "goal": kinds[page["kind"]].goal,
+            "output_schema": schemas[page["kind"]],
+            "vars": {"kind": page["kind"]},
+        }
+        for page in pages + read_facts("failing")
+    ]
 
 
 def write_list(rows: list[Facts]) -> str:
@@ -155,7 +174,7 @@ def write_list(rows: list[Facts]) -> str:
 
 def write_key(rows: list[Facts]) -> str:
     """Write what should come of each item as one JSON object, an item a line."""
-    answers = [{name: row[name] for name in KEY if name in row} for row in rows]
+    answers = [{name: row[name] for name in KEY if row.get(name)} for row in rows]
     lines = [
         f"{json.dumps(row['id'])}: {json.dumps(answer, ensure_ascii=False)}"
         for row, answer in zip(rows, answers, strict=True)
@@ -166,11 +185,9 @@ def write_key(rows: list[Facts]) -> str:
 def build() -> dict[str, bytes]:
     """Make every file that this script answers for, by its path below sample_inputs/."""
     env = make_environment()
-    files = {}
-    for kind in KINDS:
-        entries = read_facts(kind.name)
-        for index, entry in enumerate(entries):
-            files[f"site/{find_address(kind, entry)}.html"] = render_page(env, kind, entries, index)
+    files = render_failing_pages(env, read_facts("failing"))
+    for kind in read_kinds():
+        files |= render_pages(env, kind, read_facts(kind.name))
     rows = list_rows()
     files["pages.jsonl"] = write_list(rows).encode()
     files["facts/answers.json"] = write_key(rows).encode()
