@@ -93,11 +93,11 @@ system: ## Install Debian's python3-venv with apt, where Python can't make a vir
 		exit 1
 	fi
 	as_root=
-	if [ "$$(id -u)" != 0 ]; then as_root=sudo; fi
+	if [ "$$(id -u)" != 0 ]; then as_root="sudo "; fi
 	echo "Debian's $(PYTHON) can't make virtual environments without the package $$package."
-	echo "Installing it with apt$${as_root:+, by sudo}: $$as_root apt-get install $$package"
-	$$as_root apt-get update -qq
-	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$$package" >/dev/null
+	echo "Installing it now: $${as_root}apt-get install $$package"
+	$${as_root}apt-get update -qq
+	$${as_root}env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$$package" >/dev/null
 
 .venv/.ready-to-run: requirements/run.txt pyproject.toml
 	@started=$$(date +%s)
