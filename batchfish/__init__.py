@@ -1,1 +1,20 @@
 """Run many URLs through a web agent, and never pay twice for one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from batchfish.webagent.client import WebAgentClient
+
+__all__ = ["WebAgentClient", "__version__"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Import a public class when it is first asked for: httpx takes longer to load than `--help` to run."""
+    if name == "WebAgentClient":
+        from batchfish.webagent.client import WebAgentClient
+
+        return WebAgentClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from batchfish.core.events import CreateAnswer
-from batchfish.core.runs import RunSeen
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from batchfish.core.events import CreateAnswer
+    from batchfish.core.runs import RunSeen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -20,21 +22,22 @@ class PreparedCreate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """What one look at known runs found: runs by id, ids the API does not know, and its clock (epoch seconds).
+    """What one look at known runs found: runs by id, ids the API does not know, its clock (epoch seconds).
 
-    An id in neither was not answered for.
+    An id in neither was not answered for; `retry_after` (seconds) is then the wait that the API asked for.
     """
 
     runs: Mapping[str, RunSeen]
     not_found: frozenset[str] = frozenset()
     server_date: float | None = None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
     """The rows of a listing, paged to its end; only a complete one proves that something is not there.
 
-    `total` is the server's own count of matching runs, None where it gave none.
+    `total` is the server's own count of matching runs, None where it gave none. Rows come without results.
     """
 
     rows: tuple[RunSeen, ...]
@@ -46,8 +49,8 @@ class Listing:
 class WebAgent(Protocol):
     """The Web Agent API as the pipeline sees it.
 
-    Looks and cancels raise WebAgentUnavailable (no usable answer: try again), NotPermitted (401) or WrongInput
-    (404/405 of a whole endpoint: this is not the API we know); nothing else escapes.
+    Looks and cancels raise WebAgentUnavailable (no usable answer: try again), NotPermitted (401) or
+    WrongInput (404/405 of a whole endpoint: this is not the API we know); nothing else escapes.
     """
 
     @property
@@ -56,7 +59,7 @@ class WebAgent(Protocol):
         ...
 
     def prepare(self, url: str, goal: str, request: Mapping[str, Any]) -> PreparedCreate:
-        """Build the body of a create; WrongInput where it cannot be built (say, a variable that is not set)."""
+        """Build the body of a create; WrongInput where it cannot be built (a variable is not set, say)."""
         ...
 
     async def submit(self, create: PreparedCreate) -> CreateAnswer:
@@ -68,7 +71,7 @@ class WebAgent(Protocol):
         ...
 
     async def find_by_marker(self, text: str, *, limit: int | None = None) -> Listing:
-        """List the runs whose goal holds `text` (case-insensitive); `limit` asks for that many rows and no more pages."""
+        """List the runs whose goal holds `text` (case-insensitive); `limit`: so many rows, and one page."""
         ...
 
     async def cancel(self, run_ids: Sequence[str]) -> None:

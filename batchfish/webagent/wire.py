@@ -1,4 +1,4 @@
-"""The Web Agent API on the wire: paths, headers, field names and the error envelope, for client and server alike."""
+"""The Web Agent API on the wire: paths, headers, field names, error envelope, for client and server alike."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ REQUEST_FIELDS = (
 """The members of a run request, by the API's own names."""
 
 
-def error_envelope(code: str, message: str, details: Any = None) -> dict[str, Any]:
+def error_envelope(code: str, message: str, details: object = None) -> dict[str, Any]:
     """Shape an error answer as the API does: `{"error": {"code", "message", "details"?}}`."""
     error: dict[str, Any] = {"code": code, "message": message}
     if details is not None:

@@ -1,0 +1,229 @@
+"""How runs are read out of an answer: leniently, with the bytes of each result exactly as they came."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import msgspec
+
+from batchfish.core.runs import RunError, RunSeen
+from batchfish.webagent.answers import is_run_id, shorten
+from batchfish.webagent.clock import read_iso_time
+from batchfish.webagent.slices import Cut, slice_array, slice_object
+
+MAX_STEPS = 2**31 - 1
+URL_LENGTH = 2000
+_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_ABSENT = msgspec.Raw(b"")
+_Members: TypeAlias = Mapping[str, msgspec.Raw] | Mapping[str, bytes]
+
+
+class Unreadable(Exception):
+    """An answer that msgspec refuses (NaN, a lone surrogate, 1,000 levels): ask for less of it."""
+
+
+class WrongShape(Exception):
+    """An answer that is JSON, but not what was asked for."""
+
+
+class _Body(msgspec.Struct):
+    data: list[msgspec.Raw]
+    not_found: msgspec.Raw = _ABSENT
+    pagination: msgspec.Raw = _ABSENT
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """One page of a listing; `unread` counts the rows in it that are no runs.
+
+    `has_more` is None where the page does not say.
+    """
+
+    rows: tuple[RunSeen, ...]
+    unread: int
+    total: int | None
+    has_more: bool | None
+    next_cursor: str | None
+
+
+def read_runs_body(body: bytes) -> tuple[list[RunSeen], frozenset[str]]:
+    """Read an answer about many runs, and the ids it says it does not know."""
+    answer = _decode(body)
+    ids = _read(answer.not_found)
+    runs = [run for run in map(read_run, answer.data) if run is not None]
+    return runs, frozenset(filter(is_run_id, ids)) if isinstance(ids, list) else frozenset()
+
+
+def read_run_body(body: bytes) -> RunSeen | None:
+    """Read an answer that is one run."""
+    try:
+        return _read_members(msgspec.json.decode(body, type=dict[str, msgspec.Raw]))
+    except msgspec.ValidationError:
+        raise WrongShape("the answer is no run") from None
+    except _REFUSED as error:
+        raise Unreadable(str(error)) from None
+
+
+def read_page_body(body: bytes) -> Page:
+    """Read a page of a listing; if msgspec refuses it, by slices: a hostile row must not hide the others."""
+    try:
+        answer = _decode(body)
+        slices: list[msgspec.Raw] | list[bytes] = answer.data
+        pagination = _read(answer.pagination)
+    except Unreadable:
+        members = slice_members(body)
+        slices = _slice_data(members)
+        pagination = _read(members.get("pagination", b""))
+    rows = tuple(run for run in map(read_run, slices) if run is not None)
+    if not isinstance(pagination, dict):
+        pagination = {}
+    total, has_more, cursor = (pagination.get(name) for name in ("total", "has_more", "next_cursor"))
+    return Page(
+        rows=rows,
+        unread=len(slices) - len(rows),
+        total=_read_count(total),
+        has_more=has_more if isinstance(has_more, bool) else None,
+        next_cursor=cursor if isinstance(cursor, str) and cursor else None,
+    )
+
+
+def read_only_run(body: bytes, run_id: str) -> RunSeen | None:
+    """Read an answer about one run that msgspec refuses; the whole body stands for its result."""
+    run = _find_run(slice_members(body), run_id)
+    if run is None or run.result is None:
+        return run
+    return replace(run, result=body, is_whole_answer=True)
+
+
+def read_head(head: bytes, run_id: str) -> RunSeen | None:
+    """Read what the beginning of a far too large answer says of its only run, but for the result."""
+    members = slice_object(head, may_be_cut=True)
+    if "data" in members:
+        elements = slice_array(members["data"], may_be_cut=True)
+        members = slice_object(elements[0], may_be_cut=True) if elements else {}
+    run = _read_members(members)
+    return replace(run, result=None) if run is not None and run.run_id == run_id else None
+
+
+def read_run(row: msgspec.Raw | bytes) -> RunSeen | None:
+    """Read one run; None for what has no run_id and status. Never raises."""
+    try:
+        members: _Members = msgspec.json.decode(row, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError:
+        return None
+    except _REFUSED:
+        try:
+            members = slice_object(bytes(row))
+        except Cut:
+            return None
+    return _read_members(members)
+
+
+def slice_members(body: bytes) -> dict[str, bytes]:
+    """Cut an answer that msgspec refuses into its members; Unreadable if it broke off."""
+    try:
+        return slice_object(body)
+    except Cut:
+        raise Unreadable("the answer broke off or is no JSON object") from None
+
+
+def _decode(body: bytes) -> _Body:
+    try:
+        return msgspec.json.decode(body, type=_Body)
+    except msgspec.ValidationError:
+        raise WrongShape("the answer holds no list of runs") from None
+    except _REFUSED as error:
+        raise Unreadable(str(error)) from None
+
+
+def _slice_data(members: Mapping[str, bytes]) -> list[bytes]:
+    try:
+        return slice_array(members.get("data", b""))
+    except Cut:
+        raise WrongShape("the answer holds no list of runs") from None
+
+
+def _find_run(members: Mapping[str, bytes], run_id: str) -> RunSeen | None:
+    """Find the run in an answer that is either a list of runs or the run itself."""
+    rows = map(read_run, _slice_data(members)) if "data" in members else iter([_read_members(members)])
+    return next((run for run in rows if run is not None and run.run_id == run_id), None)
+
+
+def _read_members(members: _Members) -> RunSeen | None:
+    def read(name: str) -> object:
+        return _read(members.get(name, b""))
+
+    run_id, status = read("run_id"), read("status")
+    if not is_run_id(run_id) or not isinstance(status, str) or not status.strip():
+        return None
+    goal, url = read("goal"), read("streaming_url") or read("streamingUrl")
+    result = bytes(members.get("result", b"")).strip()
+    return RunSeen(
+        run_id=run_id,
+        status=shorten(status).upper(),
+        goal=_clean(goal) if isinstance(goal, str) else None,
+        created_at=read_iso_time(read("created_at")),
+        started_at=read_iso_time(read("started_at")),
+        finished_at=read_iso_time(read("finished_at")),
+        steps=_read_count(read("num_of_steps")),
+        error=read_run_error(read("error")),
+        streaming_url=_clean(url) if isinstance(url, str) and len(url) <= URL_LENGTH else None,
+        result=None if result in {b"", b"null"} else result,
+    )
+
+
+def read_run_error(error: object) -> RunError | None:
+    """Read why a run failed: an object whose members may all be missing, or a bare text."""
+    if isinstance(error, str):
+        return RunError(message=shorten(error)) if error.strip() else None
+    if not isinstance(error, dict) or not error:
+        return RunError(message=shorten(repr(error))) if error else None
+    message, code, category = error.get("message"), error.get("code"), error.get("category")
+    wait = error.get("retry_after")
+    return RunError(
+        message=shorten(message) if isinstance(message, str) else "",
+        code=shorten(code).upper() if isinstance(code, str) and code.strip() else None,
+        category=shorten(category).upper() if isinstance(category, str) and category.strip() else "UNKNOWN",
+        retry_after=_read_wait(wait),
+        never_retry="retry_after" in error and wait is None,
+    )
+
+
+def _read(raw: msgspec.Raw | bytes) -> object:
+    """Read one value, None for nothing; what msgspec refuses, the standard library reads or nobody."""
+    if not raw:
+        return None
+    try:
+        return msgspec.json.decode(raw)
+    except (*_REFUSED, msgspec.ValidationError):
+        pass
+    try:
+        return json.loads(bytes(raw).decode(errors="replace"), strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _read_count(value: object) -> int | None:
+    """Read a whole number from 0 that a database can hold; 3.0 counts as 3."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_STEPS:
+        return None
+    return int(value) if value == int(value) else None
+
+
+def _read_wait(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _clean(text: str) -> str:
+    """Replace lone surrogates, which no store can hold."""
+    return text.encode(errors="replace").decode()
