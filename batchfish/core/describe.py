@@ -1,0 +1,70 @@
+"""How values and places in them are named in a message: briefly, and safe to print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TypeAlias, TypeGuard
+
+_LONGEST_NUMBER = 10**20
+
+Keys: TypeAlias = tuple[str | int, ...]
+"""The keys and indexes that lead to a place in a JSON value."""
+
+
+def spell_path(keys: Keys) -> str:
+    """Spell keys as a JSON pointer behind `#`."""
+    return "#" + "".join("/" + cut(str(key).replace("~", "~0").replace("/", "~1")) for key in keys)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a number as JSON has them: finite, and no boolean."""
+    match value:
+        case bool():
+            return False
+        case int():
+            return True
+        case float():
+            return math.isfinite(value)
+        case _:
+            return False
+
+
+def name_kind(value: object) -> str:
+    """Say what kind of JSON value this is, with a word of it where it is a text."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return f"text {quote(value)}"
+        case Mapping():
+            return "a map"
+        case list():
+            return "a list"
+        case _:
+            return type(value).__name__
+
+
+def quote(value: object) -> str:
+    """Show a scalar briefly, and say of anything else what kind it is."""
+    match value:
+        case str():
+            return f"'{cut(value)}'"
+        case None:
+            return "none"
+        case bool() | float():
+            return str(value).lower()
+        case int():
+            return str(value) if abs(value) < _LONGEST_NUMBER else "a huge number"
+        case _:
+            return name_kind(value)
+
+
+def cut(value: object, length: int = 60) -> str:
+    """Shorten a text, without control characters, escapes or lone surrogates."""
+    text = "".join(letter if letter.isprintable() else "�" for letter in str(value)[: length + 1])
+    return text if len(text) <= length else text[:length] + "…"
