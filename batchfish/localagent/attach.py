@@ -1,0 +1,110 @@
+"""The local agent as its users find it: a port file, a sign of life, and a start where none is running."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from batchfish.errors import TryLater, WrongInput
+from batchfish.webagent.wire import API_KEY_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+HEALTH = "/v1/local/health"
+PORT_FILE = "agent.json"
+STORE = "agent.db"
+USERS = "agent.users"
+LOG = "agent.log"
+START_TIMEOUT = 20.0
+LOOK_EVERY = 0.02
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """Where a local agent listens; `token` proves that it is the one that wrote the port file."""
+
+    base_url: str
+    token: str
+    pid: int
+
+
+def write_port_file(path: Path, endpoint: Endpoint) -> None:
+    """Write where an agent listens, whole or not at all, for its owner's eyes only."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(asdict(endpoint), file)
+    draft.replace(path)
+
+
+def find_agent(port_file: Path) -> Endpoint | None:
+    """Give the agent that a port file names, if it is alive and the one that wrote it."""
+    try:
+        endpoint = Endpoint(**json.loads(port_file.read_bytes()))
+        answer = httpx.get(
+            endpoint.base_url + HEALTH,
+            headers={API_KEY_HEADER: endpoint.token},
+            timeout=2,
+            trust_env=False,
+        )
+        is_ours = answer.status_code == httpx.codes.OK and answer.json() == {"pid": endpoint.pid}
+    except (OSError, ValueError, TypeError, httpx.HTTPError):
+        return None
+    return endpoint if is_ours else None
+
+
+@contextmanager
+def local_agent(
+    folder: Path, options: Sequence[str] = (), *, env: Mapping[str, str] | None = None
+) -> Iterator[Endpoint]:
+    """Use the agent of a folder for the time of the block: the one that runs there, else a new one.
+
+    `options` are those of `python -m batchfish.localagent`, `env` is its environment (None: ours). The agent
+    ends when the last of its users has gone, however they went: each holds a shared lock on one file, which
+    the kernel takes back. TryLater where it does not start in time, WrongInput where it refuses.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / USERS).open("a") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        yield find_agent(folder / PORT_FILE) or _start(folder, options, env)
+
+
+def _start(folder: Path, options: Sequence[str], env: Mapping[str, str] | None) -> Endpoint:
+    command = [
+        *(sys.executable, "-m", "batchfish.localagent", "--store", str(folder / STORE)),
+        *("--port-file", str(folder / PORT_FILE), "--users", str(folder / USERS), *options),
+    ]
+    with (folder / LOG).open("a+b") as log:
+        begin = log.seek(0, os.SEEK_END)
+        agent = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for the command, which may want to cancel runs first
+        )
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            if endpoint := find_agent(folder / PORT_FILE):
+                return endpoint
+            if agent.poll() not in {
+                None,
+                os.EX_TEMPFAIL,
+            }:  # TEMPFAIL: another start was quicker, find that one
+                log.seek(begin)
+                raise WrongInput(
+                    log.read().decode(errors="replace").strip() or "The local agent did not start."
+                )
+            time.sleep(LOOK_EVERY)
+    raise TryLater(f"The local agent did not start within {START_TIMEOUT:.0f} s: see {folder / LOG}.")

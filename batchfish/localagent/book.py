@@ -1,0 +1,250 @@
+"""The durable book of runs: one SQLite file that says what this agent was asked for and what came of it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from batchfish.webagent.wire import RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id        TEXT NOT NULL UNIQUE,
+    url           TEXT NOT NULL,
+    goal          TEXT NOT NULL,
+    goal_folded   TEXT NOT NULL,
+    options       TEXT NOT NULL,
+    output_schema TEXT,
+    origin        TEXT NOT NULL,
+    status        TEXT NOT NULL,
+    created_at    REAL NOT NULL,
+    visible_at    REAL NOT NULL,
+    started_at    REAL,
+    finished_at   REAL,
+    result        TEXT,
+    error         TEXT,
+    steps         TEXT
+);
+CREATE INDEX IF NOT EXISTS runs_alive ON runs (status) WHERE finished_at IS NULL;
+CREATE INDEX IF NOT EXISTS runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS peaks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT OR IGNORE INTO peaks (name, value) VALUES ('alive', 0), ('running', 0);
+"""
+ALIVE = (RunStatus.PENDING, RunStatus.RUNNING)
+NEWEST_FIRST = "desc"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewRun:
+    """A run about to be written down; documents are JSON text, `origin` is the path that asked for it."""
+
+    run_id: str
+    url: str
+    goal: str
+    options: str
+    output_schema: str | None
+    origin: str
+    visible_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredRun:
+    """A run as the book has it: times in epoch seconds, the rest of its documents as JSON text."""
+
+    seq: int
+    run_id: str
+    url: str
+    goal: str
+    options: str
+    output_schema: str | None
+    origin: str
+    status: RunStatus
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    result: str | None
+    error: str | None
+    steps: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFilter:
+    """Which runs a listing shows: `created_after` is inclusive, `created_before` exclusive, epoch seconds."""
+
+    goal: str | None = None
+    status: RunStatus | None = None
+    created_after: float | None = None
+    created_before: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunPage:
+    """One page of a listing: its runs, how many match in all, and whether more follow."""
+
+    runs: tuple[StoredRun, ...]
+    total: int
+    has_more: bool
+
+
+class RunBook:
+    """The runs of one agent in one file; each change is one transaction, over when its call returns.
+
+    Committed changes outlive a killed process, though not a power cut: rehearsals are free, and a sync for
+    each would set the pace of the server.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Open the book at `path`, readable by its owner alone, or make it; `:memory:` keeps it nowhere."""
+        if path != ":memory:":
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA busy_timeout = 5000")
+        self._db.executescript(SCHEMA)
+
+    def add(self, runs: Sequence[NewRun], *, at: float) -> None:
+        """Write down new PENDING runs, all or none."""
+        rows = [
+            (
+                run.run_id,
+                run.url,
+                run.goal,
+                run.goal.casefold(),
+                run.options,
+                run.output_schema,
+                run.origin,
+                RunStatus.PENDING,
+                at,
+                run.visible_at,
+            )
+            for run in runs
+        ]
+        with _transaction(self._db) as db:
+            db.executemany(
+                "INSERT INTO runs (run_id, url, goal, goal_folded, options, output_schema, origin, status,"
+                " created_at, visible_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            _raise_peak(db, "alive", "finished_at IS NULL")
+
+    def start(self, run_id: str, *, at: float) -> bool:
+        """Turn a PENDING run into a RUNNING one; False where it no longer waits."""
+        with _transaction(self._db) as db:
+            changed = db.execute(
+                "UPDATE runs SET status = ?, started_at = ? WHERE run_id = ? AND status = ?",
+                (RunStatus.RUNNING, at, run_id, RunStatus.PENDING),
+            ).rowcount
+            _raise_peak(db, "running", "finished_at IS NULL AND status = 'RUNNING'")
+        return changed == 1
+
+    def finish(
+        self,
+        run_id: str,
+        status: RunStatus,
+        *,
+        at: float,
+        result: str | None = None,
+        error: str | None = None,
+        steps: str | None = None,
+    ) -> bool:
+        """Write down a run's end; False where it has one already: the first stays."""
+        changed = self._db.execute(
+            "UPDATE runs SET status = ?, finished_at = ?, result = ?, error = ?, steps = ?"
+            " WHERE run_id = ? AND finished_at IS NULL",
+            (status, at, result, error, steps, run_id),
+        ).rowcount
+        return changed == 1
+
+    def fetch(self, run_ids: Iterable[str]) -> dict[str, StoredRun]:
+        """Look runs up by id; ids that the book does not hold are left out."""
+        wanted = list(dict.fromkeys(run_ids))
+        marks = ", ".join("?" * len(wanted))
+        rows = self._db.execute(f"SELECT {COLUMNS} FROM runs WHERE run_id IN ({marks})", wanted)  # noqa: S608
+        return {run.run_id: run for run in map(_stored, rows)}
+
+    def unfinished(self) -> tuple[StoredRun, ...]:
+        """Give the PENDING and RUNNING runs, oldest first."""
+        rows = self._db.execute(f"SELECT {COLUMNS} FROM runs WHERE finished_at IS NULL ORDER BY seq")  # noqa: S608
+        return tuple(map(_stored, rows))
+
+    def page(
+        self, wanted: RunFilter, *, limit: int, direction: str = NEWEST_FIRST, after: int | None, at: float
+    ) -> RunPage:
+        """List runs visible `at` a time, by age; `after` is the `seq` of the last run of the page before."""
+        where, values = _conditions(wanted, at)
+        total: int = self._db.execute(f"SELECT count(*) FROM runs WHERE {where}", values).fetchone()[0]  # noqa: S608
+        order = "DESC" if direction == NEWEST_FIRST else "ASC"
+        if after is not None:
+            where += f" AND seq {'<' if direction == NEWEST_FIRST else '>'} ?"
+            values.append(after)
+        rows = self._db.execute(
+            f"SELECT {COLUMNS} FROM runs WHERE {where} ORDER BY seq {order} LIMIT ?",  # noqa: S608
+            [*values, limit + 1],
+        ).fetchall()
+        return RunPage(runs=tuple(map(_stored, rows[:limit])), total=total, has_more=len(rows) > limit)
+
+    def forget(self, *, finished_before: float, keep: int) -> int:
+        """Drop runs that ended before a time, and all but the `keep` that ended last; how many went."""
+        with _transaction(self._db) as db:
+            old = db.execute("DELETE FROM runs WHERE finished_at < ?", (finished_before,)).rowcount
+            surplus = db.execute(
+                "DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE finished_at IS NOT NULL"
+                " ORDER BY finished_at DESC LIMIT -1 OFFSET ?)",
+                (keep,),
+            ).rowcount
+        return old + surplus
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+COLUMNS = ", ".join(StoredRun.__slots__)
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Commit what the block writes, or none of it where it raises."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _raise_peak(db: sqlite3.Connection, name: str, where: str) -> None:
+    db.execute(
+        f"UPDATE peaks SET value = max(value, (SELECT count(*) FROM runs WHERE {where})) WHERE name = ?",  # noqa: S608
+        (name,),
+    )
+
+
+def _conditions(wanted: RunFilter, at: float) -> tuple[str, list[Any]]:
+    where, values = ["visible_at <= ?"], [at]
+    conditions: list[Any] = []
+    for condition, value in (
+        ("instr(goal_folded, ?) > 0", wanted.goal.casefold() if wanted.goal else None),
+        ("status = ?", wanted.status),
+        ("created_at >= ?", wanted.created_after),
+        ("created_at < ?", wanted.created_before),
+    ):
+        if value is not None:
+            where.append(condition)
+            conditions.append(value)
+    return " AND ".join(where), [*values, *conditions]
+
+
+def _stored(row: tuple[Any, ...]) -> StoredRun:
+    fields = dict(zip(StoredRun.__slots__, row, strict=True))
+    return StoredRun(**{**fields, "status": RunStatus(fields["status"])})

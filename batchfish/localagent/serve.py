@@ -1,0 +1,208 @@
+"""One local agent as a process: its socket, its parts, its port file, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+import signal
+import socket
+import struct
+import time
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from batchfish.errors import TryLater, WrongInput
+from batchfish.localagent.app import create_app
+from batchfish.localagent.attach import Endpoint, write_port_file
+from batchfish.localagent.book import RunBook
+from batchfish.localagent.engines.simulate import SimulateEngine
+from batchfish.localagent.faults import ABORT, Faults
+from batchfish.localagent.runs import RunQueue
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from pathlib import Path
+
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+
+    from batchfish.localagent.engines.base import Engine
+    from batchfish.localagent.settings import ServeSettings
+
+LOGGER = logging.getLogger(__name__)
+HOST = "127.0.0.1"
+USERS_LOOK = 0.25
+FORGET_EVERY = 3600.0
+GRACE = 2
+LINGER_NONE = struct.pack("ii", 1, 0)
+
+
+def serve(settings: ServeSettings, *, tell: Callable[[Endpoint], None] = lambda _: None) -> None:
+    """Serve until told to stop, or until the last user has gone; `tell` is called once it listens.
+
+    TryLater where another agent has the store, WrongInput where the port is taken or the site is not there.
+    """
+    if settings.site is not None and not settings.site.is_dir():
+        raise WrongInput(f"--site: {settings.site} is not a folder.")
+    with _listen(settings.port) as listener, _own(settings.store):
+        asyncio.run(_serve(settings, listener, tell))
+
+
+async def _serve(settings: ServeSettings, listener: socket.socket, tell: Callable[[Endpoint], None]) -> None:
+    endpoint = Endpoint(
+        base_url=f"http://{HOST}:{listener.getsockname()[1]}",
+        token=secrets.token_urlsafe(24),
+        pid=os.getpid(),
+    )
+    chance = Random(settings.simulation.seed)  # noqa: S311 - simulated chance, no secret
+    is_simulated = settings.engine == "simulate"
+    async with contextlib.AsyncExitStack() as stack:
+        book = RunBook(settings.store or ":memory:")
+        stack.callback(book.close)
+        engine = await stack.enter_async_context(_engine(settings, chance))
+        queue = await stack.enter_async_context(
+            RunQueue(
+                book,
+                engine,
+                cap=settings.cap,
+                draw_lag=(lambda: settings.simulation.draw_lag(chance)) if is_simulated else lambda: 0.0,
+            )
+        )
+        app = create_app(
+            queue,
+            token=endpoint.token,
+            require_token=settings.require_token,
+            faults=Faults(simulation=settings.simulation, chance=chance) if is_simulated else None,
+        )
+        server = Server(
+            uvicorn.Config(
+                app,
+                http=CuttableProtocol,
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                date_header=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+        stack.enter_context(_told(endpoint, settings.port_file, tell))
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(stop, setattr, server, "should_exit", True)  # noqa: FBT003
+        async with _beside(_end_unused(server, settings.users), _forget(book, settings)):
+            await server.serve(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def _engine(settings: ServeSettings, chance: Random) -> AsyncIterator[Engine]:
+    engine: Engine = SimulateEngine(settings.simulation, chance=chance)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+@contextlib.contextmanager
+def _told(endpoint: Endpoint, port_file: Path | None, tell: Callable[[Endpoint], None]) -> Iterator[None]:
+    """Say where the agent is, and take it back at the end; the socket listens already, so none is refused."""
+    if port_file is not None:
+        write_port_file(port_file, endpoint)
+    tell(endpoint)
+    try:
+        yield
+    finally:
+        if port_file is not None:
+            port_file.unlink(missing_ok=True)
+
+
+@contextlib.asynccontextmanager
+async def _beside(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run jobs for the time of the block."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end_unused(server: uvicorn.Server, users: Path | None) -> None:
+    """End the server once nobody holds a lock on `users`; the lock stays with us until the process ends."""
+    if users is None:
+        return
+    file = users.open("a")  # held to the end: whoever comes now waits, then starts anew
+    while True:
+        await asyncio.sleep(USERS_LOOK)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            server.should_exit = True
+            return
+
+
+async def _forget(book: RunBook, settings: ServeSettings) -> None:
+    """Drop old runs each hour; not at once, so that a batch going on after a long pause finds its runs."""
+    while True:
+        await asyncio.sleep(FORGET_EVERY)
+        book.forget(finished_before=time.time() - settings.keep_for, keep=settings.keep_runs)
+
+
+def _listen(port: int) -> socket.socket:
+    # The protocol is named because asyncio turns Nagle's delay of 40 ms off only for sockets that say TCP.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as taken:
+        listener.close()
+        raise WrongInput(f"--port {port} cannot be listened on: {taken.strerror}.") from None
+    listener.listen(1024)
+    return listener
+
+
+@contextlib.contextmanager
+def _own(store: Path | None) -> Iterator[None]:
+    """Hold the store: two agents on one book would each work on its runs."""
+    if store is None:
+        yield
+        return
+    with store.with_suffix(".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TryLater(f"Another local agent has {store}.") from None
+        yield
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which leaves signals to us: its own handling ends the process before ours is done."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal."""
+        yield
+
+
+class CuttableProtocol(H11Protocol):
+    """HTTP/1.1 whose application may cut the connection, as an ASGI extension: a reset, not a goodbye."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed on as they come
+        super().__init__(*args, **kwargs)
+        app = self.app
+
+        async def with_cut(scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            scope["extensions"] = {**(scope.get("extensions") or {}), ABORT: {"cut": self._cut}}
+            await app(scope, receive, send)
+
+        self.app = with_cut
+
+    def _cut(self) -> None:
+        peer = self.transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NONE)
+        self.transport.abort()

@@ -1,0 +1,36 @@
+"""What a local agent is started with: each default written once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.simulation import Simulation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENGINES = ("extract", "simulate")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServeSettings:
+    """How to serve; times in seconds.
+
+    `port` 0 takes a free one. `store` is the book of runs (None: in memory), `site` the folder of the sample
+    site. `port_file` is written when the agent is ready. `users` is the lock file of those who use the agent:
+    it ends once nobody holds it; None serves until it is told to stop.
+    """
+
+    port: int = 0
+    engine: str = "extract"
+    cap: int = 2
+    store: Path | None = None
+    site: Path | None = None
+    port_file: Path | None = None
+    users: Path | None = None
+    allow_origins: tuple[str, ...] = ()
+    require_token: bool = False
+    simulation: Simulation = field(default_factory=Simulation)
+    keep_for: float = 24 * 3600.0
+    keep_runs: int = 100_000

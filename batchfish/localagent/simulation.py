@@ -1,0 +1,74 @@
+"""How a simulated agent behaves: durations, outcomes, lags and faults, as written on the command line."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from batchfish.errors import WrongInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from random import Random
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Simulation:
+    """Times in seconds, shares from 0 to 1; the same seed draws the same numbers in the same order.
+
+    Runs: `duration` is their mean and `sigma` the spread of a lognormal law (0: all alike); `failed` of them
+    end as FAILED, `empty` as COMPLETED without a result. `lag`: each new run stays out of listings for 0 to
+    so long. Creates: `reset` are acted on and their connection reset, `late` are reset and acted on up to
+    `late_by` later, `error` are answered 500 and not acted on, `error_acted` 500 or 502 and acted on, `busy`
+    429, half of them with `retry_after`. Looks: `look_error` are answered 503.
+    """
+
+    seed: int = 0
+    duration: float = 0.1
+    sigma: float = 0.0
+    failed: float = 0.0
+    empty: float = 0.0
+    lag: float = 0.0
+    reset: float = 0.0
+    late: float = 0.0
+    late_by: float = 3.0
+    error: float = 0.0
+    error_acted: float = 0.0
+    busy: float = 0.0
+    retry_after: float = 1.0
+    look_error: float = 0.0
+
+    def draw_duration(self, chance: Random) -> float:
+        """Draw how long a run takes."""
+        if not self.sigma:
+            return self.duration
+        return chance.lognormvariate(math.log(self.duration) - self.sigma**2 / 2, self.sigma)
+
+    def draw_lag(self, chance: Random) -> float:
+        """Draw how long a new run stays out of listings."""
+        return chance.uniform(0, self.lag)
+
+
+def parse_simulation(text: str) -> Simulation:
+    """Read `key=value,key=value`; WrongInput names what is not understood and what there is."""
+    known = {field.name: field.type for field in fields(Simulation)}
+    given: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = part.partition("=")
+        if name not in known:
+            raise WrongInput(f"--simulate: there is no {name!r}. There are: {', '.join(known)}.")
+        try:
+            given[name] = int(value) if known[name] == "int" else float(value)
+        except ValueError:
+            raise WrongInput(f"--simulate: {name} wants a number, not {value!r}.") from None
+        if not given[name] >= 0 or math.isinf(given[name]):
+            raise WrongInput(f"--simulate: {name} wants a number from 0, not {value!r}.")
+    _check_shares(given)
+    return Simulation(**given)  # type: ignore[arg-type]  # a seed was read as an int above
+
+
+def _check_shares(given: Mapping[str, float]) -> None:
+    for group in (("failed", "empty"), ("reset", "late", "error", "error_acted", "busy"), ("look_error",)):
+        if sum(given.get(name, 0) for name in group) > 1:
+            raise WrongInput(f"--simulate: the shares of {', '.join(group)} together are more than 1.")

@@ -1,0 +1,61 @@
+"""The sample site: which file a `http://….example` address stands for, and never one outside its folder."""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIX = ".example"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SitePage:
+    """A file of the sample site, read."""
+
+    body: bytes
+    content_type: str
+
+
+class SampleSite:
+    """A folder of pages: `http://HOST/PATH` is the first of `HOST/PATH`, `….html` and `…/index.html`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    @staticmethod
+    def owns(url: str) -> bool:
+        """Whether an address belongs to the sample site, whatever its page: a name no real site can have."""
+        return (urlsplit(url).hostname or "").endswith(SUFFIX)
+
+    def read(self, url: str) -> SitePage | None:
+        """Read the page of an address; None where there is none.
+
+        Nothing outside the host's own folder is opened, however a path is spelled and wherever a link leads.
+        """
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        names = [unquote(name) for name in parts.path.split("/") if name]
+        if not host.endswith(SUFFIX) or any(
+            name.startswith(".") or "/" in name or "\0" in name for name in names
+        ):
+            return None
+        home = self._folder / host
+        wanted = home.joinpath(*names)
+        for candidate in (wanted, wanted.with_name(f"{wanted.name}.html"), wanted / "index.html"):
+            try:
+                file = candidate.resolve()
+                if file.is_relative_to(home) and file.is_file():
+                    return SitePage(body=file.read_bytes(), content_type=_content_type(file))
+            except OSError:  # a name too long, a folder that may not be read: no page
+                continue
+        return None
+
+
+def _content_type(file: Path) -> str:
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/plain") else kind

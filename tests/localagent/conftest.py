@@ -1,0 +1,45 @@
+"""The local agent's application in this process, over an engine that tests hold the strings of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from batchfish.localagent.app import create_app
+from batchfish.localagent.book import RunBook
+from batchfish.localagent.runs import RunQueue
+from tests.localagent.strings import Clock, HandEngine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+KEY = {"X-API-Key": "any"}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def engine() -> HandEngine:
+    return HandEngine()
+
+
+@pytest.fixture
+async def queue(engine: HandEngine, clock: Clock) -> AsyncIterator[RunQueue]:
+    """Give a queue that works on two runs at once."""
+    book = RunBook(":memory:")
+    async with RunQueue(book, engine, cap=2, clock=clock) as queue:
+        yield queue
+    book.close()
+
+
+@pytest.fixture
+async def api(queue: RunQueue, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of the application, with a key."""
+    transport = httpx.ASGITransport(create_app(queue, token="ours", clock=clock))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=KEY) as client:
+        yield client
