@@ -32,7 +32,14 @@ help: ## Show this
 
 .PHONY: demo
 demo: .venv/.ready-to-run ## Read the sample site into a table, on this machine alone (set-up included)
-	@.venv/bin/batchfish --help
+	@mkdir -p .demo
+	cp -r sample_inputs/demo/. .demo/
+	started=$$(date +%s)
+	ended=0
+	.venv/bin/batchfish run --local .demo/demo.yaml || ended=$$?
+	echo "The batch took $$(($$(date +%s) - started)) s"
+	# 1: finished, and some items failed, as the pages that can't be read must.
+	exit $$((ended == 1 ? 0 : ended))
 
 ##@ Develop
 
@@ -95,6 +102,10 @@ system: ## Install Debian's python3-venv with apt, where Python can't make a vir
 	as_root=
 	if [ "$$(id -u)" != 0 ]; then as_root="sudo "; fi
 	echo "Debian's $(PYTHON) can't make virtual environments without the package $$package."
+	if ! command -v $${as_root:-true} >/dev/null; then
+		echo "Installing it takes root. Ask for: apt-get install $$package" >&2
+		exit 1
+	fi
 	echo "Installing it now: $${as_root}apt-get install $$package"
 	$${as_root}apt-get update -qq
 	$${as_root}env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$$package" >/dev/null
