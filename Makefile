@@ -33,7 +33,7 @@ help: ## Show this
 .PHONY: demo
 demo: .venv/.ready-to-run ## Read the sample site into a table, on this machine alone (set-up included)
 	@mkdir -p .demo
-	cp -r sample_inputs/demo/. .demo/
+	cp sample_inputs/demo.yaml sample_inputs/pages.jsonl .demo/
 	started=$$(date +%s)
 	ended=0
 	.venv/bin/batchfish run --local .demo/demo.yaml || ended=$$?
