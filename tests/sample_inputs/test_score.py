@@ -113,6 +113,7 @@ def test_a_page_that_must_fail_is_wrong_when_it_succeeds_and_missed_when_it_does
 
 def test_one_wrong_value_spoils_a_table_and_so_does_a_page_that_should_have_failed() -> None:
     many = {f"city-{n}": {"result": {"name": "Cork"}} for n in range(1000)}
+    rows: dict[str, dict[str, Any]]
     rows = {item: {"status": "succeeded", "result": '{"name": "Cork"}'} for item in many}
     assert score.is_good(list(score.compare(many, rows)))
     rows["city-7"] = {"status": "failed", "result": None}
