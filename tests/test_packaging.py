@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -70,6 +73,30 @@ def test_both_locks_agree_on_what_both_pin() -> None:
     assert {name: [str(pin) for pin in pins] for name, pins in run.items()} == {
         name: [str(pin) for pin in pins] for name, pins in develop.items() if name in run
     }
+
+
+def test_wheel_carries_every_file_of_the_package(tmp_path: Path) -> None:
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    carried = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("batchfish/")}
+    files = {path.relative_to(ROOT) for path in (ROOT / "batchfish").rglob("*") if path.is_file()}
+    caches = {path for path in files if any(part.startswith((".", "__pycache__")) for part in path.parts)}
+    assert carried == {path.as_posix() for path in files - caches}
+
+
+@pytest.mark.process
+def test_client_works_without_the_packages_of_the_local_agent() -> None:
+    modules = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "batchfish").rglob("*.py")]
+    client = [".".join(path.parts) for path in modules if "localagent" not in path.parts]
+    code = f"""
+import importlib, sys
+sys.modules |= dict.fromkeys(["dateparser", "fastapi", "htmldate", "lxml", "price_parser", "starlette", "uvicorn"])
+for name in {client}:
+    importlib.import_module(name)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
 
 
 @pytest.mark.process
