@@ -9,9 +9,12 @@ from batchfish import __version__
 from batchfish.core.events import CreateAnswer, SubmitAccepted, SubmitDeferred, SubmitUnanswered
 from batchfish.webagent import wire
 from batchfish.webagent.answers import read_create_answer
-from batchfish.webagent.http import HttpAnswer, NoAnswer, call, keep_urls_out_of_logs, open_client
+from batchfish.webagent.cancels import RunCanceller
+from batchfish.webagent.connections import keep_urls_out_of_logs, open_clients
+from batchfish.webagent.http import HttpAnswer, NoAnswer, call
+from batchfish.webagent.listing import list_runs
 from batchfish.webagent.looks import RunReader
-from batchfish.webagent.request import build_create, check_api_key, check_base_url, is_loopback, key_digest
+from batchfish.webagent.request import build_create, check_api_key, check_base_url, key_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,10 +50,9 @@ class WebAgentClient:
         self._hidden = [key, *(value for value in self._secrets.values() if len(value) >= SECRET_LENGTH)]
         headers = {wire.API_KEY_HEADER: key, "User-Agent": f"batchfish/{__version__}"}
         keep_urls_out_of_logs()
-        on_loopback = is_loopback(address)
-        self._creates = open_client(address, headers, is_loopback=on_loopback, transport=transport)
-        self._looks = open_client(address, headers, is_loopback=on_loopback, transport=transport)
+        self._creates, self._looks = open_clients(address, headers, transport)
         self._reader = RunReader(self._looks, self._hide)
+        self._canceller = RunCanceller(self._looks, self._hide)
 
     async def __aenter__(self) -> Self:
         """Hand over the client; leaving closes it."""
@@ -95,11 +97,11 @@ class WebAgentClient:
 
     async def find_by_marker(self, text: str, *, limit: int | None = None) -> Listing:
         """List the runs whose goal holds `text`; `limit` asks for that many rows and no more pages."""
-        return await self._reader.list(text, limit)
+        return await list_runs(self._looks, self._hide, text, limit)
 
     async def cancel(self, run_ids: Sequence[str]) -> None:
         """Ask that these runs be cancelled; what became of them the next look tells."""
-        await self._reader.cancel(run_ids)
+        await self._canceller.cancel(run_ids)
 
     def _hide(self, message: str) -> str:
         """Blot out a key or password that the other side has echoed."""

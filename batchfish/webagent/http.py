@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import ssl
 import zlib
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
 CONNECT_SECONDS = 5.0
 WRITE_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 POOL_SECONDS = 30.0
-MAX_CONNECTIONS = 8
 MAX_BODY_BYTES = 64 * 2**20
-FRESH_SECONDS = 2.0
 HEAD_BYTES = 2**20
 SLOW_BODY_BYTES = 2**20
 
@@ -76,10 +73,9 @@ class _Sending:
 class _Body:
     """A body as it comes in: decoded, counted, and cut off at the limit."""
 
-    def __init__(self, headers: httpx.Headers, max_bytes: int) -> None:
+    def __init__(self, headers: httpx.Headers) -> None:
         self._encoding = headers.get("content-encoding", "identity").strip().lower()
         self._declared = headers.get("content-length", "").strip()
-        self._max_bytes = max_bytes
         self._received = 0
         self._gzip = zlib.decompressobj(_GZIP_WINDOW) if self._encoding in {"gzip", "x-gzip"} else None
         self.content = bytearray()
@@ -87,12 +83,12 @@ class _Body:
     def take(self, chunk: bytes) -> None:
         """Add a chunk as received; zlib is never asked for more than the limit leaves room for."""
         self._received += len(chunk)
-        room = self._max_bytes - len(self.content) + 1
+        room = MAX_BODY_BYTES - len(self.content) + 1
         self.content += self._gzip.decompress(chunk, room) if self._gzip else chunk
 
     @property
     def is_too_large(self) -> bool:
-        return len(self.content) > self._max_bytes
+        return len(self.content) > MAX_BODY_BYTES
 
     def fault(self) -> str | None:
         """Say why what was received is not the whole body, or None: httpx takes some cut ones for good."""
@@ -105,6 +101,28 @@ class _Body:
         return None
 
 
+def build_request(
+    client: httpx.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    params: Mapping[str, str] | None = None,
+    read_seconds: float = ANSWER_SECONDS,
+) -> httpx.Request:
+    """Build a request with the time limits of its stages."""
+    return client.build_request(
+        method,
+        path,
+        content=body,
+        params=params,
+        headers=None if body is None else {"Content-Type": "application/json"},
+        timeout=httpx.Timeout(
+            connect=CONNECT_SECONDS, write=WRITE_SECONDS, read=read_seconds, pool=POOL_SECONDS
+        ),
+    )
+
+
 async def call(
     client: httpx.AsyncClient,
     method: str,
@@ -112,25 +130,22 @@ async def call(
     *,
     body: bytes | None = None,
     params: Mapping[str, str] | None = None,
-    max_bytes: int = MAX_BODY_BYTES,
+    within: float = ANSWER_SECONDS,
 ) -> HttpAnswer | NoAnswer:
-    """Send one request, once, and read the whole answer; every failure of the network is a NoAnswer."""
+    """Send one request, once, and read the whole answer, `within` seconds in all.
+
+    Every failure of the network is a NoAnswer.
+    """
     sending = _Sending()
-    request = client.build_request(
-        method,
-        path,
-        content=body,
-        params=params,
-        headers={} if body is None else {"Content-Type": "application/json"},
-        extensions={"trace": sending},
-    )
-    content = _Body(httpx.Headers(), max_bytes)
+    request = build_request(client, method, path, body=body, params=params, read_seconds=within)
+    request.extensions["trace"] = sending
+    content = _Body(httpx.Headers())
     status = None
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(within):
             response = await client.send(request, stream=True)
             try:
-                status, content = response.status_code, _Body(response.headers, max_bytes)
+                status, content = response.status_code, _Body(response.headers)
                 return await _read(response, content)
             finally:
                 await response.aclose()
@@ -138,7 +153,7 @@ async def call(
         return NoAnswer(message="the compressed answer is damaged")
     except TimeoutError as failure:
         return NoAnswer(
-            message=f"no whole answer within {ANSWER_SECONDS:g} s",
+            message=f"no whole answer within {within:g} s",
             may_have_left=sending.may_have_left(failure),
             asks_too_much=status == httpx.codes.OK and len(content.content) > SLOW_BODY_BYTES,
         )
@@ -151,10 +166,11 @@ async def _read(response: httpx.Response, content: _Body) -> HttpAnswer | NoAnsw
         content.content += response.content
         fault = None
     else:
-        async for chunk in response.aiter_raw():
-            content.take(chunk)
-            if content.is_too_large:
-                break
+        async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
+            async for chunk in chunks:
+                content.take(chunk)
+                if content.is_too_large:
+                    break
         fault = None if content.is_too_large else content.fault()
     if content.is_too_large:
         is_good = response.status_code == httpx.codes.OK
@@ -174,47 +190,3 @@ def _describe(failure: Exception) -> str:
     """Name a failure without its request: the repr of that holds the headers."""
     text = str(failure).strip()
     return f"{type(failure).__name__}: {text}" if text else type(failure).__name__
-
-
-def open_client(
-    base_url: str,
-    headers: Mapping[str, str],
-    *,
-    is_loopback: bool,
-    transport: httpx.AsyncBaseTransport | None = None,
-    keepalive_seconds: float = FRESH_SECONDS,
-) -> httpx.AsyncClient:
-    """Open a client with few connections, since httpcore scans its whole pool on every request.
-
-    It repeats nothing and follows no redirect. On loopback no proxy is taken from the environment: the
-    address means this machine.
-    """
-    return httpx.AsyncClient(
-        base_url=base_url,
-        headers={"Accept": "application/json", "Accept-Encoding": "gzip", **headers},
-        timeout=httpx.Timeout(
-            connect=CONNECT_SECONDS, write=WRITE_SECONDS, read=ANSWER_SECONDS, pool=POOL_SECONDS
-        ),
-        limits=httpx.Limits(
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=MAX_CONNECTIONS,
-            keepalive_expiry=keepalive_seconds,
-        ),
-        verify=_tls_context(base_url, trusts_environment=not is_loopback),
-        transport=transport,
-        trust_env=not is_loopback,
-        follow_redirects=False,
-    )
-
-
-def _tls_context(base_url: str, *, trusts_environment: bool) -> ssl.SSLContext:
-    if base_url.startswith("http://"):  # never used; loading no certificates saves tens of milliseconds
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context(trust_env=trusts_environment)
-
-
-def keep_urls_out_of_logs() -> None:
-    """Raise httpx's own logger above INFO, at which it logs every URL, unless debugging was asked for."""
-    logger = logging.getLogger("httpx")
-    if logger.level == logging.NOTSET and not logging.getLogger("batchfish").isEnabledFor(logging.DEBUG):
-        logger.setLevel(logging.WARNING)

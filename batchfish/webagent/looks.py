@@ -1,4 +1,4 @@
-"""Reading and cancelling many runs: in hundreds where the API can, one by one where it cannot."""
+"""Looking at many runs: in hundreds where the API can, in halves where it must, else one by one."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import httpx
-import msgspec
 
 from batchfish.core.runs import RunError, RunSeen
-from batchfish.errors import BatchfishError, NotPermitted, WebAgentUnavailable, WrongInput
+from batchfish.errors import BatchfishError, WebAgentUnavailable
 from batchfish.webagent import wire
-from batchfish.webagent.answers import is_run_id, read_envelope, read_json
-from batchfish.webagent.base import Listing, Look
-from batchfish.webagent.clock import read_date_header, read_retry_after
+from batchfish.webagent.base import Look
+from batchfish.webagent.clock import read_date_header
 from batchfish.webagent.http import MAX_BODY_BYTES, HttpAnswer, NoAnswer, call
+from batchfish.webagent.ids import chunks, distinct, encode_ids, halves
+from batchfish.webagent.refusals import ENDPOINT_MISSING, explain, is_from_api
 from batchfish.webagent.rows import (
-    Page,
     Unreadable,
     WrongShape,
     read_head,
     read_only_run,
-    read_page_body,
     read_run_body,
     read_runs_body,
 )
@@ -32,11 +30,8 @@ from batchfish.webagent.rows import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-MAX_PAGES = 10_000
 CALLS_AT_ONCE = 4
 _logger = logging.getLogger(__name__)
-_MISSING = frozenset({404, 405})
-_REFUSED = frozenset({400, 404, 405, 409, 422})
 
 
 @dataclass(kw_only=True, slots=True)
@@ -82,14 +77,13 @@ class _Gathered:
 
 
 class RunReader:
-    """The looks and cancels of one API; it remembers which of the endpoints for many runs are missing."""
+    """Looks at runs, and remembers whether the endpoint for many is there."""
 
     def __init__(self, http: httpx.AsyncClient, hide: Callable[[str], str]) -> None:
         """Take the connections for looks, and what blots secrets out of a message."""
         self._http = http
         self._hide = hide
-        self._has_batch_get = True
-        self._has_batch_cancel = True
+        self._has_batch = True
 
     async def look(self, run_ids: Sequence[str]) -> Look:
         """Look at any number of runs, a few calls at once.
@@ -97,9 +91,9 @@ class RunReader:
         An answer that is too large or cannot be read is asked for again in halves. Results beyond the size
         limit of one answer are left for the next look, so that memory stays bounded.
         """
-        ids = [run_id for run_id in dict.fromkeys(run_ids) if is_run_id(run_id)]
+        ids = distinct(run_ids)
         gathered = _Gathered(asked=frozenset(ids))
-        pending = deque(_chunks(ids, wire.IDS_PER_CALL if self._has_batch_get else 1))
+        pending = deque(chunks(ids, wire.IDS_PER_CALL if self._has_batch else 1))
 
         async def work() -> None:
             while pending and gathered.held <= MAX_BODY_BYTES and not (gathered.trouble or gathered.refusal):
@@ -114,26 +108,29 @@ class RunReader:
         return gathered.result()
 
     async def _look_at(self, ids: list[str], pending: deque[list[str]], gathered: _Gathered) -> None:
-        is_batch = self._has_batch_get
+        is_batch = self._has_batch
+        if not is_batch and len(ids) > 1:  # the endpoint was found missing while these waited
+            pending.extendleft(chunks(ids, 1))
+            return
         if is_batch:
-            answer = await call(self._http, "POST", wire.RUNS_BATCH, body=_encode_ids(ids))
+            answer = await call(self._http, "POST", wire.RUNS_BATCH, body=encode_ids(ids))
         else:
-            answer = await call(self._http, "GET", _path(wire.RUN_BY_ID, ids[0]))
+            answer = await call(self._http, "GET", wire.RUN_BY_ID.format(id=ids[0]))
         match answer:
             case NoAnswer(asks_too_much=True) if len(ids) > 1:
-                pending.extendleft(_halves(ids))
+                pending.extendleft(halves(ids))
             case NoAnswer(head=head) if head:
                 self._take_giant(ids[0], head, gathered)
             case HttpAnswer(status=httpx.codes.OK):
                 gathered.server_date = read_date_header(answer.headers) or gathered.server_date
                 self._take(ids, answer.body, pending, gathered, is_batch=is_batch)
-            case HttpAnswer(status=status) if is_batch and status in _MISSING:
-                self._has_batch_get = False
-                pending.extendleft(_chunks(ids, 1))
-            case HttpAnswer(status=httpx.codes.NOT_FOUND) if not is_batch and _is_from_api(answer):
+            case HttpAnswer(status=status) if is_batch and status in ENDPOINT_MISSING:
+                self._has_batch = False
+                pending.extendleft(chunks(ids, 1))
+            case HttpAnswer(status=httpx.codes.NOT_FOUND) if not is_batch and is_from_api(answer):
                 gathered.miss(ids)
             case _:
-                raise self._unusable(answer)
+                raise explain(answer, self._hide)
 
     def _take(
         self, ids: list[str], body: bytes, pending: deque[list[str]], gathered: _Gathered, *, is_batch: bool
@@ -151,7 +148,7 @@ class RunReader:
                 _logger.debug(
                     "an answer about %d runs cannot be read (%s): asking in halves", len(ids), error
                 )
-                pending.extendleft(_halves(ids))
+                pending.extendleft(halves(ids))
             else:
                 self._take_hostile(ids[0], body, gathered)
             return
@@ -188,98 +185,3 @@ class RunReader:
             )
             run = replace(run, status=wire.RunStatus.FAILED.value, error=error)
         gathered.add([run])
-
-    async def list(self, goal: str, limit: int | None = None) -> Listing:
-        """Page through the runs whose goal holds a text; see `WebAgent.find_by_marker`."""
-        rows: dict[str, RunSeen] = {}
-        cursors: set[str] = set()
-        size = wire.ROWS_PER_PAGE if limit is None else min(limit, wire.ROWS_PER_PAGE)
-        unread, total, date, cursor = 0, None, None, None
-        is_complete = False
-        for _ in range(MAX_PAGES):
-            page, date = await self._page(goal, size, cursor)
-            rows.update((run.run_id, replace(run, result=None)) for run in page.rows)
-            unread += page.unread
-            total = page.total if total is None else max(total, page.total or 0)
-            cursor = page.next_cursor
-            is_complete = page.has_more is False and not unread and len(rows) >= (total or 0)
-            if limit is not None or not page.has_more or cursor is None or cursor in cursors:
-                break
-            cursors.add(cursor)
-        return Listing(rows=tuple(rows.values()), is_complete=is_complete, total=total, server_date=date)
-
-    async def _page(self, goal: str, size: int, cursor: str | None) -> tuple[Page, float | None]:
-        """Get one page, with fewer rows where so many are too large."""
-        while True:
-            params = {"goal": goal, "limit": str(size)} | ({} if cursor is None else {"cursor": cursor})
-            answer = await call(self._http, "GET", wire.RUNS, params=params)
-            match answer:
-                case NoAnswer(asks_too_much=True) if size > 1:
-                    size //= 2
-                case HttpAnswer(status=httpx.codes.OK):
-                    try:
-                        return read_page_body(answer.body), read_date_header(answer.headers)
-                    except (Unreadable, WrongShape) as error:
-                        raise WebAgentUnavailable(f"the listing cannot be read: {error}") from None
-                case _:
-                    raise self._unusable(answer)
-
-    async def cancel(self, run_ids: Sequence[str]) -> None:
-        """Ask that runs be cancelled; one that cannot be is left to the next look."""
-        for ids in _chunks(
-            [run_id for run_id in dict.fromkeys(run_ids) if is_run_id(run_id)], wire.IDS_PER_CALL
-        ):
-            if self._has_batch_cancel:
-                answer = await call(self._http, "POST", wire.CANCEL_RUNS, body=_encode_ids(ids))
-                if isinstance(answer, HttpAnswer) and answer.status == httpx.codes.OK:
-                    continue
-                if isinstance(answer, NoAnswer) or answer.status not in _REFUSED:
-                    raise self._unusable(answer)
-                self._has_batch_cancel = answer.status not in _MISSING
-            for run_id in ids:
-                await self._cancel_one(run_id)
-
-    async def _cancel_one(self, run_id: str) -> None:
-        answer = await call(self._http, "POST", _path(wire.CANCEL_RUN, run_id))
-        match answer:
-            case HttpAnswer(status=httpx.codes.OK):
-                return
-            case HttpAnswer(status=status) if status in _REFUSED and _is_from_api(answer):
-                _logger.debug("run %s is not cancelled: %d", run_id, status)
-            case _:
-                raise self._unusable(answer)
-
-    def _unusable(self, answer: HttpAnswer | NoAnswer) -> BatchfishError:
-        """Say what an answer other than 200 means for a look."""
-        if isinstance(answer, NoAnswer):
-            return WebAgentUnavailable(self._hide(answer.message))
-        error = read_envelope(read_json(answer.body))
-        text = self._hide(
-            f"{answer.status} {error}" if error else f"{answer.status} without the API's error envelope"
-        )
-        if answer.status == httpx.codes.UNAUTHORIZED:
-            return NotPermitted(f"the API key is refused: {text}")
-        if answer.status in _MISSING:
-            return WrongInput(f"this is not the Web Agent API, or not at this base URL: {text}")
-        return WebAgentUnavailable(text, retry_after=read_retry_after(answer.headers))
-
-
-def _path(template: str, run_id: str) -> str:
-    """Fill in a run_id, which has been checked to hold nothing that changes the path."""
-    return template.format(id=run_id)
-
-
-def _encode_ids(ids: Sequence[str]) -> bytes:
-    return msgspec.json.encode({"run_ids": ids})
-
-
-def _chunks(ids: Sequence[str], size: int) -> list[list[str]]:
-    return [list(ids[start : start + size]) for start in range(0, len(ids), size)]
-
-
-def _halves(ids: list[str]) -> list[list[str]]:
-    return _chunks(ids, (len(ids) + 1) // 2)
-
-
-def _is_from_api(answer: HttpAnswer) -> bool:
-    return read_envelope(read_json(answer.body)) is not None
