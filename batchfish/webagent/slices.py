@@ -6,7 +6,7 @@ import json
 import re
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_TOKEN = re.compile(_STRING + rb"|[{}\[\],]", re.DOTALL)
+_TOKEN = re.compile(_STRING + rb"|[{}\[\],\"]", re.DOTALL)
 _MEMBER = re.compile(rb"\s*(" + _STRING + rb")\s*:\s*(.*?)\s*", re.DOTALL)
 
 
@@ -47,6 +47,8 @@ def _elements(text: bytes, bracket: bytes, *, may_be_cut: bool) -> list[bytes]:
             case b"," if depth == 1:
                 found.append(text[start : token.start()])
                 start = token.end()
+            case b'"':  # a string that never ends: all that follows is inside it
+                break
     if not may_be_cut:
         raise Cut
     return [*found, text[start:]]

@@ -1,4 +1,4 @@
-"""The closed table: what an answer to a create proves, row by row, and that nothing outside it proves anything."""
+"""The closed table: what an answer to a create proves, and that nothing outside it proves anything."""
 
 from __future__ import annotations
 
