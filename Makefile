@@ -48,8 +48,8 @@ test: .venv/.ready-to-develop ## Run the fast tests on all cores (ARGS="-k word"
 	@.venv/bin/pytest -n auto -m "not slow" $(ARGS)
 
 .PHONY: test-all
-test-all: .venv/.ready-to-develop ## Run every test, the long sweeps too
-	@.venv/bin/pytest -n auto $(ARGS)
+test-all: .venv/.ready-to-develop ## Run every test: long sweeps, many more examples
+	@.venv/bin/pytest -n auto --hypothesis-profile thorough $(ARGS)
 
 .PHONY: lint
 lint: .venv/.ready-to-develop ## Check style, types and layers, without running tests
