@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,33 @@ def test_both_locks_agree_on_what_both_pin() -> None:
     run, develop = (pinned(lock) for lock in LOCKS)
     assert {name: [str(pin) for pin in pins] for name, pins in run.items()} == {
         name: [str(pin) for pin in pins] for name, pins in develop.items() if name in run
+    }
+
+
+@pytest.mark.parametrize("is_local", [False, True], ids=["client", "local agent"])
+def test_every_package_that_is_imported_is_asked_for_by_name(is_local: bool) -> None:  # noqa: FBT001 - a case
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = project["dependencies"] + (project["optional-dependencies"]["local"] if is_local else [])
+    known = {canonicalize_name(Requirement(line).name) for line in asked}
+    modules = [
+        path for path in (ROOT / "batchfish").rglob("*.py") if ("localagent" in path.parts) == is_local
+    ]
+    taken = (
+        {name for path in modules for name in imported(path)} - set(sys.stdlib_module_names) - {"batchfish"}
+    )
+    providers = packages_distributions()
+    assert {
+        name for name in taken if known.isdisjoint(map(canonicalize_name, providers.get(name, [])))
+    } == set()
+
+
+def imported(path: Path) -> set[str]:
+    """Name the top-level packages that a module imports, wherever in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return {
+        name.partition(".")[0]
+        for name in plain | {str(n.module) for n in nodes if isinstance(n, ast.ImportFrom)}
     }
 
 
