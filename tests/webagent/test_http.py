@@ -1,0 +1,379 @@
+"""What the failure of a create proves, against real sockets that misbehave at every stage."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import re
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batchfish.core.events import CreateAnswer, SubmitAccepted, SubmitDeferred, SubmitUnanswered
+from batchfish.errors import WebAgentUnavailable
+from batchfish.webagent import connections
+from batchfish.webagent.client import WebAgentClient
+from batchfish.webagent.http import HttpAnswer, NoAnswer, call
+from tests.webagent.fakes import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+GOOD = b'{"run_id": "r-1", "error": null}'
+GOOD_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(GOOD), GOOD)
+
+
+class Server:
+    """A server on a free port of this machine that treats each connection as a test says."""
+
+    def __init__(self, treat: Callable[[Server, Connection], Awaitable[None]]) -> None:
+        self.treat = treat
+        self.port = 0
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Treat one connection; what the other side does to it is no matter."""
+        self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self.treat(self, Connection(self, reader, writer))
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+class Connection:
+    """One connection of the server."""
+
+    def __init__(self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.server, self.reader, self.writer = server, reader, writer
+
+    async def read_request(self) -> bytes:
+        """Read one whole request."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"\r\ncontent-length: (\d+)", head.lower())
+        body = await self.reader.readexactly(int(length[1]) if length else 0)
+        self.server.requests.append(head + body)
+        return head
+
+    async def say(self, *pieces: bytes) -> None:
+        """Write the pieces one by one."""
+        for piece in pieces:
+            self.writer.write(piece)
+            await self.writer.drain()
+
+    def reset(self) -> None:
+        """Close with a reset rather than in good order."""
+        raw = self.writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    treat: Callable[[Server, Connection], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
+    """Run a server for the time of the block."""
+    server = Server(treat)
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
+    server.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listener.close()
+        for task in server.tasks:
+            task.cancel()
+        await asyncio.gather(*server.tasks, return_exceptions=True)
+        await listener.wait_closed()
+
+
+async def submit(base_url: str) -> CreateAnswer:
+    async with WebAgentClient(api_key=KEY, base_url=base_url) as client:
+        return await client.submit(client.prepare("https://shop.example", "find", {}))
+
+
+async def answer_well(_: Server, connection: Connection) -> None:
+    while True:
+        await connection.read_request()
+        await connection.say(GOOD_ANSWER)
+
+
+async def close_before_reading(_: Server, connection: Connection) -> None:
+    connection.reset()
+
+
+async def reset_after_reading(_: Server, connection: Connection) -> None:
+    await connection.read_request()
+    connection.reset()
+
+
+async def close_after_reading(_: Server, connection: Connection) -> None:
+    await connection.read_request()
+
+
+def say(*pieces: bytes) -> Callable[[Server, Connection], Awaitable[None]]:
+    """Read a request, say this, and close in good order."""
+
+    async def treat(_: Server, connection: Connection) -> None:
+        await connection.read_request()
+        await connection.say(*pieces)
+
+    return treat
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CUT_GZIP = gzip.compress(GOOD)[:-6]
+
+MAY_HAVE_ACTED = {
+    "reset before reading": close_before_reading,
+    "reset after reading": reset_after_reading,
+    "closed after reading": close_after_reading,
+    "half of the headers": say(b"HTTP/1.1 200 OK\r\nContent-Le"),
+    "a cut length": say(OK + b"Content-Length: 99\r\n\r\n" + GOOD),
+    "cut chunks": say(OK + b"Transfer-Encoding: chunked\r\n\r\n20\r\n" + GOOD[:9]),
+    "no last chunk": say(OK + b"Transfer-Encoding: chunked\r\n\r\n20\r\n" + GOOD + b"\r\n"),
+    "cut gzip, closed": say(OK + b"Connection: close\r\nContent-Encoding: gzip\r\n\r\n", CUT_GZIP),
+    "cut gzip of the given length": say(
+        OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(CUT_GZIP), CUT_GZIP
+    ),
+    "cut JSON, closed": say(OK + b"Connection: close\r\n\r\n" + GOOD[:20]),
+    "not HTTP": say(b"hello\r\n\r\n"),
+    "a status of its own": say(b"HTTP/1.1 999 ?\r\nContent-Length: 0\r\n\r\n"),
+    "only a 100": say(b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("treat", MAY_HAVE_ACTED.values(), ids=MAY_HAVE_ACTED.keys())
+async def test_once_bytes_may_have_left_no_failure_proves_anything(
+    treat: Callable[[Server, Connection], Awaitable[None]],
+) -> None:
+    async with serving(treat) as server:
+        proof = await submit(f"http://127.0.0.1:{server.port}")
+        assert isinstance(proof, SubmitUnanswered)
+        assert len(server.requests) <= server.connections == 1
+
+
+async def test_a_whole_answer_that_only_the_close_ends_is_a_good_one() -> None:
+    async with serving(say(OK + b"Connection: close\r\n\r\n", GOOD[:9], GOOD[9:])) as server:
+        assert await submit(f"http://127.0.0.1:{server.port}") == SubmitAccepted(run_id="r-1")
+
+
+async def test_a_refused_connection_proves_that_nothing_left() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        proof = await submit(f"http://127.0.0.1:{unused.getsockname()[1]}")
+    assert isinstance(proof, SubmitDeferred)
+    assert proof.reason == "unreachable"
+
+
+async def test_a_failed_tls_handshake_proves_that_nothing_left() -> None:
+    async def speak_plainly(_: Server, connection: Connection) -> None:
+        await connection.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with serving(speak_plainly) as server:
+        proof = await submit(f"https://127.0.0.1:{server.port}")
+        assert isinstance(proof, SubmitDeferred)
+        assert proof.reason == "unreachable"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
+async def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    async with serving(answer_well, tls) as server:
+        proof = await submit(f"https://127.0.0.1:{server.port}")
+        assert isinstance(proof, SubmitDeferred)
+        assert "CERTIFICATE_VERIFY_FAILED" in proof.message
+        assert server.requests == []
+
+
+PROXY_STAGES = {
+    "refuses": say(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"),
+    "forbids": say(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nnever"),
+    "hangs up": close_after_reading,
+    "resets": reset_after_reading,
+    "talks nonsense": say(b"hello\r\n\r\n"),
+    "hangs up after consenting": say(b"HTTP/1.1 200 Connection established\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("treat", PROXY_STAGES.values(), ids=PROXY_STAGES.keys())
+async def test_a_proxy_that_never_lets_the_create_through_proves_that_nothing_left(
+    treat: Callable[[Server, Connection], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(treat) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        proof = await submit("https://agent.example")
+        assert isinstance(proof, SubmitDeferred)
+        assert proof.reason == "unreachable"
+        assert [request.split()[0] for request in proxy.requests] == [b"CONNECT"]
+        assert KEY.encode() not in b"".join(proxy.requests)
+
+
+async def test_on_loopback_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(close_before_reading) as proxy, serving(answer_well) as server:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        assert await submit(f"http://127.0.0.1:{server.port}") == SubmitAccepted(run_id="r-1")
+        assert proxy.connections == 0
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_takes_the_key_nowhere(status: int) -> None:
+    async with serving(answer_well) as evil:
+        moved = b"HTTP/1.1 %d Moved\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n"
+        async with serving(say(moved % (status, evil.port))) as server:
+            assert isinstance(await submit(f"http://127.0.0.1:{server.port}"), SubmitUnanswered)
+        assert evil.connections == 0
+
+
+async def test_creates_share_a_fresh_connection() -> None:
+    async with (
+        serving(answer_well) as server,
+        WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
+        create = client.prepare("https://shop.example", "find", {})
+        for _ in range(5):
+            assert await client.submit(create) == SubmitAccepted(run_id="r-1")
+        assert server.connections == 1
+
+
+async def test_a_connection_that_lay_idle_too_long_is_not_used_for_a_create(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert connections.CREATE_IDLE_SECONDS == 2.0
+    monkeypatch.setattr(connections, "CREATE_IDLE_SECONDS", 0.0)
+    async with (
+        serving(answer_well) as server,
+        WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
+        create = client.prepare("https://shop.example", "find", {})
+        for _ in range(3):
+            assert await client.submit(create) == SubmitAccepted(run_id="r-1")
+        assert server.connections == 3
+
+
+async def test_a_connection_that_the_server_has_closed_raises_no_doubt() -> None:
+    async with (
+        serving(say(GOOD_ANSWER)) as server,
+        WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
+        create = client.prepare("https://shop.example", "find", {})
+        assert await client.submit(create) == SubmitAccepted(run_id="r-1")
+        await asyncio.gather(*server.tasks)
+        assert await client.submit(create) == SubmitAccepted(run_id="r-1")
+        assert server.connections == 2
+
+
+async def test_many_creates_at_once_take_eight_connections() -> None:
+    gate = asyncio.Event()
+
+    async def answer_later(server: Server, connection: Connection) -> None:
+        while True:
+            await connection.read_request()
+            if len(server.requests) == connections.MAX_CONNECTIONS:
+                gate.set()
+            await gate.wait()
+            await connection.say(GOOD_ANSWER)
+
+    async with (
+        serving(answer_later) as server,
+        WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
+        create = client.prepare("https://shop.example", "find", {})
+        proofs = await asyncio.gather(*(client.submit(create) for _ in range(40)))
+        assert set(proofs) == {SubmitAccepted(run_id="r-1")}
+        assert server.connections == connections.MAX_CONNECTIONS
+
+
+async def test_creates_and_looks_do_not_wait_for_each_other() -> None:
+    looked = asyncio.Event()
+
+    async def answer_creates_after_a_look(_: Server, connection: Connection) -> None:
+        while True:
+            head = await connection.read_request()
+            if b"run-async" in head:
+                await looked.wait()
+                await connection.say(GOOD_ANSWER)
+            else:
+                await connection.say(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+
+    async with (
+        serving(answer_creates_after_a_look) as server,
+        WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
+        create = client.prepare("https://shop.example", "find", {})
+        creates = asyncio.gather(*(client.submit(create) for _ in range(20)))
+        with pytest.raises(WebAgentUnavailable):
+            await client.poll(["r-1"])
+        looked.set()
+        assert set(await creates) == {SubmitAccepted(run_id="r-1")}
+
+
+async def hang(_: Server, connection: Connection) -> None:
+    await connection.reader.read()
+
+
+async def drip(_: Server, connection: Connection) -> None:
+    await connection.read_request()
+    await connection.say(OK + b"Content-Length: 1000000\r\n\r\n")
+    while True:
+        await connection.say(b" ")
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("treat", [hang, drip])
+async def test_an_answer_has_a_time_limit_in_all_however_it_drips(
+    treat: Callable[[Server, Connection], Awaitable[None]],
+) -> None:
+    async with serving(treat) as server:
+        creates, looks = connections.open_clients(f"http://127.0.0.1:{server.port}", {}, None)
+        async with creates, looks:
+            answer = await call(creates, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
+    assert isinstance(answer, NoAnswer)
+    assert answer.may_have_left
+
+
+async def test_running_out_of_time_before_the_connection_stands_proves_that_nothing_left() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        with contextlib.ExitStack() as fillers:
+            for _ in range(4):  # the backlog is full: the next connection gets no answer
+                filler = fillers.enter_context(socket.socket())
+                filler.settimeout(0)
+                filler.connect_ex(address)
+            creates, looks = connections.open_clients(f"http://127.0.0.1:{address[1]}", {}, None)
+            async with creates, looks:
+                answer = await call(creates, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
+    assert isinstance(answer, NoAnswer)
+    assert not answer.may_have_left
+
+
+async def test_an_answer_is_handed_over_with_its_headers() -> None:
+    async with serving(answer_well) as server:
+        creates, looks = connections.open_clients(f"http://127.0.0.1:{server.port}", {}, None)
+        async with creates, looks:
+            answer = await call(looks, "GET", "/v1/runs", params={"goal": "bf-"})
+        assert isinstance(answer, HttpAnswer)
+        assert (answer.status, answer.body, answer.headers["content-length"]) == (200, GOOD, str(len(GOOD)))
+        assert server.requests[0].startswith(b"GET /v1/runs?goal=bf- HTTP/1.1")
