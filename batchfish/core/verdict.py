@@ -1,0 +1,173 @@
+"""Did a completed run reach its goal: a question that its status does not answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from batchfish.core.describe import cut
+from batchfish.core.expressions import Condition, ExpressionFailed, compile_condition
+from batchfish.core.schema import find_violations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from batchfish.core.rules import Check
+    from batchfish.core.runs import RunSeen
+
+EMPTY_RESULT = "empty_result"
+GOAL_NOT_REACHED = "goal_not_reached"
+SCHEMA_MISMATCH = "schema_mismatch"
+UNREADABLE_RESULT = "unreadable_result"
+
+_LONGEST_INTEGER = 4000
+_SHOWN_VIOLATIONS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """Why a completed run missed its goal: a short machine word and a sentence; None where it reached it."""
+
+    reason: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompiledCheck:
+    """A check of the manifest, ready to be asked many times."""
+
+    condition: Condition
+    reason: str
+
+
+class UnreadableResult(ValueError):
+    """A result is no JSON, or nested past what can be read."""
+
+
+def compile_checks(checks: Iterable[Check]) -> tuple[CompiledCheck, ...]:
+    """Compile the checks of a manifest; InvalidExpression for one that is wrong."""
+    return tuple(
+        CompiledCheck(condition=compile_condition(check.expr), reason=check.reason) for check in checks
+    )
+
+
+def judge_run(
+    run: RunSeen,
+    schema: Mapping[str, Any] | None,
+    checks: Sequence[CompiledCheck],
+    values: Mapping[str, Any],
+) -> Verdict:
+    """Judge a completed run by its result; the first thing that is wrong gives the reason. Never raises.
+
+    `values` are what checks see beside `result`: the item's variables, `url` and `id`.
+    """
+    try:
+        result = read_result(run.result, is_whole_answer=run.is_whole_answer)
+    except UnreadableResult as error:
+        return Verdict(reason=UNREADABLE_RESULT, message=str(error))
+    if is_empty(result):
+        return Verdict(reason=EMPTY_RESULT, message="the run completed without a result")
+    if (message := _own_failure(result)) is not None:
+        return Verdict(reason=GOAL_NOT_REACHED, message=message)
+    if schema and (found := find_violations(result, schema, limit=_SHOWN_VIOLATIONS)):
+        return Verdict(reason=SCHEMA_MISMATCH, message="; ".join(str(violation) for violation in found))
+    return _ask_checks(checks, {**values, "result": result})
+
+
+def read_result(raw: bytes | None, *, is_whole_answer: bool = False) -> Any:  # noqa: ANN401 - any JSON value
+    """Read a result as the API sent it, once more where it is a text that holds JSON.
+
+    What is not quite JSON (NaN, halves of characters, integers of thousands of digits) is read as well as it can
+    be; UnreadableResult for the rest. Of a whole answer, the result is what the one run in it has.
+    """
+    if raw is None:
+        return None
+    result = _parse(raw)
+    if is_whole_answer:
+        result = _find_in_answer(result)
+    if isinstance(result, str) and result.lstrip()[:1] in ("{", "["):
+        try:
+            return _parse(result)
+        except UnreadableResult:
+            return result
+    return result
+
+
+def is_empty(value: object) -> bool:
+    """Whether nothing is said in a value: no number, no boolean and no text that is not blank, however deep."""
+    open_values = [value]
+    while open_values:
+        match open_values.pop():
+            case Mapping() as members:
+                open_values.extend(members.values())
+            case list() as members:
+                open_values.extend(members)
+            case None:
+                pass
+            case str() as text if not text.strip():
+                pass
+            case _:
+                return False
+    return True
+
+
+def _own_failure(result: object) -> str | None:
+    """Find where a result says of itself that the goal was not reached; None where it does not."""
+    if not isinstance(result, Mapping):
+        return None
+    status, error, validation = (result.get(name) for name in ("status", "error", "schema_validation"))
+    if isinstance(status, str) and status.strip().lower() == "failure":
+        said = "status: failure"
+    elif result.get("success") is False:
+        said = "success: false"
+    elif error and not is_empty(error):
+        said = "error"
+    elif isinstance(validation, Mapping) and validation.get("valid") is False:
+        said = "schema_validation.valid: false"
+    else:
+        return None
+    for name in ("reason", "error_message", "error", "message", "error_type"):
+        detail = result.get(name)
+        if isinstance(detail, Mapping):
+            detail = detail.get("message")
+        if isinstance(detail, str) and detail.strip():
+            return f"the result says {said}: {cut(detail.strip(), 200)}"
+    return f"the result says {said}"
+
+
+def _ask_checks(checks: Sequence[CompiledCheck], values: Mapping[str, Any]) -> Verdict:
+    for check in checks:
+        try:
+            if check.condition.holds(values):
+                continue
+            message = f"the check {cut(check.condition.text, 200)} does not hold"
+        except ExpressionFailed as error:
+            message = f"the check {cut(check.condition.text, 200)} cannot be told: {cut(str(error), 200)}"
+        return Verdict(reason=check.reason, message=message)
+    return Verdict()
+
+
+def _parse(raw: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        text = raw if isinstance(raw, str) else raw.decode("utf-8", "surrogateescape")
+        return json.loads(text, strict=False, parse_int=_read_integer)
+    except RecursionError:
+        raise UnreadableResult("the result is nested too deeply to be read") from None
+    except ValueError as error:
+        raise UnreadableResult(f"the result is no JSON: {cut(str(error), 100)}") from None
+
+
+def _read_integer(digits: str) -> int | float:
+    """Read an integer; one that Python refuses for its length is as good as endless."""
+    return int(digits) if len(digits) < _LONGEST_INTEGER else float(digits)
+
+
+def _find_in_answer(answer: object) -> object:
+    if isinstance(answer, Mapping) and isinstance(answer.get("data"), list):
+        runs = answer["data"]
+        answer = runs[0] if len(runs) == 1 else None
+    if not isinstance(answer, Mapping) or "result" not in answer:
+        raise UnreadableResult("the answer that holds the result is not that of one run")
+    return answer["result"]

@@ -1,0 +1,252 @@
+"""load_manifest: from a file and flags to a Manifest, or to the list of every error in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from batchfish.core.describe import cut, quote
+from batchfish.manifest.files import RefusedLine, TextFile, inspect_file, open_unchanged
+from batchfish.manifest.json_text import read_json
+from batchfish.manifest.manifest import Manifest, ManifestSummary, SourceSummary, check_rows
+from batchfish.manifest.problems import Problems, Refused, suggest
+from batchfish.manifest.readers import READERS, RowSource
+from batchfish.manifest.render import Part, Shared
+from batchfish.manifest.request import check_request, read_goal, read_url, refuse_key
+from batchfish.manifest.row import RESERVED
+from batchfish.manifest.rules import rules_from
+from batchfish.manifest.settings import Settings, SourceSettings, read_name, read_settings
+from batchfish.manifest.texts import Written, compile_text, compile_where
+from batchfish.manifest.yaml_events import InvalidYaml, read_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["Manifest", "ManifestOptions", "ManifestSummary", "SourceSummary", "load_manifest", "rules_from"]
+
+_YAML = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManifestOptions:
+    """What flags say of a manifest: they win over what stands in it.
+
+    `folder` is what the paths in it are relative to, where that is not the folder it lies in.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    goal: str | None = None
+    schema: Path | None = None
+    allow_duplicates: bool = False
+    name: str | None = None
+    folder: Path | None = None
+
+
+def load_manifest(path: Path, options: ManifestOptions | None = None) -> Manifest:
+    """Read a manifest but for its rows; ManifestError with everything that is wrong, in the rows as well."""
+    problems = Problems()
+    manifest = _Loader(path, options or ManifestOptions(), problems).load()
+    if manifest is not None:
+        if not problems.total:
+            return manifest
+        check_rows(manifest, problems)
+    raise problems.as_error()
+
+
+class _Loader:
+    """One reading of one manifest: each step notes what is wrong and goes on."""
+
+    def __init__(self, path: Path, options: ManifestOptions, problems: Problems) -> None:
+        self._path = path
+        self._options = options
+        self._problems = problems
+        self._folder = options.folder or path.parent
+        self._settings = Settings()
+
+    def load(self) -> Manifest | None:
+        """Give the manifest as far as it can be read; None where there is nothing to read."""
+        file = self._inspect(self._path, self._path, None)
+        if file is None:
+            return None
+        if self._path.suffix.lower() in _YAML:
+            settings = read_settings(file, self._problems)
+            if settings is None:
+                return None
+            self._settings = settings
+            sources = list(self._open_sources(file))
+        else:
+            source = self._open(file, tuple(READERS), self._path, None)
+            sources = [(source, None)] if source else []
+        forced = self._read_forced()
+        known = self._find_names(forced, [source for source, _ in sources])
+        settings = self._settings
+        return Manifest(
+            path=self._path,
+            folder=self._folder,
+            name=self._find_name(),
+            description=settings.description,
+            period=settings.period,
+            rules=settings.rules,
+            shared=self._share(forced, known),
+            parts=tuple(self._make_part(source, written, known) for source, written in sources),
+            allow_duplicates=self._options.allow_duplicates,
+        )
+
+    def _share(self, forced: Mapping[str, str], known: frozenset[str] | None) -> Shared:
+        defaults = self._read_defaults()
+        texts = {name: self._find_text(name, defaults.pop(name, None)) for name in ("url", "goal")}
+        readers = {"url": read_url, "goal": read_goal}
+        templates = {
+            name: compile_text(text, known, readers[name], self._problems)
+            for name, text in texts.items()
+            if text is not None
+        }
+        return Shared(
+            defaults=defaults,
+            url=templates.get("url"),
+            goal=templates.get("goal"),
+            constants=self._settings.constants,
+            forced=forced,
+            broken=frozenset(name for name, template in templates.items() if template is None),
+        )
+
+    def _find_text(self, name: str, default: object) -> Written | None:
+        if name == "goal" and self._options.goal is not None:
+            return Written(what="goal", text=self._options.goal, file="--goal")
+        if default is None:
+            return None
+        # A default that is no text was noted when it was read; an empty one keeps rows from asking for it.
+        text = default if isinstance(default, str) else ""
+        return Written(what=name, text=text, file=self._path, line=self._settings.line_of("defaults", name))
+
+    def _open_sources(self, file: TextFile) -> Iterator[tuple[RowSource, SourceSettings | None]]:
+        if self._settings.has_items and (items := READERS[self._path.suffix.lower()](file, self._problems)):
+            yield items, None
+        written = self._settings.source
+        if written is None:
+            return
+        line = self._settings.line_of("source", "path")
+        found = self._inspect(self._folder / written.path, self._path, line)
+        if found is not None:
+            suffixes = tuple(suffix for suffix in READERS if suffix not in _YAML)
+            if source := self._open(found, suffixes, self._path, line):
+                yield source, written
+
+    def _open(
+        self, file: TextFile, suffixes: tuple[str, ...], place: Path, line: int | None
+    ) -> RowSource | None:
+        suffix = file.path.suffix.lower()
+        if suffix not in suffixes:
+            message = (
+                f"{cut(file.path)} has no known format" if place != file.path else "the format is not known"
+            )
+            self._problems.add(place, line, message, f"Known here: {', '.join(suffixes)}.")
+            return None
+        return READERS[suffix](file, self._problems)
+
+    def _inspect(self, path: Path, place: Path, line: int | None) -> TextFile | None:
+        try:
+            return inspect_file(path)
+        except RefusedLine as error:
+            self._problems.add(path, error.line, str(error), error.remedy)
+        except Refused as error:
+            self._problems.add(place, line, str(error), error.remedy)
+        return None
+
+    def _find_names(self, forced: Mapping[str, str], sources: list[RowSource]) -> frozenset[str] | None:
+        """Tell which variables there can be; None where rows may bring their own."""
+        columns = [source.columns for source in sources]
+        if not columns or None in columns:
+            return None
+        names = frozenset({"id", "url"}) | self._settings.constants.keys() | forced.keys()
+        return names.union(*(found for found in columns if found is not None))
+
+    def _make_part(
+        self, source: RowSource, written: SourceSettings | None, known: frozenset[str] | None
+    ) -> Part:
+        if written is None:
+            return Part(source=source)
+        url = where = None
+        if written.url is not None:
+            text = Written(
+                what="source.url",
+                text=written.url,
+                file=self._path,
+                line=self._settings.line_of("source", "url"),
+            )
+            url = compile_text(text, known, read_url, self._problems)
+        if written.where is not None:
+            text = Written(
+                what="source.where",
+                text=written.where,
+                file=self._path,
+                line=self._settings.line_of("source", "where"),
+            )
+            where = compile_where(text, known, self._problems)
+        return Part(source=source, url=url, id_column=self._find_id_column(source, written), where=where)
+
+    def _find_id_column(self, source: RowSource, written: SourceSettings) -> str | None:
+        column = written.id
+        if column is None or column == "id":
+            return None
+        if source.columns is not None and column not in source.columns:
+            line = self._settings.line_of("source", "id")
+            message = f"{cut(source.file.path)} has no column {quote(column)}"
+            self._problems.add(self._path, line, message, suggest(column, source.columns))
+            return None
+        return column
+
+    def _read_defaults(self) -> dict[str, Any]:
+        defaults = dict(self._settings.defaults)
+        path = self._options.schema
+        if path is not None:
+            try:
+                defaults["output_schema"] = _read_schema(path)
+            except RefusedLine as error:
+                self._problems.add(path, error.line, str(error), error.remedy)
+            except Refused as error:
+                self._problems.add(path, None, str(error), error.remedy)
+            else:
+                for fault in check_request({"output_schema": defaults["output_schema"]}):
+                    self._problems.add(path, None, fault.message, fault.remedy)
+        return defaults
+
+    def _read_forced(self) -> Mapping[str, str]:
+        for name, text in self._options.variables.items():
+            try:
+                refuse_key(text)
+                text.encode()
+            except Refused as error:
+                self._problems.add("--var", None, f"{cut(name)}: {error}", error.remedy)
+            except UnicodeEncodeError:
+                self._problems.add("--var", None, f"{cut(name)}: the value is no UTF-8")
+            if name in RESERVED:
+                self._problems.add("--var", None, f"{quote(name)} is a field of the item, not a variable")
+        return self._options.variables
+
+    def _find_name(self) -> str:
+        given = self._options.name or self._settings.name
+        if given is None:
+            stem = re.sub(r"[^\w-]+", "-", self._path.stem).strip("-_")[:80]
+            return stem or "batch"
+        try:
+            return read_name(given)
+        except Refused as error:
+            self._problems.add("--name" if self._options.name else self._path, None, str(error), error.remedy)
+            return "batch"
+
+
+def _read_schema(path: Path) -> object:
+    file = inspect_file(path)
+    with open_unchanged(file) as stream:
+        if path.suffix.lower() in _YAML:
+            try:
+                document = read_document(stream)
+            except InvalidYaml as error:
+                raise RefusedLine(error.line, str(error), error.remedy) from None
+            for notation in document.faults:
+                raise RefusedLine(notation.line, notation.message, notation.remedy)
+            return document.value
+        return read_json(stream.read())

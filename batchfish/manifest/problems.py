@@ -1,0 +1,93 @@
+"""The list of everything wrong in a manifest, as it is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from batchfish.core.describe import quote
+from batchfish.errors import ManifestError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+MAX_SHOWN = 100
+_LINES_NAMED = 5
+
+
+class Refused(ValueError):
+    """A value is not what its place in the manifest takes; `remedy` says what it does take."""
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        """Keep the remedy beside the message."""
+        super().__init__(message)
+        self.remedy = remedy
+
+
+@dataclass(kw_only=True, slots=True)
+class _Recurring:
+    """One thing wrong on many lines."""
+
+    line: int | None
+    more: list[int | None] = field(default_factory=list)
+    count: int = 1
+
+
+class Problems:
+    """Collects problems: keeps the first 100, counts them all."""
+
+    def __init__(self) -> None:
+        self._shown: list[Problem] = []
+        self._recurring: dict[tuple[Path | str, str, str | None], _Recurring] = {}
+        self.total = 0
+
+    def add(self, file: Path | str, line: int | None, message: str, remedy: str | None = None) -> None:
+        """Note one problem."""
+        self.total += 1
+        if len(self._shown) < MAX_SHOWN:
+            self._shown.append(Problem(file=file, line=line, message=message, remedy=remedy))
+
+    def add_recurring(
+        self, file: Path | str, line: int | None, message: str, remedy: str | None = None
+    ) -> None:
+        """Note a problem that many lines may share: it is shown once, with the lines."""
+        found = self._recurring.get((file, message, remedy))
+        if found is not None:
+            found.count += 1
+            if len(found.more) < _LINES_NAMED:
+                found.more.append(line)
+            return
+        self.total += 1
+        if len(self._recurring) < MAX_SHOWN:
+            self._recurring[(file, message, remedy)] = _Recurring(line=line)
+
+    def raise_if_any(self) -> None:
+        """Raise what `as_error` gives, if anything is wrong."""
+        if self.total:
+            raise self.as_error()
+
+    def as_error(self) -> ManifestError:
+        """Put all of them into one error, those of one file in the order of its lines."""
+        shown = [*self._shown, *(_spell(*key, found) for key, found in self._recurring.items())]
+        files = list(dict.fromkeys(problem.file for problem in shown))
+        shown.sort(key=lambda problem: (files.index(problem.file), problem.line or 0))
+        return ManifestError(shown[:MAX_SHOWN], self.total)
+
+
+def _spell(file: Path | str, message: str, remedy: str | None, found: _Recurring) -> Problem:
+    if found.more:
+        rest = found.count - 1 - len(found.more)
+        lines = ", ".join(str(line) for line in found.more) + (f" and {rest:,} more" if rest else "")
+        message += f" (also on line{'s' if len(found.more) > 1 else ''} {lines})"
+    return Problem(file=file, line=found.line, message=message, remedy=remedy)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Point at the nearest known name, or at all of them."""
+    names = sorted(set(known))
+    near = get_close_matches(name, names, n=1) or get_close_matches(name.lower(), names, n=1)
+    if near:
+        return f"Did you mean {quote(near[0])}?"
+    return f"Known here: {', '.join(names)}." if names else "None is known here."

@@ -1,0 +1,211 @@
+"""Rows become items: templates filled in, defaults merged under, and all checked that the API will check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from batchfish.core.describe import quote
+from batchfish.core.expressions import (
+    Condition,
+    ExpressionFailed,
+    InvalidExpression,
+    Template,
+    compile_template,
+)
+from batchfish.core.items import ItemSpec
+from batchfish.manifest.problems import Problems, Refused, suggest
+from batchfish.manifest.request import check_request, read_goal, read_url
+
+if TYPE_CHECKING:
+    from batchfish.core.describe import Keys
+    from batchfish.manifest.fields import Fault
+    from batchfish.manifest.readers import RowSource
+    from batchfish.manifest.row import Row
+
+MAX_ID = 200
+_REMEMBERED = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One source of rows, and what the manifest says of it alone."""
+
+    source: RowSource
+    url: Template | None = None
+    id_column: str | None = None
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shared:
+    """What all rows have in common: defaults, constants, and the variables of flags, which win over a row's.
+
+    `broken` names the texts (url, goal) that were refused already: rows are checked without them.
+    """
+
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    url: Template | None = None
+    goal: Template | None = None
+    constants: Mapping[str, str] = field(default_factory=dict)
+    forced: Mapping[str, str] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
+
+
+class Renderer:
+    """Makes items of the rows of one read of a manifest, and notes what is wrong with them."""
+
+    def __init__(self, shared: Shared, problems: Problems) -> None:
+        self._shared = shared
+        self._problems = problems
+        self._compile = lru_cache(maxsize=_REMEMBERED)(compile_template)
+        self._requests: dict[bytes, tuple[Mapping[str, Any], list[Fault]]] = {}
+        self._known_faults = check_request(shared.defaults)
+        self.row = 0
+        self.left_out = 0
+
+    def items(self, part: Part) -> Iterator[ItemSpec]:
+        """Yield the items of one source in the order of its rows; `where` leaves rows out uncounted."""
+        shared = self._shared
+        for row in part.source.rows(self._problems):
+            item_id = row.variables.get(part.id_column) if part.id_column else row.id
+            values: dict[str, Any] = {**shared.constants, **row.variables, **shared.forced}
+            if item_id is not None:
+                values["id"] = item_id
+            if row.url is not None:
+                values["url"] = row.url
+            if part.where is not None and not self._holds(part.where, values, row, part):
+                self.left_out += 1
+                continue
+            self.row += 1
+            url = self._render_url(values, row, part)
+            if url is not None:
+                values["url"] = url
+            goal = self._render_goal(values, row, part)
+            request = self._merge(row, part)
+            if self._is_id_wrong(item_id, row, part) or url is None or goal is None:
+                continue
+            inputs = row.variables
+            if shared.forced:
+                inputs = {name: shared.forced.get(name, text) for name, text in inputs.items()}
+            yield ItemSpec(
+                row=self.row, line=row.line, id=item_id, url=url, goal=goal, request=request, inputs=inputs
+            )
+
+    def _holds(self, where: Condition, values: Mapping[str, Any], row: Row, part: Part) -> bool:
+        try:
+            return where.holds(values)
+        except ExpressionFailed as error:
+            self._note_unset("where", where, values, row, part, error)
+            return True
+
+    def _render_url(self, values: Mapping[str, Any], row: Row, part: Part) -> str | None:
+        text = self._render("url", part.url or row.url or self._shared.url, values, row, part)
+        if text is None:
+            return None
+        try:
+            return read_url(text.strip())
+        except Refused as error:
+            self._note(("url",), str(error), error.remedy, row, part)
+            return None
+
+    def _render_goal(self, values: Mapping[str, Any], row: Row, part: Part) -> str | None:
+        text = self._render("goal", row.goal or self._shared.goal, values, row, part)
+        if text is None:
+            return None
+        try:
+            return read_goal(text)
+        except Refused as error:
+            self._note(("goal",), str(error), error.remedy, row, part)
+            return None
+
+    def _render(
+        self, name: str, source: Template | str | None, values: Mapping[str, Any], row: Row, part: Part
+    ) -> str | None:
+        if source is None:
+            if name not in self._shared.broken:
+                remedy = f"Give each row a {name}, or one for all under `defaults`."
+                self._problems.add_recurring(
+                    part.source.file.path, row.line, f"the row has no {name}", remedy
+                )
+            return None
+        if isinstance(source, str):
+            if "{{" not in source:
+                return source
+            try:
+                source = self._compile(source)
+            except InvalidExpression as error:
+                self._note((name,), f"{name}: {error}", error.remedy, row, part)
+                return None
+        try:
+            return source.render(values)
+        except ExpressionFailed as error:
+            self._note_unset(name, source, values, row, part, error)
+            return None
+
+    def _merge(self, row: Row, part: Part) -> Mapping[str, Any]:
+        """Merge the row's request fields over the defaults; equal ones are merged and checked once."""
+        if not row.fields:
+            return self._shared.defaults
+        key = msgspec.json.encode(row.fields)
+        found = self._requests.get(key)
+        if found is None:
+            merged = merge(self._shared.defaults, row.fields)
+            found = merged, [fault for fault in check_request(merged) if fault not in self._known_faults]
+            if len(self._requests) < _REMEMBERED:
+                self._requests[key] = found
+        request, faults = found
+        for fault in faults:
+            self._note(fault.keys, fault.message, fault.remedy, row, part)
+        return request
+
+    def _is_id_wrong(self, item_id: str | None, row: Row, part: Part) -> bool:
+        if item_id is None:
+            if part.id_column is None:
+                return False
+            message = f"{quote(part.id_column)} names the items, and is empty here"
+            self._note(("id",), message, "Fill it in.", row, part)
+            return True
+        if len(item_id) <= MAX_ID and item_id.isprintable():
+            return False
+        message = f"the id {quote(item_id)} holds control characters, or more than {MAX_ID}"
+        self._note(("id",), message, "Use a short text on one line.", row, part)
+        return True
+
+    def _note_unset(
+        self,
+        name: str,
+        source: Template | Condition,
+        values: Mapping[str, Any],
+        row: Row,
+        part: Part,
+        error: ExpressionFailed,
+    ) -> None:
+        """Note that a text has no value for a row: once for all rows that lack the same."""
+        message, remedy = f"{name}: {error}", None
+        for variable in sorted(source.variables.difference(values)):
+            if quote(variable) in str(error):
+                columns = part.source.columns
+                is_known = columns is not None and variable in columns
+                default = f"write {{{{ {variable} | default('…') }}}}"
+                remedy = (
+                    f"Fill it in, or {default}." if is_known else f"{suggest(variable, values)} Or {default}."
+                )
+        self._problems.add_recurring(part.source.file.path, row.line, message, remedy)
+
+    def _note(self, keys: Keys, message: str, remedy: str | None, row: Row, part: Part) -> None:
+        self._problems.add(part.source.file.path, row.line_of(keys), message, remedy)
+
+
+def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge request fields: maps deep, everything else replaced."""
+    merged = dict(under)
+    for name, value in over.items():
+        below = merged.get(name)
+        is_deep = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[name] = merge(below, value) if is_deep else value  # type: ignore[arg-type]  # is_deep says it
+    return merged

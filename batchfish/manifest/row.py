@@ -1,0 +1,124 @@
+"""A row: one entry of a manifest as written, whatever the file's format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from batchfish.core.describe import Keys, name_kind, quote
+from batchfish.manifest.fields import Fault
+from batchfish.manifest.files import RefusedLine
+from batchfish.manifest.problems import Refused, suggest
+from batchfish.manifest.request import REQUEST_FIELDS
+
+MAX_LINE = 1 << 22
+"""The longest line of a file, in characters: what is longer is no list of rows."""
+
+RESERVED = ("goal", "id", "url")
+"""The names of an item's own fields; every other bare column is a variable."""
+
+_KEYS = (*RESERVED, "vars", *REQUEST_FIELDS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One entry as written; a variable without a value is not in it. `lines` are known for YAML only."""
+
+    line: int
+    id: str | None = None
+    url: str | None = None
+    goal: str | None = None
+    variables: Mapping[str, str]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    lines: Mapping[Keys, int] = field(default_factory=dict)
+
+    def line_of(self, keys: Keys) -> int:
+        """Tell the line of a place in the row, or of what is around it."""
+        while keys and keys not in self.lines:
+            keys = keys[:-1]
+        return self.lines.get(keys, self.line)
+
+
+def row_from_map(value: object, line: int, lines: Mapping[Keys, int], faults: list[Fault]) -> Row | None:
+    """Make a row of a map such as `{"id": …, "url": …, "vars": {…}}`; None where it is no map."""
+    if not isinstance(value, Mapping):
+        faults.append(Fault(keys=(), message=f"expected a map with url and goal, got {name_kind(value)}"))
+        return None
+    own: dict[str, str] = {}
+    fields: dict[str, Any] = {}
+    variables: Mapping[str, str] = {}
+    for name, member in value.items():
+        if name in RESERVED:
+            text = _read_scalar((name,), member, faults)
+            if text is not None and text.strip():
+                own[name] = text
+        elif name == "vars":
+            variables = read_variables(member, (name,), faults)
+        elif name in REQUEST_FIELDS:
+            fields[name] = member
+        else:
+            remedy = f"{suggest(name, _KEYS)} A variable stands under `vars`."
+            faults.append(Fault(keys=(name,), message=f"unknown key {quote(name)}", remedy=remedy))
+    return Row(line=line, variables=variables, fields=fields, lines=lines, **own)
+
+
+def read_variables(value: object, keys: Keys, faults: list[Fault]) -> dict[str, str]:
+    """Read a map of variables as texts; null leaves one unset."""
+    if not isinstance(value, Mapping):
+        faults.append(Fault(keys=keys, message=f"vars: expected a map, got {name_kind(value)}"))
+        return {}
+    found = {}
+    for name, member in value.items():
+        if name in RESERVED:
+            message = f"{quote(name)} is a field of the item, not a variable"
+            faults.append(Fault(keys=(*keys, name), message=message, remedy="Write it beside `vars`."))
+            continue
+        text = _read_scalar((*keys, name), member, faults)
+        if text is not None and text.strip():
+            found[name] = text
+    return found
+
+
+def read_lines(stream: TextIO, line: int = 0) -> Iterator[str]:
+    """Yield the lines of a stream, RefusedLine where one is absurdly long; `line` counts those before."""
+    while text := stream.readline(MAX_LINE):
+        line += 1
+        if len(text) == MAX_LINE:
+            raise RefusedLine(
+                line, f"the line is longer than {MAX_LINE:,} characters", "Is it the right file?"
+            )
+        yield text
+
+
+def _read_scalar(keys: Keys, value: object, faults: list[Fault]) -> str | None:
+    match value:
+        case None:
+            return None
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+    spelled = ".".join(map(str, keys))
+    faults.append(
+        Fault(
+            keys=keys,
+            message=f"{spelled}: expected a text or a number, got {name_kind(value)}",
+            remedy="Quote it.",
+        )
+    )
+    return None
+
+
+def set_field(fields: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Put a value at a place in nested request fields; Refused where something else stands there."""
+    for name in keys[:-1]:
+        below = fields.setdefault(name, {})
+        if not isinstance(below, dict):
+            raise Refused(f"{name} is no map")
+        fields = below
+    if keys[-1] in fields:
+        raise Refused(f"{'.'.join(keys)} is set twice")
+    fields[keys[-1]] = value

@@ -1,0 +1,172 @@
+"""What a YAML manifest says of a batch as a whole: everything in it but its items."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from batchfish.core.describe import Keys, name_kind, quote
+from batchfish.core.rules import Rules
+from batchfish.manifest.fields import Fault, Table, one_of, read_map, read_text
+from batchfish.manifest.files import TextFile, open_unchanged
+from batchfish.manifest.problems import Problems, Refused
+from batchfish.manifest.request import check_request, refuse_key
+from batchfish.manifest.row import read_variables
+from batchfish.manifest.rules import read_rules
+from batchfish.manifest.yaml_events import Document, InvalidYaml, read_document
+
+FORMAT_VERSION = 1
+PERIODS = ("hour", "day", "week", "month")
+
+_NAME = re.compile(r"\w(?:[\w-]|\.(?![0-9]+$)(?!db$)){0,79}")
+_TEXTS = ("name", "description", "vars")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceSettings:
+    """A file of rows as the manifest names it."""
+
+    path: str
+    id: str | None = None
+    url: str | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """A batch as a whole; a manifest that is a mere table has none of this."""
+
+    name: str | None = None
+    description: str | None = None
+    period: str | None = None
+    constants: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    has_items: bool = False
+    source: SourceSettings | None = None
+    document: Document = field(default_factory=lambda: Document(value={}, lines={}))
+
+    def line_of(self, *keys: str | int) -> int | None:
+        """Tell the line of a place in the manifest; None where the manifest has no such places."""
+        return self.document.line_of(keys) if self.document.lines else None
+
+
+def read_name(value: object) -> str:
+    """Take a name for a batch: it names a file, and `.2`, `@` and `/` have meanings of their own."""
+    text = read_text(value)
+    if not _NAME.fullmatch(text):
+        raise Refused(f"{quote(text)} cannot name a batch", "Use letters, digits, - and _, at most 80.")
+    return text
+
+
+def read_settings(file: TextFile, problems: Problems) -> Settings | None:
+    """Read a YAML manifest without its items; None where it cannot be read at all."""
+    try:
+        with open_unchanged(file) as stream:
+            document = read_document(stream, skip="items", as_text=_TEXTS)
+    except InvalidYaml as error:
+        problems.add(file.path, error.line, str(error), error.remedy)
+        return None
+    for notation in document.faults:
+        problems.add(file.path, notation.line, notation.message, notation.remedy)
+    faults: list[Fault] = []
+    settings = _read_settings(document, faults)
+    for fault in faults:
+        problems.add(file.path, document.line_of(fault.keys), fault.message, fault.remedy)
+    return settings
+
+
+def _read_settings(document: Document, faults: list[Fault]) -> Settings:
+    if not isinstance(document.value, Mapping):
+        message = f"a manifest is a map, not {name_kind(document.value)}"
+        faults.append(Fault(keys=(), message=message, remedy="It begins with `batchfish: 1`."))
+        return Settings(document=document)
+    found = read_map(document.value, _TOP, (), faults)
+    if "batchfish" not in document.value:
+        message = "the format version is missing"
+        faults.append(
+            Fault(keys=(), message=message, remedy=f"Write `batchfish: {FORMAT_VERSION}` at the top.")
+        )
+    if "items" not in found and "source" not in found:
+        message = "there are neither items nor a source"
+        faults.append(Fault(keys=(), message=message, remedy="List `items`, or name a `source` file."))
+    source = found.get("source")
+    return Settings(
+        name=found.get("name"),
+        description=found.get("description"),
+        period=found.get("period"),
+        constants=read_variables(found["vars"], ("vars",), faults) if "vars" in found else {},
+        defaults=_read_defaults(found.get("defaults", {}), faults),
+        rules=read_rules(found, faults),
+        has_items="items" in found,
+        source=_read_source(source, faults) if source is not None else None,
+        document=document,
+    )
+
+
+def _read_defaults(value: object, faults: list[Fault]) -> dict[str, Any]:
+    where: Keys = ("defaults",)
+    if not isinstance(value, Mapping):
+        faults.append(Fault(keys=where, message=f"defaults: expected a map, got {name_kind(value)}"))
+        return {}
+    defaults = dict(value)
+    for name in ("url", "goal"):
+        if name in defaults:
+            read_map({name: defaults[name]}, {name: read_text}, where, faults)
+    if "id" in defaults:
+        del defaults["id"]
+        faults.append(Fault(keys=(*where, "id"), message="an id belongs to one item", remedy="Remove it."))
+    request = {name: member for name, member in defaults.items() if name not in {"url", "goal"}}
+    faults += [
+        Fault(keys=where + fault.keys, message=fault.message, remedy=fault.remedy)
+        for fault in check_request(request)
+    ]
+    return defaults
+
+
+def _read_source(value: object, faults: list[Fault]) -> SourceSettings | None:
+    found = read_map(value, _SOURCE, ("source",), faults)
+    if "path" not in found:
+        if isinstance(value, Mapping) and "path" not in value:
+            message = "the source has no path"
+            faults.append(Fault(keys=("source",), message=message, remedy="Write `path: rows.csv` in it."))
+        return None
+    return SourceSettings(**found)
+
+
+def _read_version(value: object) -> int:
+    if value != FORMAT_VERSION or isinstance(value, bool):
+        raise Refused(
+            f"the format version {quote(value)} is not known", f"Write `batchfish: {FORMAT_VERSION}`."
+        )
+    return FORMAT_VERSION
+
+
+def _keep(value: object) -> object:
+    return value
+
+
+def _read_clean_text(value: object) -> str:
+    text = read_text(value)
+    refuse_key(text)
+    return text
+
+
+_SOURCE: Table = {"id": read_text, "path": read_text, "url": read_text, "where": read_text}
+_TOP: Table = {
+    "batchfish": _read_version,
+    "checks": _keep,
+    "defaults": _keep,
+    "description": _read_clean_text,
+    "items": _keep,
+    "limits": _keep,
+    "name": read_name,
+    "output": _keep,
+    "period": one_of(*PERIODS),
+    "retry": _keep,
+    "source": _keep,
+    "unanswered": _keep,
+    "vars": _keep,
+}
