@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import itertools
 import logging
+import tracemalloc
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,8 @@ import httpx
 import pytest
 
 from batchfish.errors import NotPermitted, WebAgentUnavailable, WrongInput
-from tests.webagent.fakes import Chunks, asked_ids, client_of, refusal, row, runs_body
+from batchfish.webagent.client import WebAgentClient
+from tests.webagent.fakes import BASE_URL, KEY, Chunks, asked_ids, client_of, refusal, row, runs_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,14 +198,19 @@ async def test_a_giant_answer_without_a_word_about_the_run_is_left_out() -> None
     assert (look.runs, look.not_found) == ({}, frozenset())
 
 
-@pytest.mark.usefixtures("small_limit")
-async def test_a_compressed_bomb_is_cut_at_the_limit() -> None:
-    bomb = gzip.compress(b'{"data": [' + FLOOD * 1_000)
+async def test_a_compressed_bomb_is_cut_at_the_limit_before_it_takes_memory(small_limit: int) -> None:
+    bomb = gzip.compress(b'{"data": [' + FLOOD * 2_000)
 
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, stream=Chunks([bomb]), headers={"Content-Encoding": "gzip"})
 
-    assert not (await client_of(answer).poll(["r-0"])).runs
+    client = client_of(answer)
+    tracemalloc.start()
+    look = await client.poll(["r-0"])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert not look.runs
+    assert peak < 20 * small_limit < len(FLOOD) * 2_000
 
 
 @pytest.mark.parametrize("status", [404, 405])
@@ -226,6 +234,18 @@ async def test_without_the_endpoint_for_many_runs_are_asked_one_by_one_ever_afte
     await client.poll(ids(150))
     assert paths.count("POST /v1/runs/batch") == 1
     assert len(paths) == 1 + 3 + 150
+
+
+async def test_calls_that_wait_while_the_endpoint_is_found_missing_lose_no_run() -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
+        if request.method == "POST":
+            return httpx.Response(404)
+        return httpx.Response(200, content=row(request.url.path.rpartition("/")[2]))
+
+    transport = httpx.MockTransport(answer)
+    client = WebAgentClient(api_key=KEY, base_url=BASE_URL, transport=transport)
+    assert set((await client.poll(ids(950))).runs) == set(ids(950))
 
 
 async def test_a_hostile_result_is_kept_whole_where_runs_are_asked_one_by_one() -> None:
