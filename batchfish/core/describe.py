@@ -17,6 +17,12 @@ def spell_path(keys: Keys) -> str:
     return "#" + "".join("/" + cut(str(key).replace("~", "~0").replace("/", "~1")) for key in keys)
 
 
+def spell_keys(keys: Keys) -> str:
+    """Spell keys as people write them: `checks[0].expr`."""
+    spelled = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return cut(spelled.removeprefix("."), 100)
+
+
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a number as JSON has them: finite, and no boolean."""
     match value:

@@ -79,8 +79,8 @@ def judge_run(
 def read_result(raw: bytes | None, *, is_whole_answer: bool = False) -> Any:  # noqa: ANN401 - any JSON value
     """Read a result as the API sent it, once more where it is a text that holds JSON.
 
-    What is not quite JSON (NaN, halves of characters, integers of thousands of digits) is read as well as it can
-    be; UnreadableResult for the rest. Of a whole answer, the result is what the one run in it has.
+    What is not quite JSON (NaN, halves of characters, integers of thousands of digits) is read as well as can
+    be; UnreadableResult for the rest. Of a whole answer, the result is that of the one run in it.
     """
     if raw is None:
         return None
@@ -96,7 +96,7 @@ def read_result(raw: bytes | None, *, is_whole_answer: bool = False) -> Any:  # 
 
 
 def is_empty(value: object) -> bool:
-    """Whether nothing is said in a value: no number, no boolean and no text that is not blank, however deep."""
+    """Whether a value says nothing: no number, no boolean and no text but blanks, however deep."""
     open_values = [value]
     while open_values:
         match open_values.pop():
@@ -114,7 +114,7 @@ def is_empty(value: object) -> bool:
 
 
 def _own_failure(result: object) -> str | None:
-    """Find where a result says of itself that the goal was not reached; None where it does not."""
+    """Find where a result says of itself that its goal was not reached, if it does."""
     if not isinstance(result, Mapping):
         return None
     status, error, validation = (result.get(name) for name in ("status", "error", "schema_validation"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from batchfish.core.describe import Keys, cut, name_kind, quote
+from batchfish.core.describe import Keys, name_kind, quote, spell_keys
 from batchfish.manifest.problems import Refused, suggest
 
 Reader: TypeAlias = Callable[[object], Any]
@@ -37,7 +37,7 @@ def read_map(
         where = (*keys, name)
         reader = table.get(name)
         if reader is None:
-            inside = f" in {quote('.'.join(map(str, keys)))}" if keys else ""
+            inside = f" in {spell_keys(keys)}" if keys else ""
             remedy = (hints or {}).get(name) or suggest(name, table)
             faults.append(Fault(keys=where, message=f"unknown key {quote(name)}{inside}", remedy=remedy))
         elif isinstance(reader, Mapping):
@@ -46,8 +46,8 @@ def read_map(
             try:
                 found[name] = reader(member)
             except Refused as error:
-                spelled = cut(".".join(map(str, where)))
-                faults.append(Fault(keys=where, message=f"{spelled}: {error}", remedy=error.remedy))
+                message = f"{spell_keys(where)}: {error}"
+                faults.append(Fault(keys=where, message=message, remedy=error.remedy))
     return found
 
 

@@ -100,7 +100,7 @@ def open_start(file: TextFile) -> Iterator[TextIO]:
 
 
 def spool_standard_input(stream: BinaryIO, folder: Path) -> Path:
-    """Copy a manifest from standard input into `folder`, for its owner's eyes; its suffix says what it holds."""
+    """Copy a manifest from standard input into `folder`, for its owner alone; the suffix says what it is."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     spool = folder / f"stdin.{os.getpid()}.part"
     start = bytearray()
@@ -157,7 +157,9 @@ def _scan(stream: BinaryIO, unwanted: re.Pattern[str]) -> bytes:
             line += error.object[: error.start].count(b"\n")
             wrong = error.object[error.start]
             message = f"the byte 0x{wrong:02x} is no UTF-8"
-            raise RefusedLine(line, message, "Save the file as UTF-8.") from None
+            is_utf16 = error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            remedy = f"Save the file as UTF-8{', not as UTF-16' if is_utf16 else ''}."
+            raise RefusedLine(line, message, remedy) from None
         if found := unwanted.search(text.removeprefix("\ufeff")):
             line += text[: found.start()].count("\n")
             raise RefusedLine(line, *_explain_character(found[0]))

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.describe import cut, quote
+from batchfish.manifest.check import ManifestSummary, SourceSummary, check_rows
 from batchfish.manifest.files import RefusedLine, TextFile, inspect_file, open_unchanged
 from batchfish.manifest.json_text import read_json
-from batchfish.manifest.manifest import Manifest, ManifestSummary, SourceSummary, check_rows
+from batchfish.manifest.manifest import Manifest
 from batchfish.manifest.problems import Problems, Refused, suggest
 from batchfish.manifest.readers import READERS, RowSource
 from batchfish.manifest.render import Part, Shared
@@ -23,6 +24,8 @@ from batchfish.manifest.yaml_events import InvalidYaml, read_document
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from batchfish.core.expressions import Template
 
 __all__ = ["Manifest", "ManifestOptions", "ManifestSummary", "SourceSummary", "load_manifest", "rules_from"]
 
@@ -90,19 +93,33 @@ class _Loader:
             period=settings.period,
             rules=settings.rules,
             shared=self._share(forced, known),
+            check_texts=tuple(
+                Written(
+                    what=f"checks[{index}]",
+                    text=check.expr,
+                    file=self._path,
+                    line=settings.line_of("checks", index),
+                )
+                for index, check in enumerate(settings.rules.checks)
+            ),
             parts=tuple(self._make_part(source, written, known) for source, written in sources),
             allow_duplicates=self._options.allow_duplicates,
         )
 
     def _share(self, forced: Mapping[str, str], known: frozenset[str] | None) -> Shared:
         defaults = self._read_defaults()
-        texts = {name: self._find_text(name, defaults.pop(name, None)) for name in ("url", "goal")}
-        readers = {"url": read_url, "goal": read_goal}
-        templates = {
-            name: compile_text(text, known, readers[name], self._problems)
-            for name, text in texts.items()
-            if text is not None
-        }
+        templates: dict[str, Template | None] = {}
+        for name, read in (("url", read_url), ("goal", read_goal)):
+            default = defaults.pop(name, None)
+            line = self._settings.line_of("defaults", name)
+            if name == "goal" and self._options.goal is not None:
+                written = Written(what="goal", text=self._options.goal, file="--goal")
+                templates[name] = compile_text(written, known, read, self._problems)
+            elif isinstance(default, str) and default.strip():
+                written = Written(what=name, text=default, file=self._path, line=line)
+                templates[name] = compile_text(written, known, read, self._problems)
+            elif name in self._settings.defaults:
+                templates[name] = None  # noted when the defaults were read
         return Shared(
             defaults=defaults,
             url=templates.get("url"),
@@ -111,15 +128,6 @@ class _Loader:
             forced=forced,
             broken=frozenset(name for name, template in templates.items() if template is None),
         )
-
-    def _find_text(self, name: str, default: object) -> Written | None:
-        if name == "goal" and self._options.goal is not None:
-            return Written(what="goal", text=self._options.goal, file="--goal")
-        if default is None:
-            return None
-        # A default that is no text was noted when it was read; an empty one keeps rows from asking for it.
-        text = default if isinstance(default, str) else ""
-        return Written(what=name, text=text, file=self._path, line=self._settings.line_of("defaults", name))
 
     def _open_sources(self, file: TextFile) -> Iterator[tuple[RowSource, SourceSettings | None]]:
         if self._settings.has_items and (items := READERS[self._path.suffix.lower()](file, self._problems)):
@@ -189,8 +197,8 @@ class _Loader:
 
     def _find_id_column(self, source: RowSource, written: SourceSettings) -> str | None:
         column = written.id
-        if column is None or column == "id":
-            return None
+        if column in (None, "id"):
+            return column
         if source.columns is not None and column not in source.columns:
             line = self._settings.line_of("source", "id")
             message = f"{cut(source.file.path)} has no column {quote(column)}"

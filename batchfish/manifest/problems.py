@@ -47,7 +47,7 @@ class Problems:
         """Note one problem."""
         self.total += 1
         if len(self._shown) < MAX_SHOWN:
-            self._shown.append(Problem(file=file, line=line, message=message, remedy=remedy))
+            self._shown.append(Problem(file=file, line=line, message=_end(message), remedy=remedy))
 
     def add_recurring(
         self, file: Path | str, line: int | None, message: str, remedy: str | None = None
@@ -81,7 +81,12 @@ def _spell(file: Path | str, message: str, remedy: str | None, found: _Recurring
         rest = found.count - 1 - len(found.more)
         lines = ", ".join(str(line) for line in found.more) + (f" and {rest:,} more" if rest else "")
         message += f" (also on line{'s' if len(found.more) > 1 else ''} {lines})"
-    return Problem(file=file, line=found.line, message=message, remedy=remedy)
+    return Problem(file=file, line=found.line, message=_end(message), remedy=remedy)
+
+
+def _end(message: str) -> str:
+    """End a message as a sentence, so that the remedy is one of its own."""
+    return message if message.endswith((".", "?", "!")) else message + "."
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,13 +21,17 @@ from batchfish.manifest.problems import Problems, Refused, suggest
 from batchfish.manifest.request import check_request, read_goal, read_url
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from batchfish.core.describe import Keys
     from batchfish.manifest.fields import Fault
     from batchfish.manifest.readers import RowSource
     from batchfish.manifest.row import Row
 
 MAX_ID = 200
+_FOR_ALL = {"goal": "under `defaults` or with --goal", "url": "under `source` of a YAML manifest"}
 _REMEMBERED = 1000
+_OWN_ID = (None, "id")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,17 +65,22 @@ class Renderer:
     def __init__(self, shared: Shared, problems: Problems) -> None:
         self._shared = shared
         self._problems = problems
-        self._compile = lru_cache(maxsize=_REMEMBERED)(compile_template)
+        self._texts: dict[str, Template] = {}
         self._requests: dict[bytes, tuple[Mapping[str, Any], list[Fault]]] = {}
         self._known_faults = check_request(shared.defaults)
         self.row = 0
         self.left_out = 0
 
+    @property
+    def row_texts(self) -> Collection[Template]:
+        """The templates that rows brought along; only the first thousand are kept."""
+        return self._texts.values()
+
     def items(self, part: Part) -> Iterator[ItemSpec]:
         """Yield the items of one source in the order of its rows; `where` leaves rows out uncounted."""
         shared = self._shared
         for row in part.source.rows(self._problems):
-            item_id = row.variables.get(part.id_column) if part.id_column else row.id
+            item_id = row.id if part.id_column in _OWN_ID else row.variables.get(part.id_column)
             values: dict[str, Any] = {**shared.constants, **row.variables, **shared.forced}
             if item_id is not None:
                 values["id"] = item_id
@@ -128,10 +136,12 @@ class Renderer:
     ) -> str | None:
         if source is None:
             if name not in self._shared.broken:
-                remedy = f"Give each row a {name}, or one for all under `defaults`."
-                self._problems.add_recurring(
-                    part.source.file.path, row.line, f"the row has no {name}", remedy
+                give = (
+                    f"Add a column `{name}`" if part.source.columns is not None else f"Give each row a {name}"
                 )
+                remedy = f"{give}, or one for all {_FOR_ALL[name]}."
+                message = f"the row has no {name}"
+                self._problems.add_recurring(part.source.file.path, row.line, message, remedy)
             return None
         if isinstance(source, str):
             if "{{" not in source:
@@ -146,6 +156,15 @@ class Renderer:
         except ExpressionFailed as error:
             self._note_unset(name, source, values, row, part, error)
             return None
+
+    def _compile(self, text: str) -> Template:
+        """Compile a template that a row brings along, once for all rows that bring the same."""
+        template = self._texts.get(text)
+        if template is None:
+            template = compile_template(text)
+            if len(self._texts) < _REMEMBERED:
+                self._texts[text] = template
+        return template
 
     def _merge(self, row: Row, part: Part) -> Mapping[str, Any]:
         """Merge the row's request fields over the defaults; equal ones are merged and checked once."""
@@ -167,8 +186,8 @@ class Renderer:
         if item_id is None:
             if part.id_column is None:
                 return False
-            message = f"{quote(part.id_column)} names the items, and is empty here"
-            self._note(("id",), message, "Fill it in.", row, part)
+            message = f"{quote(part.id_column)} names the items, and is not set here"
+            self._problems.add_recurring(part.source.file.path, row.line, message, "Fill it in.")
             return True
         if len(item_id) <= MAX_ID and item_id.isprintable():
             return False

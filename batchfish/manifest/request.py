@@ -18,14 +18,17 @@ from batchfish.manifest.units import parse_count
 _PLAIN_URL = re.compile(
     r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,4})?(?:[/?#][!#-;=?-\[\]_a-z~]*)?"
 )
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST = re.compile(r"[^\s!-,/;-@\[-^`{-\x7f]+")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _API_KEY = re.compile(r"\bsk-(?:tinyfish|mino)-")
 _DAY = 86_400
-_HINTS = {
+_KEY_HINT = "No secrets in a manifest: the key is read from TINYFISH_API_KEY."
+SECRET_HINTS = dict.fromkeys(("api_key", "apikey", "key", "token", "TINYFISH_API_KEY"), _KEY_HINT)
+"""What to do about keys that a manifest must not hold."""
+
+_HINTS = SECRET_HINTS | {
     "password": "No secrets in a manifest: `password_env` names the environment variable that holds it.",
-    "api_key": "No secrets in a manifest: the key is read from TINYFISH_API_KEY.",
     "vars": "Variables stand beside the request fields, not among them.",
     "feature_flags": "The API no longer has it.",
 }
@@ -51,9 +54,7 @@ def read_goal(value: object) -> str:
 def refuse_key(text: str) -> None:
     """Refuse a text that holds an API key; the message does not repeat it."""
     if "sk-" in text and _API_KEY.search(text):
-        raise Refused(
-            "it holds an API key", "No secrets in a manifest: the key is read from TINYFISH_API_KEY."
-        )
+        raise Refused("it holds an API key", _KEY_HINT)
 
 
 def check_request(request: Mapping[str, Any]) -> list[Fault]:
@@ -108,10 +109,12 @@ def _check_url(text: str, schemes: tuple[str, ...]) -> str:
         raise Refused(f"the URL {shown} holds spaces or control characters", "Write a space as %20.")
     if "\\" in text:
         raise Refused(f"the URL {shown} holds a backslash", "Write / instead.")
-    if not _SCHEME.match(text) or (_SCHEME.fullmatch(text.partition("/")[0]) is None and "://" not in text):
-        raise Refused(
-            f"the URL {shown} is not absolute", f"Did you mean {quote('https://' + text.lstrip('/'))}?"
+    if not _SCHEME.match(text):
+        has_host = "." in text.partition("/")[0]
+        remedy = (
+            f"Did you mean {quote('https://' + text)}?" if has_host else "Write it whole: https://host/path."
         )
+        raise Refused(f"the URL {shown} is not absolute", remedy)
     try:
         parts = urlsplit(text)
         host, port, user = parts.hostname, parts.port, parts.username
@@ -120,9 +123,10 @@ def _check_url(text: str, schemes: tuple[str, ...]) -> str:
     if parts.scheme not in schemes:
         raise Refused(f"the URL {shown} is not {' or '.join(schemes)}", f"Begin it with {schemes[-1]}://.")
     if user is not None or "@" in parts.netloc:
-        raise Refused("a URL must not hold a user name or password", "Log in with use_vault or a profile.")
+        remedy = "Log in with use_vault or a profile; for a proxy there are username and password_env."
+        raise Refused("a URL must not hold a user name or password", remedy)
     is_host = host is not None and (parts.netloc.startswith("[") or _HOST.fullmatch(host))
-    if not is_host or port == 0 or not text[len(parts.scheme) :].startswith("://"):
+    if not is_host or port == 0:
         raise Refused(f"the URL {shown} has no valid host", "Write it as https://host/path.")
     refuse_key(text)
     return text

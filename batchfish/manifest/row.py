@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, TextIO
 
-from batchfish.core.describe import Keys, name_kind, quote
+from batchfish.core.describe import Keys, name_kind, quote, spell_keys
 from batchfish.manifest.fields import Fault
 from batchfish.manifest.files import RefusedLine
-from batchfish.manifest.problems import Refused, suggest
+from batchfish.manifest.problems import Refused
 from batchfish.manifest.request import REQUEST_FIELDS
 
 MAX_LINE = 1 << 22
@@ -58,7 +59,8 @@ def row_from_map(value: object, line: int, lines: Mapping[Keys, int], faults: li
         elif name in REQUEST_FIELDS:
             fields[name] = member
         else:
-            remedy = f"{suggest(name, _KEYS)} A variable stands under `vars`."
+            near = get_close_matches(name, _KEYS, n=1)
+            remedy = f"Did you mean {quote(near[0])}?" if near else "A variable stands under `vars`."
             faults.append(Fault(keys=(name,), message=f"unknown key {quote(name)}", remedy=remedy))
     return Row(line=line, variables=variables, fields=fields, lines=lines, **own)
 
@@ -101,7 +103,7 @@ def _read_scalar(keys: Keys, value: object, faults: list[Fault]) -> str | None:
             return "true" if value else "false"
         case int() | float():
             return str(value)
-    spelled = ".".join(map(str, keys))
+    spelled = spell_keys(keys)
     faults.append(
         Fault(
             keys=keys,

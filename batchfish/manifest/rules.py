@@ -146,3 +146,6 @@ _TABLES: Mapping[str, Table] = {
     "unanswered": {"marker": read_boolean, "settle": parse_duration, "then": one_of("reconcile", "hold")},
     "output": {"columns": _read_columns, "explode": _read_explode, "path": _read_output_path},
 }
+
+RULE_KEYS = {section: tuple(table) for section, table in _TABLES.items()}
+"""Which keys each section of rules has."""

@@ -12,10 +12,10 @@ from batchfish.core.rules import Rules
 from batchfish.manifest.fields import Fault, Table, one_of, read_map, read_text
 from batchfish.manifest.files import TextFile, open_unchanged
 from batchfish.manifest.problems import Problems, Refused
-from batchfish.manifest.request import check_request, refuse_key
-from batchfish.manifest.row import read_variables
-from batchfish.manifest.rules import read_rules
-from batchfish.manifest.yaml_events import Document, InvalidYaml, read_document
+from batchfish.manifest.request import REQUEST_FIELDS, SECRET_HINTS, check_request, refuse_key
+from batchfish.manifest.row import RESERVED, read_variables
+from batchfish.manifest.rules import RULE_KEYS, read_rules
+from batchfish.manifest.yaml_events import Document, InvalidYaml, PassedOver, read_document
 
 FORMAT_VERSION = 1
 PERIODS = ("hour", "day", "week", "month")
@@ -83,13 +83,13 @@ def _read_settings(document: Document, faults: list[Fault]) -> Settings:
         message = f"a manifest is a map, not {name_kind(document.value)}"
         faults.append(Fault(keys=(), message=message, remedy="It begins with `batchfish: 1`."))
         return Settings(document=document)
-    found = read_map(document.value, _TOP, (), faults)
+    found = read_map(document.value, _TOP, (), faults, _TOP_HINTS)
     if "batchfish" not in document.value:
         message = "the format version is missing"
         faults.append(
             Fault(keys=(), message=message, remedy=f"Write `batchfish: {FORMAT_VERSION}` at the top.")
         )
-    if "items" not in found and "source" not in found:
+    if "items" not in document.value and "source" not in document.value:
         message = "there are neither items nor a source"
         faults.append(Fault(keys=(), message=message, remedy="List `items`, or name a `source` file."))
     source = found.get("source")
@@ -118,7 +118,7 @@ def _read_defaults(value: object, faults: list[Fault]) -> dict[str, Any]:
     if "id" in defaults:
         del defaults["id"]
         faults.append(Fault(keys=(*where, "id"), message="an id belongs to one item", remedy="Remove it."))
-    request = {name: member for name, member in defaults.items() if name not in {"url", "goal"}}
+    request = {name: member for name, member in defaults.items() if name not in RESERVED}
     faults += [
         Fault(keys=where + fault.keys, message=fault.message, remedy=fault.remedy)
         for fault in check_request(request)
@@ -144,6 +144,14 @@ def _read_version(value: object) -> int:
     return FORMAT_VERSION
 
 
+def _read_items(value: object) -> bool:
+    if not isinstance(value, PassedOver):
+        raise Refused(f"expected a list, got {name_kind(value)}", "Begin each item with a dash.")
+    if value.count == 0:
+        raise Refused("the list is empty", "Add an item, or leave it out and name a `source` file.")
+    return True
+
+
 def _keep(value: object) -> object:
     return value
 
@@ -160,7 +168,7 @@ _TOP: Table = {
     "checks": _keep,
     "defaults": _keep,
     "description": _read_clean_text,
-    "items": _keep,
+    "items": _read_items,
     "limits": _keep,
     "name": read_name,
     "output": _keep,
@@ -169,4 +177,10 @@ _TOP: Table = {
     "source": _keep,
     "unanswered": _keep,
     "vars": _keep,
+}
+# A key that stands one level too high is no typo: say where it belongs.
+_TOP_HINTS = {
+    **{name: f"It belongs under `{section}`." for section, names in RULE_KEYS.items() for name in names},
+    **dict.fromkeys(("url", "goal", *REQUEST_FIELDS), "It belongs under `defaults`."),
+    **SECRET_HINTS,
 }

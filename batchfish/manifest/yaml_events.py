@@ -46,6 +46,13 @@ class YamlFault:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PassedOver:
+    """A list that was not read, and how many entries it has."""
+
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
     """A value read from YAML, the lines of its parts, and what is wrong with its notation."""
 
@@ -61,9 +68,9 @@ class Document:
 
 
 def read_document(stream: IO[str], *, skip: str | None = None, as_text: tuple[str, ...] = ()) -> Document:
-    """Read one YAML document; what the top-level key `skip` holds is passed over, as None.
+    """Read one YAML document; a list under the top-level key `skip` is passed over.
 
-    Below the top-level keys `as_text`, numbers and words stay the text they are. InvalidYaml where it is none.
+    Below the top-level keys `as_text`, numbers and words stay the text they are. InvalidYaml if it is none.
     """
     reader = _Reader(stream, as_text)
     reader.open_document()
@@ -143,23 +150,30 @@ class _Reader:
                 raise InvalidYaml(1, f"not valid YAML: {cut(str(error), 200)}") from None
         return self._next
 
-    def skip_value(self) -> None:
-        depth = 0
+    def skip_value(self) -> PassedOver:
+        """Pass over one value; what is wrong in it is for its own reading to note."""
+        noted = len(self.faults)
+        depth = entries = 0
         while True:
-            match self.take():
-                case yaml.CollectionStartEvent() as event:
-                    depth += 1
-                    _check_depth(depth, event)
-                case yaml.CollectionEndEvent():
-                    depth -= 1
+            event = self.take()
+            if isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            elif depth == 1:
+                entries += 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                _check_depth(depth, event)
             if depth == 0:
-                return
+                del self.faults[noted:]
+                return PassedOver(count=entries)
 
     def read_value(self, keys: Keys, lines: Lines, skip: str | None) -> Any:  # noqa: ANN401 - any JSON value
         event = self.take()
         lines.setdefault(keys, _line(event))
         _check_depth(len(keys), event)
         match event:
+            case yaml.AliasEvent():
+                return None
             case yaml.ScalarEvent():
                 is_text = bool(keys) and keys[0] in self._as_text
                 return event.value if event.style else _read_plain(event.value, _line(event), is_text=is_text)
@@ -181,16 +195,16 @@ class _Reader:
                 first = lines[where]
                 self._note(event, f"the key '{cut(name)}' stands twice, first on line {first}", "Remove one.")
             lines[where] = _line(event)
-            if skip == name and not keys:
-                self.skip_value()
-                found[name] = None
+            if skip == name and not keys and isinstance(self.peek(), yaml.SequenceStartEvent):
+                found[name] = self.skip_value()
             else:
                 found[name] = self.read_value(where, lines, None)
         return found
 
     def _note(self, event: Any, message: str, remedy: str) -> None:  # noqa: ANN401 - as above
-        if len(self.faults) < MAX_FAULTS:
-            self.faults.append(YamlFault(line=_line(event), message=message, remedy=remedy))
+        fault = YamlFault(line=_line(event), message=message, remedy=remedy)
+        if len(self.faults) < MAX_FAULTS and fault not in self.faults:
+            self.faults.append(fault)
 
 
 def _read_plain(text: str, line: int, *, is_text: bool) -> Any:  # noqa: ANN401 - any JSON scalar
@@ -220,13 +234,15 @@ def _line(event: Any) -> int:  # noqa: ANN401 - as above
 
 
 def _explain(error: yaml.MarkedYAMLError) -> InvalidYaml:
-    mark = error.problem_mark or error.context_mark
+    is_open_quote = "end of stream" in (error.problem or "") and "quoted scalar" in (error.context or "")
+    mark = error.context_mark if is_open_quote else error.problem_mark or error.context_mark
     message = error.problem or error.context or "it cannot be read"
     remedy = None
     if "cannot start any token" in message:
-        remedy = "Indent with spaces, never with tabs; quote a text that begins with @, ` or %."
+        message = "a value cannot begin with this character"
+        remedy = "Indent with spaces, not with tabs; quote a text that begins with @, ` or %."
     elif "mapping values" in message:
         remedy = "Quote a text that holds `: `, and check the indentation."
-    elif "end of stream" in message and "quoted scalar" in (error.context or ""):
-        remedy = "Close the quote."
+    elif is_open_quote:
+        message, remedy = "a quote that opens here is never closed", "Close it."
     return InvalidYaml(mark.line + 1 if mark else 1, f"not valid YAML: {cut(message, 200)}", remedy)
