@@ -27,6 +27,7 @@ from batchfish.localagent.bodies import (
     RunPageAnswer,
     RunsAnswer,
     issues,
+    schema_issues,
 )
 from batchfish.localagent.book import RunFilter, StoredRun
 from batchfish.localagent.faults import Faults, FaultyRequests
@@ -72,6 +73,8 @@ def _answer_creates(app: FastAPI, queue: RunQueue) -> None:
     @app.post(wire.RUN_ASYNC, operation_id="runAsync", responses=_answers(AsyncRunAnswer, 400, 401, 403))
     async def run_async(body: RunBody) -> Response:
         """Make one run and answer at once with its id."""
+        if problems := schema_issues(body.output_schema):
+            return _refused(400, "INVALID_INPUT", problems[0]["message"], problems)
         (run_id,) = queue.create([body.to_request(body.output_schema)], origin=wire.RUN_ASYNC)
         return JSONResponse({"run_id": run_id, "error": None})
 

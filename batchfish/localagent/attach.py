@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -64,14 +63,12 @@ def find_agent(port_file: Path) -> Endpoint | None:
 
 
 @contextmanager
-def local_agent(
-    folder: Path, options: Sequence[str] = (), *, env: Mapping[str, str] | None = None
-) -> Iterator[Endpoint]:
-    """Use the agent of a folder for the time of the block: the one that runs there, else a new one.
+def local_agent(folder: Path, options: Sequence[str] = (), *, env: Mapping[str, str]) -> Iterator[Endpoint]:
+    """Use the agent of a folder for the time of the block: the one running there, or a new one.
 
-    `options` are those of `python -m batchfish.localagent`, `env` is its environment (None: ours). The agent
-    ends when the last of its users has gone, however they went: each holds a shared lock on one file, which
-    the kernel takes back. TryLater where it does not start in time, WrongInput where it refuses.
+    `options` are those of `python -m batchfish.localagent`, `env` is its environment. The agent ends when the
+    last of its users has gone, however they went: each holds a shared lock that the kernel takes back.
+    TryLater where it does not start in time, WrongInput where it refuses.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / USERS).open("a") as users:
@@ -79,32 +76,40 @@ def local_agent(
         yield find_agent(folder / PORT_FILE) or _start(folder, options, env)
 
 
-def _start(folder: Path, options: Sequence[str], env: Mapping[str, str] | None) -> Endpoint:
-    command = [
-        *(sys.executable, "-m", "batchfish.localagent", "--store", str(folder / STORE)),
-        *("--port-file", str(folder / PORT_FILE), "--users", str(folder / USERS), *options),
-    ]
+def _start(folder: Path, options: Sequence[str], env: Mapping[str, str]) -> Endpoint:
     with (folder / LOG).open("a+b") as log:
         begin = log.seek(0, os.SEEK_END)
-        agent = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            command,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # Ctrl-C is for the command, which may want to cancel runs first
-        )
+        agent = _spawn(folder, options, env, log.fileno())
+        is_running = True
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             if endpoint := find_agent(folder / PORT_FILE):
                 return endpoint
-            if agent.poll() not in {
-                None,
-                os.EX_TEMPFAIL,
-            }:  # TEMPFAIL: another start was quicker, find that one
-                log.seek(begin)
-                raise WrongInput(
-                    log.read().decode(errors="replace").strip() or "The local agent did not start."
-                )
+            if is_running:
+                ended, status = os.waitpid(agent, os.WNOHANG)
+                is_running = not ended
+                # TEMPFAIL: another start was quicker, and its agent is the one to find.
+                if ended and os.waitstatus_to_exitcode(status) != os.EX_TEMPFAIL:
+                    log.seek(begin)
+                    said = log.read().decode(errors="replace").strip()
+                    raise WrongInput(said or "The local agent did not start.")
             time.sleep(LOOK_EVERY)
     raise TryLater(f"The local agent did not start within {START_TIMEOUT:.0f} s: see {folder / LOG}.")
+
+
+def _spawn(folder: Path, options: Sequence[str], env: Mapping[str, str], log: int) -> int:
+    """Start the process and give its id.
+
+    It may outlive us, so it is no child to be waited for, and it leaves our terminal: Ctrl-C is for the
+    command, which may want to cancel runs first.
+    """
+    command = [
+        *(sys.executable, "-m", "batchfish.localagent", "--store", str(folder / STORE)),
+        *("--port-file", str(folder / PORT_FILE), "--users", str(folder / USERS), *options),
+    ]
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, log, 1),
+        (os.POSIX_SPAWN_DUP2, log, 2),
+    ]
+    return os.posix_spawn(sys.executable, command, env, file_actions=files, setsid=True)

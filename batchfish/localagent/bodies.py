@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from batchfish.core.schema import check_schema
 from batchfish.localagent.engines.base import RunRequest
 from batchfish.webagent.wire import GOAL_FILTER_LENGTH, IDS_PER_CALL, ROWS_PER_PAGE, RunStatus
 
@@ -243,6 +244,19 @@ class CancelsAnswer(BaseModel):
 
     results: list[CancelAnswer]
     not_found: list[str] | None
+
+
+def schema_issues(schema: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Name what the API would refuse of an output schema, in the form of its issues."""
+    return [
+        {
+            "code": "custom",
+            "path": ["output_schema", *problem.keys],
+            "message": f"output_schema: {problem.message} at {problem.path}."
+            + (f" {problem.remedy}" if problem.remedy else ""),
+        }
+        for problem in (() if schema is None else check_schema(schema))
+    ]
 
 
 def issues(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

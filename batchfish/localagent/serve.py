@@ -22,9 +22,13 @@ from batchfish.errors import TryLater, WrongInput
 from batchfish.localagent.app import create_app
 from batchfish.localagent.attach import Endpoint, write_port_file
 from batchfish.localagent.book import RunBook
+from batchfish.localagent.engines.extract import ExtractEngine
+from batchfish.localagent.engines.pool import WorkerPool
 from batchfish.localagent.engines.simulate import SimulateEngine
 from batchfish.localagent.faults import ABORT, Faults
+from batchfish.localagent.load import Loader
 from batchfish.localagent.runs import RunQueue
+from batchfish.localagent.site import SampleSite
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -40,6 +44,7 @@ HOST = "127.0.0.1"
 USERS_LOOK = 0.25
 FORGET_EVERY = 3600.0
 GRACE = 2
+WARM = 2
 LINGER_NONE = struct.pack("ii", 1, 0)
 
 
@@ -94,14 +99,21 @@ async def _serve(settings: ServeSettings, listener: socket.socket, tell: Callabl
         )
         stack.enter_context(_told(endpoint, settings.port_file, tell))
         for stop in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(stop, setattr, server, "should_exit", True)  # noqa: FBT003
+            asyncio.get_running_loop().add_signal_handler(stop, server.stop)
         async with _beside(_end_unused(server, settings.users), _forget(book, settings)):
             await server.serve(sockets=[listener])
 
 
 @contextlib.asynccontextmanager
 async def _engine(settings: ServeSettings, chance: Random) -> AsyncIterator[Engine]:
-    engine: Engine = SimulateEngine(settings.simulation, chance=chance)
+    engine: Engine
+    if settings.engine == "simulate":
+        engine = SimulateEngine(settings.simulation, chance=chance)
+    else:
+        site = None if settings.site is None else SampleSite(settings.site)
+        pool = WorkerPool(warm=min(settings.cap, WARM))
+        await pool.start()
+        engine = ExtractEngine(Loader(site, allowed=settings.allow_origins), pool)
     try:
         yield engine
     finally:
@@ -133,16 +145,18 @@ async def _beside(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _end_unused(server: uvicorn.Server, users: Path | None) -> None:
+async def _end_unused(server: Server, users: Path | None) -> None:
     """End the server once nobody holds a lock on `users`; the lock stays with us until the process ends."""
     if users is None:
         return
-    file = users.open("a")  # held to the end: whoever comes now waits, then starts anew
+    lock = os.open(
+        users, os.O_RDWR | os.O_CREAT, 0o600
+    )  # never closed: who comes now waits, then starts anew
     while True:
         await asyncio.sleep(USERS_LOOK)
         with contextlib.suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            server.should_exit = True
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            server.stop()
             return
 
 
@@ -182,6 +196,10 @@ def _own(store: Path | None) -> Iterator[None]:
 
 class Server(uvicorn.Server):
     """uvicorn's server, which leaves signals to us: its own handling ends the process before ours is done."""
+
+    def stop(self) -> None:
+        """Take no more connections, and end."""
+        self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

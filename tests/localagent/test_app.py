@@ -240,6 +240,16 @@ class TestRefusals:
         for path in ("/v1/runs/batch", "/v1/runs/batch/cancel"):
             assert (await api.post(path, json={"run_ids": ids})).status_code == 400
 
+    async def test_a_schema_beyond_the_subset_is_refused_with_its_path(self, api: httpx.AsyncClient) -> None:
+        schema = {"type": "object", "properties": {"price": {"oneOf": [{"type": "number"}]}}}
+        body = {"url": "http://a.example/", "goal": "x", "output_schema": schema}
+        answer = await api.post("/v1/automation/run-async", json=body)
+        assert answer.status_code == 400
+        (issue,) = answer.json()["error"]["details"]
+        assert issue["path"] == ["output_schema", "properties", "price", "oneOf"]
+        assert "#/properties/price/oneOf" in issue["message"]
+        assert "anyOf" in issue["message"]
+
     async def test_half_a_character_is_refused(self, api: httpx.AsyncClient) -> None:
         body = b'{"url": "http://a.example/", "goal": "\\ud800"}'
         headers = {"content-type": "application/json"}

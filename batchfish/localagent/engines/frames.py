@@ -1,0 +1,44 @@
+"""What passes between the agent and its reading processes: messages, each after its length."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgspec
+
+HEADER = struct.Struct(">I")
+LARGEST = 256 * 1024 * 1024
+
+
+class ReadJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One page to read."""
+
+    url: str
+    goal: str
+    content_type: str
+    body: bytes
+    output_schema: dict[str, Any] | None = None
+
+
+class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it: a result, or a code and words; `evidence` says what was matched with what."""
+
+    result: Any = None
+    code: str | None = None
+    message: str | None = None
+    evidence: list[str] = []
+
+
+def pack(message: msgspec.Struct) -> bytes:
+    """Write a message with its length before it."""
+    body = msgspec.msgpack.encode(message)
+    return HEADER.pack(len(body)) + body
+
+
+def length_of(header: bytes) -> int:
+    """Read the length before a message."""
+    (length,) = HEADER.unpack(header)
+    if length > LARGEST:
+        raise ValueError(f"a message of {length} bytes")
+    return int(length)

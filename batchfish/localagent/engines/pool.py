@@ -1,0 +1,90 @@
+"""Reading processes kept warm: a page each, killed when it takes too long or its run is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+
+import msgspec
+
+from batchfish.localagent.engines.frames import HEADER, ReadAnswer, ReadJob, length_of, pack
+
+TIME_LIMIT = 20.0
+
+
+class WorkerDied(Exception):
+    """A reading process ended in the middle of a page."""
+
+
+class WorkerPool:
+    """Starts reading processes as they are needed and keeps those that are idle for the next page.
+
+    They are separate programs: a fork would copy this process's locks and connections, and a thread could
+    neither be killed nor leave the event loop its time.
+    """
+
+    def __init__(self, *, warm: int = 1, time_limit: float = TIME_LIMIT) -> None:
+        """`warm` is how many are started beforehand; `time_limit` is for one page, in seconds."""
+        self._warm = warm
+        self._time_limit = time_limit
+        self._idle: list[asyncio.subprocess.Process] = []
+
+    async def start(self) -> None:
+        """Start the first processes, so that the first page finds one ready."""
+        self._idle.extend(await asyncio.gather(*(_start() for _ in range(self._warm))))
+
+    async def read(self, job: ReadJob) -> ReadAnswer:
+        """Have a page read; TimeoutError past the time limit, WorkerDied where the process broke."""
+        worker = await self._take()
+        is_spent = True
+        try:
+            answer = await asyncio.wait_for(_ask(worker, job), self._time_limit)
+            is_spent = False
+        finally:
+            if is_spent:
+                await _kill(worker)
+            else:
+                self._idle.append(worker)
+        return answer
+
+    async def close(self) -> None:
+        """End every idle process."""
+        await asyncio.gather(*(_kill(worker) for worker in self._idle))
+
+    async def _take(self) -> asyncio.subprocess.Process:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.returncode is None:
+                return worker
+        return await _start()
+
+
+async def _start() -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "batchfish.localagent.engines.worker",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the agent, which ends them in order
+    )
+
+
+async def _ask(worker: asyncio.subprocess.Process, job: ReadJob) -> ReadAnswer:
+    if worker.stdin is None or worker.stdout is None:
+        raise WorkerDied
+    try:
+        worker.stdin.write(pack(job))
+        await worker.stdin.drain()
+        header = await worker.stdout.readexactly(HEADER.size)
+        body = await worker.stdout.readexactly(length_of(header))
+    except (OSError, asyncio.IncompleteReadError) as broken:
+        raise WorkerDied from broken
+    return msgspec.msgpack.decode(body, type=ReadAnswer)
+
+
+async def _kill(worker: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        worker.kill()
+    await worker.wait()

@@ -1,0 +1,36 @@
+"""A reading process: pages in on stdin, answers out on stdout, until stdin ends or it is killed."""
+
+from __future__ import annotations
+
+import sys
+from typing import BinaryIO
+
+import msgspec
+
+from batchfish.localagent.engines.frames import HEADER, ReadAnswer, ReadJob, length_of, pack
+from batchfish.localagent.page.read import read
+
+
+def work(jobs: BinaryIO, answers: BinaryIO) -> None:
+    """Answer jobs one by one; a page that breaks the reader is an answer too."""
+    decoder = msgspec.msgpack.Decoder(ReadJob)
+    while header := jobs.read(HEADER.size):
+        job = decoder.decode(jobs.read(length_of(header)))
+        answers.write(pack(_answer(job)))
+        answers.flush()
+
+
+def _answer(job: ReadJob) -> ReadAnswer:
+    try:
+        reading = read(job.body, url=job.url, content_type=job.content_type, schema=job.output_schema or {})
+    except Exception as bug:  # noqa: BLE001 - whatever a page does to the reader, the next page is read
+        return ReadAnswer(
+            code="LOCAL_CRASH", message=f"The page could not be read: {type(bug).__name__}: {bug}"
+        )
+    return ReadAnswer(
+        result=reading.result, code=reading.code, message=reading.message, evidence=list(reading.evidence)
+    )
+
+
+if __name__ == "__main__":
+    work(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,111 @@
+"""Fields matched with facts: which value of a page each property of a schema gets, and what is left open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from batchfish.localagent.page.assignment import assign
+from batchfish.localagent.page.coerce import coerce
+from batchfish.localagent.page.units import measures_same, unit_of
+from batchfish.localagent.page.words import Label, label, similarity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from batchfish.localagent.page.model import Fact
+    from batchfish.localagent.page.plan import Wanted
+
+SURE = 0.68
+"""Below this a pair is a guess, and no value at all is better than a guess."""
+CLOSE = 0.08
+"""Values whose scores differ by less are equally good; where they say different things, none is sure."""
+UNIT_BONUS = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A fact that a field may get, as a value of the field's kind, and how sure it is."""
+
+    fact: Fact
+    value: Any
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Match:
+    """What the fields of an object got, and for those that got nothing, why."""
+
+    found: dict[str, Candidate] = field(default_factory=dict)
+    unsure: dict[str, str] = field(default_factory=dict)
+
+
+def match(wanted: Sequence[Wanted], facts: Sequence[Fact], language: str) -> Match:
+    """Give each field the fact that fits best, all fields at once; fields between two minds get none."""
+    candidates = [_candidates(one, facts, language) for one in wanted]
+    nodes = sorted({fact_candidate.fact.node for several in candidates for fact_candidate in several})
+    column = {node: index for index, node in enumerate(nodes)}
+    best: list[dict[tuple[int, int], Candidate]] = []
+    for several in candidates:
+        by_node: dict[tuple[int, int], Candidate] = {}
+        for candidate in several:
+            known = by_node.get(candidate.fact.node)
+            if known is None or candidate.score > known.score:
+                by_node[candidate.fact.node] = candidate
+        best.append(by_node)
+    scores = [[0.0] * len(nodes) for _ in wanted]
+    for row, by_node in enumerate(best):
+        for node, candidate in by_node.items():
+            scores[row][column[node]] = candidate.score
+    outcome = Match()
+    for one, by_node, chosen in zip(wanted, best, assign(scores), strict=True):
+        if chosen is None:
+            continue
+        candidate = by_node[nodes[chosen]]
+        rivals = [
+            rival
+            for rival in by_node.values()
+            if rival.score > candidate.score - CLOSE and not _says_same(rival.value, candidate.value)
+        ]
+        taken = {id(other) for other in outcome.found.values()}
+        if rivals := [rival for rival in rivals if id(rival) not in taken]:
+            said = " or ".join(f"“{one_of.fact.text}”" for one_of in (candidate, rivals[0]))
+            outcome.unsure[one.name] = f"{candidate.fact.where}: {said}?"
+        else:
+            outcome.found[one.name] = candidate
+    return outcome
+
+
+def _candidates(wanted: Wanted, facts: Iterable[Fact], language: str) -> list[Candidate]:
+    found = []
+    for fact in facts:
+        score = score_label(wanted, fact) * fact.trust
+        if wanted.unit and score and (unit := _unit_in(fact.text)) and measures_same(unit, wanted.unit):
+            score += UNIT_BONUS
+        if score >= SURE and (value := coerce(fact, wanted, language)) is not None:
+            found.append(Candidate(fact=fact, value=value, score=score))
+    return found
+
+
+def score_label(wanted: Wanted, fact: Fact) -> float:
+    """Say how well a fact's label fits a field's name, spelled with its unit or without."""
+    name = _label_of(fact)
+    return max(similarity(spelling, name) for spelling in (wanted.label, wanted.spelled, *wanted.aliases))
+
+
+def _label_of(fact: Fact) -> Label:
+    return label(fact.label)
+
+
+def _unit_in(text: str) -> str | None:
+    words = text.replace("\xa0", " ").split()
+    return next((unit for word in words if (unit := unit_of(word))), None)
+
+
+def _says_same(first: object, second: object) -> bool:
+    if isinstance(first, str) and isinstance(second, str):
+        shorter, longer = sorted(
+            (f" {' '.join(label(text).phrase.split())} " for text in (first, second)), key=len
+        )
+        return shorter in longer
+    return bool(first == second)

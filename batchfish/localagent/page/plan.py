@@ -1,0 +1,107 @@
+"""What a schema asks for, as fields to look for: names without their units, kinds, bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from batchfish.localagent.page.units import unit_in_name
+from batchfish.localagent.page.words import CAMEL, Label, is_called, label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Kind(StrEnum):
+    """What a field holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATE_TIME = "date-time"
+    TIME = "time"
+    DURATION = "duration"
+    OBJECT = "object"
+    ARRAY = "array"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """One property of a schema.
+
+    `label` is its name as a label, `spelled` the same with its unit, in case the page spells it so, `aliases`
+    what else it may be called. `fields` are an object's own properties, `member` is what an array holds.
+    """
+
+    name: str
+    label: Label
+    spelled: Label
+    kind: Kind
+    aliases: tuple[Label, ...] = ()
+    unit: str | None = None
+    is_nullable: bool = False
+    is_required: bool = False
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    fewest_items: int = 0
+    most_items: int | None = None
+    fields: tuple[Wanted, ...] = ()
+    member: Wanted | None = None
+
+
+def plan(schema: Mapping[str, Any], kind: str = "") -> tuple[Wanted, ...]:
+    """Give the fields that an object schema asks for, in its order; `kind` is what the object is called.
+
+    The name of a thing may stand under what it is: the column “Mountain” of a list of mountains holds names.
+    """
+    required = schema.get("required", ())
+    properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
+    order = schema.get("propertyOrdering", ())
+    names = [*order, *(name for name in properties if name not in order)]
+    return tuple(_wanted(name, properties[name], kind, is_required=name in required) for name in names)
+
+
+def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bool) -> Wanted:
+    schema = _plain_branch(schema)
+    words = CAMEL.sub("_", name).replace("-", "_").split("_")
+    unit = unit_in_name(words[-1].lower()) if len(words) > 1 else None
+    kind = _kind(schema)
+    if kind not in {Kind.NUMBER, Kind.INTEGER}:
+        unit = None
+    items = schema.get("items")
+    return Wanted(
+        name=name,
+        label=label(" ".join(words[:-1]) if unit else name),
+        spelled=label(name),
+        aliases=(label(thing),) if thing and is_called(label(name), "name") else (),
+        kind=kind,
+        unit=unit,
+        is_nullable=bool(schema.get("nullable")),
+        is_required=is_required,
+        choices=tuple(schema.get("enum", ())),
+        least=schema.get("minimum"),
+        most=schema.get("maximum"),
+        fewest_items=schema.get("minItems", 0),
+        most_items=schema.get("maxItems"),
+        fields=plan(schema, name) if kind is Kind.OBJECT else (),
+        member=_wanted(name, items or {"type": "string"}, "", is_required=True)
+        if kind is Kind.ARRAY
+        else None,
+    )
+
+
+def _plain_branch(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take the first alternative of anyOf: one form is enough to fill."""
+    branches = schema.get("anyOf")
+    return {**schema, **branches[0]} if branches else schema
+
+
+def _kind(schema: Mapping[str, Any]) -> Kind:
+    kind, form = schema.get("type", "string"), schema.get("format")
+    if kind == "string":
+        return Kind(form) if form else Kind.TEXT
+    return Kind(kind)

@@ -1,0 +1,163 @@
+"""The elements of a page that a person would see, and the text in them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from lxml import etree, html
+
+from batchfish.localagent.page.vocabulary import BADGE_WORDS, HIDDEN_WORDS, OLD_TAGS, OLD_WORDS
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "dialog",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hgroup",
+        "hr",
+        "legend",
+        "li",
+        "main",
+        "menu",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
+)
+UNSEEN_TAGS = (
+    "script",
+    "style",
+    "template",
+    "noscript",
+    "head",
+    "object",
+    "iframe",
+    "svg",
+    "select",
+    "textarea",
+    "datalist",
+)
+STYLE_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+MEDIA_RULE = re.compile(r"@[\w-]+[^{}]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
+HIDING = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|(?:left|text-indent|top)\s*:\s*-\d{4,}", re.IGNORECASE
+)
+SIMPLE_SELECTOR = re.compile(r"\w*[.#]([\w-]+)$")
+SPACE = re.compile(r"[^\S\n]+")
+DEEPEST = 400
+
+
+def parse(text: str) -> HtmlElement | None:
+    """Make a tree of HTML, however broken; None where there is no element in it."""
+    parser = html.HTMLParser(encoding="utf-8", huge_tree=False, remove_comments=True, remove_pis=True)
+    try:
+        return html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+    except (etree.ParserError, ValueError):
+        return None
+
+
+def drop_unseen(root: HtmlElement) -> None:
+    """Take out what a person cannot see: a reader that believes hidden text can be told anything."""
+    hidden = HIDDEN_WORDS | _hidden_by_style(root)
+    unseen = [
+        element
+        for element in root.iter("*")
+        if element.tag in UNSEEN_TAGS
+        or "hidden" in element.attrib
+        or HIDING.search(element.get("style", ""))
+        or not hidden.isdisjoint([*element.get("class", "").split(), element.get("id", "")])
+    ]
+    for element in unseen:
+        if element.getparent() is not None:
+            element.drop_tree()
+
+
+def _hidden_by_style(root: HtmlElement) -> frozenset[str]:
+    names: set[str] = set()
+    for style in root.iter("style"):
+        rules = MEDIA_RULE.sub("", style.text or "")
+        for selectors, declarations in STYLE_RULE.findall(rules):
+            if HIDING.search(declarations):
+                found = (SIMPLE_SELECTOR.match(selector.strip()) for selector in selectors.split(","))
+                names |= {match[1] for match in found if match}
+    return frozenset(names)
+
+
+def marks(element: HtmlElement) -> list[str]:
+    """Give the words of an element's classes and id: `book-author__name` has three."""
+    return re.findall(r"[a-z]+", f"{element.get('class', '')} {element.get('id', '')}".lower())
+
+
+def is_old(element: HtmlElement) -> bool:
+    """Whether an element holds what no longer holds: a price struck through."""
+    return element.tag in OLD_TAGS or not OLD_WORDS.isdisjoint(marks(element))
+
+
+def text_of(element: HtmlElement) -> str:
+    """Give the text of an element line by line, without badges and what is struck through."""
+    parts: list[str] = []
+    stack = [(element, False)]
+    while stack:
+        node, is_over = stack.pop()
+        breaks = "\n" if node.tag in BLOCKS or node.tag == "br" else ""
+        parts.append(breaks)
+        if is_over:
+            parts.append("" if node is element else (node.tail or "").replace("\n", " "))
+            continue
+        stack.append((node, True))
+        if node is element or not _is_beside_the_point(node):
+            parts.append((node.text or "").replace("\n", " "))
+            stack.extend((child, False) for child in reversed(node))
+    return clean("".join(parts))
+
+
+def _is_beside_the_point(element: HtmlElement) -> bool:
+    return is_old(element) or not BADGE_WORDS.isdisjoint(marks(element))
+
+
+def clean(text: str) -> str:
+    """Drop what typesetting adds: runs of spaces, empty lines, soft hyphens."""
+    lines = (SPACE.sub(" ", line).strip() for line in text.replace("\xad", "").split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def one_line(text: str) -> str:
+    """Join lines as a person would write them in one."""
+    return re.sub(r"(?<=[^\s,;:.!?])\n", ", ", text).replace("\n", " ")

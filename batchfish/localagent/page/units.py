@@ -1,0 +1,109 @@
+"""Units of measure: how pages write them, how property names end on them, and what one is in another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# dimension -> unit -> (its size in the dimension's first unit, how it is written)
+UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
+    "length": {
+        "m": (1, "m metre metres meter meters mètre mètres metro metros metri"),
+        "km": (1000, "km kilometre kilometres kilometer kilometers kilomètres kilómetros chilometri"),
+        "cm": (0.01, "cm centimetre centimetres centimeter centimeters zentimeter"),
+        "mm": (0.001, "mm millimetre millimetres millimeter millimeters"),
+        "ft": (0.3048, "ft foot feet"),
+        "in": (0.0254, "in inch inches zoll ″"),
+        "mi": (1609.344, "mi mile miles"),
+    },
+    "mass": {
+        "kg": (1, "kg kilo kilos kilogram kilograms kilogramm"),
+        "g": (0.001, "g gram grams gramm grammes"),
+        "mg": (0.000001, "mg milligram milligrams"),
+        "t": (1000, "t tonne tonnes"),
+        "lb": (0.45359237, "lb lbs pound pounds"),
+        "oz": (0.028349523125, "oz ounce ounces"),
+    },
+    "area": {
+        "km2": (1, "km2 km² sqkm"),
+        "m2": (0.000001, "m2 m² sqm"),
+        "ha": (0.01, "ha hectare hectares hektar"),
+        "mi2": (2.589988110336, "mi2 mi² sqmi"),
+        "ft2": (9.290304e-8, "ft2 ft² sqft"),
+    },
+    "volume": {
+        "l": (1, "l litre litres liter liters"),
+        "ml": (0.001, "ml millilitre millilitres milliliter milliliters"),
+        "cl": (0.01, "cl centilitre centilitres"),
+    },
+    "duration": {
+        "seconds": (1, "s sec secs second seconds sekunden secondes segundos secondi"),
+        "minutes": (60, "min mins minute minutes minuten minutos minuti"),
+        "hours": (3600, "h hr hrs hour hours std stunde stunden heure heures hora horas ore"),
+        "days": (86400, "d day days tag tage jour jours día días giorni"),
+        "weeks": (604800, "week weeks woche wochen semaine semaines semana semanas"),
+        "years": (31557600, "yr yrs year years jahr jahre an ans año años anni"),
+    },
+    "temperature": {"c": (1, "°c ℃ celsius"), "f": (1, "°f ℉ fahrenheit"), "k": (1, "k kelvin")},
+    "share": {"percent": (1, "% percent prozent pct"), "permille": (0.1, "‰ permille")},
+    "power": {"w": (1, "w watt watts"), "kw": (1000, "kw kilowatt kilowatts")},
+    "speed": {"kmh": (1, "km/h kmh kph"), "mph": (1.609344, "mph"), "ms": (3.6, "m/s")},
+    "data": {
+        "mb": (1, "mb megabyte megabytes"),
+        "gb": (1000, "gb gigabyte gigabytes"),
+        "tb": (1000000, "tb terabyte"),
+    },
+}
+# fmt: off
+# How the last word of a property name says the unit; a single letter does so only at the end.
+IN_NAMES: Mapping[str, str] = {
+    "celsius": "c", "fahrenheit": "f", "kelvin": "k", "mins": "minutes", "min": "minutes",
+    "minute": "minutes", "hour": "hours",
+    "hrs": "hours", "sec": "seconds", "secs": "seconds", "second": "seconds", "day": "days",
+    "metres": "m", "meters": "m", "kilometres": "km", "kilometers": "km", "grams": "g", "kilograms": "kg",
+    "sqkm": "km2", "sqm": "m2", "pct": "percent", "feet": "ft", "inches": "in", "pounds": "lb", "miles": "mi",
+    "litres": "l", "liters": "l", "watts": "w",
+}
+# fmt: on
+# Written apart, these are words.
+NEVER_IN_NAMES = frozenset({"in", "years"})
+ZERO_CELSIUS = 273.15
+
+_BY_SPELLING: Mapping[str, str] = {
+    spelling: unit
+    for units in UNITS.values()
+    for unit, (_, spellings) in units.items()
+    for spelling in spellings.split()
+}
+_DIMENSION: Mapping[str, str] = {unit: dimension for dimension, units in UNITS.items() for unit in units}
+
+
+def unit_of(spelling: str) -> str | None:
+    """Give the unit that a page means by a spelling; case counts no more than pages let it."""
+    return _BY_SPELLING.get(spelling.strip(". ").casefold())
+
+
+def unit_in_name(word: str) -> str | None:
+    """Give the unit that a word at the end of a property name asks for."""
+    unit = IN_NAMES.get(word, word)
+    return unit if unit in _DIMENSION and unit not in NEVER_IN_NAMES else None
+
+
+def convert(value: float, found: str, wanted: str) -> float | None:
+    """Say an amount in another unit; None where the two measure different things."""
+    if found == wanted:
+        return value
+    dimension = _DIMENSION[found]
+    if dimension != _DIMENSION[wanted]:
+        return None
+    if dimension == "temperature":
+        celsius = {"c": value, "f": (value - 32) / 1.8, "k": value - ZERO_CELSIUS}[found]
+        return {"c": celsius, "f": celsius * 1.8 + 32, "k": celsius + ZERO_CELSIUS}[wanted]
+    return value * UNITS[dimension][found][0] / UNITS[dimension][wanted][0]
+
+
+def measures_same(first: str, second: str) -> bool:
+    """Whether two units are of one dimension."""
+    return _DIMENSION[first] == _DIMENSION[second]

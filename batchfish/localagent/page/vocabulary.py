@@ -1,0 +1,37 @@
+"""The words of `vocabulary.toml`, ready to be looked up."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DATA = tomllib.loads(files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
+
+CONCEPTS: Mapping[str, list[str]] = _DATA["concepts"]
+IRREGULAR: Mapping[str, str] = _DATA["irregular"]
+STOPWORDS = frozenset[str](_DATA["stopwords"])
+KIND_WORDS = frozenset[str](_DATA["kind_words"])
+CHANGING = frozenset[str](_DATA["changing"])
+SUFFIXES = tuple[str, ...](_DATA["suffixes"])
+GENERIC_HEADINGS = frozenset[str](_DATA["generic_headings"])
+MARGINAL_TAGS = frozenset[str](_DATA["marginal_tags"])
+MARGINAL_ROLES = frozenset[str](_DATA["marginal_roles"])
+MARGINAL_WORDS = frozenset[str](_DATA["marginal_words"])
+MARGINAL_HEADINGS = tuple[str, ...](_DATA["marginal_headings"])
+HIDDEN_WORDS = frozenset[str](_DATA["hidden_words"])
+MARK_NOISE = frozenset[str](_DATA["mark_noise"])
+BADGE_WORDS = frozenset[str](_DATA["badge_words"])
+OLD_TAGS = frozenset[str](_DATA["old_tags"])
+OLD_WORDS = frozenset[str](_DATA["old_words"])
+ABSENT = frozenset[str](_DATA["absent"])
+DECIMAL_COMMA = frozenset[str](_DATA["decimal_comma"])
+YES = frozenset[str](_DATA["yes"])
+NO = frozenset[str](_DATA["no"])
+STOCK: tuple[tuple[str, bool], ...] = (
+    *((phrase, False) for phrase in _DATA["out_of_stock"]),
+    *((phrase, True) for phrase in _DATA["in_stock"]),
+)

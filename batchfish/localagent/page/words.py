@@ -1,0 +1,109 @@
+"""Labels compared: whether what a schema calls a field and what a page calls a value are the same thing."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from batchfish.localagent.page.vocabulary import (
+    CHANGING,
+    CONCEPTS,
+    IRREGULAR,
+    KIND_WORDS,
+    STOPWORDS,
+    SUFFIXES,
+)
+
+LETTERS = str.maketrans({"ß": "ss", "ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "’": "'"})
+DIGRAPHS = re.compile(r"(?<=[aou])e(?!\b)")
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+WORD = re.compile(r"[^\W_]+")
+LONGEST_LABEL = 80
+SHORTEST_STEM = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Label:
+    """A label in comparable form: its words without accents, and the stems of those that weigh."""
+
+    phrase: str
+    stems: frozenset[str]
+
+
+def fold(text: str) -> str:
+    """Write a text without case, accents and umlauts: `Fläche` and `flaeche` come out alike."""
+    plain = unicodedata.normalize("NFKD", text.casefold()).translate(LETTERS)
+    return DIGRAPHS.sub("", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+
+
+@lru_cache(maxsize=4096)
+def label(text: str) -> Label:
+    """Make a label comparable: `firstPublished`, `first_published` and `First published:` come out alike."""
+    words = WORD.findall(fold(CAMEL.sub(" ", BRACKETS.sub(" ", text[:LONGEST_LABEL]))))
+    weighty = [word for word in words if word not in STOPWORDS] or words
+    return Label(phrase=" ".join(words), stems=frozenset(map(_stem, weighty)))
+
+
+def _stem(word: str) -> str:
+    if word in IRREGULAR:
+        return IRREGULAR[word]
+    for suffix in SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= SHORTEST_STEM:
+            return word.removesuffix(suffix)
+    return word
+
+
+def similarity(wanted: Label, found: Label) -> float:
+    """Say how sure it is that two labels mean the same: 1 is the same words, below 0.6 is a guess."""
+    if not wanted.phrase or not found.phrase:
+        return 0.0
+    if wanted.phrase == found.phrase:
+        return 1.0
+    if concepts_of(wanted) & concepts_of(found):
+        return 0.95
+    if wanted.stems == found.stems:
+        return 0.93
+    if (wanted.stems ^ found.stems) & _CHANGING:
+        return 0.0
+    missing, extra = wanted.stems - found.stems - _KINDS, found.stems - wanted.stems - _KINDS
+    common = (wanted.stems & found.stems) - _KINDS
+    if not common:
+        return 0.0
+    if not missing and not extra:
+        return 0.9
+    if not missing:
+        return max(0.85 - 0.1 * len(extra), 0.4)
+    if not extra:
+        return max(0.78 - 0.12 * len(missing), 0.3)
+    return 0.5 * len(common) / (len(common) + len(missing) + len(extra))
+
+
+def concepts_of(name: Label) -> frozenset[str]:
+    """Give the concepts that a label as a whole belongs to."""
+    spelled = _CONCEPTS_BY_PHRASE.get(name.phrase) or _CONCEPTS_BY_PHRASE.get(name.phrase.removesuffix("s"))
+    return (spelled or frozenset()) | _CONCEPTS_BY_STEMS.get(name.stems, frozenset())
+
+
+def is_called(name: Label, concept: str) -> bool:
+    """Whether a label belongs to a concept."""
+    return concept in concepts_of(name)
+
+
+def _index() -> tuple[dict[str, frozenset[str]], dict[frozenset[str], frozenset[str]]]:
+    by_phrase: dict[str, frozenset[str]] = {}
+    by_stems: dict[frozenset[str], frozenset[str]] = {}
+    for concept, phrases in CONCEPTS.items():
+        for phrase in phrases:
+            name = label(phrase)
+            by_phrase[name.phrase] = by_phrase.get(name.phrase, frozenset()) | {concept}
+            if len(name.stems) > 1:  # a single stem is too little: "discoverer" and "discovery" share theirs
+                by_stems[name.stems] = by_stems.get(name.stems, frozenset()) | {concept}
+    return by_phrase, by_stems
+
+
+_CHANGING = frozenset(_stem(fold(word)) for word in CHANGING)
+_KINDS = frozenset(_stem(fold(word)) for word in KIND_WORDS)
+_CONCEPTS_BY_PHRASE, _CONCEPTS_BY_STEMS = _index()

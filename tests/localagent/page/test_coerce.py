@@ -1,0 +1,95 @@
+"""Numbers, units and encodings as pages write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from batchfish.localagent.page.assignment import assign
+from batchfish.localagent.page.coerce import coerce, parse_number
+from batchfish.localagent.page.decode import decode
+from batchfish.localagent.page.model import Fact, Source
+from batchfish.localagent.page.plan import plan
+
+
+def value(name: str, text: str, kind: str = "number", language: str = "en") -> object:
+    (wanted,) = plan({"type": "object", "properties": {name: {"type": kind}}})
+    return coerce(Fact(label=name, text=text, source=Source.PAIR, node=(1, 0), where=""), wanted, language)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "number"),
+    [
+        ("1,234", "en", 1234),
+        ("1.234", "de", 1234),
+        ("1.234", "en", 1.234),
+        ("1,5", "de", 1.5),
+        ("1,234.5", "en", 1234.5),
+        ("1.234,5", "en", 1234.5),
+        ("1\u202f234\u202f567", "fr", 1234567),
+        ("1’234.50", "de", 1234.5),
+        ("0.498", "de", 0.498),
+        ("1.2.3", "en", None),
+    ],
+)
+def test_a_number_is_read_as_its_language_writes_it(text: str, language: str, number: float | None) -> None:
+    assert parse_number(text, language) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "number"),
+    [
+        ("melting_point_c", "−38.83 °C (−37.89 °F; 234.32 K)", -38.83),
+        ("melting_point_c", "234.32 K", -38.83),
+        ("elevation_m", "920 m (3,018 ft)", 920),
+        ("elevation_m", "3,018 ft / 920 m", 920),
+        ("population", "approx. 3.2 million", 3_200_000),
+        ("population", "8,443,675 (2011 census)", 8_443_675),
+        ("mass", "5.97 × 10^24 kg", 5.97e24),
+        ("area_km2", "405 km²", 405),
+        ("width", "12 × 8 cm", None),
+        ("delivery_days", "3–5 days", None),
+        ("price", "£1,250.00", 1250.0),
+        ("price", "4,90 €", 4.9),
+        ("price", "CHF 1’250.50", 1250.5),
+        ("price", "3 for £10, or £4 each", None),
+        ("price", "free", None),
+    ],
+)
+def test_an_amount_is_read_in_the_unit_that_the_name_asks_for(
+    name: str, text: str, number: float | None
+) -> None:
+    read = value(name, text)
+    assert read == (None if number is None else pytest.approx(number))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "year"),
+    [("founded_year", "3 May 1537", 1537), ("founded_year", "between 1200 and 1300", None)],
+)
+def test_a_year_is_taken_from_a_date_when_there_is_one(name: str, text: str, year: int | None) -> None:
+    assert value(name, text, "integer") == year
+
+
+def test_a_whole_number_is_not_made_of_a_broken_one() -> None:
+    assert value("count", "2.5", "integer") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "header"),
+    [
+        ("Köln".encode("latin-1"), "text/html; charset=ISO-8859-1"),
+        (b'<meta charset="iso-8859-1">K\xf6ln', "text/html"),
+        (b"K\xf6ln", ""),
+        ("\ufeffKöln".encode("utf-16-le"), "text/html; charset=utf-8"),
+        ("Köln".encode(), "text/html; charset=no-such"),
+    ],
+)
+def test_a_page_is_decoded_as_browsers_do(body: bytes, header: str) -> None:
+    assert decode(body, header).endswith("Köln")
+
+
+def test_pairs_are_chosen_all_at_once() -> None:
+    """The best pair first would give row 0 its 0.9 and leave row 1 with nothing."""
+    assert assign([[0.9, 0.8], [0.85, 0.0]]) == [1, 0]
+    assert assign([[0.0, 0.0]]) == [None]
+    assert assign([]) == []

@@ -1,0 +1,45 @@
+"""When two labels mean the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from batchfish.localagent.page.match import SURE
+from batchfish.localagent.page.words import label, similarity
+
+SAME = [
+    ("first_published", "First published:"),
+    ("discovered_year", "Year of discovery"),
+    ("flaeche", "Fläche"),
+    ("premiere_edition", "Première édition"),
+    ("pages", "numberOfPages"),
+    ("population", "Population (2011 census)"),
+    ("founded_year", "Founded"),
+    ("name", "Titel"),
+    ("atomic_weight", "Standard atomic weight"),
+]
+OTHER = [
+    ("price", "Old price"),
+    ("country", "County"),
+    ("melting_point", "Boiling point"),
+    ("name", "Symbol"),
+    ("discovered_by", "Discovered"),
+    ("first_name", "Last name"),
+    ("weight", "Height"),
+    ("price", "Next price"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "found"), SAME)
+def test_the_same_thing_in_other_words_is_surely_the_same(wanted: str, found: str) -> None:
+    assert similarity(label(wanted), label(found)) >= SURE
+
+
+@pytest.mark.parametrize(("wanted", "found"), OTHER)
+def test_another_thing_in_like_words_is_not(wanted: str, found: str) -> None:
+    assert similarity(label(wanted), label(found)) < SURE
+
+
+def test_the_same_words_are_surer_than_a_synonym() -> None:
+    wanted = label("price")
+    assert similarity(wanted, label("Price")) > similarity(wanted, label("Cost"))

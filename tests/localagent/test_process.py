@@ -1,0 +1,195 @@
+"""The local agent as a process: what it reads, how it ends, what it never opens."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from batchfish.errors import WrongInput
+from batchfish.localagent.attach import Endpoint, find_agent, local_agent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.process
+
+SAMPLES = Path(__file__).parents[2] / "sample_inputs"
+SITE = ("--site", str(SAMPLES / "site"))
+DEADLINE = 20.0
+
+
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[httpx.Client]:
+    """Speak to an agent of its own for the time of the block."""
+    with (
+        local_agent(folder, options, env=os.environ) as endpoint,
+        httpx.Client(base_url=endpoint.base_url, headers={"X-API-Key": "any"}, trust_env=False) as client,
+    ):
+        yield client
+
+
+def wait_for_end(client: httpx.Client, run_ids: list[str]) -> dict[str, dict[str, Any]]:
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        answer = client.post("/v1/runs/batch", json={"run_ids": run_ids}).json()
+        runs = {run["run_id"]: run for run in answer["data"]}
+        if all(run["finished_at"] for run in runs.values()):
+            return runs
+        time.sleep(0.02)
+    raise AssertionError("the runs did not end")
+
+
+def create(client: httpx.Client, **body: object) -> str:
+    run_id: str = client.post("/v1/automation/run-async", json=body).json()["run_id"]
+    return run_id
+
+
+def sample(identity: str) -> dict[str, Any]:
+    rows = map(json.loads, (SAMPLES / "pages.jsonl").read_text().splitlines())
+    row: dict[str, Any] = next(row for row in rows if row["id"] == identity)
+    return {name: row[name] for name in ("url", "goal", "output_schema")}
+
+
+def test_it_reads_a_page_of_the_sample_site_and_says_what_it_matched(tmp_path: Path) -> None:
+    with served(tmp_path, *SITE) as client:
+        run_id = create(client, **sample("book-walden"))
+        run = wait_for_end(client, [run_id])[run_id]
+    assert run["status"] == "COMPLETED"
+    assert run["result"]["title"] == "Walden"
+    actions = [step["action"] for step in run["steps"]]
+    assert run["num_of_steps"] == len(actions)
+    assert any(action.startswith("price ← ") for action in actions)
+
+
+def test_a_missing_page_fails_in_words(tmp_path: Path) -> None:
+    with served(tmp_path, *SITE) as client:
+        run_id = create(client, url="http://bookshop.example/no/such", goal="x")
+        run = wait_for_end(client, [run_id])[run_id]
+    assert run["status"] == "FAILED"
+    assert run["error"]["category"] == "AGENT_FAILURE"
+    assert "404" in run["error"]["message"]
+
+
+def test_private_addresses_are_refused(tmp_path: Path) -> None:
+    with served(tmp_path) as client:
+        run_id = create(client, url=str(client.base_url.join("/v1/runs")), goal="x")
+        run = wait_for_end(client, [run_id])[run_id]
+    assert run["error"]["code"] == "LOCAL_ADDRESS_REFUSED"
+
+
+def test_a_second_user_finds_the_agent_and_it_ends_after_the_last(tmp_path: Path) -> None:
+    with local_agent(tmp_path, env=os.environ) as first:
+        with local_agent(tmp_path, env=os.environ) as second:
+            assert second == first
+        assert find_agent(tmp_path / "agent.json") == first
+    deadline = time.monotonic() + DEADLINE
+    while (tmp_path / "agent.json").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert find_agent(tmp_path / "agent.json") is None
+
+
+def test_a_killed_agents_runs_are_taken_up_by_the_next(tmp_path: Path) -> None:
+    options = ("--engine", "simulate", "--simulate", "duration=0.4", "--cap", "1")
+    with served(tmp_path, *options) as client:
+        ids = [create(client, url=f"http://a.example/{n}", goal="x") for n in range(2)]
+        agent = find_agent(tmp_path / "agent.json")
+        assert agent is not None
+        os.kill(agent.pid, signal.SIGKILL)
+        with served(tmp_path, *options) as again:
+            runs = wait_for_end(again, ids)
+    assert [runs[run_id]["status"] for run_id in ids] == ["FAILED", "COMPLETED"]
+    assert runs[ids[0]]["error"]["code"] == "LOCAL_AGENT_RESTARTED"
+    assert runs[ids[0]]["error"]["category"] == "SYSTEM_FAILURE"
+
+
+def test_a_reset_create_loses_its_answer_but_makes_its_run(tmp_path: Path) -> None:
+    options = ("--engine", "simulate", "--simulate", "reset=1,duration=0")
+    with served(tmp_path, *options) as client:
+        with pytest.raises(httpx.ReadError):
+            create(client, url="http://a.example/", goal="marked")
+        assert client.get("/v1/runs", params={"goal": "marked"}).json()["pagination"]["total"] == 1
+
+
+def test_a_late_create_is_acted_on_after_its_connection_is_gone(tmp_path: Path) -> None:
+    options = ("--engine", "simulate", "--simulate", "late=1,late_by=0.2,duration=0")
+    with served(tmp_path, *options) as client:
+        with pytest.raises(httpx.ReadError):
+            create(client, url="http://a.example/", goal="marked")
+        deadline = time.monotonic() + DEADLINE
+        while client.get("/v1/runs").json()["pagination"]["total"] == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_bad_options_are_told_in_words(tmp_path: Path) -> None:
+    with (
+        pytest.raises(WrongInput, match="there is no 'speed'"),
+        local_agent(tmp_path, ("--engine", "simulate", "--simulate", "speed=1"), env=os.environ),
+    ):
+        pass
+
+
+def test_a_port_file_left_behind_is_no_agent(tmp_path: Path) -> None:
+    assert find_agent(tmp_path / "agent.json") is None
+    (tmp_path / "agent.json").write_text('{"base_url": "http://127.0.0.1:9", "token": "t", "pid": 1}')
+    assert find_agent(tmp_path / "agent.json") is None
+
+
+def test_the_port_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    with local_agent(tmp_path, env=os.environ) as agent:
+        assert (tmp_path / "agent.json").stat().st_mode & 0o777 == 0o600
+        assert Endpoint(**json.loads((tmp_path / "agent.json").read_text())) == agent
+
+
+def test_it_never_opens_the_answer_key(tmp_path: Path) -> None:
+    """The facts lie beside the site; an audit hook tells every file that the agent and its readers open."""
+    log = tmp_path / "opened"
+    hook = (
+        "import sys\n"
+        f"log = open({str(log)!r}, 'a', buffering=1)\n"
+        "sys.addaudithook(lambda event, args: event == 'open' and log.write(str(args[0]) + '\\n'))\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(hook)
+    port_file = tmp_path / "agent.json"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"}
+    agent = subprocess.Popen(
+        [sys.executable, "-m", "batchfish.localagent", *SITE, "--port-file", str(port_file)], env=environment
+    )
+    try:
+        deadline = time.monotonic() + DEADLINE
+        while (endpoint := find_agent(port_file)) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        with httpx.Client(
+            base_url=endpoint.base_url, headers={"X-API-Key": "any"}, trust_env=False
+        ) as client:
+            ids = [
+                create(client, **sample("book-walden")),
+                *(
+                    create(client, url=f"http://{path}", goal="x")
+                    for path in (
+                        "bookshop.example/../../facts/answers.json",
+                        "bookshop.example/%2e%2e/%2e%2e/facts/answers.json",
+                        "bookshop.example/..%2f..%2ffacts%2fanswers.json",
+                    )
+                ),
+            ]
+            runs = wait_for_end(client, ids)
+    finally:
+        agent.terminate()
+        agent.wait(DEADLINE)
+    opened = log.read_text().splitlines()
+    assert any(name.endswith("walden.html") for name in opened)
+    assert not [name for name in opened if name.startswith(str(SAMPLES / "facts"))]
+    assert [runs[run_id]["status"] for run_id in ids] == ["COMPLETED", "FAILED", "FAILED", "FAILED"]
