@@ -7,15 +7,19 @@ BatchfishError
 ├── TryLater           nothing is wrong with what was given: start again later, it is harmless
 │   └── BatchBusy      another process owns the journal
 ├── NotPermitted       the API key is refused, or belongs to another account
+├── RunMayExist        a create had no clear answer: look for its run before sending another
 ├── StorageFailed      the journal, the output or the disk failed
 └── WebAgentUnavailable  a look had no usable answer; ends inside the pipeline
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 class BatchfishError(Exception):
@@ -68,6 +72,10 @@ class BatchBusy(TryLater):
 
 class NotPermitted(BatchfishError):
     """The API key is refused, or the journal's runs belong to another account."""
+
+
+class RunMayExist(BatchfishError):
+    """A create had no clear answer: a run may be on its way, and sending it again may be paid twice."""
 
 
 class StorageFailed(BatchfishError):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from batchfish.core.runs import RunSeen
+if TYPE_CHECKING:
+    from batchfish.core.runs import RunSeen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Intended:
-    """An attempt is about to be sent; nothing has left yet. `server_date` estimates the server's clock."""
+    """An attempt is about to be sent; nothing has left yet.
+
+    `boot_at` is boot-time seconds under `boot_id`; `server_date` estimates the server's clock.
+    """
 
     k: int
     marker: str
     key_id: str
     body_sha256: str
+    boot_at: float
+    boot_id: str
     server_date: float | None = None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Status(StrEnum):
@@ -33,7 +35,7 @@ class AttemptState(StrEnum):
     SUBMITTING = "submitting"
     UNANSWERED = "unanswered"
     RUNNING = "running"
-    LOST = "lost"
+    HELD = "held"
     ENDED = "ended"
     REFUSED = "refused"
     ABSENT = "absent"
@@ -65,8 +67,10 @@ class ItemSpec:
 class Item:
     """An item of a batch and how far it has come.
 
-    `k` counts intents, `attempts` the runs known to exist, `refused` the creates in a row that made none
-    (`refused_at`: since when, epoch seconds). `due_at` (epoch seconds) is when the next attempt may be sent.
+    `k` counts intents and `follows` is the k of the attempt that speaks for the item; `attempts` counts the runs
+    known to exist, but `unpaid` of them that ended in a billing failure; `refused` counts the creates in a row that
+    made no run (`refused_at`: since when, epoch seconds). `due_at` (epoch seconds): not to be sent before.
+    `retry_wish`: a person asked for the present attempt, so no automatic one follows it.
     """
 
     pk: int
@@ -78,7 +82,9 @@ class Item:
     reason: str | None = None
     message: str | None = None
     k: int = 0
+    follows: int = 0
     attempts: int = 0
+    unpaid: int = 0
     refused: int = 0
     refused_at: float | None = None
     due_at: float = 0.0
@@ -91,8 +97,8 @@ class Item:
 class Attempt:
     """The k-th create sent for an item, and the run it made.
 
-    Times are epoch seconds, but `given_up_at`: boot-time seconds, meaningful only under `boot_id`.
-    `created_at` is the server's, or the time of its answer where it did not say.
+    Times are epoch seconds, but `intended_boot` and `given_up_at`: boot-time seconds, comparable only under equal
+    boot ids. `created_at` is the server's, or the time of its answer where it did not say.
     """
 
     item: int
@@ -102,9 +108,11 @@ class Attempt:
     key_id: str
     body_sha256: str
     intended_at: float
+    intended_boot: float
+    boot_id: str
     server_date: float | None = None
     given_up_at: float | None = None
-    boot_id: str | None = None
+    given_up_boot_id: str | None = None
     cause: str | None = None
     run_id: str | None = None
     created_at: float | None = None

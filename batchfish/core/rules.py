@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryRules:
-    """Which failed runs deserve another attempt, how many runs an item may cost, and the wait between them."""
+    """Which failed runs deserve another attempt, how many runs an item may cost, and the waits."""
 
     attempts: int = 2
     on: tuple[str, ...] = ("system_failure",)
@@ -58,7 +61,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutputRules:
-    """Where the table goes and how it looks; `path` as written, relative to the manifest, with {{ batch }}."""
+    """Where the table goes, as written (relative to the manifest, with {{ batch }}), and how it looks."""
 
     path: str | None = None
     explode: str | None = None

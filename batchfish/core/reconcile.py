@@ -1,0 +1,108 @@
+"""When a run that nobody answered for is believed to exist, or not to exist.
+
+A look that finds nothing proves nothing by itself: the listing may lag, be filtered, or belong to another key. So
+absence takes time (`settle`), two complete looks, and a control: a run known to exist that the same kind of look shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from batchfish.core.rules import UnansweredRules
+    from batchfish.core.runs import RunSeen
+
+PATIENCE = 6.0
+"""Without a fresh control, and while the listing is down, everything takes this many times `settle`."""
+
+FIRST_PAUSE = 2.0
+SHORTEST_PAUSE = 0.05
+
+
+class Control(Enum):
+    """What a look for a run known to exist has shown in the same round."""
+
+    FRESH = "intended after the doubted create was given up, and found"
+    OLDER = "older than the doubt, and found"
+    MISSING = "a known run was looked for and not found"
+    IMPOSSIBLE = "this journal never had an accepted run"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What is known of one unanswered create; times in seconds since it was given up.
+
+    `found` is a run that carries the item's marker and no attempt's run_id; `looks` counts the looks so far and
+    `empty_looks` are the times of the complete ones that found nothing; `unreachable_for` is how long the listing
+    has not answered.
+    """
+
+    elapsed: float
+    looks: int
+    found: RunSeen | None = None
+    empty_looks: tuple[float, ...] = ()
+    control: Control = Control.MISSING
+    unreachable_for: float = 0.0
+    markers_work: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The run exists: it is the item's own."""
+
+    run: RunSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The create made no run."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Nothing is proven yet: look again after so many seconds."""
+
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """It cannot be told: a person decides."""
+
+    message: str
+
+
+Judgement: TypeAlias = Adopt | Absent | LookAgain | Hold
+
+
+def judge(evidence: Evidence, rules: UnansweredRules) -> Judgement:
+    """Say what follows from the evidence, and nothing more."""
+    if evidence.found is not None:
+        return Adopt(evidence.found)
+    if not evidence.markers_work:
+        return Hold("runs cannot be found by their marker here, so no look can tell whether it exists")
+    if evidence.unreachable_for > 0 and evidence.unreachable_for >= PATIENCE * rules.settle:
+        return Hold(f"the listing of runs has not answered for {evidence.unreachable_for:.0f} s")
+    if rules.then == "hold" and _is_shown_empty(evidence, rules.settle, looks=1):
+        return Hold(f"not found {evidence.elapsed:.0f} s after its create, and the manifest says to hold")
+    needed = rules.settle if evidence.control is Control.FRESH else PATIENCE * rules.settle
+    if rules.then != "hold" and _is_shown_empty(evidence, needed, looks=2, apart=rules.settle / 10):
+        if evidence.control is Control.MISSING:
+            return Hold("not found, but neither is a run that surely exists: the listing proves nothing")
+        return Absent()
+    return LookAgain(pause_between_looks(evidence.looks, rules.settle))
+
+
+def pause_between_looks(looks: int, settle: float) -> float:
+    """Seconds to wait after that many looks: 2, 4, 8 … but at most a tenth of settle."""
+    doubling = FIRST_PAUSE * 2.0 ** min(max(looks - 1, 0), 20)
+    return max(SHORTEST_PAUSE, min(doubling, settle / 10))
+
+
+def _is_shown_empty(evidence: Evidence, needed: float, *, looks: int, apart: float = 0.0) -> bool:
+    """Whether enough complete looks, far enough apart, found nothing once `needed` seconds had passed."""
+    late = [at for at in evidence.empty_looks if at >= needed]
+    # The tolerance is for floating point alone: looks are paced exactly `apart` from each other.
+    return len(late) >= looks and late[-1] - late[0] >= apart - 1e-6

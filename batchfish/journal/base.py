@@ -1,0 +1,161 @@
+"""What the pipeline asks of a journal: a few verbs over batches, items and attempts, and one commit for many writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from batchfish.core.items import Attempt, AttemptState, Item
+    from batchfish.core.lifecycle import Change
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """One manifest in one period, on its way. `markers` is `untested`, `proven` or `off`."""
+
+    pk: int
+    name: str
+    period: str | None
+    number: int
+    batch8: str
+    base_url: str
+    manifest: Mapping[str, Any]
+    manifest_path: str
+    markers: str
+    begun_at: float
+    ended_at: float | None = None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What an item asks of the API, and the variables of its row."""
+
+    url: str
+    goal: str
+    fields: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tracked:
+    """An open attempt, its item and the first letters of its batch's markers."""
+
+    item: Item
+    attempt: Attempt
+    batch8: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """An item, the attempt that speaks for it and its raw result: what becomes one row of the table."""
+
+    item: Item
+    attempt: Attempt | None
+    request: Request
+    result: bytes | None
+    is_whole_answer: bool
+    submitted_at: float | None
+
+
+class Journal(Protocol):
+    """The durable record, as the stages see it.
+
+    Reads see what was written; nothing written is durable, and nothing may be sent on the strength of it, before
+    `commit` returns. A commit that fails raises StorageFailed, and every later write does.
+    """
+
+    def due(self, batch: int, now: float, limit: int) -> Sequence[Item]:
+        """Give up to `limit` selected, queued items whose time has come, first ones first."""
+        ...
+
+    def next_due_at(self, batch: int) -> float | None:
+        """When the next queued item may be sent, epoch seconds; None where nothing is queued."""
+        ...
+
+    def request(self, item: int) -> Request:
+        """What the item asks for."""
+        ...
+
+    def item(self, item: int) -> Item:
+        """The item as it stands now."""
+        ...
+
+    def item_by_key(self, batch8: str, key: str) -> Item | None:
+        """The item that a marker names, in whatever batch of this journal."""
+        ...
+
+    def attempt(self, item: int, k: int) -> Attempt | None:
+        """The item's k-th attempt."""
+        ...
+
+    def attempt_of_run(self, run_id: str) -> Attempt | None:
+        """The attempt that a run belongs to, None where the journal does not know the run."""
+        ...
+
+    def open_attempts(self, *states: AttemptState, item: int | None = None) -> Sequence[Tracked]:
+        """Every attempt in these states (none given: in any open one), of one item or of all batches."""
+        ...
+
+    def count_open(self) -> int:
+        """How many slots are held, by all batches of the journal."""
+        ...
+
+    def count_held_open(self) -> int:
+        """Count the slots held by items that wait for a person."""
+        ...
+
+    def first_accepted(self, batch: int) -> Attempt | None:
+        """Give the attempt of a batch that was accepted first."""
+        ...
+
+    def latest_accepted(self, key_id: str) -> Attempt | None:
+        """Give the attempt accepted under this key that was intended last, whether or not it has ended."""
+        ...
+
+    def first_accepted_after(self, key_id: str, boot_id: str, boot_at: float) -> Attempt | None:
+        """Give the first attempt accepted under this key that was intended after a moment of this boot."""
+        ...
+
+    def run_of_another_key(self, key_id: str) -> Attempt | None:
+        """Give the latest attempt that was accepted, or is open, under another key."""
+        ...
+
+    def unfinished_batches(self) -> Sequence[int]:
+        """Give the batches that have an open attempt."""
+        ...
+
+    def count_runs(self, batch: int) -> int:
+        """Count the runs of a batch that the journal knows."""
+        ...
+
+    def batch(self, pk: int) -> Batch:
+        """Give a batch as it stands now."""
+        ...
+
+    def set_markers(self, batch: int, markers: str) -> None:
+        """Write what the self-test of the markers found."""
+        ...
+
+    def write_attempt(self, attempt: Attempt) -> None:
+        """Record what a process found out about an attempt by itself; the item does not move."""
+        ...
+
+    def write(self, change: Change, now: float) -> None:
+        """Record what came of one event."""
+        ...
+
+    async def commit(self) -> None:
+        """Return once everything written so far is durable; callers of the same turn share one transaction."""
+        ...
+
+    def check_place(self) -> None:
+        """Raise StorageFailed where the journal's path no longer leads to the file that is written to."""
+        ...
+
+    def outcomes(self, batch: int) -> Iterator[Sequence[Outcome]]:
+        """What is wanted, in manifest order, in chunks."""
+        ...

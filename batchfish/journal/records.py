@@ -1,0 +1,111 @@
+"""How items, attempts and batches stand in the tables: columns, and rows to values and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from batchfish.core.items import Attempt, AttemptState, Item, Status
+from batchfish.journal.base import Batch, Outcome, Request, Tracked
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+CHUNK = 2000
+
+_ITEM_FIELDS = tuple(field.name for field in fields(Item))
+_ATTEMPT_FIELDS = tuple(field.name for field in fields(Attempt))
+_MOVING = tuple(name for name in _ITEM_FIELDS if name not in {"pk", "batch", "key", "id", "row", "wanted"})
+_FLAGS = frozenset({"wanted", "cancel_wish", "retry_wish"})
+
+ITEM = ", ".join(f"i.{name}" for name in _ITEM_FIELDS)
+ATTEMPT = ", ".join(f"a.{name}" for name in _ATTEMPT_FIELDS)
+REQUEST = "i.url, i.goal, r.body, i.inputs"
+UPDATE_ITEM = f"UPDATE items SET {', '.join(f'{name} = ?' for name in _MOVING)}, changed_at = ? WHERE pk = ?"
+PUT_ATTEMPT = (
+    f"INSERT INTO attempts ({', '.join(_ATTEMPT_FIELDS)}) VALUES ({', '.join('?' for _ in _ATTEMPT_FIELDS)})"
+    f" ON CONFLICT (item, k) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _ATTEMPT_FIELDS[2:])}"
+)
+BATCH = ", ".join(field.name for field in fields(Batch))
+
+
+def item_from(row: Sequence[Any]) -> Item:
+    """Read the columns of ITEM."""
+    values = dict(zip(_ITEM_FIELDS, row, strict=False))
+    values["status"] = Status(values["status"])
+    for flag in _FLAGS:
+        values[flag] = bool(values[flag])
+    return Item(**values)
+
+
+def attempt_from(row: Sequence[Any]) -> Attempt:
+    """Read the columns of ATTEMPT."""
+    values = dict(zip(_ATTEMPT_FIELDS, row, strict=False))
+    values["state"] = AttemptState(values["state"])
+    return Attempt(**values)
+
+
+def tracked_from(row: Sequence[Any]) -> Tracked:
+    """Read the columns of ITEM, ATTEMPT and the batch's batch8."""
+    width = len(_ITEM_FIELDS)
+    return Tracked(item=item_from(row[:width]), attempt=attempt_from(row[width:-1]), batch8=row[-1])
+
+
+def request_from(row: Sequence[Any]) -> Request:
+    """Read the columns of REQUEST."""
+    url, goal, body, inputs = row
+    return Request(url=url, goal=goal, fields=json.loads(body), inputs=json.loads(inputs))
+
+
+def batch_from(row: Sequence[Any]) -> Batch:
+    """Read the columns of BATCH."""
+    values = dict(zip((field.name for field in fields(Batch)), row, strict=True))
+    values["manifest"] = json.loads(values["manifest"])
+    return Batch(**values)
+
+
+def item_update(item: Item, now: float) -> tuple[Any, ...]:
+    """Give the parameters of UPDATE_ITEM."""
+    return (*(getattr(item, name) for name in _MOVING), now, item.pk)
+
+
+def attempt_values(attempt: Attempt) -> tuple[Any, ...]:
+    """Give the parameters of PUT_ATTEMPT."""
+    return tuple(getattr(attempt, name) for name in _ATTEMPT_FIELDS)
+
+
+def read_outcomes(connection: sqlite3.Connection, batch: int) -> Iterator[Sequence[Outcome]]:
+    """Read what is wanted of a batch in manifest order, CHUNK items at a time."""
+    after = 0
+    while True:
+        rows = connection.execute(
+            f"SELECT {ITEM}, {REQUEST}, s.raw, s.is_whole_answer,"
+            "  (SELECT min(intended_at) FROM attempts f WHERE f.item = i.pk AND f.run_id IS NOT NULL),"
+            f"  {ATTEMPT}"
+            " FROM items i JOIN requests r ON r.pk = i.request"
+            " LEFT JOIN attempts a ON a.item = i.pk AND a.k = i.follows"
+            " LEFT JOIN results s ON s.item = i.pk AND s.k = i.follows"
+            " WHERE i.batch = ? AND i.wanted = 1 AND i.row > ? ORDER BY i.row LIMIT ?",
+            (batch, after, CHUNK),
+        ).fetchall()
+        if not rows:
+            return
+        chunk = [_outcome_from(row) for row in rows]
+        after = chunk[-1].item.row
+        yield chunk
+
+
+def _outcome_from(row: Sequence[Any]) -> Outcome:
+    width = len(_ITEM_FIELDS)
+    raw, is_whole_answer, submitted_at = row[width + 4 : width + 7]
+    attempt = row[width + 7 :]
+    return Outcome(
+        item=item_from(row[:width]),
+        request=request_from(row[width : width + 4]),
+        attempt=attempt_from(attempt) if attempt[0] is not None else None,
+        result=raw,
+        is_whole_answer=bool(is_whole_answer),
+        submitted_at=submitted_at,
+    )

@@ -1,0 +1,231 @@
+"""What the stages are handed: the parts, the batch, and what this process has seen and was told."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from batchfish.core.events import Event, RunEnded, SubmitAccepted, SubmitUnanswered
+from batchfish.core.items import Status
+from batchfish.core.lifecycle import Change, Circumstances, advance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from batchfish.core.rules import Rules, Share
+    from batchfish.core.runs import RunSeen
+    from batchfish.core.verdict import Verdict
+    from batchfish.core.window import Window
+    from batchfish.journal.base import Batch, Journal, Request, Tracked
+    from batchfish.pipeline.clock import Clock
+    from batchfish.webagent.base import WebAgent
+
+FINISHED_BEFORE_HALT = 10
+"""A share of failures says nothing before so many items have finished."""
+
+
+class StopKind(StrEnum):
+    """Why a run stops before its items are done."""
+
+    HALTED = "halted"
+    MAX_DURATION = "max_duration"
+    DRAINED = "drained"
+    ONLY_STUCK = "only_stuck"
+    SLOTS_HELD = "slots_held"
+    NO_CREDITS = "no_credits"
+    DAILY_LIMIT = "daily_limit"
+    UNREACHABLE = "unreachable"
+    KEY_REFUSED = "key_refused"
+    WRONG_API = "wrong_api"
+    CANCELLED = "cancelled"
+    SIGNAL = "signal"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stop:
+    """A decision to stop: no more creates; with `detaches`, what is alive is not followed any further either."""
+
+    kind: StopKind
+    message: str
+    detaches: bool = False
+    signal: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """How fast and how long this process works; times in seconds."""
+
+    poll_interval: float = 1.0
+    max_outage: float = 900.0
+    max_duration: float | None = None
+    creates_at_once: int = 8
+    drain: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """What holds for the items of one batch: its rules, and the verdict on a completed run."""
+
+    rules: Rules
+    judge: Callable[[Request, str, RunSeen], Verdict]
+
+
+@dataclass(kw_only=True, slots=True)
+class Session:
+    """What this process has seen and was told; nothing of it outlives the process. Times are boot-time seconds."""
+
+    began_at: float
+    markers: str
+    window: Window
+    stop: Stop | None = None
+    paused_until: float = 0.0
+    rate_limited: int = 0
+    outage_since: float | None = None
+    forbidden_in_a_row: int = 0
+    last_accepted: float | None = None  # epoch seconds
+    server_ahead: float | None = None  # the server's clock less ours
+    finished: int = 0
+    failed: int = 0
+    creates: set[asyncio.Task[None]] = field(default_factory=set)
+    notices: list[str] = field(default_factory=list)
+
+
+class Bell:
+    """Wakes whoever waits: something has happened, look again."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake all who wait now."""
+        self._rung.set()
+        self._rung = asyncio.Event()
+
+    async def wait(self, clock: Clock, seconds: float) -> None:
+        """Wait for the bell, or for so many seconds."""
+        waits = {asyncio.ensure_future(self._rung.wait()), asyncio.ensure_future(clock.sleep(seconds))}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The parts and the state that the stages of one process work with."""
+
+    journal: Journal
+    agent: WebAgent
+    clock: Clock
+    chance: Callable[[], float]
+    batch: Batch
+    terms: Mapping[int, Terms]
+    pace: Pace
+    session: Session
+    notice: Callable[[str], None]
+    bell: Bell = field(default_factory=Bell)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of the batch that is being submitted."""
+        return self.terms[self.batch.pk].rules
+
+    def record(self, item_pk: int, k: int | None, event: Event) -> Change:
+        """Write what the event makes of an item and its k-th attempt; it is durable after the next commit."""
+        item = self.journal.item(item_pk)
+        attempt = None if k is None else self.journal.attempt(item_pk, k)
+        others = [tracked.attempt for tracked in self.journal.open_attempts(item=item_pk)]
+        circumstances = Circumstances(
+            now=self.clock.now(),
+            rules=self.terms[item.batch].rules,
+            chance=self.chance,
+            others=[other for other in others if attempt is None or other.k != attempt.k],
+            last_accepted=self.session.last_accepted,
+        )
+        change = advance(item, attempt, event, circumstances)
+        self.journal.write(change, self.clock.now())
+        self._learn(event, change)
+        return change
+
+    async def settle(self, item_pk: int, k: int | None, event: Event) -> Change:
+        """Write what the event makes of an item, and return once it is durable."""
+        change = self.record(item_pk, k, event)
+        await self.journal.commit()
+        self.bell.ring()
+        return change
+
+    def _learn(self, event: Event, change: Change) -> None:
+        session = self.session
+        if isinstance(event, SubmitAccepted):
+            session.last_accepted = self.clock.now()
+        if change.money_event is not None:
+            self.notice(f"money: item {change.item.id}: {change.money_event}")
+        if isinstance(event, RunEnded) and change.item.status.is_final and not change.was.is_final:
+            session.finished += 1
+            session.failed += change.item.status is Status.FAILED
+            halt = self.rules.limits.halt
+            if halt is not None and self._has_failed_too_often(halt):
+                self.stop(StopKind.HALTED, f"{session.failed} of {session.finished} items failed")
+
+    def _has_failed_too_often(self, halt: Share) -> bool:
+        session = self.session
+        return session.finished >= FINISHED_BEFORE_HALT and halt.is_passed(session.failed, session.finished)
+
+    def stop(
+        self, kind: StopKind, message: str, *, detaches: bool = False, signal: int | None = None
+    ) -> None:
+        """Submit no more; the first reason stands, but a later one may still detach."""
+        before = self.session.stop
+        if before is None:
+            self.session.stop = Stop(kind=kind, message=message, detaches=detaches, signal=signal)
+            self.notice(f"stopping: {message}")
+        elif detaches and not before.detaches:
+            self.session.stop = replace(before, detaches=True, signal=signal or before.signal)
+        self.bell.ring()
+
+    def give_up_now(self, message: str) -> SubmitUnanswered:
+        """An unanswered create, given up at this moment."""
+        return SubmitUnanswered(
+            message=message, given_up_at=self.clock.boottime(), boot_id=self.clock.boot_id
+        )
+
+    def is_answered(self) -> None:
+        """Note that the API has answered: an outage, if there was one, is over."""
+        self.session.outage_since = None
+
+    def is_unanswered(self) -> None:
+        """Note that the API did not answer; an outage past `max_outage` ends the run."""
+        session, now = self.session, self.clock.boottime()
+        if session.outage_since is None:
+            session.outage_since = now
+        elif now - session.outage_since >= self.pace.max_outage:
+            minutes = (now - session.outage_since) / 60
+            self.stop(StopKind.UNREACHABLE, f"the API has not answered for {minutes:.0f} min", detaches=True)
+
+    def has_detached(self) -> bool:
+        """Whether the stages are to leave what is alive alone."""
+        return self.session.stop is not None and self.session.stop.detaches
+
+    def may_submit(self) -> bool:
+        """Whether items may still be sent in this process."""
+        return self.session.stop is None and not self.pace.drain
+
+    def is_over(self) -> bool:
+        """Whether nothing is left to do: nothing alive, and nothing that may be sent."""
+        if self.has_detached():
+            return True
+        if self.alive():
+            return False
+        return not self.may_submit() or self.journal.next_due_at(self.batch.pk) is None
+
+    def alive(self) -> int:
+        """Count the open attempts that time will settle; those of held items wait for a person."""
+        return self.journal.count_open() - self.journal.count_held_open()
+
+    def markers_of(self, tracked: Tracked) -> str:
+        """Whether runs of this attempt's batch can be found by their markers: `untested`, `proven` or `off`."""
+        batch = tracked.item.batch
+        return self.session.markers if batch == self.batch.pk else self.journal.batch(batch).markers

@@ -1,0 +1,42 @@
+"""How a look that had no answer is repeated: tenacity, with waits, stops and chance of ours.
+
+A look only reads, so it may be repeated at will. A create is never repeated here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from batchfish.errors import WebAgentUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from batchfish.pipeline.context import Context
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+LONGEST_ASKED = 900.0
+
+
+def looking(ctx: Context, gives_up: Callable[[], bool]) -> AsyncRetrying:
+    """Repeat a look until it is answered, the stages detach, or `gives_up`: then the last error comes through."""
+
+    def wait(state: RetryCallState) -> float:
+        ceiling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(state.attempt_number - 1, 10))
+        error = state.outcome.exception() if state.outcome is not None else None
+        asked = error.retry_after if isinstance(error, WebAgentUnavailable) else None
+        return max(ctx.chance() * ceiling, min(asked or 0.0, LONGEST_ASKED))
+
+    def stop(_state: RetryCallState) -> bool:
+        ctx.is_unanswered()
+        return ctx.has_detached() or gives_up()
+
+    return AsyncRetrying(
+        retry=retry_if_exception_type(WebAgentUnavailable),
+        wait=wait,
+        stop=stop,
+        sleep=ctx.clock.sleep,
+        reraise=True,
+    )

@@ -1,0 +1,158 @@
+"""Runs are followed to their end: one look at many, a verdict for each that is over, and its bytes into the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from batchfish.core import identity
+from batchfish.core.events import DeadlinePassed, Event, RunEnded, RunFound, RunLost
+from batchfish.core.items import AttemptState, Status
+from batchfish.core.poll_schedule import next_look
+from batchfish.errors import WebAgentUnavailable
+from batchfish.pipeline.context import Context, StopKind
+from batchfish.pipeline.patience import looking
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from batchfish.core.runs import RunSeen
+    from batchfish.journal.base import Tracked
+    from batchfish.webagent.base import Look
+
+SIGHTINGS_OF_LOSS = 3
+LOSS_TAKES = 3600.0
+"""A run is lost after so many looks that did not find it over so many seconds, each beside a run that was found."""
+
+IDLE = 60.0
+
+
+@dataclass(kw_only=True, slots=True)
+class Watch:
+    """What the looks of this process have shown of one run; times are boot-time seconds."""
+
+    since: float
+    next_look: float
+    missing_since: float | None = None
+    missed: int = 0
+
+
+@dataclass(slots=True)
+class Watches:
+    """What is remembered between looks; it lives in memory, since what is in flight is bounded."""
+
+    by_run: dict[str, Watch] = field(default_factory=dict)
+
+    def due(self, tracked: Sequence[Tracked], now: float, interval: float) -> list[Tracked]:
+        """Give the runs whose next look has come, and forget those that are over."""
+        alive = {one.attempt.run_id: one for one in tracked if one.attempt.run_id is not None}
+        self.by_run = {run_id: watch for run_id, watch in self.by_run.items() if run_id in alive}
+        for run_id in alive:
+            if run_id not in self.by_run:
+                self.by_run[run_id] = Watch(since=now, next_look=now + interval)
+        # Looks are shared: whoever would be due within half an interval comes along.
+        return [one for run_id, one in alive.items() if self.by_run[run_id].next_look <= now + interval / 2]
+
+    def next_due(self, now: float) -> float:
+        """Seconds until the next look at any run."""
+        return max(0.0, min((watch.next_look - now for watch in self.by_run.values()), default=IDLE))
+
+
+async def poll(ctx: Context) -> None:
+    """Look at what is alive until nothing is left or the run detaches."""
+    watches, interval = Watches(), ctx.pace.poll_interval
+    while not ctx.is_over():
+        now = ctx.clock.boottime()
+        tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
+        due = watches.due(tracked, now, interval)
+        if not due or watches.next_due(now) > 0:
+            await ctx.bell.wait(ctx.clock, max(0.001, watches.next_due(now)))
+            continue
+        try:
+            look = await _look(ctx, [one.attempt.run_id or "" for one in due])
+        except WebAgentUnavailable:
+            return  # the run has detached: what is alive goes on without us
+        events = [(one, event) for one in due for event in read_look(ctx, one, look, watches)]
+        for one, event in events:
+            ctx.record(one.item.pk, one.attempt.k, event)
+            _heed(ctx, event)
+        for one in due:
+            watch = watches.by_run[one.attempt.run_id or ""]
+            watch.next_look = ctx.clock.boottime() + next_look(now - watch.since, interval)
+        if events:
+            await ctx.journal.commit()
+            ctx.bell.ring()
+        _stop_if_only_stuck(ctx, tracked, look)
+
+
+async def _look(ctx: Context, run_ids: list[str]) -> Look:
+    """Look until the API answers; the waits between are tenacity's."""
+    async for attempt in looking(ctx, gives_up=lambda: False):
+        with attempt:
+            look = await ctx.agent.poll(run_ids)
+    ctx.is_answered()
+    statuses = [run.status for run in look.runs.values()]
+    ctx.session.window = ctx.session.window.after_look(
+        pending=statuses.count("PENDING"), running=statuses.count("RUNNING")
+    )
+    return look
+
+
+def read_look(ctx: Context, one: Tracked, look: Look, watches: Watches) -> list[Event]:
+    """Say what a look tells of one run: mostly nothing."""
+    run_id = one.attempt.run_id or ""
+    run, watch = look.runs.get(run_id), watches.by_run[run_id]
+    if run is None:
+        is_gone = run_id in look.not_found and bool(look.runs)
+        return _read_absence(ctx, one, watch) if is_gone else []
+    if not _is_answer(run, one.attempt.marker):
+        return []
+    watch.missed, watch.missing_since = 0, None
+    found: list[Event] = [RunFound()] if one.attempt.state is AttemptState.HELD else []
+    if run.is_final:
+        request = ctx.journal.request(one.item.pk)
+        verdict = ctx.terms[one.item.batch].judge(request, one.item.id, run)
+        return [*found, RunEnded(run=run, failed_check=verdict.reason, message=verdict.message)]
+    if not found and one.item.status is Status.RUNNING and one.attempt.k == one.item.follows:
+        timeout = ctx.terms[one.item.batch].rules.limits.run_timeout
+        if timeout is not None and _age(run.started_at, look) > timeout:
+            return [DeadlinePassed()]
+    return found
+
+
+def _is_answer(run: RunSeen, marker: str) -> bool:
+    """A row whose goal carries another attempt's marker speaks of another run, whatever its id."""
+    carried = identity.read_marker(run.goal) if run.goal is not None else None
+    return carried is None or not marker or str(carried) == marker
+
+
+def _read_absence(ctx: Context, one: Tracked, watch: Watch) -> list[Event]:
+    """The API does not know the run, though it shows others: lost only after several sightings over an hour."""
+    now = ctx.clock.boottime()
+    watch.missed += 1
+    if watch.missing_since is None:
+        watch.missing_since = now
+    is_lost = watch.missed >= SIGHTINGS_OF_LOSS and now - watch.missing_since >= LOSS_TAKES
+    return [RunLost()] if is_lost and one.attempt.state is AttemptState.RUNNING else []
+
+
+def _age(since: float | None, look: Look) -> float:
+    """Seconds on the server's own clock; 0 where it did not say."""
+    return 0.0 if since is None or look.server_date is None else look.server_date - since
+
+
+def _heed(ctx: Context, event: Event) -> None:
+    if isinstance(event, RunEnded) and event.run.error and event.run.error.category == "BILLING_FAILURE":
+        ctx.stop(StopKind.NO_CREDITS, f"a run ended for want of credits: {event.run.error.message}")
+
+
+def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], look: Look) -> None:
+    """Nothing but runs without a change for too long: leave them, and let the table be made."""
+    if not tracked or ctx.alive() > len(tracked) or ctx.journal.next_due_at(ctx.batch.pk) is not None:
+        return
+    for one in tracked:
+        run = look.runs.get(one.attempt.run_id or "")
+        stuck = ctx.terms[one.item.batch].rules.limits.stuck
+        if run is None or run.is_final or _age(run.started_at or run.created_at, look) <= stuck:
+            return
+    ctx.stop(StopKind.ONLY_STUCK, f"{len(tracked)} runs have not changed for too long", detaches=True)

@@ -1,0 +1,188 @@
+"""Creates that nobody answered for are looked up until a run is found, proven absent, or a person must decide."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from batchfish.core import identity
+from batchfish.core.events import Adopted, CannotTell, ProvenAbsent
+from batchfish.core.items import Attempt, AttemptState
+from batchfish.core.reconcile import (
+    PATIENCE,
+    Absent,
+    Adopt,
+    Control,
+    Evidence,
+    Hold,
+    LookAgain,
+    judge,
+)
+from batchfish.errors import WebAgentUnavailable
+from batchfish.pipeline.patience import looking
+from batchfish.pipeline.submit import carries, search_text
+
+if TYPE_CHECKING:
+
+    from batchfish.core.rules import UnansweredRules
+    from batchfish.core.runs import RunSeen
+    from batchfish.journal.base import Tracked
+    from batchfish.pipeline.context import Context
+    from batchfish.webagent.base import Listing
+
+LOOKS_AT_ONCE = 4
+IDLE = 60.0
+
+
+@dataclass(slots=True)
+class Doubt:
+    """What this process has found out about one unanswered create; times are seconds since it was given up."""
+
+    looks: int = 0
+    empty_looks: list[float] = field(default_factory=list)
+    next_look: float = 0.0
+
+
+@dataclass(slots=True)
+class Round:
+    """One round of looks: the controls it has looked for, by marker, so that each is looked for once."""
+
+    controls: dict[str, bool] = field(default_factory=dict)
+
+
+async def reconcile(ctx: Context) -> None:
+    """Settle doubts until nothing is left or the run detaches."""
+    doubts: dict[tuple[int, int], tuple[Tracked, Doubt]] = {}
+    while not ctx.is_over():
+        doubts = {
+            (one.item.pk, one.attempt.k): (one, doubts.get((one.item.pk, one.attempt.k), (one, Doubt()))[1])
+            for one in ctx.journal.open_attempts(AttemptState.UNANSWERED)
+        }
+        waits = [doubt.next_look - _elapsed(ctx, one.attempt) for one, doubt in doubts.values()]
+        due = [pair for pair, wait in zip(doubts.values(), waits, strict=True) if wait <= 0]
+        if not due:
+            await ctx.bell.wait(ctx.clock, max(0.001, min(waits, default=IDLE)))
+            continue
+        this_round = Round()
+        for start in range(0, len(due), LOOKS_AT_ONCE):
+            together = due[start : start + LOOKS_AT_ONCE]
+            await asyncio.gather(*(_settle(ctx, one, doubt, this_round) for one, doubt in together))
+
+
+async def _settle(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -> None:
+    """Look once for the run of one doubted create, and act on what the evidence says."""
+    rules = ctx.terms[one.item.batch].rules.unanswered
+    unreachable_for, control = 0.0, Control.MISSING
+    found: list[RunSeen] = []
+    if one.attempt.marker:
+        try:
+            listing = await find(ctx, search_text(one.attempt.marker), PATIENCE * rules.settle)
+            found = unknown_runs(ctx, listing, one)
+            if not found and listing.is_complete and _elapsed(ctx, one.attempt) >= rules.settle:
+                control = await _look_for_control(ctx, one, this_round, rules)
+        except WebAgentUnavailable:
+            if ctx.has_detached():
+                return
+            unreachable_for = PATIENCE * rules.settle
+        else:
+            doubt.looks += 1
+            if listing.is_complete and not found:
+                doubt.empty_looks.append(_elapsed(ctx, one.attempt))
+    if _is_settled(ctx, one):
+        return  # a person, or another look, was quicker
+    evidence = Evidence(
+        elapsed=_elapsed(ctx, one.attempt),
+        looks=doubt.looks,
+        found=found[0] if found else None,
+        empty_looks=tuple(doubt.empty_looks),
+        control=control,
+        unreachable_for=unreachable_for,
+        markers_work=bool(one.attempt.marker) and ctx.markers_of(one) != "off",
+    )
+    match judge(evidence, rules):
+        case Adopt():
+            for run in found:
+                adopt(ctx, one.item.pk, run)
+            await ctx.journal.commit()
+            ctx.bell.ring()
+        case Absent():
+            await ctx.settle(one.item.pk, one.attempt.k, ProvenAbsent())
+        case Hold(message=message):
+            ctx.notice(f"held: item {one.item.id}: {message}")
+            await ctx.settle(one.item.pk, one.attempt.k, CannotTell(message=message))
+        case LookAgain(after=after):
+            doubt.next_look = _elapsed(ctx, one.attempt) + after
+
+
+async def find(ctx: Context, text: str, patience: float) -> Listing:
+    """List runs by their goal until the API answers or has not answered for `patience` seconds."""
+    since = ctx.clock.boottime()
+    async for attempt in looking(ctx, gives_up=lambda: ctx.clock.boottime() - since >= patience):
+        with attempt:
+            listing = await ctx.agent.find_by_marker(text)
+    ctx.is_answered()
+    return listing
+
+
+def unknown_runs(ctx: Context, listing: Listing, one: Tracked) -> list[RunSeen]:
+    """Give the listed runs of this item that no attempt holds, the oldest first.
+
+    A create that is on its way in this process has an answer coming: its run is not unknown.
+    """
+    rows = []
+    for run in listing.rows:
+        marker = identity.read_marker(run.goal or "")
+        if marker is None or (marker.batch8, marker.key) != (one.batch8, one.item.key):
+            continue
+        attempt = ctx.journal.attempt(one.item.pk, marker.k)
+        on_its_way = attempt is not None and attempt.state is AttemptState.SUBMITTING
+        if not on_its_way and ctx.journal.attempt_of_run(run.run_id) is None:
+            rows.append(run)
+    return sorted(rows, key=lambda run: (run.created_at or 0.0, run.run_id))
+
+
+def adopt(ctx: Context, item: int, run: RunSeen) -> None:
+    """Bind a found run to the item that its marker names, as the attempt of its own k."""
+    marker = identity.read_marker(run.goal or "")
+    if marker is None:
+        return
+    attempt = ctx.journal.attempt(item, marker.k)
+    if attempt is not None and attempt.run_id is not None:
+        # Two runs of one create: the API itself has doubled it. There is one place for a run per attempt.
+        ctx.notice(f"money: one create made two runs: {attempt.run_id} and {run.run_id}")
+        return
+    event = Adopted(
+        run_id=run.run_id,
+        k=marker.k,
+        marker=str(marker),
+        key_id=ctx.agent.key_id,
+        created_at=run.created_at,
+    )
+    ctx.record(item, marker.k if attempt is not None else None, event)
+
+
+async def _look_for_control(ctx: Context, one: Tracked, this_round: Round, rules: UnansweredRules) -> Control:
+    """Look for a run that surely exists, as the doubted one was looked for."""
+    given_up_at = one.attempt.given_up_at or 0.0
+    fresh = ctx.journal.first_accepted_after(ctx.agent.key_id, ctx.clock.boot_id, given_up_at)
+    known = fresh or ctx.journal.latest_accepted(ctx.agent.key_id)
+    if known is None:
+        return Control.IMPOSSIBLE
+    marker = known.marker
+    if marker not in this_round.controls:
+        listing = await find(ctx, search_text(marker), PATIENCE * rules.settle)
+        this_round.controls[marker] = any(carries(row.goal, marker) for row in listing.rows)
+    if not this_round.controls[marker]:
+        return Control.MISSING
+    return Control.FRESH if fresh is not None else Control.OLDER
+
+
+def _is_settled(ctx: Context, one: Tracked) -> bool:
+    attempt = ctx.journal.attempt(one.item.pk, one.attempt.k)
+    return attempt is None or attempt.state is not AttemptState.UNANSWERED
+
+
+def _elapsed(ctx: Context, attempt: Attempt) -> float:
+    """Seconds since the create was given up, on this boot's clock."""
+    return ctx.clock.boottime() - (attempt.given_up_at or 0.0)

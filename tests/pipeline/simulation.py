@@ -1,0 +1,163 @@
+"""A whole batch in virtual time: the real stages, client and journal against the model server; one seed, one history."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from batchfish.core.items import ItemSpec
+from batchfish.core.rules import Limits, RetryRules, Rules, UnansweredRules
+from batchfish.core.verdict import Verdict
+from batchfish.core.window import Window
+from batchfish.journal import batches, ingest
+from batchfish.journal.sqlite import SqliteJournal
+from batchfish.pipeline.context import Context, Pace, Session, Terms
+from batchfish.pipeline.run import RunReport, run_batch
+from batchfish.webagent.client import WebAgentClient
+from tests.pipeline.model_server import Faults, ModelServer, Wire
+from tests.pipeline.virtual_time import VirtualClock, VirtualTimeLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from batchfish.core.runs import RunSeen
+    from batchfish.journal.base import Request
+    from batchfish.webagent.base import WebAgent
+
+
+@dataclass(kw_only=True)
+class Simulation:
+    """One history: a batch, the server it meets, and the deaths its process dies."""
+
+    folder: Path
+    seed: int
+    items: int = 20
+    faults: Faults = field(default_factory=Faults)
+    rules: Rules = field(
+        default_factory=lambda: Rules(limits=Limits(concurrency=5), unanswered=UnansweredRules(settle=10.0))
+    )
+    kills: int = 0
+    kill_within: float = 30.0
+    pace: Pace = field(default_factory=lambda: Pace(poll_interval=0.5))
+    wrap: Callable[[WebAgent], WebAgent] = lambda agent: agent
+    notices: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.chance = Random(self.seed)
+        self.loop = VirtualTimeLoop()
+        self.clock = VirtualClock(self.loop)
+        self.server = ModelServer(
+            loop=self.loop,
+            chance=self.chance,
+            faults=self.faults,
+            concurrency=self.rules.limits.concurrency,
+        )
+        self.path = self.folder / f"{self.seed}.db"
+        self.batch = self._begin()
+
+    def run(self) -> RunReport:
+        """Live through the history, deaths and all, until a process comes to its own end."""
+        try:
+            for _ in range(self.kills):
+                report = self._live(self.chance.uniform(0.01, self.kill_within))
+                if report is not None:
+                    return report
+            report = self._live(None)
+            assert report is not None
+            return report
+        finally:
+            self.loop.close()
+
+    def statuses(self) -> dict[str, int]:
+        """Count the items by status, as the journal has them at the end."""
+        journal = SqliteJournal(self.path)
+        rows = journal.connection.execute("SELECT status, count(*) FROM items GROUP BY status").fetchall()
+        journal.close()
+        return dict(rows)
+
+    def _begin(self) -> int:
+        journal = SqliteJournal(self.path)
+        specs = [
+            ItemSpec(row=row, line=None, id=None, url=f"https://shop.example/{row}", goal="Read the price")
+            for row in range(1, self.items + 1)
+        ]
+        ingest.stage(journal.connection, specs, version=1)
+        ingest.compare(journal.connection, None)
+        batch = batches.begin(
+            journal.connection,
+            name="simulated",
+            period=None,
+            number=1,
+            base_url="http://127.0.0.1:1",
+            manifest={},
+            manifest_path="simulated.yaml",
+            markers=self.rules.unanswered.marker,
+            now=self.clock.now(),
+            chance=self.chance.randbytes(4),
+        )
+        journal.close()
+        return batch
+
+    def _live(self, lifetime: float | None) -> RunReport | None:
+        """Start a process; give its report, or None where it was killed after `lifetime` seconds."""
+        journal = SqliteJournal(self.path)
+        journal.connection.execute("PRAGMA synchronous = OFF")  # the death of a process loses no page
+        wire = Wire(self.server)
+        agent = WebAgentClient(api_key="simulated", base_url="http://127.0.0.1:1", transport=wire)
+        ctx = Context(
+            journal=journal,
+            agent=self.wrap(agent),
+            clock=self.clock,
+            chance=self.chance.random,
+            batch=journal.batch(self.batch),
+            terms={self.batch: Terms(rules=self.rules, judge=_judge)},
+            pace=self.pace,
+            session=Session(
+                began_at=self.clock.boottime(),
+                markers=journal.batch(self.batch).markers,
+                window=Window(concurrency=self.rules.limits.concurrency),
+            ),
+            notice=self.notices.append,
+        )
+        life = self.loop.create_task(run_batch(ctx))
+        death = None if lifetime is None else self.loop.call_later(lifetime, self.loop.stop)
+        life.add_done_callback(self._ended)
+        self.loop.run_forever()
+        life.remove_done_callback(self._ended)
+        if death is not None:
+            death.cancel()
+        if life.done():
+            journal.close()
+            return life.result()
+        wire.is_cut = True
+        if journal.connection.in_transaction:
+            journal.connection.rollback()
+        journal.close()
+        self.loop.run_until_complete(self._bury())
+        return None
+
+    def _ended(self, _life: asyncio.Task[RunReport]) -> None:
+        self.loop.stop()
+
+    async def _bury(self) -> None:
+        """Clear a killed process away: its tasks can reach neither the disk nor the network any more."""
+        tasks = asyncio.all_tasks(self.loop) - {asyncio.current_task(self.loop)}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _judge(request: Request, item_id: str, run: RunSeen) -> Verdict:
+    return Verdict(reason=None, message=None)
+
+
+def settle_of(seconds: float, *, concurrency: int = 5, attempts: int = 2) -> Rules:
+    """Rules that differ from the defaults in what the histories are about."""
+    return Rules(
+        limits=Limits(concurrency=concurrency),
+        retry=RetryRules(attempts=attempts),
+        unanswered=UnansweredRules(settle=seconds),
+    )

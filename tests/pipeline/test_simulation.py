@@ -1,0 +1,175 @@
+"""Whole batches in virtual time: whatever is lost, late or killed, nothing is paid for twice and nothing is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batchfish.core import reconcile
+from batchfish.core.events import CreateAnswer, SubmitUnanswered
+from batchfish.core.rules import Rules, UnansweredRules
+from tests.pipeline.model_server import Faults
+from tests.pipeline.simulation import Simulation, settle_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from batchfish.core.reconcile import Evidence, Judgement
+    from batchfish.webagent.base import PreparedCreate, WebAgent
+
+LOSSY = Faults(
+    acts_then_resets=0.05,
+    resets_without_acting=0.05,
+    fails_without_acting=0.05,
+    fails_after_acting=0.03,
+    refuses_rate=0.05,
+    looks_fail=0.05,
+    longest_lag=1.0,
+    latest_act=3.0,
+)
+
+
+def live(simulation: Simulation) -> Simulation:
+    """Live a history to its end, and hold it against what is promised."""
+    report = simulation.run()
+    assert simulation.server.violations == []
+    assert report.stop is None
+    assert simulation.statuses() == {"succeeded": simulation.items}
+    assert len(simulation.server.runs) == simulation.items
+    return simulation
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_batch_without_faults_costs_one_create_an_item(tmp_path: Path, seed: int) -> None:
+    simulation = live(Simulation(folder=tmp_path, seed=seed))
+    assert simulation.server.creates == simulation.items
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lost_answers_and_late_acts_cost_nothing_twice(tmp_path: Path, seed: int) -> None:
+    live(Simulation(folder=tmp_path, seed=seed, faults=LOSSY))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_batch_killed_again_and_again_goes_on_where_it_stopped(tmp_path: Path, seed: int) -> None:
+    live(Simulation(folder=tmp_path, seed=seed, faults=LOSSY, kills=6))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_one_run_at_a_time_is_never_two(tmp_path: Path, seed: int) -> None:
+    simulation = live(
+        Simulation(folder=tmp_path, seed=seed, items=8, faults=LOSSY, kills=3, rules=settle_of(10, concurrency=1))
+    )
+    assert simulation.server.most_alive == 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_failed_runs_are_tried_again_only_when_they_are_over(tmp_path: Path, seed: int) -> None:
+    faults = replace(LOSSY, runs_fail=0.3)
+    simulation = Simulation(folder=tmp_path, seed=seed, faults=faults, kills=3, rules=settle_of(10, attempts=3))
+    simulation.run()
+    assert simulation.server.violations == []
+    statuses = simulation.statuses()
+    assert statuses.pop("succeeded", 0) + statuses.pop("failed", 0) == simulation.items
+    assert statuses == {}
+
+
+def test_a_last_create_that_made_no_run_is_sent_again(tmp_path: Path) -> None:
+    """No run is intended after it, so no fresh control can be had: an older one serves, later."""
+    simulation = Simulation(folder=tmp_path, seed=1, items=6, rules=settle_of(10, concurrency=1))
+    server = simulation.server
+
+    def fail_the_last() -> None:
+        server.faults = Faults(fails_without_acting=1.0 if server.creates == simulation.items else 0.0)
+
+    server.on_create.append(fail_the_last)
+    live(simulation)
+    assert server.creates == simulation.items + 1
+    assert simulation.loop.now > reconcile.PATIENCE * 10
+
+
+def test_the_same_seed_is_the_same_history(tmp_path: Path) -> None:
+    histories = []
+    for name in ("once", "again"):
+        (tmp_path / name).mkdir()
+        simulation = live(Simulation(folder=tmp_path / name, seed=7, faults=LOSSY, kills=4))
+        histories.append([(run.url, run.created_at) for run in simulation.server.runs.values()])
+    assert histories[0] == histories[1]
+
+
+def test_markers_that_are_not_found_turn_certainty_into_holding(tmp_path: Path) -> None:
+    """A listing that shows nothing for longer than settle cannot prove that a run is absent."""
+    faults = replace(LOSSY, longest_lag=1e6)
+    simulation = Simulation(folder=tmp_path, seed=3, faults=faults)
+    simulation.run()
+    assert simulation.server.violations == []
+    assert simulation.statuses().get("held", 0) > 0
+    assert any(notice.startswith("markers:") for notice in simulation.notices)
+
+
+def test_the_simulation_catches_belief_without_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seeded bug: absence is believed as soon as two looks find nothing (settle = 0)."""
+
+    def judge_at_once(evidence: Evidence, rules: UnansweredRules) -> Judgement:
+        return reconcile.judge(evidence, replace(rules, settle=0.0))
+
+    monkeypatch.setattr("batchfish.pipeline.reconcile.judge", judge_at_once)
+    assert _count_violating_seeds(tmp_path, faults=LOSSY) > 0
+
+
+def test_the_simulation_catches_a_naive_repeat_of_a_create(tmp_path: Path) -> None:
+    """A seeded bug: a create without a clear answer is simply sent again."""
+
+    class Repeating:
+        def __init__(self, agent: WebAgent) -> None:
+            self._agent = agent
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._agent, name)
+
+        async def submit(self, create: PreparedCreate) -> CreateAnswer:
+            answer = await self._agent.submit(create)
+            return await self._agent.submit(create) if isinstance(answer, SubmitUnanswered) else answer
+
+    assert _count_violating_seeds(tmp_path, faults=LOSSY, wrap=Repeating) > 0
+
+
+def test_the_simulation_catches_creates_sent_before_their_intent_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seeded bug: an intent is written, but its commit is not waited for."""
+
+    async def no_commit(_journal: object) -> None:
+        return None
+
+    monkeypatch.setattr("batchfish.journal.sqlite.SqliteJournal.commit", no_commit)
+    assert _count_violating_seeds(tmp_path, faults=Faults(), kills=3) > 0
+
+
+def _count_violating_seeds(folder: Path, **history: object) -> int:
+    caught = 0
+    for seed in range(10):
+        simulation = Simulation(folder=folder, seed=seed, **history)  # type: ignore[arg-type]
+        simulation.run()
+        caught += bool(simulation.server.violations)
+    return caught
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1500))
+def test_long_histories(tmp_path: Path, seed: int) -> None:
+    live(Simulation(folder=tmp_path, seed=seed, items=40, faults=LOSSY, kills=10, rules=settle_of(5)))
+
+
+def test_the_manifest_may_ask_to_hold_instead(tmp_path: Path) -> None:
+    rules = Rules(unanswered=UnansweredRules(then="hold", settle=10.0))
+    simulation = Simulation(folder=tmp_path, seed=2, faults=replace(LOSSY, resets_without_acting=0.3), rules=rules)
+    simulation.run()
+    assert simulation.server.violations == []
+    assert simulation.server.creates == simulation.items + sum(
+        "429" in notice for notice in simulation.notices
+    ) or simulation.statuses().get("held", 0)
