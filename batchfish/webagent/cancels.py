@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
 
+from batchfish.errors import WebAgentUnavailable, WrongInput
 from batchfish.webagent import wire
+from batchfish.webagent.answers import read_envelope, read_json, shorten
 from batchfish.webagent.http import HttpAnswer, NoAnswer, call
 from batchfish.webagent.ids import chunks, distinct, encode_ids
 from batchfish.webagent.refusals import ENDPOINT_MISSING, explain, is_from_api
@@ -17,6 +20,26 @@ if TYPE_CHECKING:
 
 _REFUSED = frozenset({400, 404, 405, 409, 422})
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cancellation:
+    """How a run stands after it was asked to stop: one that was over before keeps its status."""
+
+    run_id: str
+    status: str
+    message: str | None = None
+
+
+def read_cancellation(body: bytes, run_id: str) -> Cancellation:
+    """Read the answer to a cancel; WebAgentUnavailable if it says nothing of the run."""
+    answer = read_json(body)
+    status = answer.get("status") if isinstance(answer, dict) else None
+    message = answer.get("message") if isinstance(answer, dict) else None
+    if not isinstance(status, str):
+        raise WebAgentUnavailable(f"the answer to the cancel of run {run_id} cannot be read")
+    text = shorten(message) if isinstance(message, str) else None
+    return Cancellation(run_id=run_id, status=shorten(status).upper(), message=text)
 
 
 class RunCanceller:
@@ -33,7 +56,19 @@ class RunCanceller:
         for ids in chunks(distinct(run_ids), wire.IDS_PER_CALL):
             if not await self._cancel_many(ids):
                 for run_id in ids:
-                    await self._cancel_one(run_id)
+                    await self._try_to_cancel(run_id)
+
+    async def cancel_one(self, run_id: str) -> Cancellation:
+        """Cancel one run and say how it stands; WrongInput, in words, where it cannot be cancelled."""
+        answer = await call(self._http, "POST", wire.CANCEL_RUN.format(id=run_id))
+        match answer:
+            case HttpAnswer(status=httpx.codes.OK):
+                return read_cancellation(answer.body, run_id)
+            case HttpAnswer(status=status) if status in _REFUSED and is_from_api(answer):
+                words = read_envelope(read_json(answer.body))
+                raise WrongInput(self._hide(f"run {run_id} cannot be cancelled: {status} {words}"))
+            case _:
+                raise explain(answer, self._hide)
 
     async def _cancel_many(self, ids: list[str]) -> bool:
         """Cancel up to a hundred; false where it must be done one by one, as one id may spoil the call."""
@@ -49,7 +84,7 @@ class RunCanceller:
             case HttpAnswer() | NoAnswer():
                 raise explain(answer, self._hide)
 
-    async def _cancel_one(self, run_id: str) -> None:
+    async def _try_to_cancel(self, run_id: str) -> None:
         answer = await call(self._http, "POST", wire.CANCEL_RUN.format(id=run_id))
         match answer:
             case HttpAnswer(status=httpx.codes.OK):

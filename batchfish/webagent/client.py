@@ -1,34 +1,47 @@
-"""The Web Agent API over httpx, as the pipeline asks for it."""
+"""The client of the Web Agent API: what the pipeline asks of it, and what a person's script asks of it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+import asyncio
+import inspect
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from batchfish import __version__
-from batchfish.core.events import CreateAnswer, SubmitAccepted, SubmitDeferred, SubmitUnanswered
 from batchfish.webagent import wire
-from batchfish.webagent.answers import read_create_answer
 from batchfish.webagent.cancels import RunCanceller
 from batchfish.webagent.connections import keep_urls_out_of_logs, open_clients
-from batchfish.webagent.http import HttpAnswer, NoAnswer, call
+from batchfish.webagent.creates import prove
+from batchfish.webagent.http import call
 from batchfish.webagent.listing import list_runs
 from batchfish.webagent.looks import RunReader
 from batchfish.webagent.request import build_create, check_api_key, check_base_url, key_digest
+from batchfish.webagent.roads import RUN_SECONDS, Roads
+from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamingUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     import httpx
 
+    from batchfish.core.events import CreateAnswer
+    from batchfish.core.runs import RunSeen
     from batchfish.webagent.base import Listing, Look, PreparedCreate
+    from batchfish.webagent.cancels import Cancellation
+    from batchfish.webagent.sse import StreamEvent
 
+    Event = TypeVar("Event", bound=StreamEvent)
+    Callback: TypeAlias = Callable[[Event], Awaitable[object] | object]
 
 SECRET_LENGTH = 6
 
 
 class WebAgentClient:
-    """One account at one Web Agent API; creates and looks have connections of their own.
+    """One account at one Web Agent API.
+
+    Its methods are of two kinds, which share connections, key and memory of what the API lacks: `prepare`,
+    `submit`, `poll`, `find_by_marker` and `cancel` are the `WebAgent` of the pipeline, where failures are
+    answers; `run`, `queue`, `get`, `wait`, `cancel_run` and `stream` are for a script about one page.
 
     `transport` stands for the network where one is given: an application in this process, a model server.
     `salt` makes `key_id` the journal's own; `secrets` holds the variables that `password_env` may name.
@@ -42,6 +55,7 @@ class WebAgentClient:
         salt: bytes = b"",
         secrets: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Check the address and the key; nothing is sent. WrongInput where one of them cannot be used."""
         address, key = check_base_url(base_url), check_api_key(api_key)
@@ -50,9 +64,10 @@ class WebAgentClient:
         self._hidden = [key, *(value for value in self._secrets.values() if len(value) >= SECRET_LENGTH)]
         headers = {wire.API_KEY_HEADER: key, "User-Agent": f"batchfish/{__version__}"}
         keep_urls_out_of_logs()
-        self._creates, self._looks = open_clients(address, headers, transport)
-        self._reader = RunReader(self._looks, self._hide)
-        self._canceller = RunCanceller(self._looks, self._hide)
+        self._connections = open_clients(address, headers, transport)
+        self._reader = RunReader(self._connections.looks, self._hide)
+        self._canceller = RunCanceller(self._connections.looks, self._hide)
+        self._roads = Roads(self._connections.watches, self._reader, self._canceller, self._hide, sleep)
 
     async def __aenter__(self) -> Self:
         """Hand over the client; leaving closes it."""
@@ -64,8 +79,8 @@ class WebAgentClient:
 
     async def aclose(self) -> None:
         """Close the connections; what runs remotely goes on."""
-        await self._creates.aclose()
-        await self._looks.aclose()
+        for http in self._connections:
+            await http.aclose()
 
     @property
     def key_id(self) -> str:
@@ -78,18 +93,8 @@ class WebAgentClient:
 
     async def submit(self, create: PreparedCreate) -> CreateAnswer:
         """Send one create, once, and say what its answer proves."""
-        answer = await call(self._creates, "POST", wire.RUN_ASYNC, body=create.body)
-        proof: CreateAnswer
-        match answer:
-            case HttpAnswer():
-                proof = read_create_answer(answer.status, answer.headers, answer.body)
-            case NoAnswer(may_have_left=False):
-                proof = SubmitDeferred(reason="unreachable", message=answer.message)
-            case NoAnswer():
-                proof = SubmitUnanswered(message=answer.message)
-        return (
-            proof if isinstance(proof, SubmitAccepted) else replace(proof, message=self._hide(proof.message))
-        )
+        answer = await call(self._connections.creates, "POST", wire.RUN_ASYNC, body=create.body)
+        return prove(answer, self._hide)
 
     async def poll(self, run_ids: Sequence[str]) -> Look:
         """Look at any number of known runs."""
@@ -97,14 +102,81 @@ class WebAgentClient:
 
     async def find_by_marker(self, text: str, *, limit: int | None = None) -> Listing:
         """List the runs whose goal holds `text`; `limit` asks for that many rows and no more pages."""
-        return await list_runs(self._looks, self._hide, text, limit)
+        return await list_runs(self._connections.looks, self._hide, text, limit)
 
     async def cancel(self, run_ids: Sequence[str]) -> None:
         """Ask that these runs be cancelled; what became of them the next look tells."""
         await self._canceller.cancel(run_ids)
+
+    async def run(
+        self, url: str, goal: str, request: Mapping[str, Any] | None = None, *, within: float = RUN_SECONDS
+    ) -> RunSeen:
+        """Have a page worked on and wait for the end, `within` seconds: for what takes less than a minute.
+
+        `request` holds further members by the API's own names. The run cannot be cancelled. RunMayExist where
+        the answer does not tell whether it was made; sending again may then be paid twice.
+        """
+        return await self._roads.run(self.prepare(url, goal, request or {}), within)
+
+    async def queue(self, url: str, goal: str, request: Mapping[str, Any] | None = None) -> str:
+        """Have a page worked on later, and return the run's id for `get`, `wait` and `cancel_run`."""
+        return await self._roads.queue(self.prepare(url, goal, request or {}))
+
+    async def get(self, run_id: str) -> RunSeen:
+        """Look at one run once."""
+        return await self._roads.get(run_id)
+
+    async def wait(self, run_id: str) -> RunSeen:
+        """Look at one run until it is over."""
+        return await self._roads.wait(run_id)
+
+    async def cancel_run(self, run_id: str) -> Cancellation:
+        """Cancel one run, which is harmless to repeat; WrongInput, in words, for one made by `run`."""
+        return await self._roads.cancel(run_id)
+
+    async def stream(
+        self,
+        url: str,
+        goal: str,
+        request: Mapping[str, Any] | None = None,
+        *,
+        on_started: Callback[Started] | None = None,
+        on_streaming_url: Callback[StreamingUrl] | None = None,
+        on_progress: Callback[Progress] | None = None,
+        on_heartbeat: Callback[Heartbeat] | None = None,
+        on_complete: Callback[Complete] | None = None,
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """Have a page worked on and yield what happens, up to Complete; callbacks may be coroutines.
+
+        A stream that is cut is followed up by looks, never by a second create. Leaving early cancels
+        nothing: `cancel_run` does.
+        """
+        create = self.prepare(url, goal, request or {})
+        async with aclosing(self._roads.stream(create)) as events:
+            async for event in events:
+                match event:
+                    case Started():
+                        await _notify(on_started, event)
+                    case StreamingUrl():
+                        await _notify(on_streaming_url, event)
+                    case Progress():
+                        await _notify(on_progress, event)
+                    case Heartbeat():
+                        await _notify(on_heartbeat, event)
+                    case Complete():
+                        await _notify(on_complete, event)
+                yield event
 
     def _hide(self, message: str) -> str:
         """Blot out a key or password that the other side has echoed."""
         for secret in self._hidden:
             message = message.replace(secret, "[hidden]")
         return message
+
+
+async def _notify(callback: Callback[Event] | None, event: Event) -> None:
+    if callback is None:
+        return
+    outcome = callback(event)
+    if inspect.isawaitable(outcome):
+        await outcome

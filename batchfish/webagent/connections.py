@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
@@ -14,14 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_CONNECTIONS = 8
+MAX_WATCHES = 100
 CREATE_IDLE_SECONDS = 2.0
 LOOK_IDLE_SECONDS = 4.0
 
 
+class Connections(NamedTuple):
+    """The clients of one API; `watches` is for creates whose answer takes as long as their run."""
+
+    creates: httpx.AsyncClient
+    looks: httpx.AsyncClient
+    watches: httpx.AsyncClient
+
+
 def open_clients(
     base_url: str, headers: Mapping[str, str], transport: httpx.AsyncBaseTransport | None
-) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
-    """Open one client for creates and one for looks, so that neither waits for the other's connections.
+) -> Connections:
+    """Open the clients of one API: none of them waits for another's connections.
 
     A create goes on a connection that is new or was idle for less than two seconds: one that the server has
     just closed would raise a doubt about a run that was never asked for.
@@ -29,13 +38,13 @@ def open_clients(
     on_loopback = is_loopback(base_url)
     tls = _make_tls_context(base_url, on_loopback=on_loopback) if transport is None else True
 
-    def open_client(idle_seconds: float) -> httpx.AsyncClient:
+    def open_client(idle_seconds: float, most: int = MAX_CONNECTIONS) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             base_url=base_url,
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", **headers},
             limits=httpx.Limits(
-                max_connections=MAX_CONNECTIONS,  # httpcore scans its whole pool on every request
-                max_keepalive_connections=MAX_CONNECTIONS,
+                max_connections=most,  # httpcore scans its whole pool on every request
+                max_keepalive_connections=most,
                 keepalive_expiry=idle_seconds,
             ),
             verify=tls,
@@ -44,7 +53,11 @@ def open_clients(
             follow_redirects=False,
         )
 
-    return open_client(CREATE_IDLE_SECONDS), open_client(LOOK_IDLE_SECONDS)
+    return Connections(
+        creates=open_client(CREATE_IDLE_SECONDS),
+        looks=open_client(LOOK_IDLE_SECONDS),
+        watches=open_client(CREATE_IDLE_SECONDS, MAX_WATCHES),
+    )
 
 
 def _make_tls_context(base_url: str, *, on_loopback: bool) -> ssl.SSLContext:

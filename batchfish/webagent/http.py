@@ -22,7 +22,7 @@ HEAD_BYTES = 2**20
 SLOW_BODY_BYTES = 2**20
 
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
+NETWORK_FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
@@ -50,10 +50,11 @@ class NoAnswer:
     head: bytes = b""
 
 
-class _Sending:
+class Sending:
     """Watches httpcore's trace events for the moment from which bytes may have left for the server."""
 
     def __init__(self) -> None:
+        """Begin with nothing seen."""
         self.is_traced = False
         self.has_begun = False
 
@@ -136,7 +137,7 @@ async def call(
 
     Every failure of the network is a NoAnswer.
     """
-    sending = _Sending()
+    sending = Sending()
     request = build_request(client, method, path, body=body, params=params, read_seconds=within)
     request.extensions["trace"] = sending
     content = _Body(httpx.Headers())
@@ -157,8 +158,13 @@ async def call(
             may_have_left=sending.may_have_left(failure),
             asks_too_much=status == httpx.codes.OK and len(content.content) > SLOW_BODY_BYTES,
         )
-    except _FAILURES as failure:
-        return NoAnswer(message=_describe(failure), may_have_left=sending.may_have_left(failure))
+    except NETWORK_FAILURES as failure:
+        return NoAnswer(message=describe(failure), may_have_left=sending.may_have_left(failure))
+
+
+async def read_answer(response: httpx.Response) -> HttpAnswer | NoAnswer:
+    """Read the whole body of an answer that has begun; failures of the network are the caller's."""
+    return await _read(response, _Body(response.headers))
 
 
 async def _read(response: httpx.Response, content: _Body) -> HttpAnswer | NoAnswer:
@@ -186,7 +192,7 @@ async def _read(response: httpx.Response, content: _Body) -> HttpAnswer | NoAnsw
     )
 
 
-def _describe(failure: Exception) -> str:
+def describe(failure: Exception) -> str:
     """Name a failure without its request: the repr of that holds the headers."""
     text = str(failure).strip()
     return f"{type(failure).__name__}: {text}" if text else type(failure).__name__

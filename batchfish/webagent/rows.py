@@ -19,7 +19,7 @@ MAX_STEPS = 2**31 - 1
 URL_LENGTH = 2000
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ABSENT = msgspec.Raw(b"")
-_Members: TypeAlias = Mapping[str, msgspec.Raw] | Mapping[str, bytes]
+Members: TypeAlias = Mapping[str, msgspec.Raw] | Mapping[str, bytes]
 
 
 class Unreadable(Exception):
@@ -53,7 +53,7 @@ class Page:
 def read_runs_body(body: bytes) -> tuple[list[RunSeen], frozenset[str]]:
     """Read an answer about many runs, and the ids it says it does not know."""
     answer = _decode(body)
-    ids = _read(answer.not_found)
+    ids = read_value(answer.not_found)
     runs = [run for run in map(read_run, answer.data) if run is not None]
     return runs, frozenset(filter(is_run_id, ids)) if isinstance(ids, list) else frozenset()
 
@@ -61,7 +61,7 @@ def read_runs_body(body: bytes) -> tuple[list[RunSeen], frozenset[str]]:
 def read_run_body(body: bytes) -> RunSeen | None:
     """Read an answer that is one run."""
     try:
-        return _read_members(msgspec.json.decode(body, type=dict[str, msgspec.Raw]))
+        return read_run_members(msgspec.json.decode(body, type=dict[str, msgspec.Raw]))
     except msgspec.ValidationError:
         raise WrongShape("the answer is no run") from None
     except _REFUSED as error:
@@ -73,11 +73,11 @@ def read_page_body(body: bytes) -> Page:
     try:
         answer = _decode(body)
         slices: list[msgspec.Raw] | list[bytes] = answer.data
-        pagination = _read(answer.pagination)
+        pagination = read_value(answer.pagination)
     except Unreadable:
         members = slice_members(body)
         slices = _slice_data(members)
-        pagination = _read(members.get("pagination", b""))
+        pagination = read_value(members.get("pagination", b""))
     rows = tuple(run for run in map(read_run, slices) if run is not None)
     if not isinstance(pagination, dict):
         pagination = {}
@@ -105,22 +105,28 @@ def read_head(head: bytes, run_id: str) -> RunSeen | None:
     if "data" in members:
         elements = slice_array(members["data"], may_be_cut=True)
         members = slice_object(elements[0], may_be_cut=True) if elements else {}
-    run = _read_members(members)
+    run = read_run_members(members)
     return replace(run, result=None) if run is not None and run.run_id == run_id else None
 
 
 def read_run(row: msgspec.Raw | bytes) -> RunSeen | None:
     """Read one run; None for what has no run_id and status. Never raises."""
+    members = read_members(row)
+    return None if members is None else read_run_members(members)
+
+
+def read_members(text: msgspec.Raw | bytes) -> Members | None:
+    """Cut an object into its members, however hostile their values; None for anything else. Never raises."""
     try:
-        members: _Members = msgspec.json.decode(row, type=dict[str, msgspec.Raw])
+        return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError:
         return None
     except _REFUSED:
-        try:
-            members = slice_object(bytes(row))
-        except Cut:
-            return None
-    return _read_members(members)
+        pass
+    try:
+        return slice_object(bytes(text))
+    except Cut:
+        return None
 
 
 def slice_members(body: bytes) -> dict[str, bytes]:
@@ -149,13 +155,15 @@ def _slice_data(members: Mapping[str, bytes]) -> list[bytes]:
 
 def _find_run(members: Mapping[str, bytes], run_id: str) -> RunSeen | None:
     """Find the run in an answer that is either a list of runs or the run itself."""
-    rows = map(read_run, _slice_data(members)) if "data" in members else iter([_read_members(members)])
+    rows = map(read_run, _slice_data(members)) if "data" in members else iter([read_run_members(members)])
     return next((run for run in rows if run is not None and run.run_id == run_id), None)
 
 
-def _read_members(members: _Members) -> RunSeen | None:
+def read_run_members(members: Members) -> RunSeen | None:
+    """Read a run out of its members; None without a run_id and a status."""
+
     def read(name: str) -> object:
-        return _read(members.get(name, b""))
+        return read_value(members.get(name, b""))
 
     run_id, status = read("run_id"), read("status")
     if not is_run_id(run_id) or not isinstance(status, str) or not status.strip():
@@ -193,7 +201,7 @@ def read_run_error(error: object) -> RunError | None:
     )
 
 
-def _read(raw: msgspec.Raw | bytes) -> object:
+def read_value(raw: msgspec.Raw | bytes) -> object:
     """Read one value, None for nothing; what msgspec refuses, the standard library reads or nobody."""
     if not raw:
         return None

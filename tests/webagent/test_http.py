@@ -345,9 +345,9 @@ async def test_an_answer_has_a_time_limit_in_all_however_it_drips(
     treat: Callable[[Server, Connection], Awaitable[None]],
 ) -> None:
     async with serving(treat) as server:
-        creates, looks = connections.open_clients(f"http://127.0.0.1:{server.port}", {}, None)
-        async with creates, looks:
-            answer = await call(creates, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
+        http, *_ = connections.open_clients(f"http://127.0.0.1:{server.port}", {}, None)
+        async with http:
+            answer = await call(http, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
     assert isinstance(answer, NoAnswer)
     assert answer.may_have_left
 
@@ -362,18 +362,18 @@ async def test_running_out_of_time_before_the_connection_stands_proves_that_noth
                 filler = fillers.enter_context(socket.socket())
                 filler.settimeout(0)
                 filler.connect_ex(address)
-            creates, looks = connections.open_clients(f"http://127.0.0.1:{address[1]}", {}, None)
-            async with creates, looks:
-                answer = await call(creates, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
+            http, *_ = connections.open_clients(f"http://127.0.0.1:{address[1]}", {}, None)
+            async with http:
+                answer = await call(http, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
     assert isinstance(answer, NoAnswer)
     assert not answer.may_have_left
 
 
 async def test_an_answer_is_handed_over_with_its_headers() -> None:
     async with serving(answer_well) as server:
-        creates, looks = connections.open_clients(f"http://127.0.0.1:{server.port}", {}, None)
-        async with creates, looks:
-            answer = await call(looks, "GET", "/v1/runs", params={"goal": "bf-"})
+        http, *_ = connections.open_clients(f"http://127.0.0.1:{server.port}", {}, None)
+        async with http:
+            answer = await call(http, "GET", "/v1/runs", params={"goal": "bf-"})
         assert isinstance(answer, HttpAnswer)
         assert (answer.status, answer.body, answer.headers["content-length"]) == (200, GOOD, str(len(GOOD)))
         assert server.requests[0].startswith(b"GET /v1/runs?goal=bf- HTTP/1.1")
