@@ -1,0 +1,265 @@
+"""Which columns a table has, in which order and of which type, from output_schemas and a manifest's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from batchfish.errors import WrongInput
+
+if TYPE_CHECKING:
+    from batchfish.core.rules import OutputRules
+
+
+class Kind(StrEnum):
+    """What the cells of one column hold; every cell may also be null."""
+
+    STRING = "string"
+    INT64 = "int64"
+    FLOAT64 = "float64"
+    BOOL = "bool"
+    DATE = "date"
+    DATETIME = "datetime"
+    """An instant, to the microsecond, in UTC: what a page says."""
+    INSTANT = "instant"
+    """An instant, to the millisecond, in UTC: what the API or we say."""
+    LIST = "list"
+    """A JSON array, as its text."""
+    OBJECT = "object"
+    """A JSON object, as its text."""
+    TEXT = "text"
+    """Any JSON value: a string as itself, everything else as its JSON text."""
+
+
+# What `output.columns` may ask for. A column asked to be a string takes what is none as its JSON text.
+DECLARABLE = {
+    "float64": Kind.FLOAT64,
+    "int64": Kind.INT64,
+    "string": Kind.TEXT,
+    "bool": Kind.BOOL,
+    "date": Kind.DATE,
+    "datetime": Kind.DATETIME,
+}
+
+LEADING = (
+    ("item_id", Kind.STRING),
+    ("batch", Kind.STRING),
+    ("row", Kind.INT64),
+    ("url", Kind.STRING),
+    ("status", Kind.STRING),
+    ("reason", Kind.STRING),
+)
+RAW = (("result", Kind.STRING), ("result_error", Kind.STRING))
+TRAILING = (
+    ("run_id", Kind.STRING),
+    ("run_status", Kind.STRING),
+    ("attempts", Kind.INT64),
+    ("steps", Kind.INT64),
+    ("submitted_at", Kind.INSTANT),
+    ("started_at", Kind.INSTANT),
+    ("finished_at", Kind.INSTANT),
+    ("queue_s", Kind.FLOAT64),
+    ("run_s", Kind.FLOAT64),
+    ("error_code", Kind.STRING),
+    ("error_message", Kind.STRING),
+    ("streaming_url", Kind.STRING),
+)
+RECORD_INDEX = ("record_index", Kind.INT64)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultColumn:
+    """A typed column filled from a result: `source` is the property, None for the record itself."""
+
+    name: str
+    kind: Kind
+    source: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnPlan:
+    """The columns of one table; `explode` is the way from a result to its list, () for the result itself."""
+
+    results: tuple[ResultColumn, ...] = ()
+    inputs: tuple[str, ...] = ()
+    explode: tuple[str, ...] | None = None
+
+    @property
+    def columns(self) -> dict[str, Kind]:
+        """Every column by its name, in the order of the table."""
+        return {
+            **dict(leading(is_exploded=self.explode is not None)),
+            **{column.name: column.kind for column in self.results},
+            **dict(RAW),
+            **{input_column(name): Kind.STRING for name in self.inputs},
+            **dict(TRAILING),
+        }
+
+
+def leading(*, is_exploded: bool) -> tuple[tuple[str, Kind], ...]:
+    """Name the columns before the result's own; an exploded table's key is item_id and record_index."""
+    return (LEADING[0], RECORD_INDEX, *LEADING[1:]) if is_exploded else LEADING
+
+
+def input_column(variable: str) -> str:
+    """Name the column that carries one variable of the manifest's rows."""
+    return f"input_{_text(variable)}"
+
+
+def plan_columns(
+    schemas: Sequence[Mapping[str, Any]], inputs: Sequence[str], output: OutputRules
+) -> ColumnPlan:
+    """Decide the columns from a batch's distinct schemas and the variables of its rows.
+
+    Several schemas become one: a property of one type keeps it, of two kinds of number is Float64, otherwise
+    is text. Without a schema the result's columns are those that `output.columns` names. Raises WrongInput
+    where `output.explode` or `output.columns` names what no schema has.
+    """
+    explode = None if output.explode is None else _path(output.explode)
+    label = explode[-1] if explode else "record"
+    records = schemas if explode is None else _item_schemas(schemas, explode)
+    kinds = _unify(_properties(record, is_item=explode is not None) for record in records)
+    for name, dtype in output.columns.items():
+        source = None if name == label and None in kinds else name
+        if schemas and source not in kinds:
+            known = [label if known is None else known for known in kinds]
+            raise WrongInput(f"output.columns: no schema has a property {name!r}.{_nearest(name, known)}")
+        kinds[source] = _declared(name, dtype)
+    taken = {*dict(leading(is_exploded=explode is not None)), *dict(RAW), *dict(TRAILING)}
+    taken.update(map(input_column, inputs))
+    return ColumnPlan(
+        results=tuple(_named(kinds, label, taken)),
+        inputs=tuple(dict.fromkeys(inputs)),
+        explode=explode,
+    )
+
+
+def _path(explode: str) -> tuple[str, ...]:
+    """Take `result.a.b` apart."""
+    root, *names = explode.split(".")
+    if root != "result" or not all(names):
+        raise WrongInput(f"output.explode: {explode!r} is no path to a list. Write it like result.products.")
+    return tuple(names)
+
+
+def _item_schemas(schemas: Sequence[Mapping[str, Any]], path: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    """Find what each schema says of the records of the list at `path`."""
+    found = [items for schema in schemas for at, items in _lists(schema) if at == path]
+    if schemas and not found:
+        lists = [_spelled(at) for schema in schemas for at, _ in _lists(schema)]
+        spelled = _spelled(path)
+        raise WrongInput(f"output.explode: no schema has a list at {spelled}.{_nearest(spelled, lists)}")
+    return found
+
+
+def _lists(
+    schema: Mapping[str, Any], at: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yield the way to each list that records can come from (none inside other lists), and its items."""
+    match schema:
+        case {"type": "array"}:
+            items = schema.get("items")
+            yield at, items if isinstance(items, Mapping) else {}
+        case {"properties": Mapping() as properties}:
+            for name, node in properties.items():
+                if isinstance(node, Mapping):
+                    yield from _lists(node, (*at, name))
+
+
+def _properties(schema: Mapping[str, Any], *, is_item: bool) -> dict[str | None, Kind]:
+    """List what one record may hold; a list's item that is no object is a record of one value, named None."""
+    properties = schema.get("properties")
+    if not isinstance(properties, Mapping):
+        return {None: _kind(schema)} if is_item and _kind(schema) is not Kind.OBJECT else {}
+    ordering = schema.get("propertyOrdering")
+    first = [name for name in ordering if name in properties] if isinstance(ordering, list) else []
+    return {name: _kind(properties[name]) for name in dict.fromkeys([*first, *properties])}
+
+
+def _kind(node: object) -> Kind:
+    """Decide what a column holds whose values are what `node`, a part of a schema, describes."""
+    match node:
+        case {"anyOf": [*branches]} if branches:
+            return reduce(_widened, map(_kind, branches))
+        case {"type": "number"}:
+            return Kind.FLOAT64
+        case {"type": "integer"}:
+            return Kind.INT64
+        case {"type": "boolean"}:
+            return Kind.BOOL
+        case {"type": "string", "format": "date"}:
+            return Kind.DATE
+        case {"type": "string", "format": "date-time"}:
+            return Kind.DATETIME
+        case {"type": "string"}:
+            return Kind.STRING
+        case {"type": "array"}:
+            return Kind.LIST
+        case {"type": "object"}:
+            return Kind.OBJECT
+        case _:
+            return Kind.TEXT
+
+
+def _widened(one: Kind, other: Kind) -> Kind:
+    """Find the kind that holds the values of both."""
+    if one is other:
+        return one
+    return Kind.FLOAT64 if {one, other} == {Kind.INT64, Kind.FLOAT64} else Kind.TEXT
+
+
+def _unify(records: Iterable[Mapping[str | None, Kind]]) -> dict[str | None, Kind]:
+    """Make one set of properties of several, in the order they first appear."""
+    unified: dict[str | None, Kind] = {}
+    for record in records:
+        for source, kind in record.items():
+            unified[source] = _widened(unified.get(source, kind), kind)
+    if None in unified and len(unified) > 1:  # some records are objects, others are not: the text of both
+        unified[None] = Kind.TEXT
+    return unified
+
+
+def _named(kinds: Mapping[str | None, Kind], label: str, taken: AbstractSet[str]) -> Iterator[ResultColumn]:
+    """Name each column after its property, with `result_` before it for as long as the name is another's."""
+    names = {source: _text(label if source is None else source) for source in kinds}
+    wanted = set(names.values()) - taken
+    used = set(taken)
+    for source, kind in kinds.items():
+        name = names[source]
+        if name in used:
+            name = f"result_{name}"
+            while name in used or name in wanted:
+                name = f"result_{name}"
+        used.add(name)
+        yield ResultColumn(name=name, kind=kind, source=source)
+
+
+def _text(name: str) -> str:
+    r"""Spell half a surrogate pair, which JSON can escape but a file cannot hold, as `\udXXX`."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _declared(name: str, dtype: str) -> Kind:
+    """Read a type that `output.columns` gives."""
+    if dtype not in DECLARABLE:
+        types = ", ".join(sorted(DECLARABLE))
+        raise WrongInput(f"output.columns.{name}: {dtype!r} is no type. Use one of {types}.")
+    return DECLARABLE[dtype]
+
+
+def _spelled(path: tuple[str, ...]) -> str:
+    """Spell a path as `output.explode` has it."""
+    return ".".join(("result", *path))
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """Say which known name was probably meant, or all there are."""
+    if not known:
+        return " There is none."
+    close = get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(map(repr, known[:10]))}."
