@@ -183,13 +183,19 @@ async def test_a_key_that_the_other_side_echoes_is_blotted_out() -> None:
     assert "canary" not in str(caught.value)
 
 
-async def test_no_secret_is_in_a_repr_or_a_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+async def test_no_secret_is_in_a_repr_or_a_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("batchfish.webagent.looks", "httpx", "httpcore.connection", "httpcore.http11"):
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+        caplog.set_level(logging.DEBUG, name)
     client = client_of(lambda _: httpx.Response(200, content=runs_body([row("r-1"), row("r-2")])))
     proxy = {"enabled": True, "type": "custom", "url": "http://p", "password": "canary-password"}
     create = client.prepare("https://shop.example", "find", {"proxy_config": proxy})
     await client.submit(create)
     await client.poll(["r-1"])
+    assert "dropped a row" in caplog.text
+    assert "HTTP Request" in caplog.text
     assert "canary" not in repr(client) + repr(create) + caplog.text
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
-import re
+import logging
 import shutil
 import socket
 import ssl
-import struct
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -21,83 +20,14 @@ from batchfish.webagent import connections
 from batchfish.webagent.client import WebAgentClient
 from batchfish.webagent.http import HttpAnswer, NoAnswer, call
 from tests.webagent.fakes import KEY
+from tests.webagent.servers import Connection, Server, say, serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 GOOD = b'{"run_id": "r-1", "error": null}'
 GOOD_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(GOOD), GOOD)
-
-
-class Server:
-    """A server on a free port of this machine that treats each connection as a test says."""
-
-    def __init__(self, treat: Callable[[Server, Connection], Awaitable[None]]) -> None:
-        self.treat = treat
-        self.port = 0
-        self.connections = 0
-        self.requests: list[bytes] = []
-        self.tasks: set[asyncio.Task[None]] = set()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Treat one connection; what the other side does to it is no matter."""
-        self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self.tasks.add(task)
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await self.treat(self, Connection(self, reader, writer))
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-
-class Connection:
-    """One connection of the server."""
-
-    def __init__(self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.server, self.reader, self.writer = server, reader, writer
-
-    async def read_request(self) -> bytes:
-        """Read one whole request."""
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"\r\ncontent-length: (\d+)", head.lower())
-        body = await self.reader.readexactly(int(length[1]) if length else 0)
-        self.server.requests.append(head + body)
-        return head
-
-    async def say(self, *pieces: bytes) -> None:
-        """Write the pieces one by one."""
-        for piece in pieces:
-            self.writer.write(piece)
-            await self.writer.drain()
-
-    def reset(self) -> None:
-        """Close with a reset rather than in good order."""
-        raw = self.writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    treat: Callable[[Server, Connection], Awaitable[None]], tls: ssl.SSLContext | None = None
-) -> AsyncIterator[Server]:
-    """Run a server for the time of the block."""
-    server = Server(treat)
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listener.close()
-        for task in server.tasks:
-            task.cancel()
-        await asyncio.gather(*server.tasks, return_exceptions=True)
-        await listener.wait_closed()
 
 
 async def submit(base_url: str) -> CreateAnswer:
@@ -122,16 +52,6 @@ async def reset_after_reading(_: Server, connection: Connection) -> None:
 
 async def close_after_reading(_: Server, connection: Connection) -> None:
     await connection.read_request()
-
-
-def say(*pieces: bytes) -> Callable[[Server, Connection], Awaitable[None]]:
-    """Read a request, say this, and close in good order."""
-
-    async def treat(_: Server, connection: Connection) -> None:
-        await connection.read_request()
-        await connection.say(*pieces)
-
-    return treat
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -377,3 +297,17 @@ async def test_an_answer_is_handed_over_with_its_headers() -> None:
         assert isinstance(answer, HttpAnswer)
         assert (answer.status, answer.body, answer.headers["content-length"]) == (200, GOOD, str(len(GOOD)))
         assert server.requests[0].startswith(b"GET /v1/runs?goal=bf- HTTP/1.1")
+
+
+async def test_no_stage_of_a_create_logs_the_key(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("httpx", "httpcore.connection", "httpcore.http11"):
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+        caplog.set_level(logging.DEBUG, name)
+    for treat in (answer_well, reset_after_reading, MAY_HAVE_ACTED["not HTTP"]):
+        async with serving(treat) as server:
+            await submit(f"http://127.0.0.1:{server.port}")
+            assert KEY.encode() in server.requests[0]
+    assert "send_request_headers.started" in caplog.text
+    assert KEY not in caplog.text

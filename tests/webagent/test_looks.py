@@ -82,7 +82,10 @@ async def test_what_is_not_found_and_the_servers_clock_are_told() -> None:
     assert look.server_date == 1795550400.0
 
 
-async def test_foreign_and_repeated_rows_are_dropped_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_foreign_and_repeated_rows_are_dropped_and_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("batchfish.webagent.looks"), "disabled", False)
     caplog.set_level(logging.DEBUG, "batchfish")
     rows = [row("r-0", b"1"), row("foreign"), row("r-0", b"2"), b"null", b'{"status": "RUNNING"}']
     look = await client_of(lambda _: httpx.Response(200, content=runs_body(rows))).poll(["r-0"])

@@ -1,0 +1,94 @@
+"""Servers on this machine that treat each connection as a test says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+
+class Server:
+    """A server on a free port of this machine that treats each connection as a test says."""
+
+    def __init__(self, treat: Callable[[Server, Connection], Awaitable[None]]) -> None:
+        self.treat = treat
+        self.port = 0
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Treat one connection; what the other side does to it is no matter."""
+        self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self.treat(self, Connection(self, reader, writer))
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+class Connection:
+    """One connection of the server."""
+
+    def __init__(self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.server, self.reader, self.writer = server, reader, writer
+
+    async def read_request(self) -> bytes:
+        """Read one whole request."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"\r\ncontent-length: (\d+)", head.lower())
+        body = await self.reader.readexactly(int(length[1]) if length else 0)
+        self.server.requests.append(head + body)
+        return head
+
+    async def say(self, *pieces: bytes) -> None:
+        """Write the pieces one by one."""
+        for piece in pieces:
+            self.writer.write(piece)
+            await self.writer.drain()
+
+    def reset(self) -> None:
+        """Close with a reset rather than in good order."""
+        raw = self.writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    treat: Callable[[Server, Connection], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
+    """Run a server for the time of the block."""
+    server = Server(treat)
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
+    server.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listener.close()
+        for task in server.tasks:
+            task.cancel()
+        await asyncio.gather(*server.tasks, return_exceptions=True)
+        await listener.wait_closed()
+
+
+def say(*pieces: bytes) -> Callable[[Server, Connection], Awaitable[None]]:
+    """Read a request, say this, and close in good order."""
+
+    async def treat(_: Server, connection: Connection) -> None:
+        await connection.read_request()
+        await connection.say(*pieces)
+
+    return treat
