@@ -24,19 +24,49 @@ LONGEST_SHOWN = 80
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """What came of reading a page: a result, or a code and words; and what was matched with what."""
+    """What came of reading a page: a result, or a code and words; and what was matched with what.
+
+    `needs_script`: the page is bare until its scripts have run. `next_url` is where the list goes on, None where
+    it ends here or no more of it is asked for; `load_more` is the text of the control that adds to it in place.
+    """
 
     result: Any = None
     code: str | None = None
     message: str | None = None
     evidence: tuple[str, ...] = ()
+    needs_script: bool = False
+    next_url: str | None = None
+    load_more: str | None = None
+
+
+def read_page(
+    html: bytes | str,
+    *,
+    url: str,
+    goal: str = "",
+    schema: Mapping[str, Any] | None = None,
+    content_type: str = "text/html",
+) -> Reading:
+    """Do what a goal asks of a page; what is not surely there is null where it may be, else the page fails.
+
+    `html` is a page as served, or a tree written out by a browser; elements in it that carry `tree.UNSEEN` are
+    those that the browser does not show.
+    """
+    return read(
+        html if isinstance(html, bytes) else html.encode(),
+        url=url,
+        content_type=content_type,
+        schema=schema or {},
+    )
 
 
 def read(body: bytes, *, url: str, content_type: str, schema: Mapping[str, Any]) -> Reading:
     """Fill a schema from a page; what is not surely there is null where it may be, else the page fails."""
     page = build_page(body, url=url, content_type=content_type)
     if isinstance(page, Unreadable):
-        return Reading(code=page.code, message=page.message)
+        return Reading(
+            code=page.code, message=page.message, needs_script=page.code == "LOCAL_NEEDS_JAVASCRIPT"
+        )
     filling = _Filling(page)
     result = filling.fill(plan(schema))
     if filling.missing:

@@ -82,6 +82,8 @@ HIDING = re.compile(
 SIMPLE_SELECTOR = re.compile(r"\w*[.#]([\w-]+)$")
 SPACE = re.compile(r"[^\S\n]+")
 DEEPEST = 400
+UNSEEN = "data-batchfish-unseen"
+"""The attribute by which a browser marks an element that it does not show."""
 
 
 def parse(text: str) -> HtmlElement | None:
@@ -101,6 +103,7 @@ def drop_unseen(root: HtmlElement) -> None:
         for element in root.iter("*")
         if element.tag in UNSEEN_TAGS
         or "hidden" in element.attrib
+        or UNSEEN in element.attrib
         or HIDING.search(element.get("style", ""))
         or not hidden.isdisjoint([*element.get("class", "").split(), element.get("id", "")])
     ]
