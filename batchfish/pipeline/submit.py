@@ -13,6 +13,7 @@ from batchfish.core.events import (
     SubmitDeferred,
     SubmitUnanswered,
 )
+from batchfish.core.items import AttemptState
 from batchfish.core.reconcile import pause_between_looks
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline.context import Context, StopKind
@@ -67,11 +68,13 @@ async def _find_room(ctx: Context) -> int:
 
 async def _try_markers(ctx: Context) -> int:
     """Let the first create of a batch go alone, and see that its run is found by its marker."""
-    mine = [tracked for tracked in ctx.journal.open_attempts() if tracked.item.batch == ctx.batch.pk]
     accepted = ctx.journal.first_accepted(ctx.batch.pk)
     if accepted is not None:
         await _test_markers(ctx, accepted)
         return 0
+    mine = [one.attempt.state for one in ctx.journal.open_attempts() if one.item.batch == ctx.batch.pk]
+    if AttemptState.HELD in mine and not ctx.alive():
+        ctx.stop(StopKind.SLOTS_HELD, "the first create waits for a person, and goes alone: see `batchfish held`")
     return 0 if mine else 1
 
 
