@@ -1,0 +1,127 @@
+"""Rows become polars frames of bounded size; this module imports polars, so it is imported late itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from batchfish.table.columns import RECORD_INDEX, TRAILING, ColumnPlan, Kind, input_column, leading
+from batchfish.table.rows import Record, RecordReader, TableRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+# What is in the works stays within the processor's cache: larger frames take longer, not less.
+FRAME_ROWS = 1_000
+FRAME_BYTES = 16 * 2**20
+
+_DTYPES: dict[Kind, pl.DataType] = {
+    Kind.STRING: pl.String(),
+    Kind.INT64: pl.Int64(),
+    Kind.FLOAT64: pl.Float64(),
+    Kind.BOOL: pl.Boolean(),
+    Kind.DATE: pl.Date(),
+    Kind.DATETIME: pl.Datetime("us", "UTC"),
+    Kind.INSTANT: pl.Datetime("ms", "UTC"),
+    Kind.LIST: pl.String(),
+    Kind.OBJECT: pl.String(),
+    Kind.TEXT: pl.String(),
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# What a date of four digits can be: a server's clock may say anything.
+_FIRST_INSTANT = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+_LAST_INSTANT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
+
+def schema_of(plan: ColumnPlan) -> dict[str, pl.DataType]:
+    """Give every column of the table its dtype, in order."""
+    return {name: _DTYPES[kind] for name, kind in plan.columns.items()}
+
+
+def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[TableRow]]) -> Iterator[pl.DataFrame]:
+    """Yield the table as frames of at most FRAME_ROWS rows, and hardly more than FRAME_BYTES of results."""
+    reader = RecordReader(plan)
+    records: list[Record] = []
+    size = 0
+    for chunk in chunks:
+        for row in chunk:
+            for record in reader.read(row):
+                records.append(record)
+                size += len(record.text or "")
+                if len(records) == FRAME_ROWS or size >= FRAME_BYTES:
+                    yield _frame(plan, records)
+                    records, size = [], 0
+    if records:
+        yield _frame(plan, records)
+
+
+def _frame(plan: ColumnPlan, records: Sequence[Record]) -> pl.DataFrame:
+    """Turn records into typed columns."""
+    rows = [record.row for record in records]
+    indexes = [record.index for record in records]
+    cells = zip(*(record.cells for record in records), strict=True)
+    return pl.DataFrame(
+        [
+            *(
+                _series(name, kind, indexes) if name == RECORD_INDEX[0] else _fixed(name, kind, rows)
+                for name, kind in leading(is_exploded=plan.explode is not None)
+            ),
+            *(_series(column.name, column.kind, next(cells)) for column in plan.results),
+            _series("result", Kind.STRING, [record.text for record in records]),
+            _series("result_error", Kind.STRING, [record.error for record in records]),
+            *(
+                _series(input_column(name), Kind.STRING, [row.inputs.get(name) for row in rows])
+                for name in plan.inputs
+            ),
+            *(_fixed(name, kind, rows) for name, kind in TRAILING),
+        ]
+    )
+
+
+def _fixed(name: str, kind: Kind, rows: Sequence[TableRow]) -> pl.Series:
+    """Make the column of what is known of every item."""
+    match name:
+        case "queue_s":
+            return _elapsed(name, rows, "submitted_at", "started_at")
+        case "run_s":
+            return _elapsed(name, rows, "started_at", "finished_at")
+        case _:
+            return _series(name, kind, list(map(attrgetter(name), rows)))
+
+
+def _elapsed(name: str, rows: Sequence[TableRow], start: str, end: str) -> pl.Series:
+    """Make the column of the seconds between two times, to the millisecond."""
+    starts = _seconds(name, list(map(attrgetter(start), rows)))
+    return (_seconds(name, list(map(attrgetter(end), rows))) - starts).round(3)
+
+
+def _seconds(name: str, values: Sequence[float | None]) -> pl.Series:
+    """Make a column of epoch seconds, null where they lie outside the years 1 to 9999."""
+    seconds = pl.Series(name, values, dtype=pl.Float64)
+    return seconds.set(~seconds.is_between(_FIRST_INSTANT, _LAST_INSTANT), None)
+
+
+def _series(name: str, kind: Kind, values: Sequence[Any]) -> pl.Series:
+    """Make one column; a whole number that 64 bits don't hold becomes null."""
+    match kind:
+        case Kind.INSTANT:
+            return (_seconds(name, values) * 1000).round().cast(pl.Int64).cast(_DTYPES[kind])
+        case Kind.DATETIME:
+            micros = [None if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
+            return pl.Series(name, micros, dtype=pl.Int64).cast(_DTYPES[kind])
+        case Kind.INT64 | Kind.FLOAT64 | Kind.BOOL | Kind.DATE:
+            return pl.Series(name, values, dtype=_DTYPES[kind], strict=False)
+        case _:
+            try:
+                return pl.Series(name, values, dtype=pl.String)
+            except UnicodeEncodeError:
+                return pl.Series(name, list(map(_spelled, values)), dtype=pl.String)
+
+
+def _spelled(value: str | None) -> str | None:
+    r"""Spell half a surrogate pair, which an API may send but UTF-8 cannot hold, as `\udXXX`."""
+    return None if value is None else value.encode("utf-8", "backslashreplace").decode()

