@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DELIMITERS = (",", ";", "\t")
 _REMEMBERED = 1000
+_LONGEST_HEADER = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,30 +34,29 @@ class CsvHeader:
 
 
 def read_csv_header(file: TextFile, problems: Problems) -> CsvHeader | None:
-    """Read the first line; None where there is none to read."""
+    """Read the first line that is not blank; None where there is none to read."""
     try:
         with open_start(file) as stream:
-            lines = list(_first_record(read_lines(stream)))
+            line, lines = _first_record(read_lines(stream))
     except RefusedLine as error:
         problems.add(file.path, error.line, str(error), error.remedy)
         return None
-    text = "".join(lines)
-    if not text.strip():
+    if not lines:
         problems.add(
             file.path, 1, "the file is empty", "Its first line names the columns, such as: id,url,title"
         )
         return None
     if file.path.suffix.lower() == ".tsv":
-        delimiter, names = "\t", _split(text, "\t")
+        delimiter, names = "\t", _split(lines, "\t")
     else:
         delimiter, names = max(
-            ((mark, _split(text, mark)) for mark in DELIMITERS),
-            key=lambda found: (bool({"url", "id", "goal"} & set(found[1])), len(found[1])),
+            ((mark, _split(lines, mark)) for mark in DELIMITERS),
+            key=lambda found: (not RESERVED.isdisjoint(found[1]), len(found[1])),
         )
     if not names:
-        problems.add(file.path, 1, "the header has a quote that is never closed", "Close it.")
+        problems.add(file.path, line, "the header cannot be read", "Is a quote in it never closed?")
         return None
-    return _sort_columns(file, delimiter, names, problems)
+    return _sort_columns(file, line, delimiter, names, problems)
 
 
 def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterator[Row]:
@@ -93,25 +93,31 @@ def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterato
             )
 
 
-def _first_record(lines: Iterator[str]) -> Iterator[str]:
-    """Yield the lines of the first record: a quoted name may hold a line break."""
-    quotes = 0
-    for line in lines:
-        yield line
+def _first_record(lines: Iterator[str]) -> tuple[int, list[str]]:
+    """Take the lines of the first record, which quoted names may break, and the number of the first."""
+    taken: list[str] = []
+    first = quotes = 0
+    for number, line in enumerate(lines, 1):
+        if not taken and line.isspace():
+            continue
+        first = first or number
+        taken.append(line)
         quotes += line.count('"')
-        if quotes % 2 == 0 and line.strip():
-            return
+        if quotes % 2 == 0 or len(taken) == _LONGEST_HEADER:
+            break
+    return first, taken
 
 
-def _split(text: str, delimiter: str) -> list[str]:
+def _split(lines: list[str], delimiter: str) -> list[str]:
     try:
-        records = [record for record in csv.reader([text], delimiter=delimiter, strict=True) if record]
+        return [name.strip() for name in next(csv.reader(lines, delimiter=delimiter, strict=True))]
     except csv.Error:
         return []
-    return [name.strip() for name in records[0]] if records else []
 
 
-def _sort_columns(file: TextFile, delimiter: str, names: list[str], problems: Problems) -> CsvHeader:
+def _sort_columns(
+    file: TextFile, line: int, delimiter: str, names: list[str], problems: Problems
+) -> CsvHeader:
     own: dict[str, int] = {}
     variables: dict[str, int] = {}
     fields: dict[tuple[str, ...], int] = {}
@@ -120,17 +126,17 @@ def _sort_columns(file: TextFile, delimiter: str, names: list[str], problems: Pr
             continue
         if not name:
             remedy = "Name it, or begin its name with # to have it ignored."
-            problems.add(file.path, 1, f"column {index + 1} of the header has no name", remedy)
+            problems.add(file.path, line, f"column {index + 1} of the header has no name", remedy)
         elif names.index(name) < index:
             message = (
                 f"the column {quote(name)} stands twice, as number {names.index(name) + 1} and {index + 1}"
             )
-            problems.add(file.path, 1, message, "Rename one, or begin its name with # to have it ignored.")
+            problems.add(file.path, line, message, "Rename one, or begin its name with # to have it ignored.")
         elif name.startswith("@"):
             keys = tuple(name[1:].split("."))
             if _find_reader(keys) is None:
                 remedy = suggest(name, _spell_fields(REQUEST_FIELDS))
-                problems.add(file.path, 1, f"{quote(name)} is no request field", remedy)
+                problems.add(file.path, line, f"{quote(name)} is no request field", remedy)
             else:
                 fields[keys] = index
         elif name in RESERVED:

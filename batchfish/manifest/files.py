@@ -52,26 +52,11 @@ def inspect_file(path: Path) -> TextFile:
     Refused where it is missing, no file or not readable; RefusedLine where a line of it is no text.
     """
     try:
-        with path.open("rb") as stream:
-            state = os.fstat(stream.fileno())
-            if not stat.S_ISREG(state.st_mode):
-                raise Refused(
-                    f"{cut(path)} is no regular file", "Pipe it in instead, and give `-` as the file."
-                )
-            sha256 = _scan(stream, _NO_YAML if path.suffix.lower() in {".yaml", ".yml"} else _NUL)
-            after = os.fstat(stream.fileno())
+        return _inspect(path)
     except FileNotFoundError:
         raise Refused(f"there is no file {cut(path)}", _suggest_file(path)) from None
-    except IsADirectoryError:
-        raise Refused(f"{cut(path)} is a folder", "Name a file in it.") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, Refused):
-            raise
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise Refused(f"{cut(path)} cannot be read: {reason}") from None
-    if (state.st_size, state.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise _changed(path)
-    return TextFile(path=path, size=after.st_size, mtime_ns=after.st_mtime_ns, sha256=sha256)
+    except OSError as error:
+        raise Refused(f"{cut(path)} cannot be read: {error.strerror}") from None
 
 
 @contextmanager
@@ -141,6 +126,22 @@ class _HashingReader(io.RawIOBase):
 
     def digest(self) -> bytes:
         return self._sha256.digest()
+
+
+def _inspect(path: Path) -> TextFile:
+    # Asked before it is opened: opening a pipe would wait for its writer.
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise Refused(f"{cut(path)} is a folder", "Name a file in it.")
+    if not stat.S_ISREG(mode):
+        raise Refused(f"{cut(path)} is no regular file", "Pipe it in instead, and give `-` as the file.")
+    with path.open("rb") as stream:
+        before = os.fstat(stream.fileno())
+        sha256 = _scan(stream, _NO_YAML if path.suffix.lower() in {".yaml", ".yml"} else _NUL)
+        after = os.fstat(stream.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise _changed(path)
+    return TextFile(path=path, size=after.st_size, mtime_ns=after.st_mtime_ns, sha256=sha256)
 
 
 def _scan(stream: BinaryIO, unwanted: re.Pattern[str]) -> bytes:

@@ -14,12 +14,12 @@ from batchfish.manifest.manifest import Manifest
 from batchfish.manifest.problems import Problems, Refused, suggest
 from batchfish.manifest.readers import READERS, RowSource
 from batchfish.manifest.render import Part, Shared
-from batchfish.manifest.request import check_request, read_goal, read_url, refuse_key
+from batchfish.manifest.request import check_request, check_text, read_goal, read_url
 from batchfish.manifest.row import RESERVED
 from batchfish.manifest.rules import rules_from
 from batchfish.manifest.settings import Settings, SourceSettings, read_name, read_settings
 from batchfish.manifest.texts import Written, compile_text, compile_where
-from batchfish.manifest.yaml_events import InvalidYaml, read_document
+from batchfish.manifest.yaml_events import Document, InvalidYaml, read_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -209,30 +209,30 @@ class _Loader:
     def _read_defaults(self) -> dict[str, Any]:
         defaults = dict(self._settings.defaults)
         path = self._options.schema
-        if path is not None:
-            try:
-                defaults["output_schema"] = _read_schema(path)
-            except RefusedLine as error:
-                self._problems.add(path, error.line, str(error), error.remedy)
-            except Refused as error:
-                self._problems.add(path, None, str(error), error.remedy)
-            else:
-                for fault in check_request({"output_schema": defaults["output_schema"]}):
-                    self._problems.add(path, None, fault.message, fault.remedy)
-        return defaults
+        if path is None:
+            return defaults
+        try:
+            document = _read_schema(path)
+        except Refused as error:
+            self._problems.add(path, getattr(error, "line", None), str(error), error.remedy)
+            return defaults
+        for fault in check_request({"output_schema": document.value}):
+            line = document.line_of(fault.keys[1:]) if document.lines else None
+            self._problems.add(path, line, fault.message, fault.remedy)
+        return defaults | {"output_schema": document.value}
 
     def _read_forced(self) -> Mapping[str, str]:
+        forced = {}
         for name, text in self._options.variables.items():
-            try:
-                refuse_key(text)
-                text.encode()
-            except Refused as error:
-                self._problems.add("--var", None, f"{cut(name)}: {error}", error.remedy)
-            except UnicodeEncodeError:
-                self._problems.add("--var", None, f"{cut(name)}: the value is no UTF-8")
+            forced[name] = text
             if name in RESERVED:
                 self._problems.add("--var", None, f"{quote(name)} is a field of the item, not a variable")
-        return self._options.variables
+            try:
+                check_text(text)
+            except Refused as error:
+                self._problems.add("--var", None, f"{cut(name)}: {error}", error.remedy)
+                forced[name] = "-"  # rows are checked with something that is fine
+        return forced
 
     def _find_name(self) -> str:
         given = self._options.name or self._settings.name
@@ -246,15 +246,15 @@ class _Loader:
             return "batch"
 
 
-def _read_schema(path: Path) -> object:
-    file = inspect_file(path)
-    with open_unchanged(file) as stream:
-        if path.suffix.lower() in _YAML:
-            try:
-                document = read_document(stream)
-            except InvalidYaml as error:
-                raise RefusedLine(error.line, str(error), error.remedy) from None
-            for notation in document.faults:
-                raise RefusedLine(notation.line, notation.message, notation.remedy)
-            return document.value
-        return read_json(stream.read())
+def _read_schema(path: Path) -> Document:
+    """Read a schema of its own file, YAML by its suffix and JSON otherwise."""
+    with open_unchanged(inspect_file(path)) as stream:
+        if path.suffix.lower() not in _YAML:
+            return Document(value=read_json(stream.read()), lines={})
+        try:
+            document = read_document(stream)
+        except InvalidYaml as error:
+            raise RefusedLine(error.line, str(error), error.remedy) from None
+    for notation in document.faults:
+        raise RefusedLine(notation.line, notation.message, notation.remedy)
+    return document

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from batchfish.core.describe import quote
+from batchfish.core.describe import cut, quote
 from batchfish.errors import ManifestError, Problem
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 100
 _LINES_NAMED = 5
+_LONGEST = 1000
 
 
 class Refused(ValueError):
@@ -47,7 +48,7 @@ class Problems:
         """Note one problem."""
         self.total += 1
         if len(self._shown) < MAX_SHOWN:
-            self._shown.append(Problem(file=file, line=line, message=_end(message), remedy=remedy))
+            self._shown.append(_make(file, line, message, remedy))
 
     def add_recurring(
         self, file: Path | str, line: int | None, message: str, remedy: str | None = None
@@ -81,12 +82,18 @@ def _spell(file: Path | str, message: str, remedy: str | None, found: _Recurring
         rest = found.count - 1 - len(found.more)
         lines = ", ".join(str(line) for line in found.more) + (f" and {rest:,} more" if rest else "")
         message += f" (also on line{'s' if len(found.more) > 1 else ''} {lines})"
-    return Problem(file=file, line=found.line, message=_end(message), remedy=remedy)
+    return _make(file, found.line, message, remedy)
 
 
-def _end(message: str) -> str:
-    """End a message as a sentence, so that the remedy is one of its own."""
-    return message if message.endswith((".", "?", "!")) else message + "."
+def _make(file: Path | str, line: int | None, message: str, remedy: str | None) -> Problem:
+    """Make a problem whose message ends as a sentence and that is safe to print, whatever it quotes."""
+    ended = message if message.endswith((".", "?", "!")) else message + "."
+    return Problem(
+        file=file,
+        line=line,
+        message=cut(ended, _LONGEST),
+        remedy=None if remedy is None else cut(remedy, _LONGEST),
+    )
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -45,16 +45,21 @@ def read_goal(value: object) -> str:
     text = read_text(value).strip()
     if MARKER_OPENING in text.lower():
         raise Refused(f"the goal holds `{MARKER_OPENING}`, which marks our own runs", "Remove that line.")
-    if "\0" in text:
-        raise Refused("the goal holds a NUL character", "Remove it.")
-    refuse_key(text)
+    check_text(text)
     return text
 
 
-def refuse_key(text: str) -> None:
-    """Refuse a text that holds an API key; the message does not repeat it."""
+def check_text(text: str) -> None:
+    """Refuse what may stand in no text that is sent or stored: an API key, half of a character, NUL."""
     if "sk-" in text and _API_KEY.search(text):
-        raise Refused("it holds an API key", _KEY_HINT)
+        raise Refused("it holds an API key", _KEY_HINT)  # which the message does not repeat
+    if "\0" in text:
+        raise Refused("it holds a NUL character", "Remove it.")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise Refused("it holds half of a character, which is no UTF-8", "Remove it.") from None
 
 
 def check_request(request: Mapping[str, Any]) -> list[Fault]:
@@ -128,7 +133,7 @@ def _check_url(text: str, schemes: tuple[str, ...]) -> str:
     is_host = host is not None and (parts.netloc.startswith("[") or _HOST.fullmatch(host))
     if not is_host or port == 0:
         raise Refused(f"the URL {shown} has no valid host", "Write it as https://host/path.")
-    refuse_key(text)
+    check_text(text)
     return text
 
 

@@ -16,10 +16,10 @@ from batchfish.manifest.request import REQUEST_FIELDS
 MAX_LINE = 1 << 22
 """The longest line of a file, in characters: what is longer is no list of rows."""
 
-RESERVED = ("goal", "id", "url")
+RESERVED = frozenset({"goal", "id", "url"})
 """The names of an item's own fields; every other bare column is a variable."""
 
-_KEYS = (*RESERVED, "vars", *REQUEST_FIELDS)
+_KEYS = tuple(sorted({*RESERVED, "vars", *REQUEST_FIELDS}))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

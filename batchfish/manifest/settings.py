@@ -12,7 +12,7 @@ from batchfish.core.rules import Rules
 from batchfish.manifest.fields import Fault, Table, one_of, read_map, read_text
 from batchfish.manifest.files import TextFile, open_unchanged
 from batchfish.manifest.problems import Problems, Refused
-from batchfish.manifest.request import REQUEST_FIELDS, SECRET_HINTS, check_request, refuse_key
+from batchfish.manifest.request import REQUEST_FIELDS, SECRET_HINTS, check_request, check_text
 from batchfish.manifest.row import RESERVED, read_variables
 from batchfish.manifest.rules import RULE_KEYS, read_rules
 from batchfish.manifest.yaml_events import Document, InvalidYaml, PassedOver, read_document
@@ -158,7 +158,7 @@ def _keep(value: object) -> object:
 
 def _read_clean_text(value: object) -> str:
     text = read_text(value)
-    refuse_key(text)
+    check_text(text)
     return text
 
 
