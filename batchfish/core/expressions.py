@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from batchfish.core.describe import quote
+
 if TYPE_CHECKING:
     from jinja2 import nodes
 
@@ -27,6 +29,9 @@ FILTER_NAMES = (
     "upper",
     "urlencode",
 )
+MAX_PARTS = 400
+"""How many parts the expressions of one text may have; what they build grows with that."""
+
 MAX_LENGTH = 10_000
 """The longest condition, in characters."""
 
@@ -132,19 +137,26 @@ def _sandbox() -> Sandbox:
 
 
 def _check(tree: nodes.Template) -> None:
-    """Refuse what the language leaves out."""
+    """Refuse what the language leaves out: calls, other filters, and expressions without end."""
     from jinja2 import nodes as kinds
 
-    from batchfish.core.sandbox import check_tree
-
-    check_tree(tree)
-    for node in tree.find_all(kinds.Filter):
-        if node.name not in FILTER_NAMES:
+    for count, node in enumerate(tree.find_all(kinds.Expr)):
+        if count > MAX_PARTS:
+            raise InvalidExpression(f"the expressions have more than {MAX_PARTS} parts", line=node.lineno)
+        if isinstance(node, kinds.Call):
+            raise InvalidExpression(
+                "functions and methods cannot be called",
+                line=node.lineno,
+                remedy="Use a filter, as in `title | lower`.",
+            )
+        if isinstance(node, kinds.Filter) and node.name not in FILTER_NAMES:
             near = get_close_matches(node.name, FILTER_NAMES, n=1)
             raise InvalidExpression(
-                f"unknown filter {node.name!r}",
+                f"unknown filter {quote(node.name)}",
                 line=node.lineno,
-                remedy=f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(FILTER_NAMES)}.",
+                remedy=f"Did you mean {quote(near[0])}?"
+                if near
+                else f"There are: {', '.join(FILTER_NAMES)}.",
             )
 
 

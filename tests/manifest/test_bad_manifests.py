@@ -429,7 +429,7 @@ CASES = (
         kind="expression",
         line=4,
         message="functions and methods cannot be called",
-        remedy="use a filter",
+        remedy="Use a filter",
     ),
     Bad(
         file="unknown_name_in_check.yaml",
