@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import unicodedata
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchfish.core.rules import OutputRules
+from batchfish.table.columns import plan_columns
+from batchfish.table.rows import TableRow
 from batchfish.table.spreadsheet import made_safe, safe_names
+from batchfish.table.write import write_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORMULAS = [
     "=1+1",
@@ -125,3 +135,37 @@ def test_a_nul_is_shown_since_many_readers_stop_at_one() -> None:
 def test_typed_columns_and_nulls_stay() -> None:
     frame = pl.DataFrame({"n": [-5, None], "f": [-0.5, 1e-7], "b": [True, None], "s": [None, "=1"]})
     assert made_safe(frame).rows() == [(-5, -0.5, True, None), (None, 1e-7, None, "'=1")]
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_libreoffice_finds_formulas_in_the_raw_file_alone(tmp_path: Path) -> None:
+    """It is told to run formulas where it finds them; the raw file shows that it would."""
+    rows = [
+        TableRow(item_id=f"b{number}", batch="b", row=number, url=text, status="failed", inputs={"=in": text})
+        for number, text in enumerate(FORMULAS)
+    ]
+    plan = plan_columns([], ["=in"], OutputRules())
+    found = {}
+    for name in ("safe", "raw"):
+        write_table(tmp_path / f"{name}.csv", plan, lambda: iter([rows]), raw_csv=name == "raw")
+        subprocess.run(
+            [
+                "soffice",
+                f"-env:UserInstallation=file://{tmp_path}/profile",
+                "--headless",
+                "--convert-to",
+                "fods",
+                "--infilter=CSV:44,34,76,1,,0,false,true,false,false,true,-1",
+                "--outdir",
+                str(tmp_path),
+                str(tmp_path / f"{name}.csv"),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+        found[name] = (tmp_path / f"{name}.fods").read_text(encoding="utf-8").count("table:formula=")
+    assert found["raw"] > 10
+    assert found["safe"] == 0
