@@ -1,10 +1,9 @@
-"""One page fetched: which addresses may be opened, how far redirects are followed, how much is read."""
+"""One page fetched without a browser: which redirects are followed, how much is read, what is a page."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -12,15 +11,16 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import AsyncIterator
 
-    from batchfish.localagent.site import SampleSite
+    from batchfish.localagent.egress import Egress, Ticket
 
 USER_AGENT = "Mozilla/5.0 (compatible; batchfish-local-agent)"
 MOST_REDIRECTS = 10
 LARGEST_PAGE = 8 * 1024 * 1024
 TIME_LIMIT = 20.0
 READABLE = ("text/html", "application/xhtml+xml")
+SCHEMES = frozenset(["http", "https"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,26 +43,21 @@ class LoadFailed(Exception):
 
 
 class Loader:
-    """Fetches pages: the sample site's from its folder, others from the network, none from private addresses.
+    """Fetches pages through the proxy, which decides what may be opened and serves the sample site."""
 
-    `allowed` are the exact origins on private addresses that may be read.
-    """
-
-    def __init__(self, site: SampleSite | None, *, allowed: Collection[str] = ()) -> None:
-        self._site = site
-        self._allowed = frozenset(allowed)
-        self._client = httpx.AsyncClient(
-            timeout=TIME_LIMIT,
-            trust_env=False,
-            headers={"User-Agent": USER_AGENT, "Accept": "text/html,*/*;q=0.5"},
-        )
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self._tls = httpx.create_ssl_context(trust_env=False)
 
     async def load(self, url: str) -> Loaded:
-        """Fetch a page, following its redirects; LoadFailed where there is none to be had."""
+        """Fetch a page, following its redirects; LoadFailed where there is none to be had.
+
+        Each page has a client of its own: cookies of one run are not another's.
+        """
         try:
-            async with asyncio.timeout(TIME_LIMIT):
+            async with asyncio.timeout(TIME_LIMIT), self._client() as (client, ticket):
                 for _ in range(MOST_REDIRECTS + 1):
-                    found = await self._hop(url)
+                    found = await _hop(client, ticket, url)
                     if isinstance(found, Loaded):
                         return found
                     url = found
@@ -70,6 +65,8 @@ class Loader:
             raise LoadFailed(
                 "LOCAL_TIMEOUT", f"{url} did not answer within {TIME_LIMIT:.0f} s.", is_ours=True
             ) from None
+        except (httpx.InvalidURL, ValueError) as odd:
+            raise LoadFailed("LOCAL_ADDRESS_REFUSED", f"{url} is not opened: {odd}.") from odd
         except httpx.HTTPError as broken:
             raise LoadFailed(
                 "LOCAL_UNREACHABLE",
@@ -78,58 +75,55 @@ class Loader:
             ) from broken
         raise LoadFailed("LOCAL_REDIRECTS", f"{url}: more than {MOST_REDIRECTS} redirects.")
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
+    @contextlib.asynccontextmanager
+    async def _client(self) -> AsyncIterator[tuple[httpx.AsyncClient, Ticket]]:
+        with self._egress.admit() as ticket:
+            async with httpx.AsyncClient(
+                proxy=httpx.Proxy(ticket.proxy, auth=(ticket.username, ticket.password)),
+                verify=self._tls,
+                timeout=TIME_LIMIT,
+                trust_env=False,
+                headers={"User-Agent": USER_AGENT, "Accept": "text/html,*/*;q=0.5"},
+            ) as client:
+                yield client, ticket
 
-    async def _hop(self, url: str) -> Loaded | str:
-        """Fetch one address: a page, or the address it redirects to."""
-        if urlsplit(url).scheme not in {"http", "https"}:
-            raise LoadFailed("LOCAL_ADDRESS_REFUSED", f"{url}: only http and https are opened.")
-        if self._site is not None and self._site.owns(url):
-            return _from_site(self._site, url)
-        await self._check_address(url)
-        async with self._client.stream("GET", url) as answer:
-            if answer.is_redirect:
+
+async def _hop(client: httpx.AsyncClient, ticket: Ticket, url: str) -> Loaded | str:
+    """Fetch one address: a page, or the address it redirects to."""
+    check_scheme(url)
+    try:
+        async with client.stream("GET", url) as answer:
+            _check_refusals(ticket)
+            if answer.has_redirect_location:
                 return urljoin(url, answer.headers["location"])
-            _check_status(url, answer.status_code)
+            check_status(url, answer.status_code)
             kind = answer.headers.get("content-type", "text/html")
-            _check_kind(url, kind)
+            check_kind(url, kind)
             body = bytearray()
             async for part in answer.aiter_bytes():
                 body += part
                 if len(body) > LARGEST_PAGE:
                     raise LoadFailed("LOCAL_TOO_LARGE", f"{url} is larger than {LARGEST_PAGE // 2**20} MB.")
             return Loaded(url=url, content_type=kind, body=bytes(body))
-
-    async def _check_address(self, url: str) -> None:
-        parts = urlsplit(url)
-        if f"{parts.scheme}://{parts.netloc}" in self._allowed:
-            return
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                parts.hostname, parts.port or 80, type=socket.SOCK_STREAM
-            )
-        except OSError:
-            raise LoadFailed(
-                "LOCAL_UNREACHABLE", f"{url}: there is no host {parts.hostname!r}.", is_ours=True
-            ) from None
-        addresses = {str(address[0]).partition("%")[0] for *_, address in found}
-        if not all(ipaddress.ip_address(address).is_global for address in addresses):
-            raise LoadFailed(
-                "LOCAL_ADDRESS_REFUSED", f"{url} leads to a private address, which is not opened."
-            )
+    except httpx.HTTPError:
+        _check_refusals(ticket)
+        raise
 
 
-def _from_site(site: SampleSite, url: str) -> Loaded:
-    page = site.read(url)
-    if page is None:
-        raise LoadFailed("LOCAL_HTTP_STATUS", f"{url} answered 404.")
-    _check_kind(url, page.content_type)
-    return Loaded(url=url, content_type=page.content_type, body=page.body)
+def _check_refusals(ticket: Ticket) -> None:
+    """Say why the proxy refused, which its answer alone cannot be believed to be."""
+    for _, refused in ticket.refusals:
+        raise LoadFailed(refused.code, str(refused), is_ours=refused.is_ours) from refused
 
 
-def _check_status(url: str, status: int) -> None:
+def check_scheme(url: str) -> None:
+    """Hold an address to be one of the web; LoadFailed for `file:`, `chrome:` and the like."""
+    if urlsplit(url).scheme not in SCHEMES:
+        raise LoadFailed("LOCAL_ADDRESS_REFUSED", f"{url}: only http and https are opened.")
+
+
+def check_status(url: str, status: int) -> None:
+    """Hold an answer to be a page; LoadFailed for 4xx and 5xx."""
     if status >= httpx.codes.BAD_REQUEST:
         raise LoadFailed(
             "LOCAL_HTTP_STATUS",
@@ -138,7 +132,8 @@ def _check_status(url: str, status: int) -> None:
         )
 
 
-def _check_kind(url: str, content_type: str) -> None:
+def check_kind(url: str, content_type: str) -> None:
+    """Hold an answer to be HTML; LoadFailed for images, archives and other files."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in READABLE:
         raise LoadFailed("LOCAL_NOT_HTML", f"{url} is {kind}, not a page.")

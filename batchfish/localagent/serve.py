@@ -19,9 +19,12 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from batchfish.errors import TryLater, WrongInput
+from batchfish.localagent.addresses import parse_origin
 from batchfish.localagent.app import create_app
 from batchfish.localagent.attach import Endpoint, write_port_file
 from batchfish.localagent.book import RunBook
+from batchfish.localagent.dial import Dialer
+from batchfish.localagent.egress import Egress
 from batchfish.localagent.engines.extract import ExtractEngine
 from batchfish.localagent.engines.pool import WorkerPool
 from batchfish.localagent.engines.simulate import SimulateEngine
@@ -106,18 +109,18 @@ async def _serve(settings: ServeSettings, listener: socket.socket, tell: Callabl
 
 @contextlib.asynccontextmanager
 async def _engine(settings: ServeSettings, chance: Random) -> AsyncIterator[Engine]:
-    engine: Engine
     if settings.engine == "simulate":
-        engine = SimulateEngine(settings.simulation, chance=chance)
-    else:
-        site = None if settings.site is None else SampleSite(settings.site)
+        yield SimulateEngine(settings.simulation, chance=chance)
+        return
+    site = None if settings.site is None else SampleSite(settings.site)
+    async with Egress(Dialer(map(parse_origin, settings.allow_origins)), site) as egress:
         pool = WorkerPool(warm=min(settings.cap, WARM))
         await pool.start()
-        engine = ExtractEngine(Loader(site, allowed=settings.allow_origins), pool)
-    try:
-        yield engine
-    finally:
-        await engine.close()
+        engine = ExtractEngine(Loader(egress), pool)
+        try:
+            yield engine
+        finally:
+            await engine.close()
 
 
 @contextlib.contextmanager

@@ -28,9 +28,9 @@ class SampleSite:
         self._folder = folder.resolve()
 
     @staticmethod
-    def owns(url: str) -> bool:
-        """Whether an address belongs to the sample site, whatever its page: a name no real site can have."""
-        return (urlsplit(url).hostname or "").endswith(SUFFIX)
+    def owns(host: str) -> bool:
+        """Whether a host belongs to the sample site, whatever its pages: a name no real site can have."""
+        return host.endswith(SUFFIX)
 
     def read(self, url: str) -> SitePage | None:
         """Read the page of an address; None where there is none.

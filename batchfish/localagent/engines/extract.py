@@ -18,7 +18,7 @@ class ExtractEngine:
     """Fetches a page, and has it read in a process of its own."""
 
     def __init__(self, loader: Loader, pool: WorkerPool) -> None:
-        """Own both parts: closing the engine closes them."""
+        """Own the pool: closing the engine ends its processes."""
         self._loader = loader
         self._pool = pool
 
@@ -40,8 +40,7 @@ class ExtractEngine:
         return _outcome(answer, emit)
 
     async def close(self) -> None:
-        """Close connections and end the reading processes."""
-        await self._loader.close()
+        """End the reading processes."""
         await self._pool.close()
 
 

@@ -1,0 +1,130 @@
+"""Which addresses may be connected to: those on the public internet, spelled plainly."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from batchfish.errors import WrongInput
+
+# `ipaddress.is_global` is no guard: it holds for NAT64, 6to4, multicast and fec0::/10, which may lead inside.
+REFUSED_4 = {
+    "0.0.0.0/8": "this machine",
+    "10.0.0.0/8": "a private network",
+    "100.64.0.0/10": "a provider's inner network",
+    "127.0.0.0/8": "this machine",
+    "168.63.129.16/32": "a cloud's own service",
+    "169.254.0.0/16": "the local link, where clouds keep their metadata",
+    "172.16.0.0/12": "a private network",
+    "192.0.0.0/24": "protocol assignments",
+    "192.0.2.0/24": "documentation",
+    "192.88.99.0/24": "6to4 relays",
+    "192.168.0.0/16": "a private network",
+    "198.18.0.0/15": "benchmarks",
+    "198.51.100.0/24": "documentation",
+    "203.0.113.0/24": "documentation",
+    "224.0.0.0/4": "multicast",
+    "240.0.0.0/4": "reserved",
+}
+# Outside of 2000::/3 nothing is public: there lie ::1, fc00::/7, fe80::/10, fec0::/10, ff00::/8, the blocks
+# that carry IPv4 addresses (::/96, ::ffff:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48), and what is thought of next.
+PUBLIC_6 = "2000::/3"
+REFUSED_6 = {
+    "2001::/23": "protocol assignments, Teredo among them",
+    "2001:db8::/32": "documentation",
+    "2002::/16": "6to4, which carries IPv4 addresses",
+    "3fff::/20": "documentation",
+}
+METADATA = frozenset(["169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254"])
+"""What no exception opens: the services that hand out a cloud machine's credentials."""
+
+_TABLE = {
+    4: [(ipaddress.ip_network(block), what) for block, what in REFUSED_4.items()],
+    6: [(ipaddress.ip_network(block), what) for block, what in REFUSED_6.items()],
+}
+_PUBLIC_6 = ipaddress.ip_network(PUBLIC_6)
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+_LOCAL_NAMES = ("localhost", "localdomain", "internal", "local", "home.arpa")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Odd(ValueError):
+    """A host that is spelled to be misread, or names this machine; the text says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a page comes from, exactly."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Spell it as browsers do."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS.get(self.scheme) else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+
+def why_refused(address: str) -> str | None:
+    """Say what an IP address belongs to that may not be connected to; None where it may."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "no address"
+    if isinstance(found, ipaddress.IPv6Address) and found not in _PUBLIC_6:
+        return "this machine" if found.is_loopback else "no public network"
+    return next((what for block, what in _TABLE[found.version] if found in block), None)
+
+
+def plain_host(host: str) -> str:
+    """Give a host in its one plain spelling: an IP address, or a name in small ASCII letters; else Odd.
+
+    What the many readers of addresses read in different ways (`0x7f.1`, `127.1`, `2130706433`, `0177.0.0.1`,
+    `[fe80::1%eth0]`) is not read at all.
+    """
+    plain = host.lower().removesuffix(".")
+    if plain.startswith("[") or ":" in plain:
+        try:
+            return str(ipaddress.IPv6Address(plain.removeprefix("[").removesuffix("]")))
+        except ValueError:
+            raise Odd(f"{host!r} is no IPv6 address") from None
+    if not _NAME.fullmatch(plain):
+        raise Odd(f"{host!r} is no host name")
+    if _NUMBER.fullmatch(plain.rpartition(".")[2]):
+        try:
+            return str(ipaddress.IPv4Address(plain))
+        except ValueError:
+            raise Odd(f"{host!r} is an IPv4 address in an odd spelling") from None
+    return plain
+
+
+def is_local_name(name: str) -> bool:
+    """Whether a name is kept for this machine or its own network, whatever it resolves to."""
+    return name in _LOCAL_NAMES or name.endswith(tuple(f".{suffix}" for suffix in _LOCAL_NAMES))
+
+
+def is_address(host: str) -> bool:
+    """Whether a plain host is an IP address rather than a name."""
+    return ":" in host or host.rpartition(".")[2].isdigit()
+
+
+def parse_origin(text: str) -> Origin:
+    """Read an exact origin, as in `http://127.0.0.1:3000`; WrongInput says what it should look like."""
+    try:
+        parts = urlsplit(text)
+        is_whole = parts.scheme in _DEFAULT_PORTS and f"{parts.scheme}://{parts.netloc}" in {text, text[:-1]}
+        if not is_whole or parts.username is not None or not parts.hostname or parts.path not in {"", "/"}:
+            raise Odd("not an origin")
+        host, port = plain_host(parts.hostname), parts.port or _DEFAULT_PORTS[parts.scheme]
+    except ValueError as wrong:
+        raise WrongInput(
+            f"--allow-origin {text}: {wrong}. Give scheme, host and port, as in http://127.0.0.1:3000."
+        ) from None
+    if host in METADATA:
+        raise WrongInput(f"--allow-origin {text}: a cloud's credentials are there; it is never opened.")
+    return Origin(parts.scheme, host, port)
