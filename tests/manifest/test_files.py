@@ -1,0 +1,86 @@
+"""Files as they were when first read, and standard input as one."""
+
+from __future__ import annotations
+
+import io
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batchfish.manifest.files import RefusedLine, detect_format, inspect_file, spool_standard_input
+from batchfish.manifest.load import ManifestOptions, load_manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class TestStandardInput:
+    @pytest.mark.parametrize(
+        ("text", "suffix"),
+        [
+            (b"batchfish: 1\nitems: []\n", ".yaml"),
+            (b"# prices\n\nbatchfish: 1\n", ".yaml"),
+            (b"---\nbatchfish: 1\n", ".yaml"),
+            (b"name: a\nbatchfish: 1\n", ".yaml"),
+            (b'{"url": "https://books.example/"}\n', ".jsonl"),
+            (b'\xef\xbb\xbf\n {"url": 1}', ".jsonl"),
+            (b"id,url\na,b\n", ".csv"),
+            (b"url\nhttps://books.example/\n", ".csv"),
+            (b"id;url;#note\n", ".csv"),
+            (b"", ".csv"),
+            (b"\xff\xfe", ".csv"),
+        ],
+    )
+    def test_its_format_is_told_by_its_first_lines(self, text: bytes, suffix: str) -> None:
+        assert detect_format(text) == suffix
+
+    def test_it_is_kept_for_its_owner_under_a_name_of_ours(self, tmp_path: Path) -> None:
+        text = b"id,url\na,https://books.example/1\n"
+        path = spool_standard_input(io.BytesIO(text), tmp_path / ".batchfish")
+        assert path == tmp_path / ".batchfish" / "stdin.csv"
+        assert path.read_bytes() == text
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert [entry.name for entry in path.parent.iterdir()] == ["stdin.csv"]
+        manifest = load_manifest(path, ManifestOptions(goal="Read.", folder=tmp_path))
+        assert (manifest.name, manifest.folder, manifest.check().items) == ("stdin", tmp_path, 1)
+
+    def test_a_link_that_lies_in_wait_is_not_followed(self, tmp_path: Path) -> None:
+        victim = tmp_path / "victim"
+        victim.write_text("mine")
+        (tmp_path / "stdin.csv").symlink_to(victim)
+        spool_standard_input(io.BytesIO(b"url\n"), tmp_path)
+        assert victim.read_text() == "mine"
+        assert not (tmp_path / "stdin.csv").is_symlink()
+
+    def test_a_later_one_takes_the_place_of_an_earlier(self, tmp_path: Path) -> None:
+        for text in (b"url\n" + b"x" * 1_000_000, b"url\n"):
+            path = spool_standard_input(io.BytesIO(text), tmp_path)
+        assert path.read_bytes() == b"url\n"
+
+
+class TestInspection:
+    def test_the_line_of_a_bad_byte_is_found_across_reads(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        # The first chunk ends within a character of two bytes.
+        path.write_bytes(b"x" * ((1 << 18) - 2) + b"\n" + "é".encode() + b"\n" * 41 + b"\xe9")
+        with pytest.raises(RefusedLine) as caught:
+            inspect_file(path)
+        assert caught.value.line == 43
+
+    def test_a_file_cut_within_a_character_is_no_text(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        path.write_bytes(b"url\n\n" + "é".encode()[:1])
+        with pytest.raises(RefusedLine) as caught:
+            inspect_file(path)
+        assert caught.value.line == 3
+
+    def test_control_characters_are_fine_in_tables_and_refused_in_yaml(self, tmp_path: Path) -> None:
+        for name, is_fine in (("a.csv", True), ("a.jsonl", True), ("a.yaml", False)):
+            path = tmp_path / name
+            path.write_bytes(b"a\x0bb\n")
+            if is_fine:
+                assert inspect_file(path).size == 4
+            else:
+                with pytest.raises(RefusedLine, match=r"U\+000B"):
+                    inspect_file(path)
