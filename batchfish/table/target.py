@@ -37,15 +37,14 @@ class FileMark:
 def is_same_file(path: Path, recorded: FileMark) -> bool:
     """Tell whether a regular file (not a link to one) still holds what was recorded when it was written."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        facts = path.lstat()
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size != recorded.size:
+            return False
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            return mark_of(file) == recorded
     except OSError:
         return False
-    facts = os.fstat(descriptor)
-    if not stat.S_ISREG(facts.st_mode) or facts.st_size != recorded.size:
-        os.close(descriptor)
-        return False
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        return mark_of(file) == recorded
 
 
 def mark_of(file: BinaryIO) -> FileMark:

@@ -158,4 +158,4 @@ def _check(path: Path, target: Path, plan: ColumnPlan, rows: int) -> None:
             with path.open("rb") as file:
                 found = sum(block.count(b"\n") for block in iter(lambda: file.read(_READ_BYTES), b""))
     if not is_same or found != rows:
-        raise StorageFailed(f"{target}: {rows} rows were written, but {found} could be read back: try again")
+        raise StorageFailed(f"{target}: what was read back is not what was written: {found} rows of {rows}")
