@@ -49,7 +49,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _read_integer(text: str) -> int:
-    if len(text) > _LONGEST_INTEGER:
+    if len(text.lstrip("-")) > _LONGEST_INTEGER:
         raise Refused(f"the number {cut(text, 30)} is too large", "Quote it if it is a text.")
     return int(text)
 

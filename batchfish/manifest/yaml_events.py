@@ -214,7 +214,7 @@ def _read_plain(text: str, line: int, *, is_text: bool) -> Any:  # noqa: ANN401 
     if is_text:
         return text
     if _INTEGER.fullmatch(text):
-        if len(text) > _LONGEST_INTEGER:
+        if len(text.lstrip("-")) > _LONGEST_INTEGER:
             raise InvalidYaml(line, f"the number {cut(text, 30)} is too large", "Quote it if it is a text.")
         return int(text)
     if _FLOAT.fullmatch(text):
@@ -243,6 +243,8 @@ def _explain(error: yaml.MarkedYAMLError) -> InvalidYaml:
         remedy = "Indent with spaces, not with tabs; quote a text that begins with @, ` or %."
     elif "mapping values" in message:
         remedy = "Quote a text that holds `: `, and check the indentation."
+    elif "Unicode character escape" in message:
+        remedy = "Write the character itself instead of half a pair of escapes."
     elif is_open_quote:
         message, remedy = "a quote that opens here is never closed", "Close it."
     return InvalidYaml(mark.line + 1 if mark else 1, f"not valid YAML: {cut(message, 200)}", remedy)
