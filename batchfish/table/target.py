@@ -40,7 +40,7 @@ def is_same_file(path: Path, recorded: FileMark) -> bool:
         facts = path.lstat()
         if not stat.S_ISREG(facts.st_mode) or facts.st_size != recorded.size:
             return False
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             return mark_of(file) == recorded
     except OSError:
