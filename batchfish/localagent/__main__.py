@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import sys
 from pathlib import Path
@@ -38,10 +39,19 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
     parser.add_argument(
         "--require-token", action="store_true", help="accept the token of the port file alone"
     )
+    parser.add_argument(
+        "--heartbeat",
+        type=float,
+        default=usual.heartbeat_every,
+        metavar="SECONDS",
+        help="between the heartbeats of a stream (default: %(default)s)",
+    )
     parser.add_argument("--simulate", default="", metavar="KEY=VALUE,…", help="how --engine simulate behaves")
     given = parser.parse_args(arguments)
     if given.cap < 1:
         parser.error("--cap: at least 1")
+    if not 0 < given.heartbeat < math.inf:
+        parser.error("--heartbeat: more than 0")
     return ServeSettings(
         port=given.port,
         engine=given.engine,
@@ -52,6 +62,7 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
         users=given.users,
         allow_origins=tuple(given.allow_origin),
         require_token=given.require_token,
+        heartbeat_every=given.heartbeat,
         simulation=parse_simulation(given.simulate),
     )
 

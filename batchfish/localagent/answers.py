@@ -8,11 +8,14 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from batchfish.localagent.captures import SCREENSHOT
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from batchfish.localagent.book import RunPage, StoredRun
-    from batchfish.localagent.runs import Cancellation, TimedStep
+    from batchfish.localagent.runs import Cancellation
+    from batchfish.localagent.trail import TimedStep
 
 
 def iso(at: float) -> str:
@@ -20,36 +23,45 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def summary(run: StoredRun, *, steps: int) -> dict[str, Any]:
-    """Show a run as the listing does."""
-    options = json.loads(run.options)
+def outcome(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any]:
+    """Show a run as `run` answers it."""
     return {
         "run_id": run.run_id,
         "status": run.status,
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+        "num_of_steps": steps if run.status.is_final else None,
+        "result": _parse(run.result),
+        "schema_validation": _parse(run.validation),
+        "error": _parse(run.error),
+        "streaming_url": watch_url,
+    }
+
+
+def summary(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any]:
+    """Show a run as the listing does."""
+    options = json.loads(run.options)
+    return {
+        **outcome(run, steps=steps, watch_url=watch_url),
         "goal": run.goal,
         "created_at": iso(run.created_at),
-        "started_at": None if run.started_at is None else iso(run.started_at),
-        "finished_at": None if run.finished_at is None else iso(run.finished_at),
-        "num_of_steps": steps if run.status.is_final else None,
-        "result": None if run.result is None else json.loads(run.result),
-        "output_schema": None if run.output_schema is None else json.loads(run.output_schema),
-        "schema_validation": (
-            {"valid": True, "re_prompt_attempts": 0, "errors": []}
-            if run.output_schema is not None and run.result is not None
-            else None
-        ),
+        "output_schema": _parse(run.output_schema),
         "profile_attached": False,
         "profile_id": options.get("profile_id"),
-        "error": None if run.error is None else json.loads(run.error),
-        "streaming_url": None,
         "browser_config": {"proxy_enabled": False, "proxy_country_code": None},
     }
 
 
-def whole(run: StoredRun, steps: Sequence[TimedStep]) -> dict[str, Any]:
-    """Show a run in full."""
+def whole(
+    run: StoredRun,
+    steps: Sequence[TimedStep],
+    *,
+    watch_url: str,
+    picture: Callable[[int], str | None] = lambda _: None,
+) -> dict[str, Any]:
+    """Show a run in full; `picture` gives the screenshot of a step that has one, as it is to be shown."""
     return {
-        **summary(run, steps=len(steps)),
+        **summary(run, steps=len(steps), watch_url=watch_url),
         "video_url": None,
         "steps": [
             {
@@ -57,7 +69,7 @@ def whole(run: StoredRun, steps: Sequence[TimedStep]) -> dict[str, Any]:
                 "timestamp": iso(timed.at),
                 "status": "completed",
                 "action": timed.step.action,
-                "screenshot": None,
+                "screenshot": picture(number) if SCREENSHOT in timed.captured else None,
                 "duration": None if timed.step.duration is None else f"{timed.step.duration:.1f}s",
             }
             for number, timed in enumerate(steps, start=1)
@@ -70,7 +82,7 @@ def cancelled(cancellation: Cancellation) -> dict[str, Any]:
     return {
         "run_id": cancellation.run_id,
         "status": cancellation.status,
-        "cancelled_at": None if cancellation.cancelled_at is None else iso(cancellation.cancelled_at),
+        "cancelled_at": _iso(cancellation.cancelled_at),
         "message": cancellation.message,
     }
 
@@ -88,6 +100,14 @@ def read_cursor(cursor: str) -> int:
         seq = json.loads(base64.urlsafe_b64decode(cursor.encode()))["seq"]
     except (binascii.Error, UnicodeError, ValueError, TypeError, KeyError) as broken:
         raise ValueError("not a cursor of this listing") from broken
-    if type(seq) is not int:
+    if type(seq) is not int or not 0 <= seq < 2**63:
         raise ValueError("not a cursor of this listing")
     return seq
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+def _parse(document: str | None) -> Any:  # noqa: ANN401 - any JSON
+    return None if document is None else json.loads(document)

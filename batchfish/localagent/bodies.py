@@ -1,12 +1,21 @@
-"""The bodies of requests and answers as the API documents them, and what is wrong with a request."""
+"""What a request may ask for, and what is wrong with it in the API's own form."""
 
 # The annotations below are read at run time, by pydantic.
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from batchfish.core.schema import check_schema
 from batchfish.localagent.engines.base import RunRequest
@@ -16,7 +25,7 @@ from batchfish.webagent.wire import GOAL_FILTER_LENGTH, IDS_PER_CALL, ROWS_PER_P
 def _page_url(text: str) -> str:
     try:
         parts = urlsplit(text)
-        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and not BLANK.search(text)
         parts.port  # noqa: B018 - reading it checks it
     except ValueError:
         is_whole = False
@@ -31,6 +40,19 @@ def _secure_url(text: str) -> str:
     return text
 
 
+def _moment(text: object) -> float:
+    if not isinstance(text, str) or not MOMENT.fullmatch(text):
+        raise ValueError("Invalid datetime: write it as 2027-01-15T08:00:00Z, or with an offset")
+    try:
+        return datetime.fromisoformat(text.upper()).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError("Invalid datetime: there is no such moment") from None
+
+
+BLANK = re.compile(r"[\x00-\x20\x7f]")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+Moment = Annotated[float, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+OutputSchema = Annotated[dict[str, Any], WithJsonSchema({"$ref": "#/components/schemas/OutputSchema"})]
 PageUrl = Annotated[str, Field(json_schema_extra={"format": "uri"}), AfterValidator(_page_url)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 
@@ -110,7 +132,7 @@ class BatchItem(Body):
 class RunBody(BatchItem):
     """One run as run, run-async and run-sse ask for it."""
 
-    output_schema: dict[str, Any] | None = None
+    output_schema: OutputSchema | None = None
     use_profile: bool | None = None
     profile_id: NonEmpty | None = None
 
@@ -122,6 +144,17 @@ class RunBody(BatchItem):
         return self
 
 
+class BatchBody(Body):
+    """Many runs at once, all or none; one schema holds for all of them."""
+
+    runs: Annotated[list[BatchItem], Field(min_length=1, max_length=IDS_PER_CALL)]
+    output_schema: OutputSchema | None = None
+
+    def to_requests(self) -> list[RunRequest]:
+        """Give what the runs ask for, in order."""
+        return [item.to_request(self.output_schema) for item in self.runs]
+
+
 class RunIds(Body):
     """The ids that a look or a cancel is about."""
 
@@ -129,121 +162,15 @@ class RunIds(Body):
 
 
 class ListQuery(BaseModel):
-    """The filters of the listing."""
+    """The filters of the listing; what is no filter is ignored."""
 
     status: RunStatus | None = None
     goal: Annotated[str, Field(max_length=GOAL_FILTER_LENGTH)] | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
     sort_direction: Literal["asc", "desc"] = "desc"
     cursor: str | None = None
     limit: Annotated[int, Field(ge=1, le=ROWS_PER_PAGE)] = 20
-
-
-class Error(BaseModel):
-    """Why a request was refused."""
-
-    code: str
-    message: str
-    details: Any = None
-
-
-class ErrorEnvelope(BaseModel):
-    """The shape of every answer that is not 2xx."""
-
-    error: Error
-
-
-class RunErrorBody(BaseModel):
-    """Why a run failed."""
-
-    message: str
-    category: str
-    code: str
-    retry_after: float | None
-
-
-class AsyncRunAnswer(BaseModel):
-    """The answer to run-async."""
-
-    run_id: str | None
-    error: Error | None
-
-
-class StepAnswer(BaseModel):
-    """One step of a run."""
-
-    id: str
-    timestamp: str
-    status: str
-    action: str | None
-    screenshot: str | None
-    duration: str | None
-
-
-class RunSummary(BaseModel):
-    """A run as the listing shows it."""
-
-    run_id: str
-    status: RunStatus
-    goal: str
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
-    num_of_steps: int | None
-    result: Any
-    output_schema: dict[str, Any] | None
-    schema_validation: dict[str, Any] | None
-    profile_attached: bool
-    profile_id: str | None
-    error: RunErrorBody | None
-    streaming_url: str | None
-    browser_config: dict[str, Any] | None
-
-
-class RunAnswer(RunSummary):
-    """A run in full."""
-
-    video_url: str | None
-    steps: list[StepAnswer]
-
-
-class PageNote(BaseModel):
-    """Where in the listing a page stands."""
-
-    total: int
-    next_cursor: str | None
-    has_more: bool
-
-
-class RunPageAnswer(BaseModel):
-    """One page of the listing."""
-
-    data: list[RunSummary]
-    pagination: PageNote
-
-
-class RunsAnswer(BaseModel):
-    """The runs that were asked for by id, and the ids that are unknown."""
-
-    data: list[RunAnswer]
-    not_found: list[str] | None
-
-
-class CancelAnswer(BaseModel):
-    """What became of a cancel."""
-
-    run_id: str
-    status: RunStatus
-    cancelled_at: str | None
-    message: str | None
-
-
-class CancelsAnswer(BaseModel):
-    """What became of the cancels, and the ids that are unknown."""
-
-    results: list[CancelAnswer]
-    not_found: list[str] | None
 
 
 def schema_issues(schema: Mapping[str, Any] | None) -> list[dict[str, Any]]:

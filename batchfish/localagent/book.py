@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batchfish.errors import WrongInput
+from batchfish.localagent.captures import Captures
 from batchfish.webagent.wire import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    seq           INTEGER PRIMARY KEY AUTOINCREMENT,
-    run_id        TEXT NOT NULL UNIQUE,
-    url           TEXT NOT NULL,
-    goal          TEXT NOT NULL,
-    goal_folded   TEXT NOT NULL,
-    options       TEXT NOT NULL,
-    output_schema TEXT,
-    origin        TEXT NOT NULL,
-    status        TEXT NOT NULL,
-    created_at    REAL NOT NULL,
-    visible_at    REAL NOT NULL,
-    started_at    REAL,
-    finished_at   REAL,
-    result        TEXT,
-    error         TEXT,
-    steps         TEXT
-);
-CREATE INDEX IF NOT EXISTS runs_alive ON runs (status) WHERE finished_at IS NULL;
-CREATE INDEX IF NOT EXISTS runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
-CREATE TABLE IF NOT EXISTS peaks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT OR IGNORE INTO peaks (name, value) VALUES ('alive', 0), ('running', 0);
-"""
+    from batchfish.localagent.ends import RunEnd
+
+SCHEMA = Path(__file__).with_name("book.sql")
+FORMAT = 0x62664C31  # in the file's head: "bfL", and a version that rises with every change of the tables
 ALIVE = (RunStatus.PENDING, RunStatus.RUNNING)
 NEWEST_FIRST = "desc"
 
@@ -72,6 +55,7 @@ class StoredRun:
     finished_at: float | None
     result: str | None
     error: str | None
+    validation: str | None
     steps: str | None
 
 
@@ -102,14 +86,20 @@ class RunBook:
     """
 
     def __init__(self, path: Path | str) -> None:
-        """Open the book at `path`, readable by its owner alone, or make it; `:memory:` keeps it nowhere."""
+        """Open the book at `path`, readable by its owner alone, or make it; `:memory:` keeps it nowhere.
+
+        WrongInput where the file is something else.
+        """
         if path != ":memory:":
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._db = sqlite3.connect(path, isolation_level=None)
+        _check_format(self._db, path)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA busy_timeout = 5000")
-        self._db.executescript(SCHEMA)
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._db.executescript(SCHEMA.read_text("utf-8") + f"PRAGMA application_id = {FORMAT};")
+        self.captures = Captures(self._db)
 
     def add(self, runs: Sequence[NewRun], *, at: float) -> None:
         """Write down new PENDING runs, all or none."""
@@ -149,19 +139,21 @@ class RunBook:
     def finish(
         self,
         run_id: str,
-        status: RunStatus,
+        end: RunEnd,
         *,
         at: float,
-        result: str | None = None,
-        error: str | None = None,
         steps: str | None = None,
+        captured: Iterable[tuple[int, str, bytes]] = (),
     ) -> bool:
-        """Write down a run's end; False where it has one already: the first stays."""
-        changed = self._db.execute(
-            "UPDATE runs SET status = ?, finished_at = ?, result = ?, error = ?, steps = ?"
-            " WHERE run_id = ? AND finished_at IS NULL",
-            (status, at, result, error, steps, run_id),
-        ).rowcount
+        """Write down a run's end and its captures; False where it has an end already: the first stays."""
+        with _transaction(self._db) as db:
+            changed = db.execute(
+                "UPDATE runs SET status = ?, finished_at = ?, result = ?, error = ?, validation = ?,"
+                " steps = ? WHERE run_id = ? AND finished_at IS NULL",
+                (end.status, at, end.result, end.error, end.validation, steps, run_id),
+            ).rowcount
+            if changed:
+                self.captures.add(run_id, captured)
         return changed == 1
 
     def fetch(self, run_ids: Iterable[str]) -> dict[str, StoredRun]:
@@ -203,12 +195,35 @@ class RunBook:
             ).rowcount
         return old + surplus
 
+    def secret(self) -> str:
+        """Give what the links to this book's runs are signed with: drawn once, kept with the runs."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO secrets (name, value) VALUES ('links', ?)", (secrets.token_urlsafe(32),)
+        )
+        value: str = self._db.execute("SELECT value FROM secrets WHERE name = 'links'").fetchone()[0]
+        return value
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
 
 COLUMNS = ", ".join(StoredRun.__slots__)
+
+
+def _check_format(db: sqlite3.Connection, path: Path | str) -> None:
+    """Refuse a file that this code did not make, before it is written to."""
+    try:
+        ((found,),) = db.execute("PRAGMA application_id")
+        is_empty = not db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+    except sqlite3.DatabaseError:
+        found, is_empty = 0, False
+    if not is_empty and found != FORMAT:
+        db.close()
+        raise WrongInput(
+            f"--store: {path} is no book of this local agent's runs (another version's, or another file)."
+            " Its runs are rehearsals: delete it, or name another file."
+        )
 
 
 @contextmanager

@@ -79,7 +79,7 @@ class FaultyRequests:
             case None:
                 await self._app(scope, receive, send)
             case Fault.RESET:
-                await self._act(scope, receive)
+                await self._act(scope, await _read(receive))
                 await _cut(scope, receive)
             case Fault.LATE:
                 body = await _read(receive)
@@ -90,7 +90,7 @@ class FaultyRequests:
             case Fault.ERROR:
                 await _refuse(send, 500, "INTERNAL_ERROR")
             case Fault.ERROR_ACTED:
-                await self._act(scope, receive)
+                await self._act(scope, await _read(receive))
                 await _refuse(send, self._faults.chance.choice((500, 502)), "INTERNAL_ERROR")
             case Fault.BUSY:
                 wait = self._faults.simulation.retry_after if self._faults.chance.random() < 0.5 else None  # noqa: PLR2004 - half of them
@@ -98,7 +98,13 @@ class FaultyRequests:
             case Fault.LOOK_ERROR:
                 await _refuse(send, 503, "SERVICE_BUSY")
 
-    async def _act(self, scope: Scope, receive: Receive) -> None:
+    async def _act(self, scope: Scope, body: bytes) -> None:
+        """Have a request acted on for a client that is gone once it has sent it."""
+        coming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            return coming.pop() if coming else {"type": "http.disconnect"}
+
         async def drop(message: Message) -> None:
             """Lose the answer."""
 
@@ -106,11 +112,7 @@ class FaultyRequests:
 
     async def _act_later(self, scope: Scope, body: bytes) -> None:
         await self._faults.sleep(self._faults.chance.uniform(0, self._faults.simulation.late_by))
-
-        async def replay() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        await self._act(scope, replay)
+        await self._act(scope, body)
 
 
 async def _read(receive: Receive) -> bytes:

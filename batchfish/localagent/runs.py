@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import logging
 import time
 import uuid
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from batchfish.localagent.book import NewRun, RunBook, RunFilter, RunPage, StoredRun
-from batchfish.localagent.engines.base import Engine, RunOutcome, RunRequest, Step, system_failure
+from batchfish.localagent.ends import CANCELLED, RunEnd, completed, failed
+from batchfish.localagent.engines.base import (
+    Engine,
+    RunFailure,
+    RunRequest,
+    Step,
+    system_failure,
+)
+from batchfish.localagent.trail import Trail, captures_of, dump_steps, load_steps, timed
 from batchfish.webagent.wire import RUN, RunStatus
 
 if TYPE_CHECKING:
@@ -26,14 +33,6 @@ RESTARTED = system_failure(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TimedStep:
-    """A step and when it was told."""
-
-    at: float
-    step: Step
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Cancellation:
     """What a cancel found: the run's status now, when it was cancelled, and a word about it."""
 
@@ -41,14 +40,6 @@ class Cancellation:
     status: RunStatus
     cancelled_at: float | None
     message: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Work:
-    """A run being worked on."""
-
-    task: asyncio.Task[None]
-    steps: list[TimedStep] = field(default_factory=list)
 
 
 class RunQueue:
@@ -74,16 +65,17 @@ class RunQueue:
         self._clock = clock
         self._draw_lag = draw_lag
         self._waiting: deque[str] = deque()
-        self._working: dict[str, _Work] = {}
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self._trails: dict[str, Trail] = {}  # of every run that has not ended
         self._is_open = False
 
     async def __aenter__(self) -> Self:
         """Take up what an earlier agent left in the book."""
         for run in self._book.unfinished():
             if run.status is RunStatus.RUNNING:
-                self._finish(run.run_id, RunStatus.FAILED, RunOutcome(failure=RESTARTED))
+                self._finish(run.run_id, failed(RESTARTED))
             else:
-                self._waiting.append(run.run_id)
+                self._queue(run.run_id)
         self._is_open = True
         self._fill()
         return self
@@ -91,7 +83,7 @@ class RunQueue:
     async def __aexit__(self, *_: object) -> None:
         """Stop the work under way and wait until it has stopped."""
         self._is_open = False
-        tasks = [work.task for work in self._working.values()]
+        tasks = list(self._working.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -113,7 +105,8 @@ class RunQueue:
         ]
         self._book.add(new, at=at)
         run_ids = [run.run_id for run in new]
-        self._waiting.extend(run_ids)
+        for run_id in run_ids:
+            self._queue(run_id)
         self._fill()
         return run_ids
 
@@ -125,15 +118,24 @@ class RunQueue:
         """List the runs that listings show by now."""
         return self._book.page(wanted, limit=limit, direction=direction, after=after, at=self._clock())
 
-    def steps(self, run: StoredRun) -> list[TimedStep]:
-        """Give the steps of a run so far."""
-        if run.steps is not None:
-            return [
-                TimedStep(at=at, step=Step(action=action, duration=duration))
-                for at, action, duration in json.loads(run.steps)
-            ]
-        work = self._working.get(run.run_id)
-        return [] if work is None else list(work.steps)
+    def trail(self, run: StoredRun) -> Trail:
+        """Give the steps of a run; they grow while it has not ended."""
+        trail = self._trails.get(run.run_id)
+        return Trail(load_steps(run.steps or "[]"), is_over=True) if trail is None else trail
+
+    async def end_of(self, run_id: str) -> StoredRun:
+        """Wait until a run that there is has ended, and give it."""
+        if (trail := self._trails.get(run_id)) is not None:
+            while not trail.is_over:
+                await trail.changed(trail.changes)
+        return self._book.fetch([run_id])[run_id]
+
+    def capture(self, run: StoredRun, number: int, kind: str) -> bytes | None:
+        """Give what a step captured; steps are numbered from 1."""
+        if (trail := self._trails.get(run.run_id)) is None:
+            return self._book.captures.get(run.run_id, number, kind)
+        found = {(step, what): body for step, what, body in captures_of(trail.steps)}
+        return found.get((number, kind))
 
     def cancel(self, run_ids: Sequence[str]) -> dict[str, Cancellation]:
         """End runs that have not ended; unknown ids are left out, runs of the blocking endpoint go on."""
@@ -159,57 +161,63 @@ class RunQueue:
                 cancelled_at=None,
                 message="Runs of the blocking endpoint cannot be cancelled",
             )
-        work = self._working.get(run.run_id)
-        at = self._finish(run.run_id, RunStatus.CANCELLED, RunOutcome(), work.steps if work else ())
-        if work is not None:
-            work.task.cancel()
+        at = self._finish(run.run_id, CANCELLED)
+        if (task := self._working.get(run.run_id)) is not None:
+            task.cancel()
         return Cancellation(run_id=run.run_id, status=RunStatus.CANCELLED, cancelled_at=at)
+
+    def _queue(self, run_id: str) -> None:
+        self._trails[run_id] = Trail()
+        self._waiting.append(run_id)
 
     def _fill(self) -> None:
         while self._is_open and self._waiting and len(self._working) < self._cap:
             run_id = self._waiting.popleft()
-            at = self._clock()
-            if not self._book.start(run_id, at=at):
+            if not self._book.start(run_id, at=self._clock()):
                 continue  # cancelled while it waited
             run = self._book.fetch([run_id])[run_id]
-            self._working[run_id] = _Work(task=asyncio.create_task(self._work(run)))
+            self._trails[run_id].mark()
+            self._working[run_id] = asyncio.create_task(self._work(run, self._trails[run_id]))
 
-    async def _work(self, run: StoredRun) -> None:
-        steps = self._working[run.run_id].steps
+    async def _work(self, run: StoredRun, trail: Trail) -> None:
         try:
-            outcome = await self._outcome(run, steps)
-            status = RunStatus.COMPLETED if outcome.failure is None else RunStatus.FAILED
-            self._finish(run.run_id, status, outcome, steps)
+            self._finish(run.run_id, await self._end(run, trail))
         finally:
             del self._working[run.run_id]
             self._fill()
 
-    async def _outcome(self, run: StoredRun, steps: list[TimedStep]) -> RunOutcome:
-        request = RunRequest(
-            url=run.url,
-            goal=run.goal,
-            output_schema=None if run.output_schema is None else json.loads(run.output_schema),
-            options=json.loads(run.options),
-        )
+    async def _end(self, run: StoredRun, trail: Trail) -> RunEnd:
+        schema = None if run.output_schema is None else json.loads(run.output_schema)
+        options = json.loads(run.options)
+        request = RunRequest(url=run.url, goal=run.goal, output_schema=schema, options=options)
+        limit = (options.get("agent_config") or {}).get("max_duration_seconds")
+
+        def emit(step: Step) -> None:
+            trail.add(timed(step, self._clock()))
+
         try:
-            return await self._engine.run(
-                request, lambda step: steps.append(TimedStep(at=self._clock(), step=step))
-            )
+            async with asyncio.timeout(limit) as clock:
+                outcome = await self._engine.run(request, emit)
+            return completed(outcome.result, schema) if outcome.failure is None else failed(outcome.failure)
         except Exception as crash:
+            if isinstance(crash, TimeoutError) and clock.expired():
+                return failed(RunFailure(code="TIMEOUT", message=f"The run took longer than {limit} s."))
             LOGGER.exception("run %s: the engine crashed", run.run_id)
             message = f"The local agent met a bug of its own: {type(crash).__name__}."
-            return RunOutcome(failure=system_failure("LOCAL_CRASH", message))
+            return failed(system_failure("LOCAL_CRASH", message))
 
-    def _finish(
-        self, run_id: str, status: RunStatus, outcome: RunOutcome, steps: Sequence[TimedStep] = ()
-    ) -> float:
+    def _finish(self, run_id: str, end: RunEnd) -> float:
+        """Write down the end of a run, and when it was; one that has ended already stays as it is."""
         at = self._clock()
-        self._book.finish(
-            run_id,
-            status,
-            at=at,
-            result=None if outcome.result is None else json.dumps(outcome.result, ensure_ascii=False),
-            error=None if outcome.failure is None else json.dumps(dataclasses.asdict(outcome.failure)),
-            steps=json.dumps([(step.at, step.step.action, step.step.duration) for step in steps]),
-        )
+        trail = self._trails.pop(run_id, Trail())
+        try:
+            self._book.finish(
+                run_id,
+                end,
+                at=at,
+                steps=dump_steps(trail.steps),
+                captured=captures_of(trail.steps),
+            )
+        finally:
+            trail.close()
         return at

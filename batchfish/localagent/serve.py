@@ -29,6 +29,7 @@ from batchfish.localagent.engines.extract import ExtractEngine
 from batchfish.localagent.engines.pool import WorkerPool
 from batchfish.localagent.engines.simulate import SimulateEngine
 from batchfish.localagent.faults import ABORT, Faults
+from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.load import Loader
 from batchfish.localagent.runs import RunQueue
 from batchfish.localagent.site import SampleSite
@@ -84,8 +85,9 @@ async def _serve(settings: ServeSettings, listener: socket.socket, tell: Callabl
         )
         app = create_app(
             queue,
+            WatchLinks(endpoint.base_url, book.secret()),
+            settings,
             token=endpoint.token,
-            require_token=settings.require_token,
             faults=Faults(simulation=settings.simulation, chance=chance) if is_simulated else None,
         )
         server = Server(

@@ -9,13 +9,16 @@ import pytest
 
 from batchfish.localagent.app import create_app
 from batchfish.localagent.book import RunBook
+from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.runs import RunQueue
+from batchfish.localagent.settings import ServeSettings
 from tests.localagent.strings import Clock, HandEngine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 KEY = {"X-API-Key": "any"}
+LINKS = WatchLinks("http://127.0.0.1:1234", "secret")
 
 
 @pytest.fixture
@@ -40,6 +43,7 @@ async def queue(engine: HandEngine, clock: Clock) -> AsyncIterator[RunQueue]:
 @pytest.fixture
 async def api(queue: RunQueue, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
     """Give a client of the application, with a key."""
-    transport = httpx.ASGITransport(create_app(queue, token="ours", clock=clock))
+    app = create_app(queue, LINKS, ServeSettings(), token="ours", clock=clock)
+    transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=KEY) as client:
         yield client

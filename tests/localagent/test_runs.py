@@ -6,7 +6,8 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.book import RunBook, RunFilter
+from batchfish.localagent.book import NewRun, RunBook, RunFilter
+from batchfish.localagent.ends import completed
 from batchfish.localagent.engines.base import RunOutcome, RunRequest
 from batchfish.localagent.runs import RunQueue
 from tests.localagent.strings import Clock, HandEngine, settle
@@ -79,9 +80,6 @@ async def test_a_batch_with_a_row_that_cannot_be_written_makes_no_run() -> None:
 
 
 def test_old_and_surplus_finished_runs_are_forgotten_and_unfinished_ones_never(tmp_path: Path) -> None:
-    from batchfish.localagent.book import NewRun
-    from batchfish.webagent.wire import RunStatus
-
     book = RunBook(tmp_path / "agent.db")
     for n in range(6):
         new = NewRun(
@@ -89,7 +87,7 @@ def test_old_and_surplus_finished_runs_are_forgotten_and_unfinished_ones_never(t
         )
         book.add([new], at=n)
     for n in range(5):
-        book.finish(f"r{n}", RunStatus.COMPLETED, at=100 + n)
+        book.finish(f"r{n}", completed({}, None), at=100 + n)
     assert book.forget(finished_before=102, keep=2) == 3
     assert sorted(book.fetch(f"r{n}" for n in range(6))) == ["r3", "r4", "r5"]
     assert (tmp_path / "agent.db").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,36 @@
+-- Runs: what was asked for and what came of it. Times are epoch seconds, documents JSON text.
+CREATE TABLE IF NOT EXISTS runs (
+    seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id        TEXT NOT NULL UNIQUE,
+    url           TEXT NOT NULL,
+    goal          TEXT NOT NULL,
+    goal_folded   TEXT NOT NULL,
+    options       TEXT NOT NULL,
+    output_schema TEXT,
+    origin        TEXT NOT NULL,
+    status        TEXT NOT NULL,
+    created_at    REAL NOT NULL,
+    visible_at    REAL NOT NULL,
+    started_at    REAL,
+    finished_at   REAL,
+    result        TEXT,
+    error         TEXT,
+    validation    TEXT,
+    steps         TEXT
+);
+CREATE INDEX IF NOT EXISTS runs_alive ON runs (status) WHERE finished_at IS NULL;
+CREATE INDEX IF NOT EXISTS runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
+-- What steps saw: pictures and sources of pages.
+CREATE TABLE IF NOT EXISTS captures (
+    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    step   INTEGER NOT NULL,
+    kind   TEXT NOT NULL,
+    body   BLOB NOT NULL,
+    UNIQUE (run_id, step, kind)
+);
+-- The highest counts ever seen at one moment.
+CREATE TABLE IF NOT EXISTS peaks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT OR IGNORE INTO peaks (name, value) VALUES ('alive', 0), ('running', 0);
+-- What links to runs are signed with.
+CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -1,0 +1,91 @@
+"""The routes of the live view: the page, its files, its events, its pictures."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.responses import Response, StreamingResponse
+
+from batchfish.localagent import sse
+from batchfish.localagent.book import StoredRun
+from batchfish.localagent.captures import SCREENSHOT
+from batchfish.localagent.liveview.links import PATH, WatchLinks
+from batchfish.localagent.liveview.told import tell_run, tell_step
+from batchfish.localagent.runs import RunQueue
+
+FILES = Path(__file__).parent
+ASSETS = {"live.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
+ALIVE_EVERY = 15.0
+# Nothing foreign is loaded and no inline script runs, whatever text a page or a goal brings along. Any page
+# may frame it: there is nothing on it to click that changes anything.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " img-src 'self' data:; base-uri 'none'; form-action 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def live_view(
+    queue: RunQueue, links: WatchLinks, *, clock: Callable[[], float], watch_for: float
+) -> APIRouter:
+    """Show runs to whoever has their link, up to `watch_for` seconds after their end."""
+    router = APIRouter(prefix=PATH, include_in_schema=False)
+
+    def watched(token: str) -> StoredRun | None:
+        run_id = links.run_of(token)
+        run = None if run_id is None else queue.get([run_id]).get(run_id)
+        is_gone = run is not None and run.finished_at is not None and run.finished_at + watch_for < clock()
+        return None if is_gone else run
+
+    @router.get("/assets/{name}")
+    async def give_asset(name: str) -> Response:
+        if name not in ASSETS:
+            return Response(status_code=404)
+        return Response((FILES / name).read_bytes(), media_type=ASSETS[name], headers=HEADERS)
+
+    @router.get("/{token}")
+    async def give_page(token: str) -> Response:
+        name, status = ("gone.html", 404) if watched(token) is None else ("live.html", 200)
+        return Response((FILES / name).read_bytes(), status, HEADERS, "text/html; charset=utf-8")
+
+    @router.get("/{token}/events")
+    async def give_events(token: str, last_event_id: Annotated[str, Header()] = "") -> Response:
+        run = watched(token)
+        if run is None:
+            return Response(status_code=404, headers=HEADERS)
+        seen = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else 0
+        events = watch(queue, run, clock=clock, seen=seen)
+        return StreamingResponse(events, headers={**HEADERS, **sse.HEADERS}, media_type=sse.MEDIA_TYPE)
+
+    @router.get("/{token}/steps/{number}/screenshot")
+    async def give_screenshot(token: str, number: int) -> Response:
+        run = watched(token)
+        picture = None if run is None else queue.capture(run, number, SCREENSHOT)
+        if picture is None:
+            return Response(status_code=404, headers=HEADERS)
+        return Response(picture, media_type="image/jpeg", headers=HEADERS)
+
+    return router
+
+
+async def watch(
+    queue: RunQueue, run: StoredRun, *, clock: Callable[[], float], seen: int
+) -> AsyncIterator[bytes]:
+    """Tell a run for the page: its state whenever that changes, and each step after the `seen` first ones."""
+    trail, told, status = queue.trail(run), seen, None
+    beats = sse.Schedule(ALIVE_EVERY)
+    while told < len(trail.steps) or not trail.is_over:
+        changes = trail.changes
+        now = queue.get([run.run_id])[run.run_id]
+        if not now.status.is_final and now.status is not status:
+            status = now.status
+            yield sse.frame(tell_run(now, clock()), name="run")
+        for number, timed in enumerate(trail.steps[told:], start=told + 1):
+            yield sse.frame(tell_step(number, timed), name="step", number=number)
+            told = number
+        if await beats.is_due_before(trail, changes):
+            yield b": still here\n\n"
+    yield sse.frame(tell_run(await queue.end_of(run.run_id), clock()), name="run")

@@ -1,0 +1,1 @@
+"""The routes of the Web Agent API, by what they do."""
