@@ -28,8 +28,10 @@ class CsvHeader:
 
     delimiter: str
     width: int
-    own: Mapping[str, int]
-    variables: Mapping[str, int]
+    id: int | None
+    url: int | None
+    goal: int | None
+    variables: tuple[tuple[str, int], ...]
     fields: Mapping[tuple[str, ...], int]
 
 
@@ -72,24 +74,24 @@ def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterato
                 remedy = f"Put a cell that holds {_name(header.delimiter)} in double quotes."
                 problems.add(file.path, line, message, remedy)
                 continue
-            own: dict[str, Any] = {
-                name: cell for name, index in header.own.items() if (cell := cells[index].strip())
-            }
             written = tuple([cells[index] for index in header.fields.values()])
             fields = remembered.get(written)
             if fields is None:
+                noted = problems.total
                 fields = _read_fields(file, line, header, written, problems)
-                if len(remembered) < _REMEMBERED:
+                if len(remembered) < _REMEMBERED and problems.total == noted:
                     remembered[written] = fields
             yield Row(
                 line=line,
+                id=(cells[header.id].strip() or None) if header.id is not None else None,
+                url=(cells[header.url].strip() or None) if header.url is not None else None,
+                goal=(cells[header.goal].strip() or None) if header.goal is not None else None,
                 variables={
                     name: cell
-                    for name, index in header.variables.items()
+                    for name, index in header.variables
                     if (cell := cells[index]) and not cell.isspace()
                 },
                 fields=fields,
-                **own,
             )
 
 
@@ -143,7 +145,15 @@ def _sort_columns(
             own[name] = index
         else:
             variables[name] = index
-    return CsvHeader(delimiter=delimiter, width=len(names), own=own, variables=variables, fields=fields)
+    return CsvHeader(
+        delimiter=delimiter,
+        width=len(names),
+        id=own.get("id"),
+        url=own.get("url"),
+        goal=own.get("goal"),
+        variables=tuple(variables.items()),
+        fields=fields,
+    )
 
 
 def _find_reader(keys: tuple[str, ...]) -> object:
@@ -194,7 +204,7 @@ def _records(file: TextFile, reader: Any, problems: Problems) -> Iterator[tuple[
             message, remedy = _explain(str(error))
             problems.add(file.path, line, message, remedy)
             return
-        if not any(cells) or all(cell.isspace() or not cell for cell in cells):
+        if not (cells and cells[0]) and not any(map(str.strip, cells)):
             continue
         if is_header:
             is_header = False

@@ -44,7 +44,7 @@ def open_csv(file: TextFile, problems: Problems) -> RowSource | None:
     return RowSource(
         file=file,
         rows=partial(stream_csv, file, header),
-        columns=frozenset(header.variables),
+        columns=frozenset(name for name, _ in header.variables),
         delimiter=header.delimiter,
     )
 
@@ -82,7 +82,7 @@ def _stream_jsonl(file: TextFile, problems: Problems) -> Iterator[Row]:
 def _read_jsonl_row(file: TextFile, line: int, text: str, problems: Problems) -> Row | None:
     faults: list[Fault] = []
     try:
-        row = row_from_map(read_json(text), line, {}, faults)
+        row = row_from_map(read_json(text), line, None, faults)
     except Refused as error:
         problems.add(file.path, line, str(error), error.remedy)
         return None

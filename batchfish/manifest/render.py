@@ -18,7 +18,7 @@ from batchfish.core.expressions import (
 )
 from batchfish.core.items import ItemSpec
 from batchfish.manifest.problems import Problems, Refused, suggest
-from batchfish.manifest.request import check_request, read_goal, read_url
+from batchfish.manifest.request import check_request, is_plain_url, read_goal, read_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -112,6 +112,8 @@ class Renderer:
             return True
 
     def _render_url(self, values: Mapping[str, Any], row: Row, part: Part) -> str | None:
+        if part.url is None and row.url is not None and is_plain_url(row.url):
+            return row.url
         text = self._render("url", part.url or row.url or self._shared.url, values, row, part)
         if text is None:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TextIO
 
@@ -31,17 +31,20 @@ class Row:
     url: str | None = None
     goal: str | None = None
     variables: Mapping[str, str]
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    lines: Mapping[Keys, int] = field(default_factory=dict)
+    fields: Mapping[str, Any]
+    lines: Mapping[Keys, int] | None = None
 
     def line_of(self, keys: Keys) -> int:
         """Tell the line of a place in the row, or of what is around it."""
-        while keys and keys not in self.lines:
+        lines = self.lines or {}
+        while keys and keys not in lines:
             keys = keys[:-1]
-        return self.lines.get(keys, self.line)
+        return lines.get(keys, self.line)
 
 
-def row_from_map(value: object, line: int, lines: Mapping[Keys, int], faults: list[Fault]) -> Row | None:
+def row_from_map(
+    value: object, line: int, lines: Mapping[Keys, int] | None, faults: list[Fault]
+) -> Row | None:
     """Make a row of a map such as `{"id": …, "url": …, "vars": {…}}`; None where it is no map."""
     if not isinstance(value, Mapping):
         faults.append(Fault(keys=(), message=f"expected a map with url and goal, got {name_kind(value)}"))
