@@ -90,9 +90,12 @@ def plain_host(host: str) -> str:
     plain = host.lower().removesuffix(".")
     if plain.startswith("[") or ":" in plain:
         try:
-            return str(ipaddress.IPv6Address(plain.removeprefix("[").removesuffix("]")))
+            found = ipaddress.IPv6Address(plain.removeprefix("[").removesuffix("]"))
         except ValueError:
             raise Odd(f"{host!r} is no IPv6 address") from None
+        if found.scope_id is not None:
+            raise Odd(f"{host!r} names a link of this machine")
+        return str(found)
     if not _NAME.fullmatch(plain):
         raise Odd(f"{host!r} is no host name")
     if _NUMBER.fullmatch(plain.rpartition(".")[2]):
