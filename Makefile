@@ -77,7 +77,7 @@ lock: ## Pin the packages again after a change of pyproject.toml (ARGS=--upgrade
 			--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS) "$$@" pyproject.toml
 	}
 	compile --extra local --group build --output-file requirements/run.txt
-	compile --extra local --group build --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+	compile --extra browser --group build --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
 	echo "Locked in requirements/: $$(grep -c == requirements/run.txt) packages to run, $$(grep -c == requirements/dev.txt) to develop."
 
 .PHONY: clean
