@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
             schema = spec.request.get("output_schema")
             if schema is not None and id(schema) not in schemas:
                 schemas.add(id(schema))
-                properties.update(dict.fromkeys(schema.get("properties", ())))
+                properties.update(dict.fromkeys(_name_properties(schema)))
         names |= part.source.columns or frozenset()
         sources.append(
             SourceSummary(
@@ -78,6 +79,11 @@ def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
         variables=tuple(sorted(names | manifest.variables.keys())),
         properties=tuple(properties),
     )
+
+
+def _name_properties(schema: object) -> Iterable[str]:
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    return properties if isinstance(properties, Mapping) else ()
 
 
 def _check_names(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from batchfish.manifest.fields import Table
 
 DELIMITERS = (",", ";", "\t")
+_URL = re.compile(r"https?://", re.IGNORECASE)
 _REMEMBERED = 1000
 _LONGEST_HEADER = 1000
 
@@ -123,6 +125,10 @@ def _sort_columns(
     own: dict[str, int] = {}
     variables: dict[str, int] = {}
     fields: dict[tuple[str, ...], int] = {}
+    if url := next((name for name in names if _URL.match(name)), None):
+        remedy = "Put a line above it that names the columns: url"
+        problems.add(file.path, line, f"the header is missing: the first line holds {quote(url)}", remedy)
+        names = [f"#{name}" for name in names]
     for index, name in enumerate(names):
         if name.startswith("#"):
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from batchfish.manifest.render import Part, Shared
 from batchfish.manifest.request import check_request, check_text, read_goal, read_url
 from batchfish.manifest.row import RESERVED
 from batchfish.manifest.rules import rules_from
-from batchfish.manifest.settings import Settings, SourceSettings, read_name, read_settings
+from batchfish.manifest.settings import Settings, SourceSettings, name_after, read_name, read_settings
 from batchfish.manifest.texts import Written, compile_text, compile_where
 from batchfish.manifest.yaml_events import Document, InvalidYaml, read_document
 
@@ -237,8 +236,7 @@ class _Loader:
     def _find_name(self) -> str:
         given = self._options.name or self._settings.name
         if given is None:
-            stem = re.sub(r"[^\w-]+", "-", self._path.stem).strip("-_")[:80]
-            return stem or "batch"
+            return name_after(self._path)
         try:
             return read_name(given)
         except Refused as error:

@@ -89,7 +89,7 @@ def _make(file: Path | str, line: int | None, message: str, remedy: str | None) 
     """Make a problem whose message ends as a sentence and that is safe to print, whatever it quotes."""
     ended = message if message.endswith((".", "?", "!")) else message + "."
     return Problem(
-        file=file,
+        file=file if str(file).isprintable() else cut(file, _LONGEST),
         line=line,
         message=cut(ended, _LONGEST),
         remedy=None if remedy is None else cut(remedy, _LONGEST),

@@ -80,7 +80,9 @@ class Renderer:
         """Yield the items of one source in the order of its rows; `where` leaves rows out uncounted."""
         shared = self._shared
         for row in part.source.rows(self._problems):
-            item_id = row.id if part.id_column in _OWN_ID else row.variables.get(part.id_column)
+            item_id = (
+                row.id if part.id_column in _OWN_ID else row.variables.get(part.id_column, "").strip() or None
+            )
             values: dict[str, Any] = {**shared.constants, **row.variables, **shared.forced}
             if item_id is not None:
                 values["id"] = item_id
@@ -95,7 +97,7 @@ class Renderer:
                 values["url"] = url
             goal = self._render_goal(values, row, part)
             request = self._merge(row, part)
-            if self._is_id_wrong(item_id, row, part) or url is None or goal is None:
+            if self._is_id_wrong(item_id, row, part) or url is None or goal is None or request is None:
                 continue
             inputs = row.variables
             if shared.forced:
@@ -168,7 +170,7 @@ class Renderer:
                 self._texts[text] = template
         return template
 
-    def _merge(self, row: Row, part: Part) -> Mapping[str, Any]:
+    def _merge(self, row: Row, part: Part) -> Mapping[str, Any] | None:
         """Merge the row's request fields over the defaults; equal ones are merged and checked once."""
         if not row.fields:
             return self._shared.defaults
@@ -182,7 +184,7 @@ class Renderer:
         request, faults = found
         for fault in faults:
             self._note(fault.keys, fault.message, fault.remedy, row, part)
-        return request
+        return None if faults else request
 
     def _is_id_wrong(self, item_id: str | None, row: Row, part: Part) -> bool:
         if item_id is None:

@@ -29,7 +29,7 @@ SECRET_HINTS = dict.fromkeys(("api_key", "apikey", "key", "token", "TINYFISH_API
 
 _HINTS = SECRET_HINTS | {
     "password": "No secrets in a manifest: `password_env` names the environment variable that holds it.",
-    "vars": "Variables stand beside the request fields, not among them.",
+    "vars": "Constants stand under `vars` at the top, and a row's own under the row's `vars`.",
     "feature_flags": "The API no longer has it.",
 }
 

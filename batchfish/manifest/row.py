@@ -56,7 +56,7 @@ def row_from_map(
         if name in RESERVED:
             text = _read_scalar((name,), member, faults)
             if text is not None and text.strip():
-                own[name] = text
+                own[name] = text.strip()
         elif name == "vars":
             variables = read_variables(member, (name,), faults)
         elif name in REQUEST_FIELDS:

@@ -27,12 +27,12 @@ def read_rules(sections: Mapping[str, Any], faults: list[Fault]) -> Rules:
         for name, table in _TABLES.items()
         if name in sections
     }
-    retry = read.get("retry", {})
+    unanswered, retry = read.get("unanswered", {}), read.get("retry", {})
     wait = {f"wait_{name}": seconds for name, seconds in retry.pop("wait", {}).items()}
     rules = Rules(
         limits=Limits(**read.get("limits", {})),
         retry=RetryRules(**retry, **wait),
-        unanswered=UnansweredRules(**read.get("unanswered", {})),
+        unanswered=_read_unanswered(unanswered, faults),
         checks=_read_checks(sections["checks"], faults) if "checks" in sections else (),
         output=OutputRules(**read.get("output", {})),
     )
@@ -54,6 +54,15 @@ def rules_from(resolved: Mapping[str, Any]) -> Rules:
         checks=tuple(Check(**check) for check in found["checks"]),
         output=OutputRules(**output),
     )
+
+
+def _read_unanswered(found: Mapping[str, Any], faults: list[Fault]) -> UnansweredRules:
+    if found.get("marker") is not False:
+        return UnansweredRules(**found)
+    if found.get("then") == "reconcile":
+        message = "unanswered.then: without the marker, a run cannot be found again"
+        faults.append(Fault(keys=("unanswered", "then"), message=message, remedy="Write `then: hold`."))
+    return UnansweredRules(**{**found, "then": "hold"})
 
 
 def _read_checks(value: object, faults: list[Fault]) -> tuple[Check, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchfish.core.describe import Keys, name_kind, quote
 from batchfish.core.rules import Rules
@@ -17,10 +17,16 @@ from batchfish.manifest.row import RESERVED, read_variables
 from batchfish.manifest.rules import RULE_KEYS, read_rules
 from batchfish.manifest.yaml_events import Document, InvalidYaml, PassedOver, read_document
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FORMAT_VERSION = 1
 PERIODS = ("hour", "day", "week", "month")
 
-_NAME = re.compile(r"\w(?:[\w-]|\.(?![0-9]+$)(?!db$)){0,79}")
+LONGEST_NAME = 80
+"""In bytes: with a suffix it still names a file."""
+
+_NAME = re.compile(r"\w(?:[\w-]|\.(?![0-9]+$)(?!db$))*")
 _TEXTS = ("name", "description", "vars")
 
 
@@ -56,9 +62,15 @@ class Settings:
 def read_name(value: object) -> str:
     """Take a name for a batch: it names a file, and `.2`, `@` and `/` have meanings of their own."""
     text = read_text(value)
-    if not _NAME.fullmatch(text):
+    if not _NAME.fullmatch(text) or len(text.encode()) > LONGEST_NAME:
         raise Refused(f"{quote(text)} cannot name a batch", "Use letters, digits, - and _, at most 80.")
     return text
+
+
+def name_after(path: Path) -> str:
+    """Name a batch after its file, as far as the file's name can be one."""
+    letters = re.sub(r"[^\w-]+", "-", path.stem).encode("utf-8", "ignore")
+    return letters[:LONGEST_NAME].decode("utf-8", "ignore").strip("-_") or "batch"
 
 
 def read_settings(file: TextFile, problems: Problems) -> Settings | None:

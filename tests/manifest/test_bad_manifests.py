@@ -631,6 +631,20 @@ CASES = (
         message="column 3 of the header has no name",
         remedy="Name it",
     ),
+    Bad(
+        file="no_header.csv",
+        kind="header",
+        line=1,
+        message="the header is missing: the first line holds 'https://books.example/1'",
+        remedy="Put a line above it",
+    ),
+    Bad(
+        file="hold_without_marker.yaml",
+        kind="contradiction",
+        line=5,
+        message="without the marker, a run cannot be found again",
+        remedy="Write `then: hold`.",
+    ),
     Bad(file="nul.csv", kind="NUL", line=3, message="it holds a NUL character", remedy="UTF-8"),
     Bad(
         file="control_character.yaml",

@@ -46,11 +46,32 @@ PIECES = st.sampled_from(
 )
 
 
+KNOWN_KEYS = (
+    *(
+        "id",
+        "url",
+        "goal",
+        "vars",
+        "path",
+        "where",
+        "expr",
+        "reason",
+        "wait",
+        "on",
+        "halt",
+        "columns",
+        "explode",
+    ),
+    *("output_schema", "proxy_config", "agent_config", "capture_config", "credential_item_ids", "profile_id"),
+    *("type", "properties", "items", "required", "enabled", "country_code", "max_steps", "webhook_url"),
+)
+
+
 def read_quietly(path: Path) -> None:
     """Read a manifest whole; a list of printable problems is the only answer to a wrong one."""
     problems: tuple[Problem, ...] = ()
     try:
-        manifest = load_manifest(path, ManifestOptions(goal="Read {{ title }}."))
+        manifest = load_manifest(path, ManifestOptions(goal="Read {{ title | default('it') }}."))
         manifest.check()
         for _ in manifest.items():
             pass
@@ -97,7 +118,10 @@ def test_a_mutilated_manifest_is_met_with_problems(
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-        lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+        lambda below: (
+            st.lists(below, max_size=3)
+            | st.dictionaries(st.sampled_from(KNOWN_KEYS) | st.text(max_size=5), below, max_size=3)
+        ),
         max_leaves=10,
     ),
     st.sampled_from(
