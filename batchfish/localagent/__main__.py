@@ -67,11 +67,11 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
     )
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Serve; the exit code is 0, 2 (what was given is wrong) or 75 (another agent has the store)."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        settings = parse()
+        settings = parse(arguments)
         from batchfish.localagent.serve import serve
 
         serve(settings, tell=lambda endpoint: print(f"listening on {endpoint.base_url}", flush=True))  # noqa: T201

@@ -59,7 +59,6 @@ function showRun(next) {
 }
 
 function showEnd() {
-  source.close();
   find("no-steps").textContent = "No step was taken.";
   if (run.error) {
     find("error-message").textContent = run.error.message ?? "";
@@ -131,6 +130,7 @@ const source = new EventSource(`${here}/events`);
 source.addEventListener("open", () => notice(""));
 source.addEventListener("run", (event) => showRun(JSON.parse(event.data)));
 source.addEventListener("step", (event) => addStep(JSON.parse(event.data)));
+source.addEventListener("end", () => source.close());
 source.addEventListener("error", () => {
   if (source.readyState === EventSource.CLOSED) {
     showStatus("GONE", "Gone");

@@ -74,18 +74,20 @@ def live_view(
 async def watch(
     queue: RunQueue, run: StoredRun, *, clock: Callable[[], float], seen: int
 ) -> AsyncIterator[bytes]:
-    """Tell a run for the page: its state whenever that changes, and each step after the `seen` first ones."""
+    """Tell a run for the page: its state, at first and when it changes, and each step after the first `seen`."""
     trail, told, status = queue.trail(run), seen, None
     beats = sse.Schedule(ALIVE_EVERY)
-    while told < len(trail.steps) or not trail.is_over:
-        changes = trail.changes
-        now = queue.get([run.run_id])[run.run_id]
-        if not now.status.is_final and now.status is not status:
+    while True:
+        changes, is_over = trail.changes, trail.is_over
+        now = queue.get([run.run_id]).get(run.run_id, run)
+        if now.status is not status:
             status = now.status
             yield sse.frame(tell_run(now, clock()), name="run")
         for number, timed in enumerate(trail.steps[told:], start=told + 1):
             yield sse.frame(tell_step(number, timed), name="step", number=number)
             told = number
+        if is_over:
+            yield sse.frame({}, name="end")
+            return
         if await beats.is_due_before(trail, changes):
             yield b": still here\n\n"
-    yield sse.frame(tell_run(await queue.end_of(run.run_id), clock()), name="run")
