@@ -73,7 +73,7 @@ class SqliteJournal:  # more than eight public methods: it is the whole seam to 
         self._stat = path.stat()
         self._group: asyncio.Future[None] | None = None
         self._failure: str | None = None
-        self._selects = False
+        self.has_selection = False
         self.connection = connect(path)
         try:
             self.connection.execute("PRAGMA journal_mode = WAL")
@@ -100,7 +100,7 @@ class SqliteJournal:  # more than eight public methods: it is the whole seam to 
 
     def select(self, items: Sequence[int] | None) -> None:
         """Let only these items be due in this process; None: all."""
-        self._selects = items is not None
+        self.has_selection = items is not None
         self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS selected (pk INTEGER PRIMARY KEY)")
         self.connection.execute("DELETE FROM temp.selected")
         self.connection.executemany("INSERT INTO temp.selected VALUES (?)", ((pk,) for pk in items or ()))
@@ -125,7 +125,7 @@ class SqliteJournal:  # more than eight public methods: it is the whole seam to 
 
     @property
     def _selection(self) -> str:
-        return "AND pk IN (SELECT pk FROM temp.selected)" if self._selects else ""
+        return "AND pk IN (SELECT pk FROM temp.selected)" if self.has_selection else ""
 
     def request(self, item: int) -> Request:
         """Give what the item asks for."""

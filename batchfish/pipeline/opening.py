@@ -13,6 +13,8 @@ from batchfish.pipeline.reconcile import adopt, find, unknown_runs
 from batchfish.pipeline.submit import search_text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from batchfish.pipeline.context import Context
     from batchfish.webagent.base import Listing, WebAgent
 
@@ -103,9 +105,15 @@ async def _look_for_held(ctx: Context) -> None:
     await ctx.journal.commit()
 
 
-async def find_strangers(agent: WebAgent, full_name: str) -> list[str]:
-    """List the item keys that runs of other batches of this very name carry: a sign of a lost journal."""
+async def find_strangers(agent: WebAgent, full_name: str, known: Collection[str]) -> list[str]:
+    """List the item keys in runs of this very name whose batch is not among the `known`: a lost journal's."""
     prefix = identity.batch_prefix(full_name)
     listing = await agent.find_by_marker(f"bf-{prefix}")
+    if not listing.is_complete:
+        raise TryLater("the runs of this account cannot be listed completely: no batch may begin before that")
     markers = [identity.read_marker(run.goal or "") for run in listing.rows]
-    return [marker.key for marker in markers if marker is not None and marker.batch8.startswith(prefix)]
+    return [
+        marker.key
+        for marker in markers
+        if marker is not None and marker.batch8.startswith(prefix) and marker.batch8 not in known
+    ]

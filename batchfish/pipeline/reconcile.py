@@ -24,7 +24,6 @@ from batchfish.pipeline.patience import looking
 from batchfish.pipeline.submit import carries, search_text
 
 if TYPE_CHECKING:
-
     from batchfish.core.rules import UnansweredRules
     from batchfish.core.runs import RunSeen
     from batchfish.journal.base import Tracked

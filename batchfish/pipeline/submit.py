@@ -19,6 +19,8 @@ from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline.context import Context, StopKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from batchfish.core.items import Attempt, Item
     from batchfish.webagent.base import PreparedCreate
 
@@ -74,7 +76,9 @@ async def _try_markers(ctx: Context) -> int:
         return 0
     mine = [one.attempt.state for one in ctx.journal.open_attempts() if one.item.batch == ctx.batch.pk]
     if AttemptState.HELD in mine and not ctx.alive():
-        ctx.stop(StopKind.SLOTS_HELD, "the first create waits for a person, and goes alone: see `batchfish held`")
+        ctx.stop(
+            StopKind.SLOTS_HELD, "the first create waits for a person, and goes alone: see `batchfish held`"
+        )
     return 0 if mine else 1
 
 
@@ -124,7 +128,7 @@ def carries(goal: str | None, marker: str) -> bool:
     return goal is not None and str(identity.read_marker(goal)) == marker
 
 
-async def _intend(ctx: Context, items: list[Item]) -> list[tuple[Item, PreparedCreate]]:
+async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, PreparedCreate]]:
     """Commit the intents of these items; only then may their creates leave."""
     ctx.journal.check_place()
     intended = []

@@ -129,7 +129,9 @@ class ModelServer:
         """Never pay twice: no run of an item while another is alive or has completed; never more alive than allowed."""
         for run in self.runs.values():
             if run.url == new.url and run.status(self.loop.now) != "FAILED":
-                self.violations.append(f"{new.url}: {new.run_id} beside {run.run_id} ({run.status(self.loop.now)})")
+                self.violations.append(
+                    f"{new.url}: {new.run_id} beside {run.run_id} ({run.status(self.loop.now)})"
+                )
         alive = 1 + sum(run.is_alive(self.loop.now) for run in self.runs.values())
         self.most_alive = max(self.most_alive, alive)
         if alive > self.concurrency:
@@ -164,7 +166,11 @@ class ModelServer:
         return {"results": [], "not_found": None}
 
     def _list(self, query: dict[str, str]) -> dict[str, Any]:
-        text, limit, start = query.get("goal", "").lower(), int(query.get("limit", "20")), int(query.get("cursor", "0"))
+        text, limit, start = (
+            query.get("goal", "").lower(),
+            int(query.get("limit", "20")),
+            int(query.get("cursor", "0")),
+        )
         rows = [
             run
             for run in reversed(self.runs.values())

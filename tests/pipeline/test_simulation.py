@@ -59,7 +59,9 @@ def test_a_batch_killed_again_and_again_goes_on_where_it_stopped(tmp_path: Path,
 @pytest.mark.parametrize("seed", range(10))
 def test_one_run_at_a_time_is_never_two(tmp_path: Path, seed: int) -> None:
     simulation = live(
-        Simulation(folder=tmp_path, seed=seed, items=8, faults=LOSSY, kills=3, rules=settle_of(10, concurrency=1))
+        Simulation(
+            folder=tmp_path, seed=seed, items=8, faults=LOSSY, kills=3, rules=settle_of(10, concurrency=1)
+        )
     )
     assert simulation.server.most_alive == 1
 
@@ -67,7 +69,9 @@ def test_one_run_at_a_time_is_never_two(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_failed_runs_are_tried_again_only_when_they_are_over(tmp_path: Path, seed: int) -> None:
     faults = replace(LOSSY, runs_fail=0.3)
-    simulation = Simulation(folder=tmp_path, seed=seed, faults=faults, kills=3, rules=settle_of(10, attempts=3))
+    simulation = Simulation(
+        folder=tmp_path, seed=seed, faults=faults, kills=3, rules=settle_of(10, attempts=3)
+    )
     simulation.run()
     assert simulation.server.violations == []
     statuses = simulation.statuses()
@@ -162,7 +166,9 @@ def test_long_histories(tmp_path: Path, seed: int) -> None:
 
 def test_the_manifest_may_ask_to_hold_instead(tmp_path: Path) -> None:
     rules = Rules(unanswered=UnansweredRules(then="hold", settle=10.0))
-    simulation = Simulation(folder=tmp_path, seed=2, faults=replace(LOSSY, resets_without_acting=0.3), rules=rules)
+    simulation = Simulation(
+        folder=tmp_path, seed=2, faults=replace(LOSSY, resets_without_acting=0.3), rules=rules
+    )
     simulation.run()
     assert simulation.server.violations == []
     assert len({run.url for run in simulation.server.runs.values()}) == len(simulation.server.runs)

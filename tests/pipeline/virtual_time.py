@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ class _InstantSelector(selectors.BaseSelector):
         self._loop.now += timeout
         return self._real.select(0)
 
-    def get_map(self) -> Mapping[object, selectors.SelectorKey]:  # type: ignore[override]
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self._real.get_map()
 
     def close(self) -> None:

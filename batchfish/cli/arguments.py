@@ -1,0 +1,213 @@
+"""The flags of every verb, and how their values are read."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from batchfish.errors import WrongInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+EPILOG = "Exit codes, manifests and how to go on after anything: README.md."
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are errors like all others."""
+
+    def error(self, message: str) -> Any:
+        """Raise WrongInput instead of leaving at once."""
+        raise WrongInput(f"{self.prog}: {message}. Try `{self.prog} --help`.")
+
+
+def build() -> Parser:
+    """Build the parser of the whole command."""
+    parser = Parser(
+        prog="batchfish",
+        description="Run many URLs through a web agent, and never pay twice for one.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and leave")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    run = verbs.add_parser("run", help="bring a manifest's batch to completion; rerun it to go on")
+    _add_file(run)
+    _add_running(run)
+    run.add_argument("--new", action="store_true", help="start another batch, paying for every item again")
+    run.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, send nothing")
+    resume = verbs.add_parser("resume", help="go on from the journal alone, without the manifest")
+    _add_batch(resume)
+    _add_running(resume)
+    _add_file(verbs.add_parser("validate", help="show every error of a manifest at once; sends nothing"))
+    plan = verbs.add_parser("plan", help="show what `run` would do; sends nothing")
+    _add_file(plan)
+    _add_access(plan)
+    plan.add_argument("--new", action="store_true", help="as if another batch were to start")
+    status = verbs.add_parser("status", help="show how far a batch is, also beside a running one")
+    _add_batch(status)
+    status.add_argument("--watch", action="store_true", help="repeat until interrupted")
+    results = verbs.add_parser("results", help="write the table as it stands now")
+    _add_batch(results)
+    _add_output(results)
+    results.add_argument("--failed", action="store_true", help="only the items that are not fine")
+    retry = verbs.add_parser("retry", help="queue one more attempt for items that are not fine, and run")
+    _add_batch(retry)
+    _add_running(retry)
+    which = retry.add_mutually_exclusive_group(required=True)
+    which.add_argument("--failed", action="store_true", help="those that failed or were cancelled")
+    which.add_argument("--held", action="store_true", help="those that wait for a person")
+    which.add_argument("--reason", help="those that failed for this reason")
+    cancel = verbs.add_parser(
+        "cancel", help="cancel a batch or items of it; finished runs keep their results"
+    )
+    _add_batch(cancel)
+    cancel.add_argument(
+        "items", nargs="*", metavar="ITEM", help="ids of items; none: all that have not ended"
+    )
+    _add_running(cancel)
+    explain = verbs.add_parser("explain", help="tell everything about one item")
+    explain.add_argument("item", metavar="ITEM")
+    explain.add_argument("--batch", help="a batch's name or manifest (default: the newest)")
+    held = verbs.add_parser("held", help="list the items that wait for a person, or decide")
+    held.add_argument("decision", nargs="?", choices=("list", "adopt", "resubmit", "drop"), default="list")
+    held.add_argument("item", nargs="?", metavar="ITEM")
+    held.add_argument("run_id", nargs="?", metavar="RUN")
+    held.add_argument("--batch", help="a batch's name or manifest (default: the newest)")
+    _add_access(held)
+    verbs.add_parser("ls", help="list the batches here")
+    serve = verbs.add_parser("serve", help="speak the same API on this machine, and really read pages")
+    serve.add_argument("--port", type=int, default=8765, help="(default: %(default)s; 0 takes a free one)")
+    serve.add_argument("--store", type=Path, help="file that keeps the runs (default: memory)")
+    serve.add_argument("--require-token", action="store_true", help="accept only the token it prints")
+    _add_local_agent(serve)
+    for verb in verbs.choices.values():
+        _add_common(verb)
+    return parser
+
+
+def _add_file(verb: Parser) -> None:
+    verb.add_argument(
+        "file", metavar="FILE", help="a manifest (.yaml) or rows (.csv .tsv .jsonl); - is standard input"
+    )
+    verb.add_argument("--goal", help="the goal of rows that bring none, with {{ variables }}")
+    verb.add_argument("--goal-file", metavar="FILE", help="the same, from a file")
+    verb.add_argument("--schema", metavar="FILE", help="the output_schema, from a JSON or YAML file")
+    verb.add_argument(
+        "--var", metavar="K=V", action="append", default=[], type=_variable, help="set a variable"
+    )
+    verb.add_argument(
+        "--allow-duplicates", action="store_true", help="number repeated rows instead of refusing"
+    )
+
+
+def _add_batch(verb: Parser) -> None:
+    verb.add_argument(
+        "batch", nargs="?", metavar="BATCH", help="a batch's name or its manifest (default: the newest)"
+    )
+
+
+def _add_output(verb: Parser) -> None:
+    verb.add_argument("-o", "--output", metavar="FILE", help="the table: .parquet, .csv or .jsonl")
+    verb.add_argument("--csv-raw", action="store_true", help="leave cells alone that a spreadsheet would run")
+
+
+def _add_access(verb: Parser) -> None:
+    verb.add_argument("--base-url", metavar="URL", help="the API (default: $BATCHFISH_BASE_URL, or TinyFish)")
+    verb.add_argument(
+        "--api-key-file", metavar="FILE", help="a file with the key (default: $TINYFISH_API_KEY)"
+    )
+
+
+def _add_local_agent(verb: Parser) -> None:
+    verb.add_argument(
+        "--site", type=Path, help="folder served as http://….example (default: the nearest sample site)"
+    )
+    verb.add_argument("--engine", default="extract", help="how the local agent works: extract or simulate")
+    verb.add_argument("--cap", type=int, help="how many runs the local agent works on at once")
+    verb.add_argument(
+        "--simulate", metavar="K=V,…", help="durations, outcomes and faults of --engine simulate"
+    )
+    verb.add_argument(
+        "--allow-origin", metavar="ORIGIN", action="append", default=[], help="a local server it may read"
+    )
+
+
+def _add_running(verb: Parser) -> None:
+    _add_output(verb)
+    _add_access(verb)
+    _add_local_agent(verb)
+    verb.add_argument("-j", "--concurrency", type=_count, metavar="N", help="runs alive at once")
+    verb.add_argument("--limit", type=_count, metavar="N", help="submit only the first N items now")
+    verb.add_argument("--sample", type=_count, metavar="N", help="submit only N items by chance now")
+    verb.add_argument("--item", action="append", default=[], metavar="ID", help="submit only this item now")
+    verb.add_argument("--where", metavar="EXPR", help="submit only items that this holds for now")
+    verb.add_argument("--halt", type=_share, metavar="N|P%", help="stop submitting past so many failures")
+    verb.add_argument(
+        "--settle", type=_duration, metavar="TIME", help="how long an unanswered create is looked for"
+    )
+    verb.add_argument("--poll-interval", type=_duration, metavar="TIME", help="how often runs are looked at")
+    verb.add_argument("--max-duration", type=_duration, metavar="TIME", help="leave after so long")
+    verb.add_argument(
+        "--max-outage",
+        type=_duration,
+        default=900.0,
+        metavar="TIME",
+        help="how long the API may be out of reach (15m)",
+    )
+    verb.add_argument("--drain", action="store_true", help="submit nothing, follow what is alive")
+    verb.add_argument(
+        "--fail-on-error", type=_share, metavar="N|P%", help="how many failures still are a success"
+    )
+    verb.add_argument("--allow-empty", action="store_true", help="nothing selected is fine")
+    verb.add_argument(
+        "--if-running", choices=("skip", "wait"), default="skip", help="when another process has it"
+    )
+    verb.add_argument(
+        "--progress", choices=("auto", "bar", "line", "json", "none"), default="auto", help="(auto)"
+    )
+
+
+def _add_common(verb: Parser) -> None:
+    verb.add_argument("--local", action="store_true", help="use a local agent; its journals are kept apart")
+    verb.add_argument("--journal", type=Path, metavar="FILE", help="the journal's file")
+    verb.add_argument("--json", action="store_true", help="speak JSON on standard output")
+    verb.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something is wrong")
+    verb.add_argument("-v", "--verbose", action="store_true", help="log what is asked of the API")
+    verb.add_argument("--no-color", action="store_true", help="no colours (also: $NO_COLOR)")
+    verb.add_argument("-y", "--yes", action="store_true", help="agree beforehand")
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value")
+    return name, value
+
+
+def _duration(text: str) -> float:
+    from batchfish.manifest.units import parse_duration
+
+    return _read(parse_duration, text)
+
+
+def _share(text: str) -> Any:
+    from batchfish.manifest.units import parse_share
+
+    return _read(parse_share, text)
+
+
+def _count(text: str) -> int:
+    from batchfish.manifest.units import parse_count
+
+    return _read(parse_count, int(text) if text.isdecimal() else text)
+
+
+def _read(parse: Callable[[Any], Any], value: object) -> Any:
+    from batchfish.manifest.problems import Refused
+
+    try:
+        return parse(value)
+    except Refused as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,128 @@
+"""Which batch a `run` is about: one that begins, one that goes on, or one whose manifest was edited."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from batchfish.core import identity
+from batchfish.errors import NeedsYes, WrongInput
+from batchfish.journal import batches, ingest
+from batchfish.pipeline.opening import find_strangers
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from batchfish.journal.base import Batch
+    from batchfish.manifest.manifest import Manifest
+    from batchfish.webagent.base import WebAgent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Intention:
+    """What a `run` would do: with which batch (None: one that begins), and what is different about it."""
+
+    name: str
+    period: str | None
+    number: int
+    batch: Batch | None
+    difference: ingest.Difference
+
+
+def intend(
+    connection: sqlite3.Connection, manifest: Manifest, *, recorded_as: str | None, now: float, anew: bool
+) -> Intention:
+    """Read the manifest's rows and compare them with the batch that is meant; nothing is changed.
+
+    WrongInput where the clock went back behind the newest period, or the batch belongs to another API.
+    """
+    period = batches.period_at(manifest.period, now)
+    newest = batches.newest(connection)
+    if newest is not None and newest.period and period and newest.period > period:
+        raise WrongInput(
+            f"the period {period} is older than {newest.period}, the newest batch's: is the clock right?"
+        )
+    number = batches.latest_number(connection, period)
+    batch = None
+    if number and not anew:
+        batch = batches.named(connection, batches.full_name(manifest.name, period, number))
+    if batch is not None and recorded_as is not None and batch.base_url != recorded_as:
+        raise WrongInput(
+            f"{batch.name} belongs to {batch.base_url}, not to {recorded_as}: it goes on only there"
+        )
+    version = identity.FINGERPRINT_VERSION
+    if batch is not None:
+        (version,) = connection.execute(
+            "SELECT fingerprint_version FROM batches WHERE pk = ?", (batch.pk,)
+        ).fetchone()
+    ingest.stage(connection, manifest.items(), version)
+    number = batch.number if batch is not None else number + 1
+    return Intention(
+        name=batches.full_name(manifest.name, period, number),
+        period=period,
+        number=number,
+        batch=batch,
+        difference=ingest.compare(connection, batch.pk if batch is not None else None),
+    )
+
+
+def agree_to_changes(intention: Intention, *, agreed: bool, ask: Callable[[str], bool] | None) -> None:
+    """Raise NeedsYes unless a person agrees to pay again for items that have begun and were changed."""
+    changed = intention.difference.changed
+    if not changed or agreed:
+        return
+    examples = ", ".join(intention.difference.changed_examples)
+    said = (
+        f"{changed} items of {intention.name} have changed and would be paid for again (such as {examples})"
+    )
+    if ask is None:
+        raise NeedsYes(f"{said}. See `batchfish plan`; add -y to agree, or put the manifest back.")
+    if not ask(f"{said}. Go on?"):
+        raise NeedsYes("nothing was sent")
+
+
+async def refuse_lost_journal(
+    connection: sqlite3.Connection, agent: WebAgent, intention: Intention, journal: Path
+) -> None:
+    """Raise NeedsYes where the API knows runs of this batch that no journal here does; no flag answers it."""
+    keys = await find_strangers(agent, intention.name, known_batch8s(connection))
+    lost = ingest.count_staged(connection, keys)
+    if lost:
+        raise NeedsYes(
+            f"the account already has runs for {lost} items of {intention.name}, made with a journal that is not "
+            f"{journal}. Put that journal back, or pay for them again with --new."
+        )
+
+
+def known_batch8s(connection: sqlite3.Connection) -> set[str]:
+    """Give what the markers of this journal's batches begin with."""
+    return {batch8 for (batch8,) in connection.execute("SELECT batch8 FROM batches")}
+
+
+def take_in(
+    connection: sqlite3.Connection, manifest: Manifest, intention: Intention, *, base_url: str, now: float
+) -> int:
+    """Begin the batch, or take the edited manifest into it; give its pk."""
+    resolved = manifest.resolved()
+    if intention.batch is None:
+        return batches.begin(
+            connection,
+            name=manifest.name,
+            period=intention.period,
+            number=intention.number,
+            base_url=base_url,
+            manifest=resolved,
+            manifest_path=str(manifest.path.absolute()),
+            markers=manifest.rules.unanswered.marker,
+            now=now,
+            chance=secrets.token_bytes(4),
+        )
+    batch, difference = intention.batch, intention.difference
+    is_same = batch.manifest == json.loads(json.dumps(resolved))
+    if difference.new or difference.changed or difference.removed or not is_same:
+        batches.amend(connection, batch.pk, resolved)
+    return batch.pk

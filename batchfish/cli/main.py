@@ -1,0 +1,77 @@
+"""The command `batchfish`: reads the flags, calls the verb, and turns errors into words and exit codes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from batchfish.cli.arguments import build
+from batchfish.cli.exits import SIGNAL_BASE, ExitCode, exit_code_of
+from batchfish.cli.messages import Voice
+from batchfish.errors import BatchfishError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERBS = {
+    "run": "batchfish.cli.running:run",
+    "resume": "batchfish.cli.running:resume",
+    "retry": "batchfish.cli.deciding:retry",
+    "cancel": "batchfish.cli.deciding:cancel",
+    "held": "batchfish.cli.deciding:held",
+    "validate": "batchfish.cli.looking:validate",
+    "plan": "batchfish.cli.looking:plan",
+    "status": "batchfish.cli.looking:status",
+    "results": "batchfish.cli.looking:results",
+    "explain": "batchfish.cli.looking:explain",
+    "ls": "batchfish.cli.looking:list_batches",
+    "serve": "batchfish.cli.serving:serve",
+}
+"""Where each verb lives; it is imported when it is called, so that help and status come at once."""
+
+SIGINT = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; give its exit code."""
+    os.umask(0o077)
+    voice = Voice(stream=sys.stderr)
+    try:
+        args = build().parse_args(argv)
+        if args.version:
+            from importlib.metadata import version
+
+            print(f"batchfish {version('batchfish')}")
+            return ExitCode.OK
+        if args.verb is None:
+            build().print_help()
+            return ExitCode.USAGE
+        voice = Voice(stream=sys.stderr, is_quiet=args.quiet, is_verbose=args.verbose)
+        if args.verbose:
+            logging.basicConfig(
+                level=logging.DEBUG, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
+            )
+        module, _, name = VERBS[args.verb].partition(":")
+        code: int = getattr(import_module(module), name)(args, os.environ, voice)
+    except BatchfishError as error:
+        voice.warn(f"batchfish: {error}")
+        return exit_code_of(error)
+    except BrokenPipeError:
+        # Whoever read our output has left; the exit code of a filter that was closed early.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SIGNAL_BASE + 13
+    except KeyboardInterrupt:
+        return SIGNAL_BASE + SIGINT
+    except ModuleNotFoundError as error:
+        voice.warn(
+            f"batchfish: {error.name} is not installed. For the local agent: pip install 'batchfish[local]'."
+        )
+        return ExitCode.USAGE
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Where a batch's journal lies, and which batch a name means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batchfish.errors import WrongInput
+from batchfish.journal import batches
+from batchfish.journal.place import refuse_network_file_system
+from batchfish.journal.sqlite import connect
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from batchfish.journal.base import Batch
+
+HOME = ".batchfish"
+LOCAL = "local"
+MANIFESTS = frozenset({".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".ndjson"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A journal file, and the batch meant in it: None is the newest."""
+
+    journal: Path
+    batch: str | None = None
+
+
+def journal_of(folder: Path, name: str, *, is_local: bool) -> Path:
+    """Give the journal of a manifest's name: beside the manifest, rehearsals apart from the real thing."""
+    home = folder / HOME / LOCAL if is_local else folder / HOME
+    return home / f"{name}.db"
+
+
+def make_home(journal: Path) -> None:
+    """Make the folder that a journal lies in, for its owner alone."""
+    journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    refuse_network_file_system(journal.parent)
+
+
+def find(batch: str | None, journal: Path | None, *, is_local: bool, folder: Path | None = None) -> Place:
+    """Find what BATCH names: a manifest's path, a batch's full name, or nothing: the newest journal here."""
+    if journal is not None:
+        return Place(journal=_existing(journal), batch=batch)
+    here = folder or Path.cwd()
+    if batch is None:
+        found = [path for home in _homes(here, is_local=is_local) for path in sorted(home.glob("*.db"))]
+        if not found:
+            raise WrongInput(f"No batch is known in {here} or above it. Start one with `batchfish run FILE`.")
+        return Place(journal=max(found, key=lambda path: path.stat().st_mtime))
+    path = Path(batch)
+    if path.suffix.lower() in MANIFESTS and ("/" in batch or path.exists()):
+        from batchfish.manifest.load import load_manifest
+
+        manifest = load_manifest(path)
+        return Place(journal=_existing(journal_of(path.absolute().parent, manifest.name, is_local=is_local)))
+    name = re.split(r"@|\.(?=\d+$)", batch, maxsplit=1)[0]
+    for home in _homes(here, is_local=is_local):
+        candidate = home / f"{name}.db"
+        if candidate.exists():
+            return Place(journal=candidate, batch=None if batch == name else batch)
+    raise WrongInput(
+        f"No batch {batch!r} is known in {here} or above it. `batchfish ls` shows what there is."
+    )
+
+
+def open_for_reading(place: Place) -> tuple[sqlite3.Connection, Batch]:
+    """Open a journal beside whoever works on it, and give the batch that is meant."""
+    connection = connect(place.journal, read_only=True)
+    batch = batches.newest(connection) if place.batch is None else batches.named(connection, place.batch)
+    if batch is None:
+        raise WrongInput(f"{place.journal} holds no batch {place.batch or ''}".rstrip() + ".")
+    return connection, batch
+
+
+def _homes(here: Path, *, is_local: bool) -> list[Path]:
+    folders = [folder / HOME for folder in (here.absolute(), *here.absolute().parents)]
+    return [folder / LOCAL for folder in folders] if is_local else folders
+
+
+def _existing(journal: Path) -> Path:
+    if not journal.exists():
+        raise WrongInput(f"There is no journal {journal}. Start the batch with `batchfish run FILE`.")
+    return journal

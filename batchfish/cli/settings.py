@@ -1,0 +1,77 @@
+"""What a command works with: defaults, then the manifest, then the environment, then flags."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batchfish.errors import WrongInput
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping
+
+API_KEY = "TINYFISH_API_KEY"
+BASE_URL = "BATCHFISH_BASE_URL"
+LOCAL_KEY = "local"
+LOCAL_BASE = "local:"
+"""What a journal records as the address of the local agent, whatever its port."""
+
+SHORTEST_QUIET_SETTLE = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Access:
+    """How to reach the API; the key is kept out of every repr."""
+
+    base_url: str
+    recorded_as: str
+    api_key: _Secret
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Secret:
+    """A text that shows itself to nobody by accident."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+def local_access(base_url: str) -> Access:
+    """Reach the local agent, which accepts any key."""
+    return Access(base_url=base_url, recorded_as=LOCAL_BASE, api_key=_Secret(LOCAL_KEY))
+
+
+def remote_access(args: Namespace, env: Mapping[str, str]) -> Access:
+    """Reach the API that flags and environment name, with the key that a file or the environment holds."""
+    from batchfish.webagent.request import check_api_key, check_base_url
+    from batchfish.webagent.wire import DEFAULT_BASE_URL
+
+    address = check_base_url(args.base_url or env.get(BASE_URL) or DEFAULT_BASE_URL)
+    if args.api_key_file is not None:
+        key = _read_key_file(Path(args.api_key_file))
+    elif env.get(API_KEY):
+        key = env[API_KEY]
+    else:
+        raise WrongInput(
+            f"No API key: set {API_KEY}, or name a file with --api-key-file FILE. "
+            "To rehearse without one, add --local."
+        )
+    return Access(base_url=address, recorded_as=address, api_key=_Secret(check_api_key(key)))
+
+
+def _read_key_file(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongInput(
+            f"{path}: the API key cannot be read: {getattr(error, 'strerror', 'not text')}"
+        ) from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise WrongInput(f"{path}: others may read this key. Do `chmod 600 {path}` first.")
+    return text

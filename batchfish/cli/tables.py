@@ -1,0 +1,95 @@
+"""The table of a batch, written from its journal to where manifest and flags want it."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batchfish.core.expressions import compile_template
+from batchfish.journal.records import read_outcomes
+from batchfish.journal.sqlite import connect
+from batchfish.manifest.rules import rules_from
+from batchfish.pipeline.collect import rows_of
+from batchfish.table.columns import plan_columns
+from batchfish.table.target import FileMark, check_target, name_for_file
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from batchfish.journal.base import Batch
+    from batchfish.table.columns import ColumnPlan
+    from batchfish.table.write import TableReport
+
+DEFAULT_OUTPUT = "results/{{ batch }}.parquet"
+
+
+def target_of(batch: Batch, output: str | None) -> tuple[Path, Path | None]:
+    """Say where the table goes, and the folder under which missing ones may be made (None: nowhere)."""
+    if output is not None:
+        return Path(output).absolute(), None
+    folder = Path(batch.manifest_path).parent
+    pattern = rules_from(batch.manifest).output.path or DEFAULT_OUTPUT
+    return folder / compile_template(pattern).render({"batch": name_for_file(batch.name)}), folder
+
+
+def check_output(connection: sqlite3.Connection, batch: Batch, output: str | None, *, agreed: bool) -> None:
+    """Refuse a target that could not be written, before anything is paid for."""
+    target, folder = target_of(batch, output)
+    check_target(target, written=_written(connection), may_replace=agreed, parents_under=folder)
+
+
+def write_batch(
+    journal: Path,
+    batch: Batch,
+    output: str | None,
+    *,
+    agreed: bool,
+    raw_csv: bool = False,
+    failed_only: bool = False,
+) -> TableReport:
+    """Write the table of a batch as it stands now; the journal remembers the file as its own."""
+    from batchfish.table.write import write_table
+
+    target, folder = target_of(batch, output)
+    with closing(connect(journal, read_only=True)) as reader, closing(connect(journal)) as writer:
+
+        def record(mark: FileMark) -> None:
+            writer.execute(
+                "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)",
+                (str(target), json.dumps(asdict(mark)), time.time()),
+            )
+
+        return write_table(
+            target,
+            plan_of(reader, batch),
+            rows_of(lambda: read_outcomes(reader, batch.pk), batch.name, failed_only=failed_only),
+            raw_csv=raw_csv,
+            written=_written(reader),
+            may_replace=agreed,
+            parents_under=folder,
+            record=record,
+        )
+
+
+def plan_of(connection: sqlite3.Connection, batch: Batch) -> ColumnPlan:
+    """Decide a batch's columns from the schemas and variables of its items."""
+    bodies = connection.execute(
+        "SELECT DISTINCT r.body FROM items i JOIN requests r ON r.pk = i.request"
+        " WHERE i.batch = ? AND i.wanted = 1 ORDER BY r.pk",
+        (batch.pk,),
+    )
+    schemas = [schema for (body,) in bodies if (schema := json.loads(body).get("output_schema"))]
+    inputs = connection.execute(
+        "SELECT j.key FROM items i, json_each(i.inputs) j WHERE i.batch = ? AND i.wanted = 1"
+        " GROUP BY j.key ORDER BY min(i.row), min(j.id)",
+        (batch.pk,),
+    )
+    return plan_columns(schemas, [name for (name,) in inputs], rules_from(batch.manifest).output)
+
+
+def _written(connection: sqlite3.Connection) -> list[FileMark]:
+    return [FileMark(**json.loads(mark)) for (mark,) in connection.execute("SELECT mark FROM outputs")]

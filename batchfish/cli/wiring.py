@@ -1,0 +1,135 @@
+"""The one place that names the concrete parts: the clock, the journal, the client, and what they are made of."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import secrets
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batchfish.core.verdict import Verdict, compile_checks, judge_run
+from batchfish.errors import NeedsYes
+from batchfish.journal import place
+from batchfish.journal.sqlite import SqliteJournal
+from batchfish.manifest.rules import rules_from
+from batchfish.pipeline.context import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from sqlite3 import Connection
+
+    from batchfish.cli.settings import Access
+    from batchfish.core.runs import RunSeen
+    from batchfish.journal.base import Batch, Request
+    from batchfish.webagent.client import WebAgentClient
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+MACHINE_ID = Path("/etc/machine-id")
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"
+
+    def now(self) -> float:
+        """Give epoch seconds."""
+        return time.time()
+
+    def boottime(self) -> float:
+        """Give seconds since boot, suspension included where the system counts it."""
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+@contextmanager
+def owned_journal(path: Path, *, agreed: bool) -> Iterator[SqliteJournal]:
+    """Own a journal for the time of the block; NeedsYes where it was moved or copied, unless that is `agreed`."""
+    lock = place.OwnerLock(path)
+    try:
+        journal = SqliteJournal(path)
+        try:
+            _check_identity(journal, agreed=agreed)
+            yield journal
+        finally:
+            journal.close()
+    finally:
+        lock.release()
+
+
+def _check_identity(journal: SqliteJournal, *, agreed: bool) -> None:
+    machine = MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else None
+    now = place.identify(journal.path, machine, SystemClock.boot_id)
+    known = read_meta(journal.connection, "place")
+    if known is not None:
+        try:
+            place.compare(json.loads(known), now)
+        except NeedsYes:
+            if not agreed:
+                raise
+    write_meta(journal.connection, "place", json.dumps(now))
+
+
+def read_meta(connection: Connection, name: str) -> str | None:
+    """Read what a journal remembers about itself."""
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return None if row is None else row[0]
+
+
+def write_meta(connection: Connection, name: str, value: str) -> None:
+    """Let a journal remember something about itself."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+
+def make_agent(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -> WebAgentClient:
+    """Build the client for a journal: its salt tells keys apart, its requests say which secrets are needed."""
+    from batchfish.webagent.client import WebAgentClient
+
+    salt = read_meta(journal.connection, "salt")
+    if salt is None:
+        salt = secrets.token_hex(16)
+        write_meta(journal.connection, "salt", salt)
+    return WebAgentClient(
+        api_key=access.api_key.value,
+        base_url=access.base_url,
+        salt=bytes.fromhex(salt),
+        secrets=_secrets_for(journal.connection, env),
+    )
+
+
+def _secrets_for(connection: Connection, env: Mapping[str, str]) -> dict[str, str]:
+    bodies = connection.execute("SELECT body FROM requests WHERE body LIKE '%password_env%'")
+    names = {json.loads(body).get("proxy_config", {}).get("password_env") for (body,) in bodies}
+    return {name: env[name] for name in names if name in env}
+
+
+def terms_of(batch: Batch) -> Terms:
+    """Give the rules and the judge of a batch, from the manifest that its journal holds."""
+    rules = rules_from(batch.manifest)
+    checks = compile_checks(rules.checks)
+
+    def judge(request: Request, item_id: str, run: RunSeen) -> Verdict:
+        if run.status != "COMPLETED":
+            return Verdict()
+        values: dict[str, Any] = {
+            **batch.manifest.get("variables", {}),
+            **request.inputs,
+            "id": item_id,
+            "url": request.url,
+        }
+        return judge_run(run, request.fields.get("output_schema"), checks, values)
+
+    return Terms(rules=rules, judge=judge)
+
+
+def chance() -> Callable[[], float]:
+    """Give the process's own chance, seeded by the system."""
+    return random.Random(os.urandom(16)).random  # noqa: S311 - it spreads waits, it guards nothing

@@ -1,0 +1,82 @@
+"""A person's wish reaches a process that is at work: a fsynced file in the journal's mailbox, removed once heeded."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from batchfish.core.events import CancelWished
+from batchfish.core.items import Status
+from batchfish.pipeline.context import StopKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from batchfish.journal.sqlite import SqliteJournal
+    from batchfish.pipeline.context import Context
+
+LOOK_EVERY = 0.3
+
+
+def mailbox(journal: Path) -> Path:
+    """Give the folder that wishes for a journal's owner are left in."""
+    return journal.with_name(journal.name + ".wishes")
+
+
+def leave(journal: Path, batch: int, items: Sequence[int] | None) -> Path:
+    """Leave a wish to cancel items (None: all) of a batch; the file is gone once it is durable in the journal."""
+    box = mailbox(journal)
+    box.mkdir(mode=0o700, exist_ok=True)
+    draft = box / f".{secrets.token_hex(8)}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump({"cancel": items, "batch": batch}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    wish = draft.with_name(f"{draft.name[1:]}.json")
+    draft.rename(wish)
+    folder = os.open(box, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+    return wish
+
+
+async def heed(ctx: Context, journal: SqliteJournal) -> None:
+    """Heed wishes beside the stages of a run, until it is over."""
+    while True:
+        await heed_once(ctx, journal)
+        await ctx.clock.sleep(LOOK_EVERY)
+
+
+async def heed_once(ctx: Context, journal: SqliteJournal) -> None:
+    """Take up what lies in the mailbox now."""
+    box = mailbox(journal.path)
+    for path in sorted(box.glob("*.json")) if box.exists() else ():
+        wish = json.loads(path.read_text())
+        await cancel_items(ctx, journal, wish["batch"], wish["cancel"])
+        path.unlink()
+
+
+async def cancel_items(ctx: Context, journal: SqliteJournal, batch: int, items: Sequence[int] | None) -> int:
+    """Record the wish to cancel, durably; give the number of items it meets."""
+    chosen = cancellable(journal, batch) if items is None else list(items)
+    for start in range(0, len(chosen), 500):
+        for item in chosen[start : start + 500]:
+            ctx.record(item, None, CancelWished())
+        await journal.commit()
+    if items is None and batch == ctx.batch.pk:
+        ctx.stop(StopKind.CANCELLED, "cancelled on request")
+    ctx.bell.ring()
+    return len(chosen)
+
+
+def cancellable(journal: SqliteJournal, batch: int) -> list[int]:
+    """Give the items of a batch that have not ended."""
+    ended = ", ".join(f"'{status.value}'" for status in Status if status.is_final)
+    rows = journal.connection.execute(
+        f"SELECT pk FROM items WHERE batch = ? AND status NOT IN ({ended})",  # noqa: S608 - our own words
+        (batch,),
+    )
+    return [pk for (pk,) in rows]
