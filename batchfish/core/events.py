@@ -37,8 +37,8 @@ class SubmitAccepted:
 class SubmitDeferred:
     """Surely no run was made, and the item is not to blame: it goes back to the queue.
 
-    `reason`: `unreachable`, `rate_limited`, `daily_limit`, `key_refused`, `no_credits`, `forbidden`, `wrong_api`
-    or `create_error` (the API answered 200 with an error: only this one counts against the item).
+    `reason`: `unreachable`, `rate_limited`, `daily_limit`, `key_refused`, `no_credits`, `forbidden`,
+    `wrong_api` or `create_error` (the API answered 200 with an error: only this counts against the item).
     """
 
     reason: str
@@ -121,13 +121,9 @@ class RetryWished:
 
 
 CreateAnswer: TypeAlias = SubmitAccepted | SubmitDeferred | SubmitRejected | SubmitUnanswered
-Event: TypeAlias = (
+Step: TypeAlias = (
     Intended
-    | SubmitAccepted
-    | SubmitDeferred
-    | SubmitRejected
-    | SubmitUnanswered
-    | Adopted
+    | CreateAnswer
     | ProvenAbsent
     | CannotTell
     | RunEnded
@@ -137,3 +133,6 @@ Event: TypeAlias = (
     | CancelWished
     | RetryWished
 )
+"""What happens to an item and to an attempt that is known; an adopted run may be of one that is not."""
+
+Event: TypeAlias = Step | Adopted

@@ -50,8 +50,8 @@ class AttemptState(StrEnum):
 class ItemSpec:
     """One manifest row after templating: what is asked of which URL.
 
-    `request` holds the API's other request fields under the API's own names (output_schema, browser_profile …);
-    `inputs` the row's variables, carried to the table; `line` is where the row stands in `file`.
+    `request` holds the API's other request fields under the API's own names (output_schema …); `inputs`
+    the row's variables, carried to the table; `line` is where the row stands in its file.
     """
 
     row: int
@@ -67,10 +67,10 @@ class ItemSpec:
 class Item:
     """An item of a batch and how far it has come.
 
-    `k` counts intents and `follows` is the k of the attempt that speaks for the item; `attempts` counts the runs
-    known to exist, but `unpaid` of them that ended in a billing failure; `refused` counts the creates in a row that
-    made no run (`refused_at`: since when, epoch seconds). `due_at` (epoch seconds): not to be sent before.
-    `retry_wish`: a person asked for the present attempt, so no automatic one follows it.
+    `k` counts intents and `follows` is the k of the attempt that speaks for the item. `attempts` counts the
+    runs known to exist, and `unpaid` those of them that ended in a billing failure. `refused` counts the
+    creates in a row that made no run (`refused_at`: since when, epoch seconds). `due_at` (epoch seconds): not
+    to be sent before. `retry_wish`: a person asked for the present attempt, so no automatic one follows it.
     """
 
     pk: int
@@ -97,8 +97,8 @@ class Item:
 class Attempt:
     """The k-th create sent for an item, and the run it made.
 
-    Times are epoch seconds, but `intended_boot` and `given_up_at`: boot-time seconds, comparable only under equal
-    boot ids. `created_at` is the server's, or the time of its answer where it did not say.
+    Times are epoch seconds, but `intended_boot` and `given_up_at`: boot-time seconds, comparable only under
+    equal boot ids. `created_at` is the server's, or the time of its answer where it did not say.
     """
 
     item: int

@@ -2,24 +2,25 @@
 
 The laws:
 
-1. Every change of a status is made by `advance`, and stands in TRANSITIONS; anything else is a bug and raises.
+1. Every change of a status is made by `advance`, and stands in TRANSITIONS; else it is a bug and raises.
 2. An item with an open attempt is never queued, failed or cancelled: it follows that attempt instead, so that
    no second run is paid for while a first one may exist.
-3. A succeeded item never reopens. Of two runs alive the one created first speaks for the item; the other keeps
-   its slot until it ends, and is reported.
-4. A person's word beats a rule: a wish to cancel ends automatic attempts, a wish to retry is exactly one more.
+3. A succeeded item never reopens. Of two runs alive the one created first speaks for the item; the other
+   keeps its slot until it ends, and is reported.
+4. A person's word beats a rule: a wish to cancel ends automatic attempts, a wish to retry is just one more.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from batchfish.core import retry
 from batchfish.core.events import (
     Adopted,
     CancelWished,
     CannotTell,
+    CreateAnswer,
     DeadlinePassed,
     Event,
     Intended,
@@ -28,6 +29,7 @@ from batchfish.core.events import (
     RunEnded,
     RunFound,
     RunLost,
+    Step,
     SubmitAccepted,
     SubmitDeferred,
     SubmitRejected,
@@ -123,7 +125,7 @@ class Circumstances:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """What comes of an event: the item, the attempt it speaks of, the run's result, and a money event to report."""
+    """What comes of an event: the item, the attempt it speaks of, the run's end, a money event to report."""
 
     item: Item
     attempt: Attempt | None = None
@@ -152,31 +154,21 @@ def advance(item: Item, attempt: Attempt | None, event: Event, circumstances: Ci
     return replace(change, was=item.status)
 
 
-def _move(item: Item, event: Event, circumstances: Circumstances) -> Item:  # noqa: C901, PLR0911 - the table, spelled out
+def _move(item: Item, event: Step, circumstances: Circumstances) -> Item:
     """Take the item one step, as if it had no other attempt."""
-    now, rules = circumstances.now, circumstances.rules
     match event:
         case Intended(k=k):
             return replace(
                 item, status=Status.SUBMITTING, reason=None, message=None, k=k, follows=k, due_at=0.0
             )
-        case SubmitAccepted():
-            status = Status.CANCELLING if item.cancel_wish else Status.RUNNING
-            return replace(item, status=status, attempts=item.attempts + 1, refused=0, refused_at=None)
-        case SubmitDeferred(reason="create_error", message=message):
-            return _after_vain_create(item, message, circumstances)
-        case SubmitDeferred(reason=reason, message=message):
-            return _after_deferral(item, reason, message, circumstances)
-        case SubmitRejected(reason=reason, message=message):
-            return replace(item, status=Status.FAILED, reason=reason, message=message)
-        case SubmitUnanswered(message=message):
-            return replace(item, status=Status.UNANSWERED, reason="unanswered", message=message)
+        case SubmitAccepted() | SubmitDeferred() | SubmitRejected() | SubmitUnanswered():
+            return _after_answer(item, event, circumstances)
         case ProvenAbsent():
             return _after_vain_create(item, "no run was made", circumstances)
         case CannotTell(message=message):
             return replace(item, status=Status.HELD, reason="unanswered", message=message)
         case RunEnded():
-            return _after_end(item, event, rules, circumstances)
+            return _after_end(item, event, circumstances)
         case RunLost():
             return replace(
                 item, status=Status.HELD, reason="lost_remote", message="the API no longer knows the run"
@@ -194,14 +186,32 @@ def _move(item: Item, event: Event, circumstances: Circumstances) -> Item:  # no
                 status=Status.QUEUED,
                 reason=None,
                 message=None,
-                due_at=now,
+                due_at=circumstances.now,
                 retry_wish=True,
                 cancel_wish=False,
                 refused=0,
                 refused_at=None,
             )
         case _:
-            raise IllegalTransition(type(event).__name__)
+            assert_never(event)
+
+
+def _after_answer(item: Item, answer: CreateAnswer, circumstances: Circumstances) -> Item:
+    """What the answer to its create makes of an item."""
+    match answer:
+        case SubmitAccepted():
+            status = Status.CANCELLING if item.cancel_wish else Status.RUNNING
+            return replace(item, status=status, attempts=item.attempts + 1, refused=0, refused_at=None)
+        case SubmitDeferred(reason="create_error", message=message):
+            return _after_vain_create(item, message, circumstances)
+        case SubmitDeferred(reason=reason, message=message):
+            return _after_deferral(item, reason, message, circumstances)
+        case SubmitRejected(reason=reason, message=message):
+            return replace(item, status=Status.FAILED, reason=reason, message=message)
+        case SubmitUnanswered(message=message):
+            return replace(item, status=Status.UNANSWERED, reason="unanswered", message=message)
+        case _:
+            assert_never(answer)
 
 
 def _after_deferral(item: Item, reason: str, message: str, circumstances: Circumstances) -> Item:
@@ -245,9 +255,9 @@ def _after_vain_create(item: Item, message: str, circumstances: Circumstances) -
     )
 
 
-def _after_end(item: Item, event: RunEnded, rules: Rules, circumstances: Circumstances) -> Item:
+def _after_end(item: Item, event: RunEnded, circumstances: Circumstances) -> Item:
     """Succeeded, failed or queued again: decided once, when the run ends."""
-    run = event.run
+    run, rules = event.run, circumstances.rules
     if run.status == "COMPLETED":
         if event.failed_check is None:
             return replace(item, status=Status.SUCCEEDED, reason=None, message=None, retry_wish=False)

@@ -1,7 +1,8 @@
 """When a run that nobody answered for is believed to exist, or not to exist.
 
-A look that finds nothing proves nothing by itself: the listing may lag, be filtered, or belong to another key. So
-absence takes time (`settle`), two complete looks, and a control: a run known to exist that the same kind of look shows.
+A look that finds nothing proves nothing by itself: the listing may lag, be filtered, or belong to another
+key. So absence takes time (`settle`), two complete looks, and a control: a run known to exist that the same
+kind of look shows.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ class Control(Enum):
 class Evidence:
     """What is known of one unanswered create; times in seconds since it was given up.
 
-    `found` is a run that carries the item's marker and no attempt's run_id; `looks` counts the looks so far and
-    `empty_looks` are the times of the complete ones that found nothing; `unreachable_for` is how long the listing
-    has not answered.
+    `found` is a run that carries the item's marker and no attempt's run_id; `looks` counts the looks so far,
+    and `empty_looks` are the times of the complete ones that found nothing; `unreachable_for` is how long the
+    listing has not answered.
     """
 
     elapsed: float

@@ -40,7 +40,7 @@ def deserves_another(cause: str, error: RunError | None, attempts: int, rules: R
 def wait_before(
     attempts: int, retry_after: float | None, rules: RetryRules, chance: Callable[[], float]
 ) -> float:
-    """Seconds before the attempt that follows `attempts` others: full jitter, or longer where the API asks for it."""
+    """Seconds before the attempt that follows `attempts` others: full jitter, or as the API asks."""
     ceiling = min(rules.wait_max, rules.wait_initial * 2.0 ** max(0, attempts - 1))
     asked = min(max(retry_after or 0.0, 0.0), max(LONGEST_WAIT, rules.wait_max))
     return max(chance() * ceiling, asked)
