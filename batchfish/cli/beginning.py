@@ -109,8 +109,7 @@ def take_in(
     """Begin the batch, or take the edited manifest into it; give its pk."""
     resolved = manifest.resolved()
     if intention.batch is None:
-        return batches.begin(
-            connection,
+        new = batches.NewBatch(
             name=manifest.name,
             period=intention.period,
             number=intention.number,
@@ -118,9 +117,8 @@ def take_in(
             manifest=resolved,
             manifest_path=str(manifest.path.absolute()),
             markers=manifest.rules.unanswered.marker,
-            now=now,
-            chance=secrets.token_bytes(4),
         )
+        return batches.begin(connection, new, now=now, chance=secrets.token_bytes(4))
     batch, difference = intention.batch, intention.difference
     is_same = batch.manifest == json.loads(json.dumps(resolved))
     if difference.new or difference.changed or difference.removed or not is_same:

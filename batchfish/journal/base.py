@@ -1,4 +1,4 @@
-"""What the pipeline asks of a journal: a few verbs over batches, items and attempts, and one commit for many writes."""
+"""What the pipeline asks of a journal: verbs over batches, items and attempts, one commit for many writes."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class Outcome:
 class Journal(Protocol):
     """The durable record, as the stages see it.
 
-    Reads see what was written; nothing written is durable, and nothing may be sent on the strength of it, before
-    `commit` returns. A commit that fails raises StorageFailed, and every later write does.
+    Reads see what was written; nothing written is durable, and nothing may be sent on the strength of it,
+    before `commit` returns. A commit that fails raises StorageFailed, and every later write does.
     """
 
     def due(self, batch: int, now: float, limit: int) -> Sequence[Item]:
@@ -149,7 +149,7 @@ class Journal(Protocol):
         ...
 
     async def commit(self) -> None:
-        """Return once everything written so far is durable; callers of the same turn share one transaction."""
+        """Return once everything written so far is durable; callers of one turn share one transaction."""
         ...
 
     def check_place(self) -> None:

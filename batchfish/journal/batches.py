@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -47,35 +48,42 @@ def latest_number(connection: sqlite3.Connection, period: str | None) -> int:
     return number or 0
 
 
-def begin(
-    connection: sqlite3.Connection,
-    *,
-    name: str,
-    period: str | None,
-    number: int,
-    base_url: str,
-    manifest: Mapping[str, Any],
-    manifest_path: str,
-    markers: bool,
-    now: float,
-    chance: bytes,
-) -> int:
-    """Insert a batch with the staged rows as its items, in one transaction; give its pk."""
-    full = full_name(name, period, number)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewBatch:
+    """A batch that is to begin: what its manifest is called and says, and the API that it belongs to.
+
+    `markers` says whether its goals carry a marker.
+    """
+
+    name: str
+    period: str | None
+    number: int
+    base_url: str
+    manifest: Mapping[str, Any]
+    manifest_path: str
+    markers: bool
+
+
+def begin(connection: sqlite3.Connection, new: NewBatch, *, now: float, chance: bytes) -> int:
+    """Insert a batch with the staged rows as its items, in one transaction; give its pk.
+
+    `now` is in epoch seconds, `chance` are random bytes for its batch8.
+    """
+    full = full_name(new.name, new.period, new.number)
     connection.execute("BEGIN IMMEDIATE")
     cursor = connection.execute(
         "INSERT INTO batches (name, period, number, batch8, base_url, fingerprint_version, manifest,"
         " manifest_path, markers, begun_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             full,
-            period,
-            number,
+            new.period,
+            new.number,
             identity.make_batch8(full, chance),
-            base_url,
+            new.base_url,
             identity.FINGERPRINT_VERSION,
-            json.dumps(manifest),
-            manifest_path,
-            "untested" if markers else "off",
+            json.dumps(new.manifest),
+            new.manifest_path,
+            "untested" if new.markers else "off",
             now,
         ),
     )

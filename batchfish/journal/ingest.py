@@ -1,6 +1,6 @@
 """A manifest's rows meet the items of a batch: what is new, changed or gone, and how they are taken in.
 
-The rows are streamed into a temporary table, so that a comparison costs no memory and a reader can make one, too.
+The rows are streamed into a temporary table, so that a comparison costs no memory and a reader can make one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CREATE TEMP TABLE incoming (
 CREATE TEMP TABLE shapes (digest BLOB PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 
-# Within one fingerprint rows take items by equal id first, then by order; where it is not repeated that is one item.
+# Within one fingerprint rows take items by equal id first, then by order; one without repeats has one item.
 _MATCH_ONES = """
 UPDATE temp.incoming SET item = (
     SELECT i.pk FROM items i WHERE i.batch = :batch AND i.key = incoming.key AND i.occurrence = 1
@@ -109,7 +109,7 @@ def _rows(
 
 
 def compare(connection: sqlite3.Connection, batch: int | None) -> Difference:
-    """Match what is staged with the items of a batch (None: a batch yet to begin) and count the differences."""
+    """Match what is staged with the items of a batch (None: one yet to begin) and count the differences."""
     parameters = {"batch": batch if batch is not None else -1}
     connection.execute(_MATCH_ONES, parameters)
     for (fingerprint,) in connection.execute(_REPEATED, parameters).fetchall():

@@ -14,7 +14,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 
 class OwnerLock:
-    """The exclusive right to write one journal: an flock on a file beside it, released when the process ends."""
+    """The exclusive right to write one journal: an flock on a file beside it, which ends with the process."""
 
     def __init__(self, journal: Path) -> None:
         """Take the lock, or raise BatchBusy with the owner's process id."""
@@ -38,7 +38,7 @@ class OwnerLock:
 
 
 def refuse_network_file_system(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
-    """Raise StorageFailed where `folder` lies on a network file system: locks and fsync promise nothing there."""
+    """Raise StorageFailed where `folder` is on a network file system: locks and fsync mean nothing there."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -78,6 +78,6 @@ def compare(known: dict[str, str], now: dict[str, str]) -> None:
     if changed:
         was = ", ".join(f"{fact} {known[fact]} is now {now[fact]}" for fact in changed)
         raise NeedsYes(
-            f"{now['path']}: this journal was moved or copied ({was}). If the other one is still in use, the same "
-            "items would be paid for twice. Add -y if this is the only one."
+            f"{now['path']}: this journal was moved or copied ({was}). If the other one is still in use, "
+            "the same items would be paid for twice. Add -y if this is the only one."
         )

@@ -26,7 +26,8 @@ REQUEST = "i.url, i.goal, r.body, i.inputs"
 UPDATE_ITEM = f"UPDATE items SET {', '.join(f'{name} = ?' for name in _MOVING)}, changed_at = ? WHERE pk = ?"
 PUT_ATTEMPT = (
     f"INSERT INTO attempts ({', '.join(_ATTEMPT_FIELDS)}) VALUES ({', '.join('?' for _ in _ATTEMPT_FIELDS)})"
-    f" ON CONFLICT (item, k) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _ATTEMPT_FIELDS[2:])}"
+    " ON CONFLICT (item, k) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _ATTEMPT_FIELDS if name not in {"item", "k"})
 )
 BATCH = ", ".join(field.name for field in fields(Batch))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from batchfish.journal.base import Batch, Outcome, Request, Tracked
 
 MIGRATIONS = ("schema.sql",)
-"""One script a schema version, in order: a journal of version n is brought up by the scripts after its n-th."""
+"""One script a schema version: a journal of version n is brought up by the scripts after its n-th."""
 
 OPEN_STATES = tuple(state for state in AttemptState if state.is_open)
 
@@ -58,11 +58,11 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
-class SqliteJournal:  # more than eight public methods: it is the whole seam to the disk, and each is one statement
+class SqliteJournal:  # more than eight public methods: the whole seam to the disk, one statement each
     """The owner's connection. It writes at once and commits in groups, in the event loop's own thread.
 
-    A write is seen by later reads before it is durable; `commit` is what may be relied on. No thread is used, so a
-    commit can neither be cancelled half-way nor reordered. After one failed commit every write raises.
+    A write is seen by later reads before it is durable; `commit` is what may be relied on. No thread is used,
+    so a commit can neither be cancelled half-way nor reordered. After one failed commit every write raises.
     """
 
     def __init__(self, path: Path) -> None:
@@ -143,7 +143,8 @@ class SqliteJournal:  # more than eight public methods: it is the whole seam to 
     def item_by_key(self, batch8: str, key: str) -> Item | None:
         """Give the item that a marker names, in whatever batch of this journal."""
         row = self.connection.execute(
-            f"SELECT {records.ITEM} FROM items i JOIN batches b ON b.pk = i.batch WHERE b.batch8 = ? AND i.key = ?",
+            f"SELECT {records.ITEM} FROM items i JOIN batches b ON b.pk = i.batch"
+            " WHERE b.batch8 = ? AND i.key = ?",
             (batch8, key),
         ).fetchone()
         return None if row is None else records.item_from(row)
@@ -207,8 +208,8 @@ class SqliteJournal:  # more than eight public methods: it is the whole seam to 
     def first_accepted_after(self, key_id: str, boot_id: str, boot_at: float) -> Attempt | None:
         """Give the first attempt accepted under this key that was intended after a moment of this boot."""
         return self._attempt(
-            "a.run_id IS NOT NULL AND a.marker <> '' AND a.key_id = ? AND a.boot_id = ? AND a.intended_boot > ?"
-            " ORDER BY a.intended_boot LIMIT 1",
+            "a.run_id IS NOT NULL AND a.marker <> '' AND a.key_id = ? AND a.boot_id = ?"
+            " AND a.intended_boot > ? ORDER BY a.intended_boot LIMIT 1",
             key_id,
             boot_id,
             boot_at,
@@ -239,7 +240,7 @@ class SqliteJournal:  # more than eight public methods: it is the whole seam to 
             raise self._fail(error) from error
 
     def write(self, change: Change, now: float) -> None:
-        """Record what came of one event, with the bytes of a result and a money event where there are such."""
+        """Record what came of one event, with the bytes of a result and a money event where there are any."""
         try:
             self._begin()
             self.connection.execute(records.UPDATE_ITEM, records.item_update(change.item, now))
@@ -264,7 +265,7 @@ class SqliteJournal:  # more than eight public methods: it is the whole seam to 
             raise self._fail(error) from error
 
     async def commit(self) -> None:
-        """Return once everything written so far is durable; callers of the same turn share one transaction."""
+        """Return once everything written so far is durable; callers of one turn share one transaction."""
         if self._group is None:
             loop = asyncio.get_running_loop()
             self._group = loop.create_future()
@@ -297,7 +298,7 @@ class SqliteJournal:  # more than eight public methods: it is the whole seam to 
             self.connection.execute("BEGIN IMMEDIATE")
 
     def _fail(self, error: sqlite3.Error) -> StorageFailed:
-        """Give up for good: after a failed write what is on the disk is not known, so nothing more is sent."""
+        """Give up for good: after a failed write the disk's state is not known, so nothing more is sent."""
         self._failure = f"{self.path}: the journal cannot be written: {error}"
         if self.connection.in_transaction:
             self.connection.rollback()

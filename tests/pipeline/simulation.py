@@ -1,4 +1,4 @@
-"""A whole batch in virtual time: the real stages, client and journal against the model server; one seed, one history."""
+"""A whole batch in virtual time: real stages and journal against the model server; one seed, one history."""
 
 from __future__ import annotations
 
@@ -86,8 +86,7 @@ class Simulation:
         ]
         ingest.stage(journal.connection, specs, version=1)
         ingest.compare(journal.connection, None)
-        batch = batches.begin(
-            journal.connection,
+        new = batches.NewBatch(
             name="simulated",
             period=None,
             number=1,
@@ -95,9 +94,8 @@ class Simulation:
             manifest={},
             manifest_path="simulated.yaml",
             markers=self.rules.unanswered.marker,
-            now=self.clock.now(),
-            chance=self.chance.randbytes(4),
         )
+        batch = batches.begin(journal.connection, new, now=self.clock.now(), chance=self.chance.randbytes(4))
         journal.close()
         return batch
 
