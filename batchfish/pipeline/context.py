@@ -45,7 +45,7 @@ class StopKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stop:
-    """A decision to stop: no more creates; with `detaches`, what is alive is not followed any further either."""
+    """A decision to stop: no more creates; with `detaches`, what is alive is not followed further either."""
 
     kind: StopKind
     message: str
@@ -74,7 +74,7 @@ class Terms:
 
 @dataclass(kw_only=True, slots=True)
 class Session:
-    """What this process has seen and was told; nothing of it outlives the process. Times are boot-time seconds."""
+    """What this process has seen and was told; it ends with the process. Times are boot-time seconds."""
 
     began_at: float
     markers: str
@@ -226,6 +226,6 @@ class Context:
         return self.journal.count_open() - self.journal.count_held_open()
 
     def markers_of(self, tracked: Tracked) -> str:
-        """Whether runs of this attempt's batch can be found by their markers: `untested`, `proven` or `off`."""
+        """Whether runs of this attempt's batch can be found by marker: `untested`, `proven` or `off`."""
         batch = tracked.item.batch
         return self.session.markers if batch == self.batch.pk else self.journal.batch(batch).markers

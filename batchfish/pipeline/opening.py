@@ -1,4 +1,4 @@
-"""What every process does before its first create: whose account this is, what was left open, what the API knows."""
+"""What every process does before its first create: whose account is it, what is open, what the API knows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def check_key(ctx: Context) -> None:
 
 
 def _doubt_what_was_on_its_way(ctx: Context) -> None:
-    """A create that an earlier process was sending is unanswered from now on; so are doubts of an earlier boot."""
+    """A create that an earlier process was sending is unanswered from now; so is a doubt of another boot."""
     for one in ctx.journal.open_attempts(AttemptState.SUBMITTING):
         ctx.record(one.item.pk, one.attempt.k, ctx.give_up_now("the process ended before its answer came"))
     for one in ctx.journal.open_attempts(AttemptState.UNANSWERED):
@@ -58,7 +58,7 @@ def _doubt_what_was_on_its_way(ctx: Context) -> None:
 
 
 async def _take_in_unknown_runs(ctx: Context, batch: int) -> None:
-    """Compare the API's count of a batch's runs with the journal's, and adopt what the journal does not know."""
+    """Compare the API's count of a batch's runs with the journal's, and adopt what is not known here."""
     batch8 = ctx.journal.batch(batch).batch8
     try:
         async for attempt in looking(ctx, gives_up=lambda: False):

@@ -21,7 +21,7 @@ LONGEST_ASKED = 900.0
 
 
 def looking(ctx: Context, gives_up: Callable[[], bool]) -> AsyncRetrying:
-    """Repeat a look until it is answered, the stages detach, or `gives_up`: then the last error comes through."""
+    """Repeat a look until an answer; once the stages detach, or on `gives_up`, its last error is raised."""
 
     def wait(state: RetryCallState) -> float:
         ceiling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(state.attempt_number - 1, 10))

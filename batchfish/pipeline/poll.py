@@ -1,4 +1,4 @@
-"""Runs are followed to their end: one look at many, a verdict for each that is over, and its bytes into the journal."""
+"""Runs are followed to their end: one look at many, a verdict on each that is over, its bytes journalled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SIGHTINGS_OF_LOSS = 3
 LOSS_TAKES = 3600.0
-"""A run is lost after so many looks that did not find it over so many seconds, each beside a run that was found."""
+"""A run is lost after so many looks without it over so many seconds, each of which found another run."""
 
 IDLE = 60.0
 
@@ -127,7 +127,7 @@ def _is_answer(run: RunSeen, marker: str) -> bool:
 
 
 def _read_absence(ctx: Context, one: Tracked, watch: Watch) -> list[Event]:
-    """The API does not know the run, though it shows others: lost only after several sightings over an hour."""
+    """The API does not know the run, but shows others: lost only after several sightings over an hour."""
     now = ctx.clock.boottime()
     watch.missed += 1
     if watch.missing_since is None:

@@ -1,4 +1,4 @@
-"""Creates that nobody answered for are looked up until a run is found, proven absent, or a person must decide."""
+"""Creates that nobody answered for are looked up until a run is found or proven absent, or is held."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from batchfish.pipeline.patience import looking
 from batchfish.pipeline.submit import carries, search_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from batchfish.core.rules import UnansweredRules
     from batchfish.core.runs import RunSeen
     from batchfish.journal.base import Tracked
@@ -36,11 +38,20 @@ IDLE = 60.0
 
 @dataclass(slots=True)
 class Doubt:
-    """What this process has found out about one unanswered create; times are seconds since it was given up."""
+    """What this process knows of one unanswered create; times are seconds since it was given up."""
 
     looks: int = 0
     empty_looks: list[float] = field(default_factory=list)
     next_look: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What one look for a doubted create has shown: the runs that may be its own, and a control."""
+
+    found: Sequence[RunSeen] = ()
+    control: Control = Control.MISSING
+    unreachable_for: float = 0.0
 
 
 @dataclass(slots=True)
@@ -72,31 +83,17 @@ async def reconcile(ctx: Context) -> None:
 async def _settle(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -> None:
     """Look once for the run of one doubted create, and act on what the evidence says."""
     rules = ctx.terms[one.item.batch].rules.unanswered
-    unreachable_for, control = 0.0, Control.MISSING
-    found: list[RunSeen] = []
-    if one.attempt.marker:
-        try:
-            listing = await find(ctx, search_text(one.attempt.marker), PATIENCE * rules.settle)
-            found = unknown_runs(ctx, listing, one)
-            if not found and listing.is_complete and _elapsed(ctx, one.attempt) >= rules.settle:
-                control = await _look_for_control(ctx, one, this_round, rules)
-        except WebAgentUnavailable:
-            if ctx.has_detached():
-                return
-            unreachable_for = PATIENCE * rules.settle
-        else:
-            doubt.looks += 1
-            if listing.is_complete and not found:
-                doubt.empty_looks.append(_elapsed(ctx, one.attempt))
-    if _is_settled(ctx, one):
-        return  # a person, or another look, was quicker
+    finding = await _look(ctx, one, doubt, this_round) if one.attempt.marker else Finding()
+    if _is_settled(ctx, one) or (finding.unreachable_for and ctx.has_detached()):
+        return  # a person, or another look, was quicker; or the look was broken off
+    found = finding.found
     evidence = Evidence(
         elapsed=_elapsed(ctx, one.attempt),
         looks=doubt.looks,
         found=found[0] if found else None,
         empty_looks=tuple(doubt.empty_looks),
-        control=control,
-        unreachable_for=unreachable_for,
+        control=finding.control,
+        unreachable_for=finding.unreachable_for,
         markers_work=bool(one.attempt.marker) and ctx.markers_of(one) != "off",
     )
     match judge(evidence, rules):
@@ -112,6 +109,23 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -
             await ctx.settle(one.item.pk, one.attempt.k, CannotTell(message=message))
         case LookAgain(after=after):
             doubt.next_look = _elapsed(ctx, one.attempt) + after
+
+
+async def _look(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -> Finding:
+    """Look for the run of a doubted create and, where it is not found in time, for a control."""
+    rules = ctx.terms[one.item.batch].rules.unanswered
+    control = Control.MISSING
+    try:
+        listing = await find(ctx, search_text(one.attempt.marker), PATIENCE * rules.settle)
+        found = unknown_runs(ctx, listing, one)
+        if not found and listing.is_complete and _elapsed(ctx, one.attempt) >= rules.settle:
+            control = await _look_for_control(ctx, one, this_round, rules)
+    except WebAgentUnavailable:
+        return Finding(unreachable_for=PATIENCE * rules.settle)
+    doubt.looks += 1
+    if listing.is_complete and not found:
+        doubt.empty_looks.append(_elapsed(ctx, one.attempt))
+    return Finding(found=found, control=control)
 
 
 async def find(ctx: Context, text: str, patience: float) -> Listing:

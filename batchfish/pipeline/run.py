@@ -25,14 +25,14 @@ TICK = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunReport:
-    """Why a run ended: a stop, or None where nothing was left to do; and how many runs are still alive remotely."""
+    """Why a run ended (a stop, or None where nothing was left to do) and how many runs are alive remotely."""
 
     stop: Stop | None
     alive: int
 
 
 async def run_batch(ctx: Context, *companions: Callable[[Context], Coroutine[None, None, None]]) -> RunReport:
-    """Bring the batch as far as it goes now. Companions (progress, requests of a person) run beside the stages."""
+    """Bring the batch as far as it goes now. Companions (progress, wishes) run beside the stages."""
     await open_batch(ctx)
     try:
         async with asyncio.TaskGroup() as group:

@@ -54,7 +54,7 @@ async def submit(ctx: Context) -> None:
 
 
 async def _find_room(ctx: Context) -> int:
-    """How many creates may be sent now: bounded by free slots, by free connections, and by the first one alone."""
+    """How many creates may be sent now: as there are slots and connections free, and the first one alone."""
     if not ctx.may_submit() or ctx.session.paused_until > ctx.clock.boottime():
         return 0
     open_attempts = ctx.journal.count_open()
@@ -83,7 +83,7 @@ async def _try_markers(ctx: Context) -> int:
 
 
 async def _test_markers(ctx: Context, accepted: Attempt) -> None:
-    """Look for a run that surely exists by its marker, for as long as `settle`; without it markers are off."""
+    """Look by marker for a run that surely exists, for up to `settle`; not found, markers are off."""
     settle = ctx.rules.unanswered.settle
     since, looks = ctx.clock.boottime(), 0
     while not ctx.has_detached():
@@ -103,8 +103,8 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
                 return
             if listing.is_complete and waited >= settle:
                 ctx.notice(
-                    "markers: the first run is not found by the reference line in its goal; from here on a create "
-                    "without a clear answer is held for a person"
+                    "markers: the first run is not found by the reference line in its goal; from here on "
+                    "a create without a clear answer is held for a person"
                 )
                 await _set_markers(ctx, "off")
                 return

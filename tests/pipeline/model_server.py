@@ -1,6 +1,7 @@
-"""A small model of the Web Agent API that loses answers, lags and acts late, and keeps honest books of what it ran.
+"""A small model of the Web Agent API that loses answers, lags, acts late, and keeps honest books.
 
-It knows nothing of markers beyond searching goals for a text, as the API does, and nothing of how a client reasons.
+It knows nothing of markers beyond searching goals for a text, as the API does, and nothing of how a client
+reasons.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ class ModelServer:
         return run
 
     def _hold_against_invariants(self, new: BookedRun) -> None:
-        """Never pay twice: no run of an item while another is alive or has completed; never more alive than allowed."""
+        """No run of an item while another is alive or has completed, and never more alive than allowed."""
         for run in self.runs.values():
             if run.url == new.url and run.status(self.loop.now) != "FAILED":
                 self.violations.append(

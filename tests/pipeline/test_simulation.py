@@ -1,4 +1,4 @@
-"""Whole batches in virtual time: whatever is lost, late or killed, nothing is paid for twice and nothing is lost."""
+"""Whole batches in virtual time: whatever is lost, late or killed, nothing is paid twice and nothing lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event loop whose time passes only by being waited for: hours in milliseconds, and the same ones each time."""
+"""An event loop whose time passes only by being waited for: hours in milliseconds, always the same ones."""
 
 from __future__ import annotations
 
