@@ -36,9 +36,8 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
         metavar="ORIGIN",
         help="a local server that may be read",
     )
-    parser.add_argument(
-        "--require-token", action="store_true", help="accept the token of the port file alone"
-    )
+    parser.add_argument("--require-token", action="store_true", help="accept the agent's own token alone")
+    parser.add_argument("--token-file", type=Path, help="keeps the token, for its owner's eyes only")
     parser.add_argument(
         "--heartbeat",
         type=float,
@@ -62,6 +61,7 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
         users=given.users,
         allow_origins=tuple(given.allow_origin),
         require_token=given.require_token,
+        token_file=given.token_file,
         heartbeat_every=given.heartbeat,
         simulation=parse_simulation(given.simulate),
     )
@@ -74,7 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
         settings = parse(arguments)
         from batchfish.localagent.serve import serve
 
-        serve(settings, tell=lambda endpoint: print(f"listening on {endpoint.base_url}", flush=True))  # noqa: T201
+        key = f", with the key in {settings.token_file}" if settings.require_token else ""
+        serve(settings, tell=lambda endpoint: print(f"listening on {endpoint.base_url}{key}", flush=True))  # noqa: T201
     except ImportError as missing:
         sys.stderr.write(f"The local agent needs {missing.name}: pip install 'batchfish[local]'\n")
         return WRONG_INPUT

@@ -39,7 +39,7 @@ def create_app(
     `token` is what the agent is known by, and the only key accepted where the settings say so. `faults` is
     what requests meet in a simulation.
     """
-    app = FastAPI(title="Local web agent", version="1", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Local web agent", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     if faults is not None:
         app.add_middleware(FaultyRequests, faults=faults)
     app.add_middleware(Guard, token=token if settings.require_token else None, clock=clock)

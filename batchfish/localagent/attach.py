@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
+import secrets
 import sys
 import time
 from contextlib import contextmanager
@@ -25,6 +27,8 @@ PORT_FILE = "agent.json"
 STORE = "agent.db"
 USERS = "agent.users"
 LOG = "agent.log"
+TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}")
+OTHERS = 0o077
 START_TIMEOUT = 20.0
 LOOK_EVERY = 0.02
 
@@ -44,6 +48,31 @@ def write_port_file(path: Path, endpoint: Endpoint) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(asdict(endpoint), file)
     draft.replace(path)
+
+
+def keep_token(path: Path) -> str:
+    """Give the token that a file holds; a new file gets a new one, for its owner's eyes only.
+
+    WrongInput where it holds none, or where others can read it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(new_token() + "\n")
+    except FileExistsError:
+        if path.stat().st_mode & OTHERS:
+            raise WrongInput(f"Others can read the token in {path}: delete it for a new one.") from None
+    except OSError as broken:
+        raise WrongInput(f"The token cannot be kept in {path}: {broken.strerror}.") from None
+    token = path.read_text("utf-8", errors="replace").strip()
+    if not TOKEN.fullmatch(token):
+        raise WrongInput(f"{path} holds no token of 16 or more letters and digits: delete it for a new one.")
+    return token
+
+
+def new_token() -> str:
+    """Draw a token that nobody can guess."""
+    return secrets.token_urlsafe(24)
 
 
 def find_agent(port_file: Path) -> Endpoint | None:

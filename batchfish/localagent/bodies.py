@@ -86,7 +86,7 @@ class AgentConfig(Body):
 
     mode: Literal["default", "strict"] | None = None
     max_steps: Annotated[int, Field(ge=1, le=500)] | None = None
-    max_duration_seconds: Annotated[int, Field(ge=1)] | None = None
+    max_duration_seconds: Annotated[int, Field(ge=1, le=2**53)] | None = None
     cursor_style: Literal["fish", "standard", "green-pointer"] | None = None
 
 

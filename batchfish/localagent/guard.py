@@ -1,6 +1,8 @@
 """Who may speak to the agent: this machine's own clients, with a key, in JSON of a bounded size."""
 
 import json
+import re
+import secrets
 from collections.abc import Callable
 from email.utils import formatdate
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from batchfish.webagent.wire import API_KEY_HEADER, error_envelope
 
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 LARGEST_BODY = 16 * 1024 * 1024
+LENGTH = re.compile(r"[0-9]{1,12}")
 
 
 class Guard:
@@ -48,27 +51,33 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         headers = Headers(scope=scope)
-        if urlsplit(f"//{headers.get('host', '')}").hostname not in LOCAL_NAMES:
+        if _host_of(f"//{headers.get('host', '')}") not in LOCAL_NAMES:
             return 403, "FORBIDDEN", "This agent answers to names of this machine only."
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers["host"]:
+        if origin is not None and origin != f"http://{headers['host']}":
             return 403, "FORBIDDEN", "This agent does not answer pages of other origins."
         if not scope["path"].startswith("/v1/"):
             return None
         key = headers.get(API_KEY_HEADER, "").strip()
         if not key:
             return 401, "MISSING_API_KEY", f"Send any key in the header {API_KEY_HEADER}."
-        if self._token is not None and key != self._token:
+        if self._token is not None and not secrets.compare_digest(key.encode(), self._token.encode()):
             return 401, "INVALID_API_KEY", "This agent was started to accept its own token only."
         if "transfer-encoding" in headers:
             return 411, "INVALID_INPUT", "Send the body in one piece, with its Content-Length."
-        has_body = headers.get("content-length", "0") != "0"
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if has_body and kind != "application/json":
-            return 415, "INVALID_INPUT", "Send the body as application/json."
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > LARGEST_BODY:
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if length != "0" and kind != "application/json":
+            return 415, "INVALID_INPUT", "Send the body as application/json."
+        if not LENGTH.fullmatch(length) or int(length) > LARGEST_BODY:
             return 413, "INVALID_INPUT", f"The body is larger than {LARGEST_BODY} bytes."
+        return None
+
+
+def _host_of(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:  # brackets that hold no address
         return None
 
 

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from batchfish.localagent.book import NewRun, RunBook, RunFilter, RunPage, StoredRun
@@ -132,9 +133,12 @@ class RunQueue:
 
     def capture(self, run: StoredRun, number: int, kind: str) -> bytes | None:
         """Give what a step captured; steps are numbered from 1."""
-        if (trail := self._trails.get(run.run_id)) is None:
+        steps = self.trail(run).steps
+        if not 1 <= number <= len(steps) or kind not in steps[number - 1].captured:
+            return None
+        if run.run_id not in self._trails:
             return self._book.captures.get(run.run_id, number, kind)
-        found = {(step, what): body for step, what, body in captures_of(trail.steps)}
+        found = {(step, what): body for step, what, body in captures_of(steps)}
         return found.get((number, kind))
 
     def cancel(self, run_ids: Sequence[str]) -> dict[str, Cancellation]:
@@ -177,14 +181,19 @@ class RunQueue:
                 continue  # cancelled while it waited
             run = self._book.fetch([run_id])[run_id]
             self._trails[run_id].mark()
-            self._working[run_id] = asyncio.create_task(self._work(run, self._trails[run_id]))
+            task = asyncio.create_task(self._work(run, self._trails[run_id]))
+            self._working[run_id] = task
+            task.add_done_callback(partial(self._free, run_id))
+
+    def _free(self, run_id: str, task: asyncio.Task[None]) -> None:
+        """Give a slot to the next run; a task cancelled before its first step has no `finally` to do so."""
+        del self._working[run_id]
+        self._fill()
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            LOGGER.error("run %s: its end was not written down", run_id, exc_info=bug)
 
     async def _work(self, run: StoredRun, trail: Trail) -> None:
-        try:
-            self._finish(run.run_id, await self._end(run, trail))
-        finally:
-            del self._working[run.run_id]
-            self._fill()
+        self._finish(run.run_id, await self._end(run, trail))
 
     async def _end(self, run: StoredRun, trail: Trail) -> RunEnd:
         schema = None if run.output_schema is None else json.loads(run.output_schema)

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import math
 import os
-import secrets
 import signal
 import socket
 import struct
@@ -21,7 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from batchfish.errors import TryLater, WrongInput
 from batchfish.localagent.addresses import parse_origin
 from batchfish.localagent.app import create_app
-from batchfish.localagent.attach import Endpoint, write_port_file
+from batchfish.localagent.attach import Endpoint, keep_token, new_token, write_port_file
 from batchfish.localagent.book import RunBook
 from batchfish.localagent.dial import Dialer
 from batchfish.localagent.egress import Egress
@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 USERS_LOOK = 0.25
-FORGET_EVERY = 3600.0
+FORGET_EVERY = 60.0
+OLD_RUNS_STAY = 3600.0
 GRACE = 2
 WARM = 2
 LINGER_NONE = struct.pack("ii", 1, 0)
@@ -55,8 +56,11 @@ LINGER_NONE = struct.pack("ii", 1, 0)
 def serve(settings: ServeSettings, *, tell: Callable[[Endpoint], None] = lambda _: None) -> None:
     """Serve until told to stop, or until the last user has gone; `tell` is called once it listens.
 
-    TryLater where another agent has the store, WrongInput where the port is taken or the site is not there.
+    TryLater where another agent has the store, WrongInput where the port is taken, the site is not there, or
+    a token is required that nobody could know.
     """
+    if settings.require_token and settings.token_file is None and settings.port_file is None:
+        raise WrongInput("--require-token: name a --token-file or a --port-file for clients to read it in.")
     if settings.site is not None and not settings.site.is_dir():
         raise WrongInput(f"--site: {settings.site} is not a folder.")
     with _listen(settings.port) as listener, _own(settings.store):
@@ -66,7 +70,7 @@ def serve(settings: ServeSettings, *, tell: Callable[[Endpoint], None] = lambda 
 async def _serve(settings: ServeSettings, listener: socket.socket, tell: Callable[[Endpoint], None]) -> None:
     endpoint = Endpoint(
         base_url=f"http://{HOST}:{listener.getsockname()[1]}",
-        token=secrets.token_urlsafe(24),
+        token=new_token() if settings.token_file is None else keep_token(settings.token_file),
         pid=os.getpid(),
     )
     chance = Random(settings.simulation.seed)  # noqa: S311 - simulated chance, no secret
@@ -166,10 +170,13 @@ async def _end_unused(server: Server, users: Path | None) -> None:
 
 
 async def _forget(book: RunBook, settings: ServeSettings) -> None:
-    """Drop old runs each hour; not at once, so that a batch going on after a long pause finds its runs."""
+    """Drop surplus runs each minute, old ones not yet in the first hour: who comes back late finds them."""
+    loop = asyncio.get_running_loop()
+    may_be_asked_for = loop.time() + OLD_RUNS_STAY
     while True:
         await asyncio.sleep(FORGET_EVERY)
-        book.forget(finished_before=time.time() - settings.keep_for, keep=settings.keep_runs)
+        begin = -math.inf if loop.time() < may_be_asked_for else time.time() - settings.keep_for
+        book.forget(finished_before=begin, keep=settings.keep_runs)
 
 
 def _listen(port: int) -> socket.socket:

@@ -18,10 +18,10 @@ class ServeSettings:
     """How to serve; times in seconds.
 
     `port` 0 takes a free one. `store` is the book of runs (None: in memory), `site` the folder of the sample
-    site. `port_file` is written when the agent is ready. `users` is the lock file of those who use the agent:
-    it ends once nobody holds it; None serves until it is told to stop. Streams have a heartbeat every
-    `heartbeat_every` seconds. Runs that have ended are kept, and can be watched, for `keep_for` seconds, and
-    at most `keep_runs` of them.
+    site. `port_file` is written when the agent is ready; `token_file` keeps the token from one start to the
+    next. `users` is the lock file of those who use the agent: it ends once nobody holds it; None serves until
+    it is told to stop. Streams have a heartbeat every `heartbeat_every` seconds. Runs that have ended are
+    kept, and can be watched, for `keep_for` seconds, and at most `keep_runs` of them.
     """
 
     port: int = 0
@@ -33,6 +33,7 @@ class ServeSettings:
     users: Path | None = None
     allow_origins: tuple[str, ...] = ()
     require_token: bool = False
+    token_file: Path | None = None
     heartbeat_every: float = 15.0
     simulation: Simulation = field(default_factory=Simulation)
     keep_for: float = 24 * 3600.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from batchfish.localagent.engines.base import Match, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+STEP_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +71,11 @@ def load_steps(text: str) -> list[TimedStep]:
         )
         for row in json.loads(text)
     ]
+
+
+def step_number(text: str) -> int | None:
+    """Read the number of a step, as clients name it; None where the text is none."""
+    return int(text) if STEP_NUMBER.fullmatch(text) else None
 
 
 class Trail:

@@ -18,11 +18,13 @@ class HandEngine:
 
     def __init__(self) -> None:
         self.alive: dict[str, asyncio.Future[RunOutcome]] = {}
+        self._emits: dict[str, Emit] = {}
         self.stopped: list[str] = []
         self.order: list[str] = []
 
     async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
         emit(Step(action=f"opened {request.url}"))
+        self._emits[request.url] = emit
         self.order.append(request.url)
         self.alive[request.url] = asyncio.get_running_loop().create_future()
         try:
@@ -32,6 +34,11 @@ class HandEngine:
             raise
         finally:
             del self.alive[request.url]
+
+    async def tell(self, url: str, step: Step) -> None:
+        """Have the run of `url` take a step."""
+        self._emits[url](step)
+        await settle()
 
     async def end(self, url: str, outcome: RunOutcome) -> None:
         """End the run of `url` and let the agent write that down."""

@@ -39,6 +39,32 @@ async def test_after_a_stop_the_running_ones_have_failed_and_the_waiting_ones_ar
     book.close()
 
 
+async def test_runs_cancelled_before_their_first_step_leave_their_slots_to_others() -> None:
+    book, engine = RunBook(":memory:"), HandEngine()
+    async with RunQueue(book, engine, cap=2) as queue:
+        ids = queue.create(requests(4), origin="o")
+        queue.cancel(ids)  # no task has begun yet
+        (later,) = queue.create([RunRequest(url="http://a.example/later", goal="g")], origin="o")
+        await settle()
+        assert engine.order == ["http://a.example/later"]
+        await engine.end("http://a.example/later", RunOutcome(result={}))
+        assert queue.get([later])[later].status == "COMPLETED"
+        assert {run.status for run in queue.get(ids).values()} == {"CANCELLED"}
+    book.close()
+
+
+async def test_at_most_cap_runs_are_worked_on_in_the_order_they_came() -> None:
+    book, engine = RunBook(":memory:"), HandEngine()
+    async with RunQueue(book, engine, cap=3) as queue:
+        ids = queue.create(requests(7), origin="o")
+        for n in range(7):
+            await settle()
+            assert list(engine.alive) == [f"http://a.example/{k}" for k in range(n, min(n + 3, 7))]
+            await engine.end(f"http://a.example/{n}", RunOutcome(result={}))
+        assert {run.status for run in queue.get(ids).values()} == {"COMPLETED"}
+    book.close()
+
+
 async def test_the_books_can_be_counted_by_others(tmp_path: Path) -> None:
     book, engine = RunBook(tmp_path / "agent.db"), HandEngine()
     async with RunQueue(book, engine, cap=2) as queue:

@@ -13,6 +13,7 @@ from batchfish.localagent.captures import SCREENSHOT
 from batchfish.localagent.liveview.links import PATH, WatchLinks
 from batchfish.localagent.liveview.told import tell_run, tell_step
 from batchfish.localagent.runs import RunQueue
+from batchfish.localagent.trail import step_number
 
 FILES = Path(__file__).parent
 ASSETS = {"live.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
@@ -56,8 +57,7 @@ def live_view(
         run = watched(token)
         if run is None:
             return Response(status_code=404, headers=HEADERS)
-        seen = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else 0
-        events = watch(queue, run, clock=clock, seen=seen)
+        events = watch(queue, run, clock=clock, seen=step_number(last_event_id) or 0)
         return StreamingResponse(events, headers={**HEADERS, **sse.HEADERS}, media_type=sse.MEDIA_TYPE)
 
     @router.get("/{token}/steps/{number}/screenshot")
@@ -74,7 +74,7 @@ def live_view(
 async def watch(
     queue: RunQueue, run: StoredRun, *, clock: Callable[[], float], seen: int
 ) -> AsyncIterator[bytes]:
-    """Tell a run for the page: its state, at first and when it changes, and each step after the first `seen`."""
+    """Tell a run for the page: its state, now and when it changes, and each step after the first `seen`."""
     trail, told, status = queue.trail(run), seen, None
     beats = sse.Schedule(ALIVE_EVERY)
     while True:

@@ -17,6 +17,7 @@ from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.routes.ascii_json import Json
 from batchfish.localagent.routes.refusals import ANY, BODY, LOOK, answers, no_such_run, refused
 from batchfish.localagent.runs import RunQueue
+from batchfish.localagent.trail import step_number
 from batchfish.webagent import wire
 
 RunId = Annotated[str, Path(alias="id", json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"})]
@@ -90,7 +91,8 @@ def _add_captures(router: APIRouter, queue: RunQueue) -> None:
         run = queue.get([run_id]).get(run_id)
         if run is None:
             return no_such_run(run_id)
-        body = queue.capture(run, int(step_id), kind) if step_id.isascii() and step_id.isdigit() else None
+        number = step_number(step_id)
+        body = None if number is None else queue.capture(run, number, kind)
         if body is None:
             return refused(404, "NOT_FOUND", f"There is no {kind} of step {step_id!r} of run {run_id!r}.")
         return Response(body, media_type=media_type, headers=CAPTURE_HEADERS)
