@@ -33,13 +33,19 @@ help: ## Show this
 .PHONY: demo
 demo: .venv/.ready-to-run ## Read the sample site into a table, on this machine alone (set-up included)
 	@mkdir -p .demo
-	cp sample_inputs/demo.yaml sample_inputs/pages.jsonl .demo/
+	cp -p sample_inputs/demo.yaml sample_inputs/pages.jsonl .demo/
 	started=$$(date +%s)
 	ended=0
-	.venv/bin/batchfish run --local .demo/demo.yaml || ended=$$?
-	echo "The batch took $$(($$(date +%s) - started)) s"
-	# 1: finished, and some items failed, as the pages that can't be read must.
-	exit $$((ended == 1 ? 0 : ended))
+	.venv/bin/batchfish run --local --engine extract --progress bar --head 8 .demo/demo.yaml || ended=$$?
+	# 1: finished, and some items failed. Eight of the pages are there to fail: no page may be read that is not there.
+	if [ $$ended != 1 ]; then exit $$ended; fi
+	echo
+	echo "Eight pages can't be read, and each must fail with its reason rather than be guessed at:"
+	.venv/bin/batchfish results .demo/demo.yaml --local --failed --head 8 -o .demo/results/failed.csv | head -n -1
+	echo
+	echo "The batch took $$(($$(date +%s) - started)) s. Its table: .demo/results/demo.parquet"
+	echo "Next: .venv/bin/batchfish explain book-walden --local --batch .demo/demo.yaml"
+	echo "      .venv/bin/batchfish run --local .demo/demo.yaml    # finished: it asks for nothing again"
 
 ##@ Develop
 

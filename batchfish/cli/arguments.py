@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from batchfish.core.rules import Share
+
+    Verbs = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - argparse gives it no public name
 
 T = TypeVar("T")
 EPILOG = "Exit codes, manifests and how to go on after anything: README.md."
@@ -18,7 +22,7 @@ EPILOG = "Exit codes, manifests and how to go on after anything: README.md."
 class Parser(argparse.ArgumentParser):
     """A parser whose complaints are errors like all others."""
 
-    def error(self, message: str) -> Any:
+    def error(self, message: str) -> NoReturn:
         """Raise WrongInput instead of leaving at once."""
         raise WrongInput(f"{self.prog}: {message}. Try `{self.prog} --help`.")
 
@@ -32,6 +36,20 @@ def build() -> Parser:
     )
     parser.add_argument("--version", action="store_true", help="show the version and leave")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    _add_verbs_that_run(verbs)
+    _add_verbs_that_look(verbs)
+    _add_verbs_that_decide(verbs)
+    serve = verbs.add_parser("serve", help="speak the same API on this machine, and really read pages")
+    serve.add_argument("--port", type=int, default=8765, help="(default: %(default)s; 0 takes a free one)")
+    serve.add_argument("--store", type=Path, help="file that keeps the runs (default: memory)")
+    serve.add_argument("--require-token", action="store_true", help="accept only the token it prints")
+    _add_local_agent(serve)
+    for verb in verbs.choices.values():
+        _add_common(verb)
+    return parser
+
+
+def _add_verbs_that_run(verbs: Verbs) -> None:
     run = verbs.add_parser("run", help="bring a manifest's batch to completion; rerun it to go on")
     _add_file(run)
     _add_running(run)
@@ -40,18 +58,6 @@ def build() -> Parser:
     resume = verbs.add_parser("resume", help="go on from the journal alone, without the manifest")
     _add_batch(resume)
     _add_running(resume)
-    _add_file(verbs.add_parser("validate", help="show every error of a manifest at once; sends nothing"))
-    plan = verbs.add_parser("plan", help="show what `run` would do; sends nothing")
-    _add_file(plan)
-    _add_access(plan)
-    plan.add_argument("--new", action="store_true", help="as if another batch were to start")
-    status = verbs.add_parser("status", help="show how far a batch is, also beside a running one")
-    _add_batch(status)
-    status.add_argument("--watch", action="store_true", help="repeat until interrupted")
-    results = verbs.add_parser("results", help="write the table as it stands now")
-    _add_batch(results)
-    _add_output(results)
-    results.add_argument("--failed", action="store_true", help="only the items that are not fine")
     retry = verbs.add_parser("retry", help="queue one more attempt for items that are not fine, and run")
     _add_batch(retry)
     _add_running(retry)
@@ -67,24 +73,35 @@ def build() -> Parser:
         "items", nargs="*", metavar="ITEM", help="ids of items; none: all that have not ended"
     )
     _add_running(cancel)
+
+
+def _add_verbs_that_look(verbs: Verbs) -> None:
+    _add_file(verbs.add_parser("validate", help="show every error of a manifest at once; sends nothing"))
+    plan = verbs.add_parser("plan", help="show what `run` would do; sends nothing")
+    _add_file(plan)
+    _add_selection(plan)
+    plan.add_argument("--new", action="store_true", help="as if another batch were to start")
+    status = verbs.add_parser("status", help="show how far a batch is, also beside a running one")
+    _add_batch(status)
+    status.add_argument("--watch", action="store_true", help="repeat until it has ended, or interrupted")
+    results = verbs.add_parser("results", help="write the table as it stands now")
+    _add_batch(results)
+    _add_output(results)
+    results.add_argument("--failed", action="store_true", help="only the items that are not fine")
     explain = verbs.add_parser("explain", help="tell everything about one item")
     explain.add_argument("item", metavar="ITEM")
     explain.add_argument("--batch", help="a batch's name or manifest (default: the newest)")
+    verbs.add_parser("ls", help="list the batches here")
+
+
+def _add_verbs_that_decide(verbs: Verbs) -> None:
     held = verbs.add_parser("held", help="list the items that wait for a person, or decide")
     held.add_argument("decision", nargs="?", choices=("list", "adopt", "resubmit", "drop"), default="list")
     held.add_argument("item", nargs="?", metavar="ITEM")
     held.add_argument("run_id", nargs="?", metavar="RUN")
     held.add_argument("--batch", help="a batch's name or manifest (default: the newest)")
     _add_access(held)
-    verbs.add_parser("ls", help="list the batches here")
-    serve = verbs.add_parser("serve", help="speak the same API on this machine, and really read pages")
-    serve.add_argument("--port", type=int, default=8765, help="(default: %(default)s; 0 takes a free one)")
-    serve.add_argument("--store", type=Path, help="file that keeps the runs (default: memory)")
-    serve.add_argument("--require-token", action="store_true", help="accept only the token it prints")
-    _add_local_agent(serve)
-    for verb in verbs.choices.values():
-        _add_common(verb)
-    return parser
+    _add_local_agent(held)
 
 
 def _add_file(verb: Parser) -> None:
@@ -111,6 +128,7 @@ def _add_batch(verb: Parser) -> None:
 def _add_output(verb: Parser) -> None:
     verb.add_argument("-o", "--output", metavar="FILE", help="the table: .parquet, .csv or .jsonl")
     verb.add_argument("--csv-raw", action="store_true", help="leave cells alone that a spreadsheet would run")
+    verb.add_argument("--head", type=_count, metavar="N", help="show the first N rows of the table")
 
 
 def _add_access(verb: Parser) -> None:
@@ -134,15 +152,19 @@ def _add_local_agent(verb: Parser) -> None:
     )
 
 
-def _add_running(verb: Parser) -> None:
-    _add_output(verb)
-    _add_access(verb)
-    _add_local_agent(verb)
-    verb.add_argument("-j", "--concurrency", type=_count, metavar="N", help="runs alive at once")
+def _add_selection(verb: Parser) -> None:
     verb.add_argument("--limit", type=_count, metavar="N", help="submit only the first N items now")
     verb.add_argument("--sample", type=_count, metavar="N", help="submit only N items by chance now")
     verb.add_argument("--item", action="append", default=[], metavar="ID", help="submit only this item now")
     verb.add_argument("--where", metavar="EXPR", help="submit only items that this holds for now")
+
+
+def _add_running(verb: Parser) -> None:
+    _add_output(verb)
+    _add_access(verb)
+    _add_local_agent(verb)
+    _add_selection(verb)
+    verb.add_argument("-j", "--concurrency", type=_count, metavar="N", help="runs alive at once")
     verb.add_argument("--halt", type=_share, metavar="N|P%", help="stop submitting past so many failures")
     verb.add_argument(
         "--settle", type=_duration, metavar="TIME", help="how long an unanswered create is looked for"
@@ -150,11 +172,7 @@ def _add_running(verb: Parser) -> None:
     verb.add_argument("--poll-interval", type=_duration, metavar="TIME", help="how often runs are looked at")
     verb.add_argument("--max-duration", type=_duration, metavar="TIME", help="leave after so long")
     verb.add_argument(
-        "--max-outage",
-        type=_duration,
-        default=900.0,
-        metavar="TIME",
-        help="how long the API may be out of reach (15m)",
+        "--max-outage", type=_duration, default=900.0, metavar="TIME", help="bear no answer for so long (15m)"
     )
     verb.add_argument("--drain", action="store_true", help="submit nothing, follow what is alive")
     verb.add_argument(
@@ -162,7 +180,7 @@ def _add_running(verb: Parser) -> None:
     )
     verb.add_argument("--allow-empty", action="store_true", help="nothing selected is fine")
     verb.add_argument(
-        "--if-running", choices=("skip", "wait"), default="skip", help="when another process has it"
+        "--if-running", choices=("skip", "wait"), default="skip", help="when another process has the batch"
     )
     verb.add_argument(
         "--progress", choices=("auto", "bar", "line", "json", "none"), default="auto", help="(auto)"
@@ -192,7 +210,7 @@ def _duration(text: str) -> float:
     return _read(parse_duration, text)
 
 
-def _share(text: str) -> Any:
+def _share(text: str) -> Share:
     from batchfish.manifest.units import parse_share
 
     return _read(parse_share, text)
@@ -204,7 +222,7 @@ def _count(text: str) -> int:
     return _read(parse_count, int(text) if text.isdecimal() else text)
 
 
-def _read(parse: Callable[[Any], Any], value: object) -> Any:
+def _read(parse: Callable[[object], T], value: object) -> T:
     from batchfish.manifest.problems import Refused
 
     try:

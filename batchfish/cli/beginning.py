@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.core import identity
@@ -15,7 +16,6 @@ from batchfish.pipeline.opening import find_strangers
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
-    from pathlib import Path
 
     from batchfish.journal.base import Batch
     from batchfish.manifest.manifest import Manifest
@@ -32,6 +32,11 @@ class Intention:
     batch: Batch | None
     difference: ingest.Difference
 
+    @property
+    def asks_nothing_new(self) -> bool:
+        """Whether every row of the manifest is an item of the batch already."""
+        return not self.difference.new and not self.difference.changed
+
 
 def intend(
     connection: sqlite3.Connection, manifest: Manifest, *, recorded_as: str | None, now: float, anew: bool
@@ -46,6 +51,7 @@ def intend(
         raise WrongInput(
             f"the period {period} is older than {newest.period}, the newest batch's: is the clock right?"
         )
+    _refuse_namesake(newest, manifest)
     number = batches.latest_number(connection, period)
     batch = None
     if number and not anew:
@@ -68,6 +74,22 @@ def intend(
         batch=batch,
         difference=ingest.compare(connection, batch.pk if batch is not None else None),
     )
+
+
+def _refuse_namesake(newest: Batch | None, manifest: Manifest) -> None:
+    """Raise WrongInput where this journal belongs to another manifest of the same name in the same folder."""
+    if newest is None:
+        return
+    other = Path(newest.manifest_path)
+    if (
+        other != manifest.path.absolute()
+        and other.exists()
+        and other.parent == manifest.path.absolute().parent
+    ):
+        raise WrongInput(
+            f"{manifest.path} and {other} are both called {manifest.name!r}, and would share one journal. "
+            "Give one of them a `name` of its own."
+        )
 
 
 def agree_to_changes(intention: Intention, *, agreed: bool, ask: Callable[[str], bool] | None) -> None:
@@ -93,8 +115,8 @@ async def refuse_lost_journal(
     lost = ingest.count_staged(connection, keys)
     if lost:
         raise NeedsYes(
-            f"the account already has runs for {lost} items of {intention.name}, made with a journal that is not "
-            f"{journal}. Put that journal back, or pay for them again with --new."
+            f"the account already has runs for {lost} items of {intention.name}, made with a journal that is "
+            f"not {journal}. Put that journal back, or pay for them again with --new."
         )
 
 

@@ -10,7 +10,7 @@ SIGNAL_BASE = 128
 
 
 class ExitCode(IntEnum):
-    """0, 1 and 4 of a finished batch are repeated by every rerun; 75 may be retried by rule, it is harmless."""
+    """0, 1 and 4 of a finished batch are repeated by every rerun; to retry 75 by rule is harmless."""
 
     OK = 0
     ITEMS_NOT_OK = 1

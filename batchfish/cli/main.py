@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import sys
+import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -22,8 +24,8 @@ VERBS = {
     "retry": "batchfish.cli.deciding:retry",
     "cancel": "batchfish.cli.deciding:cancel",
     "held": "batchfish.cli.deciding:held",
-    "validate": "batchfish.cli.looking:validate",
-    "plan": "batchfish.cli.looking:plan",
+    "validate": "batchfish.cli.planning:validate",
+    "plan": "batchfish.cli.planning:plan",
     "status": "batchfish.cli.looking:status",
     "results": "batchfish.cli.looking:results",
     "explain": "batchfish.cli.looking:explain",
@@ -65,11 +67,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return SIGNAL_BASE + 13
     except KeyboardInterrupt:
         return SIGNAL_BASE + SIGINT
+    except sqlite3.Error as error:
+        voice.warn(f"batchfish: the journal could not be read or written: {error}")
+        return ExitCode.IOERR
     except ModuleNotFoundError as error:
         voice.warn(
             f"batchfish: {error.name} is not installed. For the local agent: pip install 'batchfish[local]'."
         )
         return ExitCode.USAGE
+    except Exception:  # noqa: BLE001 - a bug of ours must not look like a batch's end
+        voice.warn(
+            f"{traceback.format_exc()}batchfish: this is a bug; the journal is safe, and `run` goes on"
+        )
+        return ExitCode.SOFTWARE
     return code
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 HOME = ".batchfish"
 LOCAL = "local"
+AGENT = "agent"
 MANIFESTS = frozenset({".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".ndjson"})
 
 
@@ -48,16 +52,20 @@ def find(batch: str | None, journal: Path | None, *, is_local: bool, folder: Pat
         return Place(journal=_existing(journal), batch=batch)
     here = folder or Path.cwd()
     if batch is None:
-        found = [path for home in _homes(here, is_local=is_local) for path in sorted(home.glob("*.db"))]
+        found = journals(is_local=is_local, folder=here)
         if not found:
-            raise WrongInput(f"No batch is known in {here} or above it. Start one with `batchfish run FILE`.")
+            raise WrongInput(
+                f"No batch is known in {here} or above it. Start one with `batchfish run FILE`"
+                + (
+                    ", or look at rehearsals with --local."
+                    if _has_rehearsals(here, is_local=is_local)
+                    else "."
+                )
+            )
         return Place(journal=max(found, key=lambda path: path.stat().st_mtime))
     path = Path(batch)
     if path.suffix.lower() in MANIFESTS and ("/" in batch or path.exists()):
-        from batchfish.manifest.load import load_manifest
-
-        manifest = load_manifest(path)
-        return Place(journal=_existing(journal_of(path.absolute().parent, manifest.name, is_local=is_local)))
+        return Place(journal=_journal_of_manifest(path.absolute(), is_local=is_local))
     name = re.split(r"@|\.(?=\d+$)", batch, maxsplit=1)[0]
     for home in _homes(here, is_local=is_local):
         candidate = home / f"{name}.db"
@@ -75,6 +83,50 @@ def open_for_reading(place: Place) -> tuple[sqlite3.Connection, Batch]:
     if batch is None:
         raise WrongInput(f"{place.journal} holds no batch {place.batch or ''}".rstrip() + ".")
     return connection, batch
+
+
+def journals(*, is_local: bool, folder: Path | None = None) -> list[Path]:
+    """List the journals of a folder and of those above it, nearest first."""
+    homes = _homes(folder or Path.cwd(), is_local=is_local)
+    return [path for home in homes for path in sorted(home.glob("*.db"))]
+
+
+def spell(journal: Path, batch: Batch) -> str:
+    """Write down what names a batch on a command line in the working directory, flags included."""
+    is_local = journal.parent.name == LOCAL
+    manifest = os.path.relpath(batch.manifest_path)
+    flags = " --local" if is_local else ""
+    for name in (batch.name, manifest):
+        if _leads_to(name, journal, batch, is_local=is_local):
+            return shlex.quote(name) + flags
+    return f"{shlex.quote(batch.name)}{flags} --journal {shlex.quote(os.path.relpath(journal))}"
+
+
+def _leads_to(name: str, journal: Path, batch: Batch, *, is_local: bool) -> bool:
+    try:
+        place = find(name, None, is_local=is_local)
+        if not place.journal.samefile(journal):
+            return False
+        connection, found = open_for_reading(place)
+    except (WrongInput, OSError):
+        return False
+    connection.close()
+    return found.pk == batch.pk
+
+
+def _journal_of_manifest(manifest: Path, *, is_local: bool) -> Path:
+    """Find the journal whose newest batch came from a manifest, whatever that calls itself by now."""
+    home = _homes(manifest.parent, is_local=is_local)[0]
+    for path in sorted(home.glob("*.db")):
+        with closing(connect(path, read_only=True)) as connection:
+            newest = batches.newest(connection)
+        if newest is not None and newest.manifest_path == str(manifest):
+            return path
+    raise WrongInput(f"{manifest} has no batch yet. Start one with `batchfish run {manifest.name}`.")
+
+
+def _has_rehearsals(here: Path, *, is_local: bool) -> bool:
+    return not is_local and bool(journals(is_local=True, folder=here))
 
 
 def _homes(here: Path, *, is_local: bool) -> list[Path]:

@@ -1,22 +1,29 @@
-"""`serve` and `--local`: the local agent, as the command line starts it."""
+"""The local agent: `serve`, and the one that `--local` uses for the time of a command."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchfish.cli import places
+from batchfish.cli.settings import API_KEY, LOCAL_BASE, Access, local_access, remote_access
+from batchfish.errors import WrongInput
+
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from contextlib import ExitStack
 
     from batchfish.cli.messages import Voice
+    from batchfish.journal.base import Batch
 
-SITE = Path("sample_inputs", "site")
+SITE = Path("sample_inputs") / "site"
 
 
 def agent_options(args: Namespace, folder: Path) -> list[str]:
-    """Spell the flags of the local agent for its own process."""
-    site = args.site or nearest_site(folder)
+    """Spell the flags of the local agent that the flags of a command ask for."""
+    site = args.site.absolute() if args.site is not None else nearest_site(folder)
     options = ["--engine", args.engine]
     if site is not None:
         options += ["--site", str(site)]
@@ -33,6 +40,27 @@ def nearest_site(folder: Path) -> Path | None:
     """Find the sample site nearest above a folder."""
     above = (folder.absolute(), *folder.absolute().parents)
     return next((place / SITE for place in above if (place / SITE).is_dir()), None)
+
+
+@contextmanager
+def local_agent(args: Namespace, env: Mapping[str, str], folder: Path) -> Iterator[Access]:
+    """Use a local agent for the time of the block: the one that runs for this folder, or a new one."""
+    from batchfish.localagent.attach import local_agent as attach
+
+    home = folder.absolute() / places.HOME / places.AGENT
+    without_key = {name: text for name, text in env.items() if name != API_KEY}
+    with attach(home, agent_options(args, folder), env=without_key) as endpoint:
+        yield local_access(endpoint.base_url)
+
+
+def reach(args: Namespace, env: Mapping[str, str], batch: Batch, stack: ExitStack) -> Access:
+    """Reach the API that a batch belongs to; WrongInput where flags mean another one."""
+    if batch.base_url == LOCAL_BASE:
+        return stack.enter_context(local_agent(args, env, Path(batch.manifest_path).parent))
+    access = remote_access(args, env)
+    if access.recorded_as != batch.base_url:
+        raise WrongInput(f"{batch.name} belongs to {batch.base_url}, not to {access.recorded_as}")
+    return access
 
 
 def serve(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchfish.errors import WrongInput
+from batchfish.errors import NeedsYes, WrongInput
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -62,6 +62,15 @@ def remote_access(args: Namespace, env: Mapping[str, str]) -> Access:
             "To rehearse without one, add --local."
         )
     return Access(base_url=address, recorded_as=address, api_key=_Secret(check_api_key(key)))
+
+
+def check_settle(settle: float | None, *, is_near: bool, agreed: bool) -> None:
+    """Raise NeedsYes where an unanswered create would be looked for too briefly to be believed absent."""
+    if settle is not None and settle < SHORTEST_QUIET_SETTLE and not is_near and not agreed:
+        raise NeedsYes(
+            f"--settle {settle:g}s is short for an API over the network: a run that shows later is paid for "
+            f"twice. Use at least {SHORTEST_QUIET_SETTLE:g}s, or add -y."
+        )
 
 
 def _read_key_file(path: Path) -> str:

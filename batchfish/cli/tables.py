@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from contextlib import closing
 from dataclasses import asdict
@@ -73,6 +74,13 @@ def write_batch(
             parents_under=folder,
             record=record,
         )
+
+
+def show(path: Path, rows: int) -> str:
+    """Lay out the first rows of a table for a terminal."""
+    from batchfish.table.preview import preview
+
+    return preview(path, rows=rows, width=shutil.get_terminal_size().columns)
 
 
 def plan_of(connection: sqlite3.Connection, batch: Batch) -> ColumnPlan:

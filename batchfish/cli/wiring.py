@@ -1,4 +1,4 @@
-"""The one place that names the concrete parts: the clock, the journal, the client, and what they are made of."""
+"""The one place that names the concrete parts: clock, journal, client, and what they are made of."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SystemClock:
 
 @contextmanager
 def owned_journal(path: Path, *, agreed: bool) -> Iterator[SqliteJournal]:
-    """Own a journal for the time of the block; NeedsYes where it was moved or copied, unless that is `agreed`."""
+    """Own a journal for the time of the block; NeedsYes where it was moved or copied and none `agreed`."""
     lock = place.OwnerLock(path)
     try:
         journal = SqliteJournal(path)
@@ -90,7 +90,7 @@ def write_meta(connection: Connection, name: str, value: str) -> None:
 
 
 def make_agent(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -> WebAgentClient:
-    """Build the client for a journal: its salt tells keys apart, its requests say which secrets are needed."""
+    """Build the client for a journal: its salt tells keys apart, its requests name the secrets they need."""
     from batchfish.webagent.client import WebAgentClient
 
     salt = read_meta(journal.connection, "salt")

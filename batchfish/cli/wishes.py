@@ -1,4 +1,4 @@
-"""A person's wish reaches a process that is at work: a fsynced file in the journal's mailbox, removed once heeded."""
+"""A person's wish reaches a process at work: a fsynced file in the journal's mailbox, gone once heeded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from batchfish.core.events import CancelWished
-from batchfish.core.items import Status
+from batchfish.journal import reading
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def mailbox(journal: Path) -> Path:
 
 
 def leave(journal: Path, batch: int, items: Sequence[int] | None) -> Path:
-    """Leave a wish to cancel items (None: all) of a batch; the file is gone once it is durable in the journal."""
+    """Leave a wish to cancel items (None: all) of a batch; its file goes once the journal has it."""
     box = mailbox(journal)
     box.mkdir(mode=0o700, exist_ok=True)
     draft = box / f".{secrets.token_hex(8)}"
@@ -61,7 +61,7 @@ async def heed_once(ctx: Context, journal: SqliteJournal) -> None:
 
 async def cancel_items(ctx: Context, journal: SqliteJournal, batch: int, items: Sequence[int] | None) -> int:
     """Record the wish to cancel, durably; give the number of items it meets."""
-    chosen = cancellable(journal, batch) if items is None else list(items)
+    chosen = reading.not_ended(journal.connection, batch) if items is None else list(items)
     for start in range(0, len(chosen), 500):
         for item in chosen[start : start + 500]:
             ctx.record(item, None, CancelWished())
@@ -70,13 +70,3 @@ async def cancel_items(ctx: Context, journal: SqliteJournal, batch: int, items: 
         ctx.stop(StopKind.CANCELLED, "cancelled on request")
     ctx.bell.ring()
     return len(chosen)
-
-
-def cancellable(journal: SqliteJournal, batch: int) -> list[int]:
-    """Give the items of a batch that have not ended."""
-    ended = ", ".join(f"'{status.value}'" for status in Status if status.is_final)
-    rows = journal.connection.execute(
-        f"SELECT pk FROM items WHERE batch = ? AND status NOT IN ({ended})",  # noqa: S608 - our own words
-        (batch,),
-    )
-    return [pk for (pk,) in rows]

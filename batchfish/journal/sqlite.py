@@ -105,6 +105,11 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         self.connection.execute("DELETE FROM temp.selected")
         self.connection.executemany("INSERT INTO temp.selected VALUES (?)", ((pk,) for pk in items or ()))
 
+    def selection(self) -> frozenset[int] | None:
+        """Give the items that this process has selected; None: all."""
+        rows = self.connection.execute("SELECT pk FROM temp.selected") if self.has_selection else None
+        return None if rows is None else frozenset(pk for (pk,) in rows)
+
     def due(self, batch: int, now: float, limit: int) -> Sequence[Item]:
         """Give up to `limit` selected, queued items whose time has come, first ones first."""
         rows = self.connection.execute(

@@ -29,7 +29,7 @@ async def cancel(ctx: Context) -> None:
         if due:
             try:
                 await ctx.agent.cancel(due)
-            except WebAgentUnavailable:
-                ctx.is_unanswered()
+            except WebAgentUnavailable as error:
+                ctx.is_unanswered(str(error))
             asked.update(dict.fromkeys(due, now))
         await ctx.bell.wait(ctx.clock, min([IDLE, *(at + ASK_AGAIN - now for at in asked.values())]))

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from batchfish.pipeline.clock import Clock
     from batchfish.webagent.base import WebAgent
 
+OUTAGE_TOLD_AFTER = 5.0
+"""Seconds without an answer after which a person is told; shorter ones are everyday life."""
+
 FINISHED_BEFORE_HALT = 10
 """A share of failures says nothing before so many items have finished."""
 
@@ -83,6 +86,7 @@ class Session:
     paused_until: float = 0.0
     rate_limited: int = 0
     outage_since: float | None = None
+    is_outage_told: bool = False
     forbidden_in_a_row: int = 0
     last_accepted: float | None = None  # epoch seconds
     server_ahead: float | None = None  # the server's clock less ours
@@ -194,16 +198,26 @@ class Context:
 
     def is_answered(self) -> None:
         """Note that the API has answered: an outage, if there was one, is over."""
-        self.session.outage_since = None
+        if self.session.is_outage_told:
+            self.notice("the API answers again")
+        self.session.outage_since, self.session.is_outage_told = None, False
 
-    def is_unanswered(self) -> None:
-        """Note that the API did not answer; an outage past `max_outage` ends the run."""
+    def is_unanswered(self, why: str) -> None:
+        """Note that the API did not answer: soon a person is told, and past `max_outage` the run ends."""
         session, now = self.session, self.clock.boottime()
         if session.outage_since is None:
             session.outage_since = now
-        elif now - session.outage_since >= self.pace.max_outage:
-            minutes = (now - session.outage_since) / 60
-            self.stop(StopKind.UNREACHABLE, f"the API has not answered for {minutes:.0f} min", detaches=True)
+        lasted = now - session.outage_since
+        if lasted >= self.pace.max_outage:
+            self.stop(
+                StopKind.UNREACHABLE,
+                f"the API has not answered for {lasted / 60:.0f} min: {why}",
+                detaches=True,
+            )
+        elif lasted >= OUTAGE_TOLD_AFTER and not session.is_outage_told:
+            session.is_outage_told = True
+            minutes = self.pace.max_outage / 60
+            self.notice(f"the API does not answer: {why}; it is asked again for up to {minutes:.0f} min")
 
     def has_detached(self) -> bool:
         """Whether the stages are to leave what is alive alone."""

@@ -29,8 +29,8 @@ def looking(ctx: Context, gives_up: Callable[[], bool]) -> AsyncRetrying:
         asked = error.retry_after if isinstance(error, WebAgentUnavailable) else None
         return max(ctx.chance() * ceiling, min(asked or 0.0, LONGEST_ASKED))
 
-    def stop(_state: RetryCallState) -> bool:
-        ctx.is_unanswered()
+    def stop(state: RetryCallState) -> bool:
+        ctx.is_unanswered(str(state.outcome.exception()) if state.outcome is not None else "no answer")
         return ctx.has_detached() or gives_up()
 
     return AsyncRetrying(

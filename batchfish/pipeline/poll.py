@@ -11,7 +11,7 @@ from batchfish.core.items import AttemptState, Status
 from batchfish.core.poll_schedule import next_look
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline.context import Context, StopKind
-from batchfish.pipeline.patience import looking
+from batchfish.pipeline.patience import LONGEST_ASKED, looking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,9 @@ async def poll(ctx: Context) -> None:
             _heed(ctx, event)
         for one in due:
             watch = watches.by_run[one.attempt.run_id or ""]
-            watch.next_look = ctx.clock.boottime() + next_look(now - watch.since, interval)
+            watch.next_look = ctx.clock.boottime() + max(
+                next_look(now - watch.since, interval), min(look.retry_after or 0.0, LONGEST_ASKED)
+            )
         if events:
             await ctx.journal.commit()
             ctx.bell.ring()

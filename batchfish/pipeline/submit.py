@@ -90,8 +90,8 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
         waited = ctx.clock.boottime() - since
         try:
             listing = await ctx.agent.find_by_marker(search_text(accepted.marker))
-        except WebAgentUnavailable:
-            ctx.is_unanswered()
+        except WebAgentUnavailable as error:
+            ctx.is_unanswered(str(error))
             listing = None
         if listing is not None:
             ctx.is_answered()
@@ -189,13 +189,15 @@ def _heed(ctx: Context, answer: CreateAnswer) -> None:
                 ctx.stop(
                     StopKind.KEY_REFUSED, f"{FORBIDDEN_IN_A_ROW} creates in a row are forbidden: {message}"
                 )
-        case SubmitDeferred(reason="rate_limited" | "unreachable" as reason, retry_after=retry_after):
+        case SubmitDeferred(
+            reason="rate_limited" | "unreachable" as reason, message=message, retry_after=retry_after
+        ):
             session.rate_limited += 1
             ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2.0 ** min(session.rate_limited - 1, 10))
             pause = max(ctx.chance() * ceiling, min(retry_after or 0.0, LONGEST_PAUSE))
             session.paused_until = max(session.paused_until, ctx.clock.boottime() + pause)
             if reason == "unreachable":
-                ctx.is_unanswered()
+                ctx.is_unanswered(message)
         case _:
             pass
 

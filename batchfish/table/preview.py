@@ -76,7 +76,7 @@ def _by_interest(names: Sequence[str]) -> list[str]:
     fixed = {name for name, _ in (*LEADING, RECORD_INDEX, *RAW, *TRAILING)}
     own = [name for name in names[: [*names, RAW[0][0]].index(RAW[0][0])] if name not in fixed]
     key = [name for name in ("item_id", RECORD_INDEX[0], "status") if name in names]
-    rest = ("reason", "url", "result_error") if own else ("reason", "url", "result")
+    rest = ("reason", "error_message", "url", "result_error") if own else ("reason", "url", "result")
     return [*key, *own, *(name for name in rest if name in names)]
 
 

@@ -1,0 +1,80 @@
+"""How a run ends: the table, the exit code, and the exact command that goes on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from batchfish.cli import places, tables
+from batchfish.cli.counts import Counts, count, count_selected, exit_code
+from batchfish.cli.messages import put
+from batchfish.cli.wiring import SystemClock
+from batchfish.core.items import Status
+from batchfish.journal import batches, reading
+from batchfish.pipeline.context import StopKind
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from pathlib import Path
+
+    from batchfish.cli.messages import Voice
+    from batchfish.journal.base import Batch
+    from batchfish.journal.sqlite import SqliteJournal
+    from batchfish.pipeline.run import RunReport
+
+ROWS_FOR_A_PERSON = 5
+
+
+def conclude(args: Namespace, voice: Voice, journal: SqliteJournal, batch: Batch, report: RunReport) -> int:
+    """Write the table, record the end, and say what came of it and how to go on; give the exit code."""
+    counts = count(journal.connection, batch.pk)
+    judged = count_selected(journal.connection) if journal.has_selection else counts
+    was_cancelled = counts.ended == counts.total and reading.was_cancelled(journal.connection, batch.pk)
+    code = exit_code(judged, report.stop, args.fail_on_error, was_cancelled=was_cancelled)
+    is_finished = report.stop is None or report.stop.kind is StopKind.CANCELLED
+    if is_finished and counts.ended == counts.total and not journal.count_open():
+        batches.finish(journal.connection, batch.pk, code, SystemClock().now())
+    table = None
+    if report.stop is None or report.stop.signal is None:
+        table = tables.write_batch(
+            journal.path, batch, args.output, agreed=args.yes, raw_csv=args.csv_raw
+        ).path
+    voice.say(f"{batch.name}: {counts}" + (f"; {report.alive} runs are still alive" if report.alive else ""))
+    say_what_is_next(args, voice, journal, batch, counts, code, table)
+    return code
+
+
+def say_what_is_next(
+    args: Namespace,
+    voice: Voice,
+    journal: SqliteJournal,
+    batch: Batch,
+    counts: Counts,
+    code: int,
+    table: Path | None,
+) -> None:
+    """Show the first rows, say how to go on, and end with what programs read: a summary or a path."""
+    name = places.spell(journal.path, batch)
+    going_on = None if counts.ended == counts.total else f"batchfish resume {name}"
+    rows = args.head if args.head is not None else ROWS_FOR_A_PERSON if sys.stdout.isatty() else 0
+    if table is not None and rows and not args.quiet and not args.json:
+        put(tables.show(table, rows))
+    if counts[Status.HELD]:
+        voice.say(f"decide about what is held: batchfish held list --batch {name}")
+    if counts.not_ok:
+        voice.say(f"see what is not fine: batchfish results {name} --failed -o failed.csv")
+    if going_on:
+        voice.say(f"go on with: {going_on}")
+    if args.json:
+        summary = {
+            "type": "summary",
+            "ok": code == 0,
+            "exit_code": int(code),
+            "counts": dict(counts.by_status),
+            "table": None if table is None else str(table),
+            "resume": going_on,
+        }
+        print(json.dumps(summary), flush=True)
+    elif table is not None and not args.quiet:
+        put(str(table))

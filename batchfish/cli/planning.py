@@ -1,0 +1,174 @@
+"""`validate` and `plan`: what a manifest asks for, and what `run` would make of it; they send nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from batchfish.cli import beginning, places, selecting
+from batchfish.cli.counts import Counts, count
+from batchfish.cli.exits import ExitCode
+from batchfish.cli.manifests import load
+from batchfish.cli.messages import put
+from batchfish.cli.wiring import SystemClock
+from batchfish.core.items import Status
+from batchfish.journal.sqlite import connect, migrate
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from batchfish.cli.messages import Voice
+    from batchfish.journal.ingest import Difference
+    from batchfish.manifest.manifest import Manifest
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+
+
+def validate(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
+    """Say what a manifest holds; everything that is wrong with it is raised at once."""
+    manifest = load(args)
+    summary = manifest.check()
+    if args.json:
+        put_object(
+            type="validation",
+            name=manifest.name,
+            items=summary.items,
+            sources=[
+                {
+                    "path": str(one.path),
+                    "delimiter": one.delimiter,
+                    "items": one.items,
+                    "left_out": one.left_out,
+                }
+                for one in summary.sources
+            ],
+            duplicates=summary.duplicates,
+            variables=summary.variables,
+            properties=summary.properties,
+        )
+        return ExitCode.OK
+    put(f"{args.file} is fine: batch {manifest.name}, {summary.items:,} items")
+    for source in summary.sources:
+        separated = f", {DELIMITERS[source.delimiter]}-separated" if source.delimiter else ""
+        left_out = f", {source.left_out:,} left out by `where`" if source.left_out else ""
+        put(f"  from       {source.path}: {source.items:,} items{separated}{left_out}")
+    if summary.duplicates:
+        put(f"  repeated   {summary.duplicates:,} rows ask the same as one before and are numbered")
+    if summary.variables:
+        put(f"  variables  {', '.join(summary.variables)}")
+    if summary.properties:
+        put(f"  columns    {', '.join(summary.properties)}")
+    return ExitCode.OK
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What `run` would do now. `to_submit` may cost `most_runs` at most; `alive` counts open attempts."""
+
+    batch: str
+    begins: bool
+    difference: Difference
+    counts: Counts
+    alive: int
+    to_submit: int
+    most_runs: int
+
+
+def plan(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
+    """Say what `run` would do: what is new, changed, removed, held, alive and done."""
+    manifest = load(args)
+    if not manifest.check().items:
+        put(f"{args.file}: nothing is selected: the manifest has no items")
+        return ExitCode.OK
+    path = args.journal or places.journal_of(manifest.folder.absolute(), manifest.name, is_local=args.local)
+    with closing(_open(path)) as connection:
+        found = make_plan(args, connection, manifest)
+    if args.json:
+        put_object(**_as_object(found))
+    else:
+        _put_plan(found, f"--local {args.file}" if args.local else args.file)
+    return ExitCode.OK
+
+
+def make_plan(args: Namespace, connection: sqlite3.Connection, manifest: Manifest) -> Plan:
+    """Compare a manifest with its journal, as `run` would."""
+    intention = beginning.intend(
+        connection, manifest, recorded_as=None, now=SystemClock().now(), anew=args.new
+    )
+    batch, difference = intention.batch, intention.difference
+    counts = Counts() if batch is None else count(connection, batch.pk)
+    (alive,) = connection.execute(
+        "SELECT count(*) FROM attempts WHERE state IN ('submitting', 'unanswered', 'running')"
+    ).fetchone()
+    rows = connection.execute(
+        "SELECT n.row, n.id, n.url, n.inputs FROM temp.incoming n LEFT JOIN items i ON i.pk = n.item"
+        " WHERE i.pk IS NULL OR i.status = 'queued' ORDER BY n.row"
+    )
+    chosen = selecting.choose(args, rows.fetchall(), manifest.variables)
+    return Plan(
+        batch=intention.name,
+        begins=batch is None,
+        difference=difference,
+        counts=counts,
+        alive=alive,
+        to_submit=len(chosen),
+        most_runs=len(chosen) * manifest.rules.retry.attempts,
+    )
+
+
+def _open(journal: Path) -> sqlite3.Connection:
+    """Open a journal to read it; where there is none, an empty one that lives in memory."""
+    if journal.exists():
+        return connect(journal, read_only=True)
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, journal)
+    return connection
+
+
+def _put_plan(found: Plan, command: str) -> None:
+    difference, counts = found.difference, found.counts
+    begins = "would begin" if found.begins else "goes on"
+    put(f"{found.batch} {begins}: {difference.wanted:,} items")
+    for name, number, examples in (
+        ("new", difference.new, difference.new_examples),
+        ("changed", difference.changed, difference.changed_examples),
+        ("removed", difference.removed, difference.removed_examples),
+        ("queued", counts[Status.QUEUED], ()),
+        ("alive", found.alive, ()),
+        ("held", counts[Status.HELD], ()),
+        ("done", counts.ended, ()),
+    ):
+        such_as = f"  such as {', '.join(examples)}" if number and examples else ""
+        put(f"  {name:<8}{number:>9,}{such_as}")
+    put(
+        f"`batchfish run {command}` would submit {found.to_submit:,} items, at most {found.most_runs:,} runs."
+    )
+    if difference.changed:
+        put("Changed items have begun and would be paid for again: `run` asks, or takes -y.")
+
+
+def _as_object(found: Plan) -> dict[str, Any]:
+    difference = found.difference
+    return {
+        "type": "plan",
+        "batch": found.batch,
+        "begins": found.begins,
+        "items": difference.wanted,
+        "new": difference.new,
+        "changed": difference.changed,
+        "removed": difference.removed,
+        "alive": found.alive,
+        "counts": dict(found.counts.by_status),
+        "to_submit": found.to_submit,
+        "most_runs": found.most_runs,
+    }
+
+
+def put_object(**members: object) -> None:
+    """Give one JSON object to whoever reads standard output."""
+    put(json.dumps(members, default=str))

@@ -1,0 +1,63 @@
+"""What a command is about among the items of a batch: `--limit`, `--sample`, `--item` and `--where`."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING
+
+from batchfish.errors import WrongInput
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping, Sequence
+
+    from batchfish.journal.base import Batch
+    from batchfish.journal.sqlite import SqliteJournal
+
+Row = tuple[int, str, str, str]
+"""An item's key in its table, its id, its URL and its inputs as JSON."""
+
+
+def is_asked_for(args: Namespace) -> bool:
+    """Whether flags select some of the items."""
+    return bool(args.item or args.where) or args.limit is not None or args.sample is not None
+
+
+def select(args: Namespace, journal: SqliteJournal, batch: Batch) -> None:
+    """Choose what may be submitted in this process; nothing of it is stored."""
+    chosen = None
+    if is_asked_for(args):
+        rows = journal.connection.execute(
+            "SELECT pk, id, url, inputs FROM items WHERE batch = ? AND wanted = 1 ORDER BY row", (batch.pk,)
+        ).fetchall()
+        chosen = choose(args, rows, batch.manifest.get("variables", {}))
+    journal.select(chosen)
+
+
+def choose(args: Namespace, rows: Sequence[Row], variables: Mapping[str, str]) -> list[int]:
+    """Give the keys of the rows that flags select, in manifest order; `variables` are the manifest's."""
+    if args.item:
+        unknown = set(args.item) - {row[1] for row in rows}
+        if unknown:
+            raise WrongInput(f"no item is called {', '.join(sorted(unknown))}")
+        rows = [row for row in rows if row[1] in args.item]
+    if args.where:
+        rows = _keep_where(args.where, rows, variables)
+    if args.sample is not None:
+        rows = sorted(random.sample(rows, min(args.sample, len(rows))))
+    return [row[0] for row in rows[: args.limit]]
+
+
+def _keep_where(where: str, rows: Sequence[Row], variables: Mapping[str, str]) -> list[Row]:
+    from batchfish.core.expressions import ExpressionFailed, InvalidExpression, compile_condition
+
+    try:
+        condition = compile_condition(where)
+        return [
+            row
+            for row in rows
+            if condition.holds({**variables, **json.loads(row[3]), "id": row[1], "url": row[2]})
+        ]
+    except (InvalidExpression, ExpressionFailed) as error:
+        raise WrongInput(f"--where: {error}") from None

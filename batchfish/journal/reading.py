@@ -1,0 +1,119 @@
+"""What people ask of a journal, read on any connection, also beside the process that works on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from batchfish.core.items import Status
+from batchfish.journal import records
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from batchfish.core.items import Attempt, Item
+    from batchfish.journal.base import Batch
+
+_ENDED = ", ".join(f"'{status.value}'" for status in Status if status.is_final)
+
+
+class MoneyEvent(NamedTuple):
+    """Something that cost, or may have cost, more than it should; `at` is epoch seconds."""
+
+    at: float
+    message: str
+
+
+class HeldItem(NamedTuple):
+    """An item that waits for a person, and the run it is about, if one is known."""
+
+    id: str
+    reason: str | None
+    message: str | None
+    run_id: str | None
+    url: str
+
+
+def all_batches(connection: sqlite3.Connection) -> Sequence[Batch]:
+    """Give the batches of a journal in the order they were begun."""
+    rows = connection.execute(f"SELECT {records.BATCH} FROM batches ORDER BY pk")
+    return [records.batch_from(row) for row in rows]
+
+
+def find_item(connection: sqlite3.Connection, batch: int, item_id: str) -> Item | None:
+    """Give the item of this id, one that the manifest still asks for before any other."""
+    row = connection.execute(
+        f"SELECT {records.ITEM} FROM items i WHERE batch = ? AND id = ? ORDER BY wanted DESC, row LIMIT 1",
+        (batch, item_id),
+    ).fetchone()
+    return None if row is None else records.item_from(row)
+
+
+def question_of(connection: sqlite3.Connection, item: int) -> tuple[str, str]:
+    """Give the URL and the goal of an item."""
+    url, goal = connection.execute("SELECT url, goal FROM items WHERE pk = ?", (item,)).fetchone()
+    return url, goal
+
+
+def attempts_of(connection: sqlite3.Connection, item: int) -> Sequence[Attempt]:
+    """Give every attempt of an item, in order."""
+    rows = connection.execute(f"SELECT {records.ATTEMPT} FROM attempts a WHERE item = ? ORDER BY k", (item,))
+    return [records.attempt_from(row) for row in rows]
+
+
+def money_events_of(connection: sqlite3.Connection, item: int) -> Sequence[MoneyEvent]:
+    """Give what is reported of an item's money, in order."""
+    rows = connection.execute("SELECT at, message FROM money_events WHERE item = ? ORDER BY pk", (item,))
+    return [MoneyEvent(*row) for row in rows]
+
+
+def held_items(connection: sqlite3.Connection, batch: int) -> Sequence[HeldItem]:
+    """Give the items of a batch that wait for a person, in manifest order."""
+    rows = connection.execute(
+        "SELECT i.id, i.reason, i.message, a.run_id, i.url FROM items i"
+        " LEFT JOIN attempts a ON a.item = i.pk AND a.k = i.follows"
+        " WHERE i.batch = ? AND i.status = 'held' ORDER BY i.row",
+        (batch,),
+    )
+    return [HeldItem(*row) for row in rows]
+
+
+def items_in(
+    connection: sqlite3.Connection, batch: int, statuses: Sequence[Status], reason: str | None = None
+) -> Sequence[Item]:
+    """Give the wanted items of a batch in these statuses (and for this reason), in manifest order."""
+    places = ", ".join("?" for _ in statuses)
+    rows = connection.execute(
+        f"SELECT {records.ITEM} FROM items i WHERE batch = ? AND wanted = 1 AND status IN ({places})"
+        " AND (? IS NULL OR reason = ?) ORDER BY row",
+        (batch, *statuses, reason, reason),
+    )
+    return [records.item_from(row) for row in rows]
+
+
+def not_ended(connection: sqlite3.Connection, batch: int) -> Sequence[int]:
+    """Give the keys of the items of a batch that have not ended, wanted or not."""
+    rows = connection.execute(f"SELECT pk FROM items WHERE batch = ? AND status NOT IN ({_ENDED})", (batch,))
+    return [pk for (pk,) in rows]
+
+
+def ended_since(connection: sqlite3.Connection, batch: int, since: float) -> tuple[int, float | None]:
+    """Count the wanted items that ended after a moment (epoch seconds); tell when the first of them did."""
+    number, first = connection.execute(
+        "SELECT count(*), min(changed_at) FROM items"
+        f" WHERE batch = ? AND wanted = 1 AND status IN ({_ENDED}) AND changed_at > ?",
+        (batch, since),
+    ).fetchone()
+    return number, first
+
+
+def was_cancelled(connection: sqlite3.Connection, batch: int) -> bool:
+    """Whether a person has cancelled items that the manifest asks for."""
+    return (
+        connection.execute(
+            "SELECT 1 FROM items WHERE batch = ? AND wanted = 1 AND status = 'cancelled' AND cancel_wish = 1"
+            " LIMIT 1",
+            (batch,),
+        ).fetchone()
+        is not None
+    )
