@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 
     Verbs = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - argparse gives it no public name
 
+SETTLE_HELP = "how long an unanswered create is looked for"
+MAX_OUTAGE = 900.0
+ONE_RUN = {
+    "concurrency": 1,
+    "halt": None,
+    "poll_interval": None,
+    "max_outage": MAX_OUTAGE,
+    "max_duration": None,
+    "drain": False,
+    "if_running": "skip",
+}
+"""What `run` has flags for, where one item is tried."""
+
 T = TypeVar("T")
 EPILOG = "Exit codes, manifests and how to go on after anything: README.md."
 
@@ -55,6 +68,16 @@ def _add_verbs_that_run(verbs: Verbs) -> None:
     _add_running(run)
     run.add_argument("--new", action="store_true", help="start another batch, paying for every item again")
     run.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, send nothing")
+    try_one = verbs.add_parser("try", help="run one item and watch it: for writing goals")
+    _add_file(try_one)
+    _add_access(try_one)
+    _add_local_agent(try_one)
+    try_one.add_argument("--item", metavar="ID", help="the item's id (default: the first one)")
+    try_one.add_argument(
+        "--sync", action="store_true", help="wait over /run, which shows and cancels nothing"
+    )
+    try_one.add_argument("--settle", type=_duration, metavar="TIME", help=SETTLE_HELP)
+    try_one.set_defaults(**ONE_RUN)
     resume = verbs.add_parser("resume", help="go on from the journal alone, without the manifest")
     _add_batch(resume)
     _add_running(resume)
@@ -166,13 +189,15 @@ def _add_running(verb: Parser) -> None:
     _add_selection(verb)
     verb.add_argument("-j", "--concurrency", type=_count, metavar="N", help="runs alive at once")
     verb.add_argument("--halt", type=_share, metavar="N|P%", help="stop submitting past so many failures")
-    verb.add_argument(
-        "--settle", type=_duration, metavar="TIME", help="how long an unanswered create is looked for"
-    )
+    verb.add_argument("--settle", type=_duration, metavar="TIME", help=SETTLE_HELP)
     verb.add_argument("--poll-interval", type=_duration, metavar="TIME", help="how often runs are looked at")
     verb.add_argument("--max-duration", type=_duration, metavar="TIME", help="leave after so long")
     verb.add_argument(
-        "--max-outage", type=_duration, default=900.0, metavar="TIME", help="bear no answer for so long (15m)"
+        "--max-outage",
+        type=_duration,
+        default=MAX_OUTAGE,
+        metavar="TIME",
+        help="bear no answer for so long (15m)",
     )
     verb.add_argument("--drain", action="store_true", help="submit nothing, follow what is alive")
     verb.add_argument(

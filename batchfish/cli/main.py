@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "run": "batchfish.cli.running:run",
+    "try": "batchfish.cli.trying:try_item",
     "resume": "batchfish.cli.running:resume",
     "retry": "batchfish.cli.deciding:retry",
     "cancel": "batchfish.cli.deciding:cancel",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 HOME = ".batchfish"
 LOCAL = "local"
 AGENT = "agent"
+TRY = "@try"
+"""What the journal of a manifest's tries is called after its name; it is meant only where it is named."""
 MANIFESTS = frozenset({".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".ndjson"})
 
 
@@ -52,7 +54,7 @@ def find(batch: str | None, journal: Path | None, *, is_local: bool, folder: Pat
         return Place(journal=_existing(journal), batch=batch)
     here = folder or Path.cwd()
     if batch is None:
-        found = journals(is_local=is_local, folder=here)
+        found = [path for path in journals(is_local=is_local, folder=here) if not path.stem.endswith(TRY)]
         if not found:
             raise WrongInput(
                 f"No batch is known in {here} or above it. Start one with `batchfish run FILE`"
@@ -66,7 +68,7 @@ def find(batch: str | None, journal: Path | None, *, is_local: bool, folder: Pat
     path = Path(batch)
     if path.suffix.lower() in MANIFESTS and ("/" in batch or path.exists()):
         return Place(journal=_journal_of_manifest(path.absolute(), is_local=is_local))
-    name = re.split(r"@|\.(?=\d+$)", batch, maxsplit=1)[0]
+    name = re.split(r"@(?!try)|\.(?=\d+$)", batch, maxsplit=1)[0]
     for home in _homes(here, is_local=is_local):
         candidate = home / f"{name}.db"
         if candidate.exists():

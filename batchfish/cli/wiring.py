@@ -90,19 +90,24 @@ def write_meta(connection: Connection, name: str, value: str) -> None:
 
 
 def make_agent(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -> WebAgentClient:
-    """Build the client for a journal: its salt tells keys apart, its requests name the secrets they need."""
+    """Build the client that a batch is run with."""
     from batchfish.webagent.client import WebAgentClient
 
+    return WebAgentClient(**client_options(access, journal, env))
+
+
+def client_options(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -> dict[str, Any]:
+    """Give the options of a client: the journal's salt tells keys apart, its requests name their secrets."""
     salt = read_meta(journal.connection, "salt")
     if salt is None:
         salt = secrets.token_hex(16)
         write_meta(journal.connection, "salt", salt)
-    return WebAgentClient(
-        api_key=access.api_key.value,
-        base_url=access.base_url,
-        salt=bytes.fromhex(salt),
-        secrets=_secrets_for(journal.connection, env),
-    )
+    return {
+        "api_key": access.api_key.value,
+        "base_url": access.base_url,
+        "salt": bytes.fromhex(salt),
+        "secrets": _secrets_for(journal.connection, env),
+    }
 
 
 def _secrets_for(connection: Connection, env: Mapping[str, str]) -> dict[str, str]:

@@ -61,6 +61,14 @@ def attempts_of(connection: sqlite3.Connection, item: int) -> Sequence[Attempt]:
     return [records.attempt_from(row) for row in rows]
 
 
+def result_of(connection: sqlite3.Connection, item: Item) -> bytes | None:
+    """Give the bytes of the result that speaks for an item, as they came."""
+    row = connection.execute(
+        "SELECT raw FROM results WHERE item = ? AND k = ?", (item.pk, item.follows)
+    ).fetchone()
+    return None if row is None else row[0]
+
+
 def money_events_of(connection: sqlite3.Connection, item: int) -> Sequence[MoneyEvent]:
     """Give what is reported of an item's money, in order."""
     rows = connection.execute("SELECT at, message FROM money_events WHERE item = ? ORDER BY pk", (item,))

@@ -58,11 +58,6 @@ def explain_create(proof: SubmitDeferred | SubmitRejected | SubmitUnanswered) ->
         case SubmitDeferred(message=message):
             return TryLater(f"no run was made: {message}")
         case SubmitUnanswered(message=message):
-            return may_exist(message)
-
-
-def may_exist(message: str) -> RunMayExist:
-    """Make the error that warns of paying twice."""
-    return RunMayExist(
-        f"{message}. A run may exist: look for its goal in the listing before sending it again."
-    )
+            return RunMayExist(
+                f"{message}. A run may exist: look for its goal in the listing before sending it again."
+            )

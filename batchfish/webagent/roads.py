@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from tenacity import AsyncRetrying, retry_if_exception_type, retry_if_result, stop_after_attempt
 
+from batchfish.core.events import SubmitAccepted
+from batchfish.core.runs import RunSeen
 from batchfish.errors import WebAgentUnavailable, WrongInput
 from batchfish.webagent import wire
 from batchfish.webagent.answers import is_run_id
-from batchfish.webagent.creates import accepted_run, prove
+from batchfish.webagent.creates import accepted_run, explain_create, prove
 from batchfish.webagent.http import HttpAnswer, call
 from batchfish.webagent.rows import read_run
 from batchfish.webagent.sse import Complete
-from batchfish.webagent.stream import StreamCut, read_stream
+from batchfish.webagent.stream import NotAccepted, StreamCut, read_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import httpx
     from tenacity import RetryCallState
 
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.events import CreateAnswer
     from batchfish.webagent.base import PreparedCreate
     from batchfish.webagent.cancels import Cancellation, RunCanceller
     from batchfish.webagent.looks import RunReader
@@ -57,17 +59,25 @@ class Roads:
         self._made_by_run: set[str] = set()
 
     async def run(self, create: PreparedCreate, within: float) -> RunSeen:
-        """Send a create over `/run` and wait for its end, which may be a failure of the run itself.
+        """Send a create over `/run` and wait for its end, which may be a failure of the run itself."""
+        answer = await self.send_run(create, within)
+        if isinstance(answer, RunSeen):
+            return answer if answer.is_final else await self.wait(answer.run_id)
+        return await self.wait(accepted_run(answer))
 
-        Such a failure may come with status 500: a body that names a run tells more than the status.
+    async def send_run(self, create: PreparedCreate, within: float) -> RunSeen | CreateAnswer:
+        """Send a create over `/run`; give the run where the answer holds it, else what the answer proves.
+
+        A failed run may come with status 500: a body that names a run tells more than the status.
         """
         answer = await call(self._http, "POST", wire.RUN, body=create.body, within=within)
         run = None
         if isinstance(answer, HttpAnswer) and answer.status in _RUN_STATUSES:
             run = read_run(answer.body)
-        run_id = accepted_run(prove(answer, self._hide)) if run is None else run.run_id
-        self._made_by_run.add(run_id)
-        return run if run is not None and run.is_final else await self.wait(run_id)
+        proof = prove(answer, self._hide) if run is None else SubmitAccepted(run_id=run.run_id)
+        if isinstance(proof, SubmitAccepted):
+            self._made_by_run.add(proof.run_id)
+        return proof if run is None else run
 
     async def queue(self, create: PreparedCreate) -> str:
         """Send a create over `/run-async`, and return the id of its run."""
@@ -116,11 +126,17 @@ class Roads:
     async def stream(self, create: PreparedCreate) -> AsyncGenerator[StreamEvent, None]:
         """Send a create over `/run-sse` and yield its events; one that is cut is followed up by looks."""
         try:
-            async with aclosing(read_stream(self._http, create, self._hide)) as events:
+            async with aclosing(self.read_stream(create)) as events:
                 async for event in events:
                     yield event
         except StreamCut as cut:
             yield Complete(run=await self.wait(cut.run_id))
+        except NotAccepted as refused:
+            raise explain_create(refused.proof) from None
+
+    def read_stream(self, create: PreparedCreate) -> AsyncGenerator[StreamEvent, None]:
+        """Send a create over `/run-sse` and yield its events; StreamCut or NotAccepted where that fails."""
+        return read_stream(self._http, create, self._hide)
 
 
 def _is_alive(run: RunSeen) -> bool:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from batchfish.core.events import SubmitAccepted, SubmitUnanswered
 from batchfish.webagent import wire
-from batchfish.webagent.creates import accepted_run, explain_create, may_exist, prove, prove_without_answer
+from batchfish.webagent.creates import prove, prove_without_answer
 from batchfish.webagent.http import (
     ANSWER_SECONDS,
     NETWORK_FAILURES,
@@ -24,6 +25,7 @@ from batchfish.webagent.sse import Complete, FrameReader, FrameTooLarge, Heartbe
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from batchfish.core.events import SubmitDeferred, SubmitRejected
     from batchfish.webagent.base import PreparedCreate
     from batchfish.webagent.sse import StreamEvent
 
@@ -39,13 +41,21 @@ class StreamCut(Exception):
         self.run_id = run_id
 
 
+class NotAccepted(Exception):
+    """No run is known to have been made; `proof` tells what is known of the create."""
+
+    def __init__(self, proof: SubmitDeferred | SubmitRejected | SubmitUnanswered) -> None:
+        """Keep what the answer proves, or the lack of one."""
+        super().__init__(proof.message)
+        self.proof = proof
+
+
 async def read_stream(
     http: httpx.AsyncClient, create: PreparedCreate, hide: Callable[[str], str]
 ) -> AsyncGenerator[StreamEvent, None]:
     """Send one create, once, and yield the events of its run up to Complete.
 
-    Raises StreamCut where the run is known to exist and the stream says no more; else the error that tells
-    what became of the create.
+    Raises StreamCut where the run is known to exist and the stream says no more, else NotAccepted.
     """
     sending = Sending()
     request = build_request(http, "POST", wire.RUN_SSE, body=create.body, read_seconds=SILENCE_SECONDS)
@@ -56,7 +66,7 @@ async def read_stream(
             response = await http.send(request, stream=True)
     except NETWORK_FAILURES as failure:
         answer = NoAnswer(message=describe(failure), may_have_left=sending.may_have_left(failure))
-        raise explain_create(prove_without_answer(answer, hide)) from None
+        raise NotAccepted(prove_without_answer(answer, hide)) from None
     try:
         if not _is_event_stream(response):
             await _explain_other(response, hide)
@@ -79,7 +89,8 @@ async def _explain_other(response: httpx.Response, hide: Callable[[str], str]) -
             answer = await read_answer(response)
     except NETWORK_FAILURES as failure:
         answer = NoAnswer(message=describe(failure))
-    raise StreamCut(accepted_run(prove(answer, hide)))
+    proof = prove(answer, hide)
+    raise StreamCut(proof.run_id) if isinstance(proof, SubmitAccepted) else NotAccepted(proof)
 
 
 async def _read_events(
@@ -100,7 +111,7 @@ async def _read_events(
                     return
     except (*NETWORK_FAILURES, FrameTooLarge) as failure:
         message = f"the stream was cut before its run was named: {hide(describe(failure))}"
-    raise may_exist(message) if run_id is None else StreamCut(run_id)
+    raise NotAccepted(SubmitUnanswered(message=message)) if run_id is None else StreamCut(run_id)
 
 
 async def _read_frames(response: httpx.Response) -> AsyncGenerator[bytes, None]:

@@ -1,0 +1,251 @@
+"""`try`: one item, watched by the person who writes its goal, and journalled like any other run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import signal
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from batchfish.cli import places
+from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
+from batchfish.cli.manifests import load
+from batchfish.cli.messages import put
+from batchfish.cli.running import make_context, wait_for
+from batchfish.cli.serving import local_agent
+from batchfish.cli.settings import check_settle, remote_access
+from batchfish.cli.wiring import SystemClock, client_options
+from batchfish.core import identity
+from batchfish.core.events import CancelWished
+from batchfish.core.items import Status
+from batchfish.errors import NeedsYes, WrongInput
+from batchfish.journal import batches, ingest, reading
+from batchfish.pipeline.context import StopKind
+from batchfish.pipeline.run import run_batch
+from batchfish.webagent.request import is_loopback
+from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamingUrl
+from batchfish.webagent.watched import StreamingClient, WaitingClient
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterator, Mapping
+
+    from batchfish.cli.messages import Voice
+    from batchfish.cli.settings import Access
+    from batchfish.core.items import Item, ItemSpec
+    from batchfish.journal.base import Batch
+    from batchfish.journal.sqlite import SqliteJournal
+    from batchfish.manifest.manifest import Manifest
+    from batchfish.pipeline.context import Context
+    from batchfish.pipeline.run import RunReport
+    from batchfish.webagent.client import WebAgentClient
+    from batchfish.webagent.sse import StreamEvent
+
+
+def try_item(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
+    """Run one item of a manifest once, show what happens, and give its result."""
+    manifest = load(args)
+    manifest.check()
+    spec = _pick(manifest, args.item)
+    path = args.journal or places.journal_of(
+        manifest.folder.absolute(), manifest.name + places.TRY, is_local=args.local
+    )
+    places.make_home(path)
+    with ExitStack() as stack:
+        journal = stack.enter_context(wait_for(path, args))
+        access = (
+            stack.enter_context(local_agent(args, env, manifest.folder))
+            if args.local
+            else remote_access(args, env)
+        )
+        check_settle(args.settle, is_near=is_loopback(access.base_url), agreed=args.yes)
+        batch, item = _take_in(journal, manifest, spec, access.recorded_as)
+        return asyncio.run(_watch(args, env, voice, journal, batch, item, access))
+
+
+def _pick(manifest: Manifest, wanted: str | None) -> ItemSpec:
+    """Give the item of this id, or the first one."""
+    for spec in manifest.items():
+        if wanted is None or wanted in {spec.id, identity.default_id(identity.fingerprint(spec), 1)}:
+            return spec
+    raise WrongInput(
+        f"{manifest.path}: the manifest has no items" if wanted is None else f"no item is called {wanted}"
+    )
+
+
+def _take_in(
+    journal: SqliteJournal, manifest: Manifest, spec: ItemSpec, recorded_as: str
+) -> tuple[Batch, Item]:
+    """Give the earlier try of this very item that has not ended, or begin another, as a batch of its own."""
+    key = identity.item_key(identity.fingerprint(spec), 1)
+    for batch in reversed(journal.batches()):
+        item = journal.item_by_key(batch.batch8, key) if batch.base_url == recorded_as else None
+        if item is not None and not item.status.is_final:
+            return batch, item
+    ingest.stage(journal.connection, [spec], identity.FINGERPRINT_VERSION)
+    ingest.compare(journal.connection, None)
+    new = batches.NewBatch(
+        name=manifest.name + places.TRY,
+        period=None,
+        number=batches.latest_number(journal.connection, None) + 1,
+        base_url=recorded_as,
+        manifest=manifest.resolved(),
+        manifest_path=str(manifest.path.absolute()),
+        markers=manifest.rules.unanswered.marker,
+    )
+    pk = batches.begin(journal.connection, new, now=SystemClock().now(), chance=secrets.token_bytes(4))
+    batch = journal.batch(pk)
+    begun = journal.item_by_key(batch.batch8, key)
+    assert begun is not None  # noqa: S101 - it was taken in just now
+    return batch, begun
+
+
+async def _watch(
+    args: Namespace,
+    env: Mapping[str, str],
+    voice: Voice,
+    journal: SqliteJournal,
+    batch: Batch,
+    item: Item,
+    access: Access,
+) -> int:
+    clock = SystemClock()
+    teller = _Teller(voice, clock.boottime(), clock.boottime)
+    async with _make_client(args, access, journal, env, teller.tell) as agent:
+        ctx = make_context(args, journal, batch, agent, voice, is_near=is_loopback(access.base_url))
+        terms = ctx.terms[batch.pk]
+        once = replace(terms.rules, retry=replace(terms.rules.retry, attempts=1))
+        ctx = replace(ctx, terms={**ctx.terms, batch.pk: replace(terms, rules=once)})
+        _announce(ctx, item, voice)
+        with _cancelling(ctx, voice, can_cancel=not args.sync):
+            report = await run_batch(ctx)
+    item = journal.item(item.pk)
+    code = _exit_code(item, report)
+    if item.status.is_final:
+        batches.finish(journal.connection, batch.pk, code, clock.now())
+    _show(args, voice, journal, item)
+    return code
+
+
+def _make_client(
+    args: Namespace,
+    access: Access,
+    journal: SqliteJournal,
+    env: Mapping[str, str],
+    tell: Callable[[StreamEvent], None],
+) -> WebAgentClient:
+    options = client_options(access, journal, env)
+    return WaitingClient(**options) if args.sync else StreamingClient(tell=tell, **options)
+
+
+def _announce(ctx: Context, item: Item, voice: Voice) -> None:
+    """Say what is about to be paid for, or that an earlier try goes on."""
+    if item.status is Status.HELD:
+        raise NeedsYes(
+            f"an earlier try of {item.id} waits for a person ({item.message or item.reason}): "
+            f"batchfish held --batch {ctx.batch.name}"
+        )
+    if item.status is not Status.QUEUED:
+        voice.say(f"an earlier try of {item.id} has not ended: it is followed, and nothing new is paid for")
+    request = ctx.journal.request(item.pk)
+    voice.say(f"{item.id}: {request.url}\n  goal: {' '.join(request.goal.split())}")
+
+
+@contextmanager
+def _cancelling(ctx: Context, voice: Voice, *, can_cancel: bool) -> Iterator[None]:
+    """Let Ctrl-C cancel the remote run, and the second one, or a scheduler's signal, leave it to itself."""
+    loop = asyncio.get_running_loop()
+
+    def interrupted(number: int) -> None:
+        was_told = ctx.session.stop is not None
+        if number != signal.SIGINT or was_told or not can_cancel:
+            if not can_cancel:
+                voice.warn(
+                    "a run made over /run cannot be cancelled: it goes on, and the next `try` follows it"
+                )
+            ctx.stop(StopKind.SIGNAL, "left alone", detaches=True, signal=number)
+            return
+        ctx.stop(StopKind.SIGNAL, "the remote run is being cancelled; Ctrl-C again leaves it", signal=number)
+        for one in ctx.journal.open_attempts():
+            ctx.record(one.item.pk, None, CancelWished())
+        ctx.bell.ring()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, interrupted, number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+class _Teller:
+    """Writes events as lines, each with the seconds since the try began."""
+
+    def __init__(self, voice: Voice, began_at: float, boottime: Callable[[], float]) -> None:
+        self._voice = voice
+        self._began_at = began_at
+        self._boottime = boottime
+
+    def tell(self, event: StreamEvent) -> None:
+        """Tell one event; heartbeats only where much is told."""
+        match event:
+            case Started(run_id=run_id):
+                self._line(f"started, run {run_id}")
+            case StreamingUrl(url=url):
+                self._line(f"watch it at {url}")
+            case Progress(purpose=purpose):
+                self._line(" ".join(purpose.split()))
+            case Heartbeat() if self._voice.is_verbose:
+                self._line("still at work")
+            case Complete(run=run):
+                self._line(run.status.lower())
+
+    def _line(self, text: str) -> None:
+        self._voice.say(f"{self._boottime() - self._began_at:7.1f}s  {text}")
+
+
+def _exit_code(item: Item, report: RunReport) -> int:
+    if report.stop is not None:
+        number = report.stop.signal
+        return STOPS[report.stop.kind] if number is None else SIGNAL_BASE + number
+    return ExitCode.OK if item.status is Status.SUCCEEDED else ExitCode.ITEMS_NOT_OK
+
+
+def _show(args: Namespace, voice: Voice, journal: SqliteJournal, item: Item) -> None:
+    """Show the verdict, and the result as it came."""
+    raw = reading.result_of(journal.connection, item) if item.status.is_final else None
+    result = _read(raw)
+    because = f": {item.message}" if item.message else ""
+    reason = f", {item.reason}" if item.reason and item.reason != item.status else ""
+    voice.say(f"{item.id}: {item.status}{reason}{because}")
+    if args.json:
+        print(
+            json.dumps(
+                {
+                    "type": "try",
+                    "id": item.id,
+                    "status": item.status,
+                    "reason": item.reason,
+                    "message": item.message,
+                    "result": result,
+                }
+            ),
+            flush=True,
+        )
+    elif raw is not None:
+        put(result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False))
+
+
+def _read(raw: bytes | None) -> object:
+    """Read a result as JSON; what is none stays text."""
+    if raw is None:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw.decode("utf-8", "replace")
