@@ -35,6 +35,7 @@ class Watch:
     next_look: float
     missing_since: float | None = None
     missed: int = 0
+    is_queue_told: bool = False
 
 
 @dataclass(slots=True)
@@ -115,11 +116,22 @@ def read_look(ctx: Context, one: Tracked, look: Look, watches: Watches) -> list[
         request = ctx.journal.request(one.item.pk)
         verdict = ctx.terms[one.item.batch].judge(request, one.item.id, run)
         return [*found, RunEnded(run=run, failed_check=verdict.reason, message=verdict.message)]
-    if not found and one.item.status is Status.RUNNING and one.attempt.k == one.item.follows:
-        timeout = ctx.terms[one.item.batch].rules.limits.run_timeout
-        if timeout is not None and _age(run.started_at, look) > timeout:
-            return [DeadlinePassed()]
-    return found
+    return found or _watch_the_time(ctx, one, run, look, watch)
+
+
+def _watch_the_time(ctx: Context, one: Tracked, run: RunSeen, look: Look, watch: Watch) -> list[Event]:
+    """Say whether a run has been at work for too long; tell once of one that waits too long for its start."""
+    limits = ctx.terms[one.item.batch].rules.limits
+    waited = _age(run.created_at, look) if run.status == "PENDING" else 0.0
+    if limits.queue_timeout is not None and waited > limits.queue_timeout and not watch.is_queue_told:
+        watch.is_queue_told = True
+        ctx.notice(
+            f"item {one.item.id}: run {run.run_id} has waited {waited / 60:.0f} min for its start; it keeps its "
+            "slot, and nothing is sent in its place"
+        )
+    is_followed = one.item.status is Status.RUNNING and one.attempt.k == one.item.follows
+    is_late = limits.run_timeout is not None and _age(run.started_at, look) > limits.run_timeout
+    return [DeadlinePassed()] if is_followed and is_late else []
 
 
 def _is_answer(run: RunSeen, marker: str) -> bool:

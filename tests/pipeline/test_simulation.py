@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
 
 if TYPE_CHECKING:
-    from batchfish.webagent.base import PreparedCreate, WebAgent
+    from batchfish.webagent.base import Listing, PreparedCreate, WebAgent
 
 LOSSY = Faults(
     acts_then_resets=0.05,
@@ -93,6 +94,32 @@ def test_a_last_create_that_made_no_run_is_sent_again(tmp_path: Path) -> None:
     assert simulation.loop.now > reconcile.PATIENCE * 10
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_batch_whose_first_run_ended_unobserved_goes_on_at_once(tmp_path: Path, seed: int) -> None:
+    """The process dies before it has found its first run by the marker; the next one finds it and submits."""
+
+    class Silent:
+        is_silent = True
+
+        def __init__(self, agent: WebAgent) -> None:
+            self._agent = agent
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._agent, name)
+
+        async def find_by_marker(self, text: str, *, limit: int | None = None) -> Listing:
+            if Silent.is_silent and limit is None:
+                Silent.is_silent = False
+                await asyncio.Event().wait()
+            return await self._agent.find_by_marker(text, limit=limit)
+
+    undisturbed = live(Simulation(folder=_new(tmp_path), seed=seed, items=5))
+    wrap: Any = Silent
+    killed = live(Simulation(folder=_new(tmp_path), seed=seed, items=5, wrap=wrap, kills=1, kill_within=20.0))
+    assert not Silent.is_silent
+    assert killed.loop.now < undisturbed.loop.now + 20.0 + 30.0
+
+
 def test_the_same_seed_is_the_same_history(tmp_path: Path) -> None:
     histories = []
     for name in ("once", "again"):
@@ -148,11 +175,14 @@ def test_the_simulation_catches_creates_sent_before_their_intent_is_durable(
     assert _count_violating_seeds(tmp_path, faults=Faults(longest_lag=5.0), kills=8, kill_within=6.0) > 0
 
 
+def _new(folder: Path) -> Path:
+    return Path(tempfile.mkdtemp(dir=folder))
+
+
 def _count_violating_seeds(folder: Path, **history: object) -> int:
     caught = 0
     for seed in range(10):
-        place = Path(tempfile.mkdtemp(dir=folder))
-        simulation = Simulation(folder=place, seed=seed, **history)  # type: ignore[arg-type]
+        simulation = Simulation(folder=_new(folder), seed=seed, **history)  # type: ignore[arg-type]
         simulation.run()
         caught += bool(simulation.server.violations)
     return caught
