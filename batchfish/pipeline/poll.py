@@ -126,8 +126,8 @@ def _watch_the_time(ctx: Context, one: Tracked, run: RunSeen, look: Look, watch:
     if limits.queue_timeout is not None and waited > limits.queue_timeout and not watch.is_queue_told:
         watch.is_queue_told = True
         ctx.notice(
-            f"item {one.item.id}: run {run.run_id} has waited {waited / 60:.0f} min for its start; it keeps its "
-            "slot, and nothing is sent in its place"
+            f"item {one.item.id}: run {run.run_id} has waited {waited / 60:.0f} min for its start; it keeps "
+            "its slot, and nothing is sent in its place"
         )
     is_followed = one.item.status is Status.RUNNING and one.attempt.k == one.item.follows
     is_late = limits.run_timeout is not None and _age(run.started_at, look) > limits.run_timeout
