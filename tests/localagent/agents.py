@@ -1,0 +1,53 @@
+"""Local agents as processes of their own, and what tests ask of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from batchfish.localagent.attach import local_agent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SAMPLES = Path(__file__).parents[2] / "sample_inputs"
+SITE = ("--site", str(SAMPLES / "site"))
+DEADLINE = 20.0
+
+
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[httpx.Client]:
+    """Speak to an agent of its own for the time of the block."""
+    with (
+        local_agent(folder, options, env=os.environ) as endpoint,
+        httpx.Client(base_url=endpoint.base_url, headers={"X-API-Key": "any"}, trust_env=False) as client,
+    ):
+        yield client
+
+
+def wait_for_end(client: httpx.Client, run_ids: list[str]) -> dict[str, dict[str, Any]]:
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        answer = client.post("/v1/runs/batch", json={"run_ids": run_ids}).json()
+        runs = {run["run_id"]: run for run in answer["data"]}
+        if all(run["finished_at"] for run in runs.values()):
+            return runs
+        time.sleep(0.02)
+    raise AssertionError("the runs did not end")
+
+
+def create(client: httpx.Client, **body: object) -> str:
+    run_id: str = client.post("/v1/automation/run-async", json=body).json()["run_id"]
+    return run_id
+
+
+def sample(identity: str) -> dict[str, Any]:
+    rows = map(json.loads, (SAMPLES / "pages.jsonl").read_text().splitlines())
+    row: dict[str, Any] = next(row for row in rows if row["id"] == identity)
+    return {name: row[name] for name in ("url", "goal", "output_schema")}
