@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from batchfish.core.schema import check_schema
+from batchfish.localagent.answers import CURSOR_PATTERN
 from batchfish.localagent.engines.base import RunRequest
 from batchfish.webagent.wire import GOAL_FILTER_LENGTH, IDS_PER_CALL, ROWS_PER_PAGE, RunStatus
 
@@ -47,6 +48,11 @@ def _moment(text: object) -> float:
         return datetime.fromisoformat(text.upper()).timestamp()
     except (ValueError, OverflowError):
         raise ValueError("Invalid datetime: there is no such moment") from None
+
+
+def _whole(number: object) -> object:
+    """Take 3.0 for 3, as JSON does."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 BLANK = re.compile(r"[\x00-\x20\x7f]")
@@ -85,8 +91,8 @@ class AgentConfig(Body):
     """How the agent should work."""
 
     mode: Literal["default", "strict"] | None = None
-    max_steps: Annotated[int, Field(ge=1, le=500)] | None = None
-    max_duration_seconds: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    max_steps: Annotated[int, Field(ge=1, le=500), BeforeValidator(_whole)] | None = None
+    max_duration_seconds: Annotated[int, Field(ge=1, le=2**53), BeforeValidator(_whole)] | None = None
     cursor_style: Literal["fish", "standard", "green-pointer"] | None = None
 
 
@@ -169,7 +175,7 @@ class ListQuery(BaseModel):
     created_after: Moment | None = None
     created_before: Moment | None = None
     sort_direction: Literal["asc", "desc"] = "desc"
-    cursor: str | None = None
+    cursor: Annotated[str, Field(pattern=CURSOR_PATTERN)] | None = None
     limit: Annotated[int, Field(ge=1, le=ROWS_PER_PAGE)] = 20
 
 

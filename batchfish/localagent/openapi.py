@@ -4,12 +4,15 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
 
 from batchfish.core.schema import FORMATS
+from batchfish.localagent.documents import RunEvent
 
 Document = dict[str, Any]
 
-NODE = {"$ref": "#/components/schemas/OutputSchemaNode"}
+SCHEMAS = "#/components/schemas/"
+NODE = {"$ref": SCHEMAS + "OutputSchemaNode"}
 NAMES = {"type": "array", "uniqueItems": True, "items": {"type": "string"}}
 COUNT = {"type": "integer", "minimum": 0, "maximum": 2**53}
 BOUND = {"type": "number", "minimum": -(2**53), "maximum": 2**53}
@@ -18,6 +21,11 @@ MEMBERS: Document = {
     "properties": {"type": "object", "additionalProperties": NODE},
     "required": NAMES,
     "propertyOrdering": NAMES,
+}
+# What may be done with the run that a create has made.
+LINKS: Document = {
+    operation_id: {"operationId": operation_id, "parameters": {"path.id": "$response.body#/run_id"}}
+    for operation_id in ("getRunById", "cancelRunById")
 }
 
 
@@ -43,7 +51,9 @@ def _describe(app: FastAPI) -> Document:
     schemas: Document = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas |= _output_schema()
+    schemas |= _output_schema() | _events()
+    for operation_id in ("run", "runAsync"):
+        _operation(document, operation_id)["responses"]["200"]["links"] = LINKS
     needs = {"RunBody": {"profile_id": "use_profile", "credential_item_ids": "use_vault"}}
     needs["BatchItem"] = {"credential_item_ids": "use_vault"}
     for name, pairs in needs.items():
@@ -56,6 +66,24 @@ def _describe(app: FastAPI) -> Document:
         "then": {"required": ["url"], "properties": {"url": {"type": "string"}}},
     }
     return document
+
+
+def _operation(document: Document, operation_id: str) -> Document:
+    (found,) = (
+        operation
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        if operation["operationId"] == operation_id
+    )
+    described: Document = found
+    return described
+
+
+def _events() -> Document:
+    """Describe the events of a stream, which the framework does not see in any answer."""
+    _, document = models_json_schema([(RunEvent, "serialization")], ref_template=SCHEMAS + "{model}")
+    described: Document = document["$defs"]
+    return described
 
 
 def _if_given(asked: str, then: Document) -> Document:

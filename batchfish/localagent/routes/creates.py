@@ -9,7 +9,7 @@ from fastapi.responses import Response, StreamingResponse
 from batchfish.localagent import sse
 from batchfish.localagent.answers import outcome
 from batchfish.localagent.bodies import BatchBody, RunBody, schema_issues
-from batchfish.localagent.documents import AsyncRunAnswer, BatchAnswer, RunEvent, SyncRunAnswer
+from batchfish.localagent.documents import AsyncRunAnswer, BatchAnswer, SyncRunAnswer
 from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.routes.ascii_json import Json
 from batchfish.localagent.routes.refusals import ANY, BODY, CREATE, answers, refused
@@ -17,11 +17,20 @@ from batchfish.localagent.runs import RunQueue
 from batchfish.webagent import wire
 
 REFUSALS = (*ANY, *BODY, *CREATE)
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/RunEvent"},
+        }
+    },
+}
 EVENTS: dict[str, Any] = {
     "description": "Events, each one line of JSON after `data: `; COMPLETE is the last.",
-    "content": {
-        sse.MEDIA_TYPE: {"schema": {"type": "string"}, "x-event-schema": RunEvent.model_json_schema()}
-    },
+    "content": {sse.MEDIA_TYPE: {"itemSchema": EVENT}},
 }
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
 from batchfish.localagent.answers import next_cursor, read_cursor, summary, whole
@@ -42,7 +41,7 @@ def looks(queue: RunQueue, links: WatchLinks) -> APIRouter:
             created_after=query.created_after,
             created_before=query.created_before,
         )
-        after = _read_cursor(query.cursor)
+        after = read_cursor(query.cursor)
         page = queue.page(wanted, limit=query.limit, direction=query.sort_direction, after=after)
         note = {"total": page.total, "next_cursor": next_cursor(page), "has_more": page.has_more}
         rows = [
@@ -50,6 +49,15 @@ def looks(queue: RunQueue, links: WatchLinks) -> APIRouter:
             for run in page.runs
         ]
         return Json({"data": rows, "pagination": note})
+
+    # Before the route of one run, whose pattern it would match.
+    @router.post(
+        wire.RUNS_BATCH, operation_id="batchGetRuns", responses=answers(RunsAnswer, *ANY, *BODY, *LOOK)
+    )
+    async def get_runs(body: RunIds) -> Response:
+        """Give up to 100 runs by id."""
+        runs = queue.get(body.run_ids)
+        return Json({"data": list(map(show, runs.values())), "not_found": missing(body.run_ids, runs)})
 
     @router.get(
         wire.RUN_BY_ID, operation_id="getRunById", responses=answers(RunAnswer, *ANY, *LOOK, 400, 404)
@@ -68,14 +76,6 @@ def looks(queue: RunQueue, links: WatchLinks) -> APIRouter:
                 return Json(show(run, lambda number: wire.STEP_SCREENSHOT.format(id=run_id, stepId=number)))
             case "base64":
                 return Json(show(run, lambda number: _base64(queue.capture(run, number, SCREENSHOT))))
-
-    @router.post(
-        wire.RUNS_BATCH, operation_id="batchGetRuns", responses=answers(RunsAnswer, *ANY, *BODY, *LOOK)
-    )
-    async def get_runs(body: RunIds) -> Response:
-        """Give up to 100 runs by id."""
-        runs = queue.get(body.run_ids)
-        return Json({"data": list(map(show, runs.values())), "not_found": missing(body.run_ids, runs)})
 
     _add_captures(router, queue)
     return router
@@ -121,14 +121,6 @@ def _add_captures(router: APIRouter, queue: RunQueue) -> None:
 def _capture_answers(media_type: str) -> dict[int | str, dict[str, Any]]:
     success = {"description": "What was captured.", "content": {media_type: {}}}
     return answers(success, *ANY, *LOOK, 404)
-
-
-def _read_cursor(cursor: str | None) -> int | None:
-    try:
-        return None if cursor is None else read_cursor(cursor)
-    except ValueError as problem:
-        fault = {"type": "value_error", "loc": ("query", "cursor"), "msg": "", "ctx": {"error": problem}}
-        raise RequestValidationError([fault]) from problem
 
 
 def _base64(body: bytes | None) -> str | None:
