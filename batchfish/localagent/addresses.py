@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -37,14 +38,25 @@ REFUSED_6 = {
     "2002::/16": "6to4, which carries IPv4 addresses",
     "3fff::/20": "documentation",
 }
-METADATA = frozenset(["169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254"])
-"""What no exception opens: the services that hand out a cloud machine's credentials."""
+# What no exception opens: the services that hand out a cloud machine's credentials.
+METADATA = (
+    "100.100.100.200/32",
+    "168.63.129.16/32",
+    "169.254.0.0/16",
+    "192.0.0.192/32",
+    "fd00:ec2::/32",
+    "fd20:ce::254/128",
+)
+# IPv6 blocks that carry an IPv4 address, and how many bits lie to its right.
+CARRIERS = {"::/96": 0, "::ffff:0:0/96": 0, "::ffff:0:0:0/96": 0, "64:ff9b::/96": 0, "2002::/16": 80}
 
 _TABLE = {
     4: [(ipaddress.ip_network(block), what) for block, what in REFUSED_4.items()],
     6: [(ipaddress.ip_network(block), what) for block, what in REFUSED_6.items()],
 }
 _PUBLIC_6 = ipaddress.ip_network(PUBLIC_6)
+_METADATA = [ipaddress.ip_network(block) for block in METADATA]
+_CARRIERS = [(ipaddress.ip_network(block), shift) for block, shift in CARRIERS.items()]
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 _LOCAL_NAMES = ("localhost", "localdomain", "internal", "local", "home.arpa")
@@ -72,13 +84,31 @@ class Origin:
 
 def why_refused(address: str) -> str | None:
     """Say what an IP address belongs to that may not be connected to; None where it may."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
+    found = _parse(address)
+    if found is None:
         return "no address"
     if isinstance(found, ipaddress.IPv6Address) and found not in _PUBLIC_6:
         return "this machine" if found.is_loopback else "no public network"
     return next((what for block, what in _TABLE[found.version] if found in block), None)
+
+
+def is_metadata(address: str) -> bool:
+    """Whether an IP address, or the IPv4 address that it carries, hands out a cloud's credentials."""
+    found = _parse(address)
+    if found is None:
+        return False
+    carried = (
+        ipaddress.IPv4Address(int(found) >> shift & 0xFFFFFFFF)
+        for block, shift in _CARRIERS
+        if found in block
+    )
+    return any(one in block for one in (found, *carried) for block in _METADATA)
+
+
+def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(address.partition("%")[0])
+    return None
 
 
 def plain_host(host: str) -> str:
@@ -128,6 +158,6 @@ def parse_origin(text: str) -> Origin:
         raise WrongInput(
             f"--allow-origin {text}: {wrong}. Give scheme, host and port, as in http://127.0.0.1:3000."
         ) from None
-    if host in METADATA:
+    if is_address(host) and is_metadata(host):
         raise WrongInput(f"--allow-origin {text}: a cloud's credentials are there; it is never opened.")
     return Origin(parts.scheme, host, port)

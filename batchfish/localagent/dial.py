@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import TYPE_CHECKING, TypeAlias
 
-from batchfish.localagent.addresses import METADATA, Origin, is_address, is_local_name, why_refused
+from batchfish.localagent.addresses import Origin, is_address, is_local_name, is_metadata, why_refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -40,6 +41,15 @@ async def connect(address: str, port: int) -> Streams:
     return await asyncio.open_connection(address, port)
 
 
+def is_own(address: str) -> bool:
+    """Whether an IP address is one of this machine's own, public or not: no firewall stands before those."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((address, 9))  # of a datagram socket: nothing is sent, only the way is chosen
+        return str(probe.getsockname()[0]) == address
+    return False
+
+
 class Dialer:
     """Connects to public addresses, and to those of the exact origins in `allowed`.
 
@@ -53,10 +63,12 @@ class Dialer:
         *,
         resolve: Callable[[str, int], Awaitable[Sequence[str]]] = resolve,
         connect: Callable[[str, int], Awaitable[Streams]] = connect,
+        is_own: Callable[[str], bool] = is_own,
     ) -> None:
         self._allowed = frozenset(allowed)
         self._resolve = resolve
         self._connect = connect
+        self._is_own = is_own
 
     async def dial(self, origin: Origin) -> Streams:
         """Connect to an origin; Refused where that must not be or cannot be done."""
@@ -79,10 +91,11 @@ class Dialer:
             raise Refused("LOCAL_ADDRESS_REFUSED", f"{origin}: port {origin.port} is not one of web pages.")
         found = [origin.host] if is_address(origin.host) else await self._answers(origin)
         for address in found:
-            what = why_refused(address)
+            what = "this machine" if self._is_own(address) else why_refused(address)
             leads = origin.host if address == origin.host else f"{origin.host} leads to {address}, which"
-            if address in METADATA:
-                raise Refused("LOCAL_ADDRESS_REFUSED", f"{leads} hands out a cloud's credentials.")
+            if is_metadata(address):
+                message = f"{leads} is where clouds hand out credentials: it is never opened."
+                raise Refused("LOCAL_ADDRESS_REFUSED", message)
             if what is not None and not is_allowed:
                 raise _private(origin, f"{leads} belongs to {what}")
         return found

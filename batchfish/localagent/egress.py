@@ -9,7 +9,7 @@ import logging
 import secrets
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import h11
@@ -38,20 +38,33 @@ CHALLENGE = (b"proxy-authenticate", b'Basic realm="local agent"')
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Ticket:
-    """One run's pass through the proxy: its credentials, what it may still receive, what it was refused."""
+    """One run's pass through the proxy: its credentials, what it may still receive, what it was refused.
+
+    `refusals` pairs what was asked for (an address, or host:port for a tunnel) with why it was refused.
+    """
 
     proxy: str
     username: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     bytes_left: int = MOST_BYTES
     refusals: list[tuple[str, Refused]] = field(default_factory=list)
-    peers: set[Peer] = field(default_factory=set, repr=False)
+    tasks: set[asyncio.Task[Any] | None] = field(default_factory=set, repr=False)
 
     def spend(self, count: int) -> None:
         """Count bytes that were received; Refused when a run has had its share."""
         self.bytes_left -= count
         if self.bytes_left < 0:
             raise Refused("LOCAL_TOO_LARGE", f"The run has received more than {MOST_BYTES >> 20} MB.")
+
+    @contextlib.contextmanager
+    def holding_this_task(self) -> Iterator[None]:
+        """Let the current task live no longer than the ticket."""
+        task = asyncio.current_task()
+        self.tasks.add(task)
+        try:
+            yield
+        finally:
+            self.tasks.discard(task)
 
 
 class Egress:
@@ -83,15 +96,15 @@ class Egress:
 
     @contextlib.contextmanager
     def admit(self) -> Iterator[Ticket]:
-        """Let one run through, and nobody without its credentials; at its end its connections are cut."""
+        """Let one run through, and nobody without its credentials; at its end all it has open is dropped."""
         ticket = Ticket(proxy=self.url)
         self._tickets[_basic(ticket)] = ticket
         try:
             yield ticket
         finally:
             del self._tickets[_basic(ticket)]
-            for peer in ticket.peers:
-                peer.cut()
+            for task in filter(None, ticket.tasks):
+                task.cancel()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(Peer((reader, writer), h11.SERVER)))
@@ -116,67 +129,64 @@ class Egress:
             await client.answer(407, [TEXT, CHALLENGE], b"This proxy serves the local agent alone.\n")
             return
         target = request.target.decode("ascii", "replace")
-        ticket.peers.add(client)
-        try:
-            if request.method == b"CONNECT":
-                await self._tunnel(target, client, ticket)
-            else:
-                await self._forward(request, urlsplit(target), client, ticket)
-        except Refused as refused:
-            ticket.refusals.append((target, refused))
-            status = 502 if refused.is_ours else 403
-            await client.answer(status, [TEXT], f"{refused}\n".encode(), is_head=request.method == b"HEAD")
-        finally:
-            ticket.peers.discard(client)
+        with ticket.holding_this_task():
+            try:
+                if request.method == b"CONNECT":
+                    await self._tunnel(target, client, ticket)
+                else:
+                    await self._forward(request, _split(target), client, ticket)
+            except Refused as refused:
+                ticket.refusals.append((target, refused))
+                status = 502 if refused.is_ours else 403
+                is_head = request.method == b"HEAD"
+                await client.answer(status, [TEXT], f"{refused}\n".encode(), is_head=is_head)
 
     async def _forward(self, request: h11.Request, url: SplitResult, client: Peer, ticket: Ticket) -> None:
         if url.scheme != "http":
             raise Refused("LOCAL_ADDRESS_REFUSED", "Only http and https are opened.")
-        origin = _origin(url.geturl())
+        origin = _origin(url)
         if self._site is not None and self._site.owns(origin.host):
             await _answer_from_site(self._site, request, url, client)
             return
         async with Peer(await self._dialer.dial(origin), h11.CLIENT) as server:
-            ticket.peers.add(server)
-            try:
-                await server.say(_as_sent_on(request, url, origin))
-                await pass_body(client, server)
-                await _pass_answer(server, client, ticket)
-            finally:
-                ticket.peers.discard(server)
+            await server.say(_as_sent_on(request, url, origin))
+            await pass_body(client, server)
+            await _pass_answer(server, client, ticket)
 
     async def _tunnel(self, target: str, client: Peer, ticket: Ticket) -> None:
         """Open a tunnel that carries TLS, or the upgrade to a WebSocket, and no other protocol."""
-        origin = _origin(f"https://{target}")
+        origin = _origin(_split(f"https://{target}"))
         if self._site is not None and self._site.owns(origin.host):
             raise Refused("LOCAL_ADDRESS_REFUSED", f"{origin}: the sample site is served by http alone.")
         async with Peer(await self._dialer.dial(origin), h11.CLIENT) as server:
-            ticket.peers.add(server)
-            try:
-                await client.say(h11.Response(status_code=200, headers=[], reason=b"Connected"))
-                first = client.take_rest() or await client.read()
-                if not first.startswith((TLS_HANDSHAKE, UPGRADE[: len(first)])):
-                    raise Refused("LOCAL_ADDRESS_REFUSED", f"{origin}: only http and https are spoken.")
-                await server.write(first)
-                await relay(client, server, ticket.spend)
-            finally:
-                ticket.peers.discard(server)
+            await client.say(h11.Response(status_code=200, headers=[], reason=b"Connected"))
+            first = client.take_rest() or await client.read()
+            if not first.startswith((TLS_HANDSHAKE, UPGRADE[: len(first)])):
+                raise Refused("LOCAL_ADDRESS_REFUSED", f"{origin}: only http and https are spoken.")
+            await server.write(first)
+            await relay(client, server, ticket.spend)
 
 
 def _basic(ticket: Ticket) -> bytes:
     return b"Basic " + base64.b64encode(f"{ticket.username}:{ticket.password}".encode())
 
 
-def _origin(url: str) -> Origin:
-    """Give the origin of an address that says plainly whose it is; Refused for any other."""
+def _split(url: str) -> SplitResult:
     try:
-        parts = urlsplit(_bracketed(url))
-        if "@" in parts.netloc:
-            raise Odd("what stands before an @ hides the host")
-        port = DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
-        return Origin(parts.scheme, plain_host(parts.hostname or ""), port)
+        return urlsplit(_bracketed(url))
     except ValueError as odd:
         raise Refused("LOCAL_ADDRESS_REFUSED", f"{url} is not opened: {odd}.") from None
+
+
+def _origin(url: SplitResult) -> Origin:
+    """Give the origin of an address that says plainly whose it is; Refused for any other."""
+    try:
+        if "@" in url.netloc:
+            raise Odd("what stands before an @ hides the host")
+        port = DEFAULT_PORTS[url.scheme] if url.port is None else url.port
+        return Origin(url.scheme, plain_host(url.hostname or ""), port)
+    except ValueError as odd:
+        raise Refused("LOCAL_ADDRESS_REFUSED", f"{url.geturl()} is not opened: {odd}.") from None
 
 
 def _bracketed(url: str) -> str:
