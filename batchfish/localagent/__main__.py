@@ -25,6 +25,7 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
     )
     parser.add_argument("--site", type=Path, help="folder whose pages are served as http://….example")
     parser.add_argument("--engine", choices=ENGINES, default=usual.engine, help="(default: %(default)s)")
+    parser.add_argument("--chromium", type=Path, help="the browser's program (default: found on PATH)")
     parser.add_argument("--cap", type=int, default=usual.cap, help="runs at once (default: %(default)s)")
     parser.add_argument("--store", type=Path, help="file that keeps the runs (default: memory)")
     parser.add_argument("--port-file", type=Path, help="written when ready: {base_url, token, pid}")
@@ -54,6 +55,7 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
     return ServeSettings(
         port=given.port,
         engine=given.engine,
+        chromium=given.chromium,
         cap=given.cap,
         store=given.store,
         site=given.site,

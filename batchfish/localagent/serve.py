@@ -25,12 +25,10 @@ from batchfish.localagent.attach import Endpoint, keep_token, new_token, write_p
 from batchfish.localagent.book import RunBook
 from batchfish.localagent.dial import Dialer
 from batchfish.localagent.egress import Egress
-from batchfish.localagent.engines.extract import ExtractEngine
-from batchfish.localagent.engines.pool import WorkerPool
+from batchfish.localagent.engines.choice import reading_engine
 from batchfish.localagent.engines.simulate import SimulateEngine
 from batchfish.localagent.faults import ABORT, Faults
 from batchfish.localagent.liveview.links import WatchLinks
-from batchfish.localagent.load import Loader
 from batchfish.localagent.runs import RunQueue
 from batchfish.localagent.site import SampleSite
 
@@ -49,7 +47,6 @@ USERS_LOOK = 0.25
 FORGET_EVERY = 60.0
 OLD_RUNS_STAY = 3600.0
 GRACE = 2
-WARM = 2
 LINGER_NONE = struct.pack("ii", 1, 0)
 
 
@@ -119,14 +116,11 @@ async def _engine(settings: ServeSettings, chance: Random) -> AsyncIterator[Engi
         yield SimulateEngine(settings.simulation, chance=chance)
         return
     site = None if settings.site is None else SampleSite(settings.site)
-    async with Egress(Dialer(map(parse_origin, settings.allow_origins)), site) as egress:
-        pool = WorkerPool(warm=min(settings.cap, WARM))
-        await pool.start()
-        engine = ExtractEngine(Loader(egress), pool)
-        try:
-            yield engine
-        finally:
-            await engine.close()
+    async with (
+        Egress(Dialer(map(parse_origin, settings.allow_origins)), site) as egress,
+        reading_engine(settings.engine, egress, chromium=settings.chromium, cap=settings.cap) as engine,
+    ):
+        yield engine
 
 
 @contextlib.contextmanager

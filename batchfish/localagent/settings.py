@@ -10,22 +10,26 @@ from batchfish.localagent.simulation import Simulation
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENGINES = ("extract", "simulate")
+ENGINES = ("auto", "extract", "browser", "simulate")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServeSettings:
     """How to serve; times in seconds.
 
-    `port` 0 takes a free one. `store` is the book of runs (None: in memory), `site` the folder of the sample
-    site. `port_file` is written when the agent is ready; `token_file` keeps the token from one start to the
-    next. `users` is the lock file of those who use the agent: it ends once nobody holds it; None serves until
-    it is told to stop. Streams have a heartbeat every `heartbeat_every` seconds. Runs that have ended are
-    kept, and can be watched, for `keep_for` seconds, and at most `keep_runs` of them.
+    `port` 0 takes a free one. `engine` is one of ENGINES: `extract` reads pages as they are served,
+    `browser` as Chromium shows them, `auto` as they are served where that will do, `simulate` reads none.
+    `chromium` is the browser's program; None looks for it on PATH. `store` is the book of runs (None: in
+    memory), `site` the folder of the sample site. `port_file` is written when the agent is ready;
+    `token_file` keeps the token from one start to the next. `users` is the lock file of those who use the
+    agent: it ends once nobody holds it; None serves until it is told to stop. Streams have a heartbeat every
+    `heartbeat_every` seconds. Runs that have ended are kept, and can be watched, for `keep_for` seconds, and
+    at most `keep_runs` of them.
     """
 
     port: int = 0
-    engine: str = "extract"
+    engine: str = "auto"
+    chromium: Path | None = None
     cap: int = 2
     store: Path | None = None
     site: Path | None = None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.engines.base import Emit, RunFailure, RunOutcome, RunRequest, Step, system_failure
-from batchfish.localagent.engines.frames import ReadAnswer, ReadJob
-from batchfish.localagent.engines.pool import WorkerDied
-from batchfish.localagent.load import Loaded, LoadFailed
+from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
+from batchfish.localagent.engines.reading import Unread, agent_failure, not_loaded, read_page
+from batchfish.localagent.load import LoadFailed
 
 if TYPE_CHECKING:
     from batchfish.localagent.engines.pool import WorkerPool
@@ -18,7 +17,6 @@ class ExtractEngine:
     """Fetches a page, and has it read in a process of its own."""
 
     def __init__(self, loader: Loader, pool: WorkerPool) -> None:
-        """Own the pool: closing the engine ends its processes."""
         self._loader = loader
         self._pool = pool
 
@@ -26,41 +24,18 @@ class ExtractEngine:
         """Read a page into the request's schema, or say why that cannot be done."""
         try:
             page = await self._loader.load(request.url)
+            emit(Step(action=f"opened {page.url}: {len(page.body)} bytes"))
+            answer = await read_page(self._pool, request, page)
         except LoadFailed as failed:
             emit(Step(action=str(failed)))
-            blame = system_failure if failed.is_ours else _agent_failure
-            return RunOutcome(failure=blame(failed.code, str(failed)))
-        emit(Step(action=f"opened {page.url}: {len(page.body)} bytes"))
-        try:
-            answer = await self._pool.read(_job(request, page))
-        except TimeoutError:
-            return RunOutcome(failure=_agent_failure("LOCAL_TIMEOUT", "Reading the page took too long."))
-        except WorkerDied:
-            return RunOutcome(failure=system_failure("LOCAL_CRASH", "The process that read the page broke."))
-        return _outcome(answer, emit)
+            return RunOutcome(failure=not_loaded(failed))
+        except Unread as unread:
+            return RunOutcome(failure=unread.failure)
+        for line in answer.evidence:
+            emit(Step(action=line))
+        if answer.code is not None:
+            return RunOutcome(failure=agent_failure(answer.code, answer.message or ""))
+        return RunOutcome(result=answer.result)
 
     async def close(self) -> None:
-        """End the reading processes."""
-        await self._pool.close()
-
-
-def _job(request: RunRequest, page: Loaded) -> ReadJob:
-    return ReadJob(
-        url=page.url,
-        goal=request.goal,
-        content_type=page.content_type,
-        body=page.body,
-        output_schema=None if request.output_schema is None else dict(request.output_schema),
-    )
-
-
-def _outcome(answer: ReadAnswer, emit: Emit) -> RunOutcome:
-    for line in answer.evidence:
-        emit(Step(action=line))
-    if answer.code is not None:
-        return RunOutcome(failure=_agent_failure(answer.code, answer.message or ""))
-    return RunOutcome(result=answer.result)
-
-
-def _agent_failure(code: str, message: str) -> RunFailure:
-    return RunFailure(code=code, message=message)
+        """There is nothing to release: the reading processes are others' too."""

@@ -1,0 +1,58 @@
+"""Which engine reads pages: the one that was asked for, with what this machine has for it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.engines.auto import AutoEngine
+from batchfish.localagent.engines.chromium import Chromium, NoChromium, find_chromium
+from batchfish.localagent.engines.extract import ExtractEngine
+from batchfish.localagent.engines.pool import WorkerPool
+from batchfish.localagent.load import Loader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from batchfish.localagent.egress import Egress
+    from batchfish.localagent.engines.base import Engine
+
+LOGGER = logging.getLogger(__name__)
+WARM = 2
+
+
+@contextlib.asynccontextmanager
+async def reading_engine(
+    name: str, egress: Egress, *, chromium: Path | None, cap: int
+) -> AsyncIterator[Engine]:
+    """Give the engine `auto`, `extract` or `browser` for the time of the block, `cap` runs at once.
+
+    NoChromium where `browser` is asked for and there is none; `auto` says so and does without.
+    """
+    pool = WorkerPool(warm=min(cap, WARM))
+    engine = _make(name, egress, chromium, pool)
+    await pool.start()
+    try:
+        yield engine
+    finally:
+        await engine.close()
+        await pool.close()
+
+
+def _make(name: str, egress: Egress, chromium: Path | None, pool: WorkerPool) -> Engine:
+    plain = ExtractEngine(Loader(egress), pool)
+    if name == "extract":
+        return plain
+    try:
+        found = find_chromium(chromium)
+    except NoChromium as missing:
+        if name == "browser":
+            raise
+        LOGGER.warning("Pages are read as they are served, without a browser. %s", missing)
+        return AutoEngine(plain, str(missing))
+    from batchfish.localagent.engines.browser import BrowserEngine
+
+    browser = BrowserEngine(egress, Chromium(egress, found), pool)
+    return browser if name == "browser" else AutoEngine(plain, browser)

@@ -1,0 +1,50 @@
+"""A page handed to a reading process: what was asked, what came of it, in the engines' words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.engines.base import RunFailure, RunRequest, system_failure
+from batchfish.localagent.engines.frames import ReadAnswer, ReadJob
+from batchfish.localagent.engines.pool import WorkerDied
+
+if TYPE_CHECKING:
+    from batchfish.localagent.engines.pool import WorkerPool
+    from batchfish.localagent.load import Loaded, LoadFailed
+
+
+class Unread(Exception):
+    """A run ends without a result: nothing could be loaded, or nothing read."""
+
+    def __init__(self, failure: RunFailure) -> None:
+        """Keep why."""
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+async def read_page(pool: WorkerPool, request: RunRequest, page: Loaded) -> ReadAnswer:
+    """Have a page read for a request; Unread where that takes too long or breaks the reader."""
+    job = ReadJob(
+        url=page.url,
+        goal=request.goal,
+        content_type=page.content_type,
+        body=page.body,
+        output_schema=None if request.output_schema is None else dict(request.output_schema),
+    )
+    try:
+        return await pool.read(job)
+    except TimeoutError:
+        raise Unread(agent_failure("LOCAL_TIMEOUT", "Reading the page took too long.")) from None
+    except WorkerDied:
+        raise Unread(system_failure("LOCAL_CRASH", "The process that read the page broke.")) from None
+
+
+def not_loaded(failed: LoadFailed) -> RunFailure:
+    """Say why a page could not be had."""
+    blame = system_failure if failed.is_ours else agent_failure
+    return blame(failed.code, str(failed))
+
+
+def agent_failure(code: str, message: str) -> RunFailure:
+    """Say that the page or the goal is to blame: another attempt does no better."""
+    return RunFailure(code=code, message=message)

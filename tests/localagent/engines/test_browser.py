@@ -1,0 +1,169 @@
+"""The browser engine: what it reads, what it leaves alone, how its runs end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from batchfish.localagent.engines.base import RunRequest
+from tests.localagent.browsing import PAGES, cases, count_right, engine_over, read
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from batchfish.localagent.engines.base import Engine
+
+# One browser for all tests here: starting one takes longer than most of them.
+pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
+
+KEY = "sk-tinyfish-never-to-be-seen"
+PRICE = {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}
+HATS = {
+    "type": "object",
+    "properties": {
+        "hats": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
+        }
+    },
+    "required": ["hats"],
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pages() -> AsyncIterator[Engine]:
+    """Give an engine over the pages that need a browser."""
+    async with engine_over(PAGES / "site") as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def traps() -> AsyncIterator[Engine]:
+    """Give an engine over pages that are up to no good."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYFISH_API_KEY", KEY)
+        async with engine_over(PAGES / "traps") as engine:
+            yield engine
+
+
+def ask(host: str, goal: str = "Read the price", schema: Mapping[str, object] = PRICE) -> RunRequest:
+    return RunRequest(url=f"http://{host}.example/", goal=goal, output_schema=schema)
+
+
+async def test_most_values_of_pages_that_need_a_browser_are_read_right(pages: Engine) -> None:
+    right = total = 0
+    for case in cases():
+        outcome, _ = await read(pages, case.request)
+        found, wanted = count_right(case.expected, outcome.result)
+        right, total = right + found, total + wanted
+    assert right >= 0.65 * total, f"{right} of {total} values"
+
+
+async def test_steps_are_told_with_pictures(pages: Engine) -> None:
+    case = next(case for case in cases() if "tin." in case.url)
+    outcome, steps = await read(pages, case.request)
+    assert outcome.failure is None
+    shown = [step for step in steps if step.screenshot is not None]
+    assert [step.action for step in shown] == [
+        "opened http://tin.example/ in the browser",
+        "pressed “Load more toys”: http://tin.example/",
+        "pressed “Load more toys”: http://tin.example/",
+    ]
+    assert all(step.screenshot is not None and step.screenshot.startswith(b"\xff\xd8") for step in shown)
+
+
+async def test_nothing_is_bought_sent_or_agreed_to(traps: Engine) -> None:
+    outcome, steps = await read(traps, ask("hands-off", "List all hats of all pages with their names", HATS))
+    assert outcome.result == {"hats": [{"name": "Boater"}, {"name": "Derby"}]}
+    assert not [step.action for step in steps if "pressed" in step.action]
+
+
+async def test_a_search_box_that_changes_something_is_none(traps: Engine) -> None:
+    outcome, _ = await read(traps, ask("hands-off", "Search for 'boater' and list the hats", HATS))
+    assert outcome.failure is not None
+    assert outcome.failure.code == "LOCAL_NO_SEARCH_BOX"
+
+
+async def test_dialogs_and_new_windows_are_sent_away(traps: Engine) -> None:
+    outcome, _ = await read(traps, ask("dialogs"))
+    assert outcome.result == {"price": 7}
+
+
+async def test_a_page_cannot_lie_about_what_is_on_it(traps: Engine) -> None:
+    outcome, _ = await read(traps, ask("lying"))
+    assert outcome.result == {"price": 5}
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://leaves.example/", "LOCAL_ADDRESS_REFUSED"),
+        ("http://10.0.0.1/", "LOCAL_ADDRESS_REFUSED"),
+        ("https://10.0.0.1/", "LOCAL_ADDRESS_REFUSED"),
+        ("http://plain.example:6000/", "LOCAL_ADDRESS_REFUSED"),
+        ("file:///etc/hostname", "LOCAL_ADDRESS_REFUSED"),
+        ("chrome://version", "LOCAL_ADDRESS_REFUSED"),
+        ("http://plain.example/no/such", "LOCAL_HTTP_STATUS"),
+        ("http://file.example/notes.bin", "LOCAL_NOT_HTML"),
+    ],
+)
+async def test_what_is_no_page_to_be_read_fails_in_words(traps: Engine, url: str, code: str) -> None:
+    outcome, steps = await read(traps, RunRequest(url=url, goal="Read the price", output_schema=PRICE))
+    assert outcome.failure is not None
+    assert outcome.failure.code == code
+    assert steps[-1].action == outcome.failure.message
+
+
+async def test_a_cancelled_run_ends_at_once_whatever_its_page_does(traps: Engine) -> None:
+    running = asyncio.create_task(read(traps, ask("busy")))
+    await asyncio.sleep(1.5)  # into the middle of the page's loop
+    begun = time.monotonic()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert time.monotonic() - begun < 2
+    outcome, _ = await read(traps, ask("plain"))
+    assert outcome.result == {"price": 5}
+
+
+async def test_the_browser_holds_no_key(traps: Engine) -> None:
+    await read(traps, ask("plain"))
+    environments = [process.joinpath("environ").read_bytes() for process in browsers()]
+    assert environments
+    assert not [environment for environment in environments if KEY.encode() in environment]
+
+
+async def test_a_run_whose_browser_is_killed_fails_in_words_and_the_next_is_read(traps: Engine) -> None:
+    await read(traps, ask("plain"))
+    running = asyncio.create_task(read(traps, ask("busy")))
+    await asyncio.sleep(1)
+    for process in browsers():
+        with contextlib.suppress(ProcessLookupError):  # it ended with its parent
+            os.kill(int(process.name), signal.SIGKILL)
+    outcome, _ = await running
+    assert outcome.failure is not None
+    assert outcome.failure.code == "LOCAL_BROWSER_GONE"
+    assert outcome.failure.category == "SYSTEM_FAILURE"
+    outcome, _ = await read(traps, ask("plain"))
+    assert outcome.result == {"price": 5}
+
+
+def browsers() -> list[Path]:
+    """Give the folders in /proc of the browser processes that this one has started."""
+    found, todo = [], [Path("/proc", str(os.getpid()))]
+    while todo:
+        process = todo.pop()
+        with contextlib.suppress(OSError):  # it may have ended
+            for thread in process.joinpath("task").iterdir():
+                todo += [Path("/proc", pid) for pid in thread.joinpath("children").read_text().split()]
+            if b"--headless" in process.joinpath("cmdline").read_bytes():
+                found.append(process)
+    return found
