@@ -165,7 +165,12 @@ def _add_local_agent(verb: Parser) -> None:
     verb.add_argument(
         "--site", type=Path, help="folder served as http://….example (default: the nearest sample site)"
     )
-    verb.add_argument("--engine", default="extract", help="how the local agent works: extract or simulate")
+    verb.add_argument(
+        "--engine",
+        default="auto",
+        help="how the local agent reads: auto, extract (as served), browser (Chromium), simulate (nothing)",
+    )
+    verb.add_argument("--chromium", metavar="FILE", help="the browser's program (default: found on PATH)")
     verb.add_argument("--cap", type=int, help="how many runs the local agent works on at once")
     verb.add_argument(
         "--simulate", metavar="K=V,…", help="durations, outcomes and faults of --engine simulate"

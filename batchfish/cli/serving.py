@@ -27,6 +27,8 @@ def agent_options(args: Namespace, folder: Path) -> list[str]:
     options = ["--engine", args.engine]
     if site is not None:
         options += ["--site", str(site)]
+    if args.chromium is not None:
+        options += ["--chromium", args.chromium]
     if args.cap is not None:
         options += ["--cap", str(args.cap)]
     if args.simulate:
