@@ -83,8 +83,10 @@ lock: ## Pin the packages again after a change of pyproject.toml (ARGS=--upgrade
 			--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS) "$$@" pyproject.toml
 	}
 	compile --extra local --group build --output-file requirements/run.txt
-	compile --extra browser --group build --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
-	echo "Locked in requirements/: $$(grep -c == requirements/run.txt) packages to run, $$(grep -c == requirements/dev.txt) to develop."
+	compile --extra browser --group build --constraints requirements/run.txt --output-file requirements/browser.txt
+	compile --extra browser --group build --group dev --constraints requirements/browser.txt --output-file requirements/dev.txt
+	echo "Locked in requirements/: $$(grep -c == requirements/run.txt) packages to run, $$(grep -c == requirements/browser.txt)" \
+		"with the browser engine, $$(grep -c == requirements/dev.txt) to develop."
 
 .PHONY: clean
 clean: ## Remove build output, caches and the demo's folder; journals and .venv stay
@@ -116,6 +118,29 @@ system: ## Install Debian's python3-venv with apt, where Python can't make a vir
 	$${as_root}apt-get update -qq
 	$${as_root}env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$$package" >/dev/null
 
+.PHONY: browser
+browser: .venv/.ready-to-browse ## Install what the browser engine drives: Chromium with apt, Playwright by the lock
+	@for name in chromium chromium-browser google-chrome google-chrome-stable microsoft-edge microsoft-edge-stable; do
+		if command -v $$name >/dev/null; then
+			echo "The browser engine drives $$(command -v $$name), $$($$name --version 2>/dev/null)"
+			exit
+		fi
+	done
+	if ! command -v apt-get >/dev/null; then
+		echo "There is no Chromium on PATH, and no apt here. Install one, or name its program: --chromium FILE" >&2
+		exit 1
+	fi
+	as_root=
+	if [ "$$(id -u)" != 0 ]; then as_root="sudo "; fi
+	if ! command -v $${as_root:-true} >/dev/null; then
+		echo "Installing Chromium takes root. Ask for: apt-get install chromium" >&2
+		exit 1
+	fi
+	echo "Installing Debian's Chromium now: $${as_root}apt-get install chromium"
+	$${as_root}apt-get update -qq
+	$${as_root}env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null
+	echo "The browser engine drives $$(command -v chromium), $$(chromium --version 2>/dev/null)"
+
 .venv/.ready-to-run: requirements/run.txt pyproject.toml
 	@started=$$(date +%s)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
@@ -135,6 +160,13 @@ system: ## Install Debian's python3-venv with apt, where Python can't make a vir
 	touch $@
 	printf %s "$(CURDIR)" > .venv/.place
 	echo "Set-up took $$(($$(date +%s) - started)) s"
+
+.venv/.ready-to-browse: requirements/browser.txt .venv/.ready-to-run
+	@rm -f .venv/.place
+	echo "Installing Playwright, $$(grep -c == $<) locked packages in all; it downloads no browser of its own"
+	$(PIP) $(LOCKED) --requirement $<
+	touch $@
+	printf %s "$(CURDIR)" > .venv/.place
 
 .venv/.ready-to-develop: requirements/dev.txt .venv/.ready-to-run
 	@started=$$(date +%s)

@@ -10,6 +10,7 @@ import sys
 import tomllib
 import zipfile
 from importlib.metadata import packages_distributions
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = [ROOT / "requirements/run.txt", ROOT / "requirements/dev.txt"]
+LOCKS = [ROOT / f"requirements/{name}.txt" for name in ("run", "browser", "dev")]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 
 
@@ -41,13 +42,20 @@ def entries(lock: Path) -> list[str]:
     return [" ".join(line.split()) for line in joined.splitlines() if line.strip()]
 
 
-def asked_for(*, develop: bool) -> list[Requirement]:
-    """List what pyproject.toml asks for: client, local agent, build backend (and the tools)."""
+def asked_for(lock: Path) -> list[Requirement]:
+    """List what pyproject.toml asks for: client, local agent, build backend (its browser, and the tools)."""
     settings: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project, groups = settings["project"], settings["dependency-groups"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["local"], *groups["build"]]
-    wanted += settings["build-system"]["requires"]
-    return [Requirement(line) for line in (wanted + groups["dev"] if develop else wanted)]
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *extras["local"],
+        *groups["build"],
+        *settings["build-system"]["requires"],
+    ]
+    wanted += [] if lock.name == "run.txt" else [line for line in extras["browser"] if "[local]" not in line]
+    wanted += groups["dev"] if lock.name == "dev.txt" else []
+    return [Requirement(line) for line in wanted]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
@@ -61,7 +69,7 @@ def test_every_line_of_a_lock_pins_one_version_by_hash_and_names_no_index(lock: 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_lock_satisfies_all_that_pyproject_asks_for(lock: Path) -> None:
     pins = pinned(lock)
-    for wanted in asked_for(develop=lock.name == "dev.txt"):
+    for wanted in asked_for(lock):
         found = pins.get(canonicalize_name(wanted.name), [])
         versions = [next(iter(pin.specifier)).version for pin in found]
         assert versions, f"{wanted} is not locked: run `make lock`"
@@ -70,17 +78,19 @@ def test_lock_satisfies_all_that_pyproject_asks_for(lock: Path) -> None:
         )
 
 
-def test_both_locks_agree_on_what_both_pin() -> None:
-    run, develop = (pinned(lock) for lock in LOCKS)
-    assert {name: [str(pin) for pin in pins] for name, pins in run.items()} == {
-        name: [str(pin) for pin in pins] for name, pins in develop.items() if name in run
+@pytest.mark.parametrize(("smaller", "larger"), list(pairwise(LOCKS)), ids=lambda lock: lock.name)
+def test_a_lock_agrees_with_the_next_larger_one_on_what_both_pin(smaller: Path, larger: Path) -> None:
+    few, many = pinned(smaller), pinned(larger)
+    assert {name: [str(pin) for pin in pins] for name, pins in few.items()} == {
+        name: [str(pin) for pin in pins] for name, pins in many.items() if name in few
     }
 
 
 @pytest.mark.parametrize("is_local", [False, True], ids=["client", "local agent"])
 def test_every_package_that_is_imported_is_asked_for_by_name(is_local: bool) -> None:  # noqa: FBT001 - a case
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked = project["dependencies"] + (project["optional-dependencies"]["local"] if is_local else [])
+    extras = project["optional-dependencies"]
+    asked = project["dependencies"] + (extras["local"] + extras["browser"] if is_local else [])
     known = {canonicalize_name(Requirement(line).name) for line in asked}
     modules = [
         path for path in (ROOT / "batchfish").rglob("*.py") if ("localagent" in path.parts) == is_local
