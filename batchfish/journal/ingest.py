@@ -89,7 +89,8 @@ def _rows(
         fingerprint = identity.fingerprint(spec, version)
         seen[fingerprint] += 1
         occurrence = seen[fingerprint]
-        body = json.dumps(spec.request, sort_keys=True, ensure_ascii=False)
+        # As it was written: the order of a schema's properties is that of the result's, and of the columns.
+        body = json.dumps(spec.request, ensure_ascii=False)
         digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).digest()
         if digest not in known:
             known.add(digest)
