@@ -232,5 +232,5 @@ def announce(ctx: Context, counts: Counts) -> str:
     where = "the local agent" if ctx.batch.base_url == LOCAL_BASE else ctx.batch.base_url
     return (
         f"{ctx.batch.name}: {counts}; up to {limits.concurrency} runs at once on {where}, "
-        f"at most {retry.attempts} for an item"
+        f"at most {retry.attempts} attempts an item"
     )
