@@ -16,7 +16,7 @@ IDLE = 60.0
 
 async def cancel(ctx: Context) -> None:
     """Ask for cancels until nothing is left or the run detaches; the poller sees what became of them."""
-    asked: dict[str, float] = {}
+    bell, asked = ctx.bell.listen(), dict[str, float]()
     while not ctx.is_over():
         now = ctx.clock.boottime()
         wanted = [
@@ -32,4 +32,4 @@ async def cancel(ctx: Context) -> None:
             except WebAgentUnavailable as error:
                 ctx.is_unanswered(str(error))
             asked.update(dict.fromkeys(due, now))
-        await ctx.bell.wait(ctx.clock, min([IDLE, *(at + ASK_AGAIN - now for at in asked.values())]))
+        await bell.wait(ctx.clock, min([IDLE, *(at + ASK_AGAIN - now for at in asked.values())]))

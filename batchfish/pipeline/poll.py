@@ -61,13 +61,13 @@ class Watches:
 
 async def poll(ctx: Context) -> None:
     """Look at what is alive until nothing is left or the run detaches."""
-    watches, interval = Watches(), ctx.pace.poll_interval
+    bell, watches, interval = ctx.bell.listen(), Watches(), ctx.pace.poll_interval
     while not ctx.is_over():
         now = ctx.clock.boottime()
         tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
         due = watches.due(tracked, now, interval)
         if not due or watches.next_due(now) > 0:
-            await ctx.bell.wait(ctx.clock, max(0.001, watches.next_due(now)))
+            await bell.wait(ctx.clock, max(0.001, watches.next_due(now)))
             continue
         try:
             look = await _look(ctx, [one.attempt.run_id or "" for one in due])

@@ -63,6 +63,7 @@ class Round:
 
 async def reconcile(ctx: Context) -> None:
     """Settle doubts until nothing is left or the run detaches."""
+    bell = ctx.bell.listen()
     doubts: dict[tuple[int, int], tuple[Tracked, Doubt]] = {}
     while not ctx.is_over():
         doubts = {
@@ -72,7 +73,7 @@ async def reconcile(ctx: Context) -> None:
         waits = [doubt.next_look - _elapsed(ctx, one.attempt) for one, doubt in doubts.values()]
         due = [pair for pair, wait in zip(doubts.values(), waits, strict=True) if wait <= 0]
         if not due:
-            await ctx.bell.wait(ctx.clock, max(0.001, min(waits, default=IDLE)))
+            await bell.wait(ctx.clock, max(0.001, min(waits, default=IDLE)))
             continue
         this_round = Round()
         for start in range(0, len(due), LOOKS_AT_ONCE):

@@ -15,7 +15,7 @@ from batchfish.pipeline.reconcile import reconcile
 from batchfish.pipeline.submit import submit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
 GRACE = 20.0
 """Seconds that creates on their way get for their answer once the run detaches."""
@@ -37,8 +37,9 @@ async def run_batch(ctx: Context, *companions: Callable[[Context], Coroutine[Non
     try:
         async with asyncio.TaskGroup() as group:
             lookers = [group.create_task(stage(ctx)) for stage in (poll, reconcile, cancel, *companions)]
-            group.create_task(submit(ctx))
-            group.create_task(_watch(ctx, lookers))
+            submitter = group.create_task(submit(ctx))
+            submitter.add_done_callback(lambda _: ctx.bell.ring())
+            group.create_task(_watch(ctx, submitter, lookers))
     except* BatchfishError as errors:
         # One of them stopped the others; the person needs that one, not the group it came in.
         raise first_of(errors) from None
@@ -52,21 +53,18 @@ def first_of(errors: BaseExceptionGroup[BatchfishError]) -> BatchfishError:
     return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _watch(ctx: Context, lookers: list[asyncio.Task[None]]) -> None:
+async def _watch(ctx: Context, submitter: asyncio.Task[None], lookers: Sequence[asyncio.Task[None]]) -> None:
     """Keep the time limits, and let everybody go once nothing is left or the run detaches."""
-    limit = ctx.pace.max_duration
+    bell, limit = ctx.bell.listen(), ctx.pace.max_duration
     while not ctx.is_over():
         lasted = ctx.clock.boottime() - ctx.session.began_at
         if limit is not None and lasted >= limit:
             ctx.stop(StopKind.MAX_DURATION, f"it has run for {lasted:.0f} s", detaches=True)
             break
-        await ctx.bell.wait(ctx.clock, TICK if limit is None else max(0.01, min(TICK, limit - lasted)))
+        await bell.wait(ctx.clock, TICK if limit is None else max(0.01, min(TICK, limit - lasted)))
     left = ctx.clock.boottime() + GRACE
-    while ctx.session.creates and ctx.clock.boottime() < left:
-        await ctx.bell.wait(ctx.clock, max(0.01, left - ctx.clock.boottime()))
+    while not submitter.done() and ctx.clock.boottime() < left:
+        await bell.wait(ctx.clock, max(0.01, left - ctx.clock.boottime()))
     # A look may be left at any moment; a create without its answer stays as it is written: on its way.
-    for create in ctx.session.creates:
-        create.cancel()
-    for looker in lookers:
-        looker.cancel()
-    ctx.bell.ring()
+    for task in (submitter, *lookers):
+        task.cancel()

@@ -40,12 +40,13 @@ STOPS = {
 
 async def submit(ctx: Context) -> None:
     """Send what is due while there is room, until nothing is left or the run is stopped."""
+    bell = ctx.bell.listen()
     async with asyncio.TaskGroup() as creates:
         while not ctx.is_over():
             room = await _find_room(ctx)
             due = ctx.journal.due(ctx.batch.pk, ctx.clock.now(), room) if room else []
             if not due:
-                await ctx.bell.wait(ctx.clock, _idle_time(ctx))
+                await bell.wait(ctx.clock, _idle_time(ctx))
                 continue
             for item, create in await _intend(ctx, due):
                 task = creates.create_task(_send(ctx, item, create))
@@ -73,9 +74,7 @@ async def _room_for_the_first(ctx: Context) -> int:
     accepted = ctx.journal.first_accepted(ctx.batch.pk)
     if accepted is not None:
         await _test_markers(ctx, accepted)
-        return await _find_room(
-            ctx
-        )  # of now: the test took its time, and left it decided or the run detached
+        return 0
     mine = [one.attempt.state for one in ctx.journal.open_attempts() if one.item.batch == ctx.batch.pk]
     if AttemptState.HELD in mine and not ctx.alive():
         ctx.stop(
@@ -87,7 +86,7 @@ async def _room_for_the_first(ctx: Context) -> int:
 async def _test_markers(ctx: Context, accepted: Attempt) -> None:
     """Look by marker for a run that surely exists, for up to `settle`; not found, markers are off."""
     settle = ctx.rules.unanswered.settle
-    since, looks = ctx.clock.boottime(), 0
+    bell, since, looks = ctx.bell.listen(), ctx.clock.boottime(), 0
     while not ctx.has_detached():
         waited = ctx.clock.boottime() - since
         try:
@@ -110,7 +109,7 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
                 )
                 await _set_markers(ctx, "off")
                 return
-        await ctx.bell.wait(ctx.clock, pause_between_looks(looks, settle))
+        await bell.wait(ctx.clock, pause_between_looks(looks, settle))
 
 
 async def _set_markers(ctx: Context, found: str) -> None:

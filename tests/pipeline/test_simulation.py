@@ -13,6 +13,7 @@ import pytest
 from batchfish.core import reconcile
 from batchfish.core.events import CreateAnswer, SubmitUnanswered
 from batchfish.core.rules import Rules, UnansweredRules
+from batchfish.pipeline.context import Pace
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
 
@@ -118,6 +119,17 @@ def test_a_batch_whose_first_run_ended_unobserved_goes_on_at_once(tmp_path: Path
     killed = live(Simulation(folder=_new(tmp_path), seed=seed, items=5, wrap=wrap, kills=1, kill_within=20.0))
     assert not Silent.is_silent
     assert killed.loop.now < undisturbed.loop.now + 20.0 + 30.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_leaving_waits_for_the_answer_on_its_way_and_no_longer(tmp_path: Path, seed: int) -> None:
+    """One item, left within its first tenth of a second: only its create is on its way; nobody else rings."""
+    pace = Pace(poll_interval=60.0, max_duration=0.004 * (seed + 1))
+    simulation = Simulation(folder=tmp_path, seed=seed, items=1, rules=settle_of(10), pace=pace)
+    report = simulation.run()
+    assert report.stop is not None
+    assert simulation.statuses().get("submitting", 0) == 0
+    assert simulation.loop.now < 3.0
 
 
 def test_the_same_seed_is_the_same_history(tmp_path: Path) -> None:
