@@ -1,0 +1,73 @@
+"""A local agent that simulates, as a process of its own: to the command it is a remote API."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.endtoend.books import Books
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """Where a server listens, which process it is, and its books."""
+
+    base_url: str
+    process: subprocess.Popen[bytes]
+    books: Books
+
+    @property
+    def port(self) -> int:
+        return int(self.base_url.rpartition(":")[2])
+
+
+@contextmanager
+def serving(folder: Path, simulate: str, *, cap: int = 50, port: int = 0) -> Iterator[Server]:
+    """Serve from a folder for the time of the block; its books outlive it, and the next one takes them up."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port_file, store = folder / "agent.json", folder / "agent.db"
+    engine = ("--engine", "simulate", "--simulate", simulate, "--cap", str(cap))
+    places = ("--port", str(port), "--store", str(store), "--port-file", str(port_file))
+    with (folder / "agent.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "batchfish.localagent", *engine, *places],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        until(lambda: port_file.exists() or process.poll() is not None)
+        endpoint = json.loads(port_file.read_bytes())
+        assert endpoint["pid"] == process.pid
+        yield Server(base_url=endpoint["base_url"], process=process, books=Books(store))
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def until(happened: Callable[[], object], *, within: float = PATIENCE) -> None:
+    """Return as soon as something has happened; the wait is for an event, never for luck."""
+    assert happens_within(within, happened), "it has not happened"
+
+
+def happens_within(seconds: float, happened: Callable[[], object]) -> bool:
+    """Tell whether something happens in so many seconds, as soon as it has."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.002)
+    return True

@@ -1,0 +1,138 @@
+"""kill -9 at the worst moments, the same command again and again: nothing is paid twice, nothing lost.
+
+A process is stopped before it is killed, so that its journal can be read first: it is killed when creates are
+on their way, not when chance has it so.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.endtoend.commands import Desk, JournalView
+from tests.endtoend.serving import PATIENCE, Server, happens_within, serving, until
+from tests.endtoend.test_faults import check_table
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.endtoend.books import Books
+
+pytestmark = pytest.mark.process
+
+SERVER = "duration=0.3,sigma=0.5,lag=0.5,reset=0.02,error=0.01"
+AT_ONCE = 25
+SOON = 0.05
+TO_ARRIVE = 0.05
+"""Seconds that a request which has left gets to reach the server; one that has not left does not arrive."""
+
+
+def command(settle: str) -> tuple[str, ...]:
+    rows = ("shop.csv", "--goal", "Read the price", "-o", "out.parquet")
+    return ("run", *rows, "-j", str(AT_ONCE), "--settle", settle)
+
+
+@contextmanager
+def standing_still(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Stop a process for the time of the block, so that what is read of it stays true."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def kill_with_creates_in_flight(
+    process: subprocess.Popen[str], journal: JournalView, books: Books, *, acted_on: bool
+) -> None:
+    """Kill a process while creates are on their way, and (`acted_on`) one of them has made its run."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        until(lambda: journal.on_their_way() or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
+        with standing_still(process):
+            is_time = happens_within(
+                TO_ARRIVE if acted_on else 0.0,
+                lambda: journal.on_their_way() & (books.markers() if acted_on else journal.on_their_way()),
+            )
+            if is_time:
+                process.kill()
+        if is_time:
+            process.communicate()
+            assert process.returncode == -signal.SIGKILL
+            return
+    raise AssertionError("no such moment has come")
+
+
+def has_come_to(share: int, server: Server, process: subprocess.Popen[str]) -> bool:
+    """Whether so many runs have been made, or the process has ended before."""
+    return server.books.count() >= share or process.poll() is not None
+
+
+def check_end(server: Server, desk: Desk, journal: JournalView, count: int) -> None:
+    runs = server.books.runs()
+    assert server.books.paid_twice() == {}
+    assert len({run.url for run in runs}) == len(runs) == count
+    assert server.books.most_alive() <= AT_ONCE
+    assert journal.statuses() == {"succeeded": count}
+    assert journal.count("submitting", "unanswered", "running", "held") == 0
+    check_table(desk.folder / "out.parquet", {run.url for run in runs})
+
+
+@pytest.mark.parametrize(
+    ("count", "kills"),
+    [
+        pytest.param(120, 5, id="5"),
+        pytest.param(500, 20, id="20", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+    ],
+)
+def test_kills_with_creates_in_flight(tmp_path: Path, count: int, kills: int) -> None:
+    with (
+        serving(tmp_path / "server", SERVER, cap=AT_ONCE) as server,
+        Desk(folder=tmp_path, base_url=server.base_url) as desk,
+    ):
+        desk.write_rows("shop.csv", count)
+        journal = JournalView(tmp_path / ".batchfish" / "shop.db")
+        for number in range(kills):
+            process = desk.start(*command("2s"))
+            # The kills are spread over the batch: each waits for its share of the runs.
+            share = number * count // (kills + 1)
+            until(partial(has_come_to, share, server, process))
+            # By turns the creates on their way have not left yet, and have made runs that nobody heard of.
+            kill_with_creates_in_flight(process, journal, server.books, acted_on=number % 2 == 1)
+        desk.run(*command("2s"), within=300)
+        assert journal.count("absent") > 0, "every create had left: the test has shown less than it says"
+        check_end(server, desk, journal, count)
+
+
+def test_a_kill_right_after_the_first_intent(tmp_path: Path) -> None:
+    """The very first create is in doubt, and nothing is known that could serve as a control."""
+    for turn in range(10):
+        folder = tmp_path / str(turn)
+        with (
+            serving(folder / "server", SERVER, cap=AT_ONCE) as server,
+            Desk(folder=folder, base_url=server.base_url) as desk,
+        ):
+            desk.write_rows("shop.csv", 10)
+            journal = JournalView(folder / ".batchfish" / "shop.db")
+            process = desk.start(*command("1s"))
+            until(journal.count)
+            process.kill()
+            killed_at = time.time()
+            process.communicate()
+            ((intended_at,),) = journal.read("SELECT intended_at FROM attempts WHERE k = 1")
+            if killed_at - intended_at > SOON or not journal.count("submitting"):
+                continue  # this machine was too slow: once more, with another batch
+            desk.run(*command("1s"))
+            check_end(server, desk, journal, 10)
+            return
+    pytest.fail(f"in ten turns no process was killed within {SOON} s of its first intent")
