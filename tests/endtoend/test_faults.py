@@ -31,7 +31,7 @@ def check_table(path: Path, urls: set[str]) -> None:
 @pytest.mark.parametrize(
     ("count", "at_once", "duration", "settle"),
     [
-        pytest.param(200, 25, 0.5, "2s", id="200"),
+        pytest.param(200, 12, 0.6, "2s", id="200"),
         pytest.param(2000, 50, 1.0, "5s", id="2000", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )

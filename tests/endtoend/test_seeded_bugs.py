@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.process
 
-LOSING_ANSWERS = "duration=0.05,reset=0.1"
+LOSING_ANSWERS = "duration=0.05,reset=0.3"
 
 # An answer that was lost is taken for proof that nothing was made.
 TRUSTS_SILENCE = """
