@@ -6,7 +6,7 @@ import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchfish.core import identity
 from batchfish.errors import NeedsYes, WrongInput
@@ -15,7 +15,7 @@ from batchfish.pipeline.opening import find_strangers
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from batchfish.journal.base import Batch
     from batchfish.manifest.manifest import Manifest
@@ -31,11 +31,14 @@ class Intention:
     number: int
     batch: Batch | None
     difference: ingest.Difference
+    manifest: Mapping[str, Any]
 
     @property
-    def asks_nothing_new(self) -> bool:
-        """Whether every row of the manifest is an item of the batch already."""
-        return not self.difference.new and not self.difference.changed
+    def is_edited(self) -> bool:
+        """Whether the manifest says anything else than what the batch's journal holds."""
+        difference = self.difference
+        differs = difference.new or difference.changed or difference.removed
+        return self.batch is None or bool(differs) or self.batch.manifest != self.manifest
 
 
 def intend(
@@ -73,6 +76,7 @@ def intend(
         number=number,
         batch=batch,
         difference=ingest.compare(connection, batch.pk if batch is not None else None),
+        manifest=json.loads(json.dumps(manifest.resolved())),
     )
 
 
@@ -129,20 +133,17 @@ def take_in(
     connection: sqlite3.Connection, manifest: Manifest, intention: Intention, *, base_url: str, now: float
 ) -> int:
     """Begin the batch, or take the edited manifest into it; give its pk."""
-    resolved = manifest.resolved()
     if intention.batch is None:
         new = batches.NewBatch(
             name=manifest.name,
             period=intention.period,
             number=intention.number,
             base_url=base_url,
-            manifest=resolved,
+            manifest=intention.manifest,
             manifest_path=str(manifest.path.absolute()),
             markers=manifest.rules.unanswered.marker,
         )
         return batches.begin(connection, new, now=now, chance=secrets.token_bytes(4))
-    batch, difference = intention.batch, intention.difference
-    is_same = batch.manifest == json.loads(json.dumps(resolved))
-    if difference.new or difference.changed or difference.removed or not is_same:
-        batches.amend(connection, batch.pk, resolved)
-    return batch.pk
+    if intention.is_edited:
+        batches.amend(connection, intention.batch.pk, intention.manifest)
+    return intention.batch.pk

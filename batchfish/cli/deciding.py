@@ -21,6 +21,7 @@ from batchfish.cli.running import (
 )
 from batchfish.cli.serving import reach
 from batchfish.cli.wiring import make_agent, owned_journal
+from batchfish.core import identity
 from batchfish.core.events import Adopted, CancelWished, ProvenAbsent, RetryWished
 from batchfish.core.items import Status
 from batchfish.errors import BatchBusy, NeedsYes, WrongInput
@@ -175,11 +176,18 @@ async def _carry_out(ctx: Context, decision: str, item: Item, run_id: str | None
     attempt = ctx.journal.attempt(item.pk, item.follows)
     match decision:
         case "adopt" if run_id is not None and attempt is not None:
+            if attempt.run_id is not None:
+                raise WrongInput(
+                    f"{item.id} has a run already, {attempt.run_id}: adopting is for items without"
+                )
             if ctx.journal.attempt_of_run(run_id) is not None:
                 raise WrongInput(f"run {run_id} belongs to an item already")
             look = await ctx.agent.poll([run_id])
             if run_id not in look.runs:
                 raise WrongInput(f"the API knows no run {run_id}")
+            carried = identity.read_marker(look.runs[run_id].goal or "")
+            if carried is not None and carried.key != item.key:
+                raise WrongInput(f"run {run_id} was made for another item: its goal carries {carried}")
             event = Adopted(
                 run_id=run_id,
                 k=attempt.k,

@@ -65,7 +65,8 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
             anew=args.new,
         )
         beginning.agree_to_changes(intention, agreed=args.yes, ask=ask if is_terminal() else None)
-        if intention.asks_nothing_new and (code := finished_code(journal, intention.batch)) is not None:
+        code = finished_code(journal, intention.batch)
+        if code is not None and not intention.is_edited:
             return say_finished(journal, intention.batch, code, args, voice)
         access = access or stack.enter_context(local_agent(args, env, manifest.folder))
         return asyncio.run(_run_manifest(args, env, voice, journal, manifest, intention, access))
