@@ -10,7 +10,7 @@ import pytest
 
 from batchfish.core.runs import RunSeen
 from batchfish.core.verdict import compile_checks, judge_run
-from batchfish.localagent.page.read import read
+from batchfish.localagent.page.read import read_page as read
 from batchfish.localagent.site import SampleSite
 from batchfish.manifest.load import ManifestOptions, load_manifest
 from sample_inputs import score
@@ -47,7 +47,7 @@ def read_page(item: ItemSpec) -> Reading | None:
     if page is None:
         return None
     schema = item.request["output_schema"]
-    return read(page.body, url=item.url, content_type=page.content_type, schema=schema)
+    return read(page.body, url=item.url, goal=item.goal, schema=schema, content_type=page.content_type)
 
 
 @pytest.mark.parametrize(("name", "count", "options"), MANIFESTS)

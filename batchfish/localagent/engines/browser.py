@@ -10,7 +10,7 @@ from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
 from batchfish.localagent.engines.chromium import ChromiumGone, NoChromium
 from batchfish.localagent.engines.errand import errand_of
 from batchfish.localagent.engines.lists import Result, count_of, extends, is_more, join
-from batchfish.localagent.engines.reading import Unread, agent_failure, not_loaded, read_page
+from batchfish.localagent.engines.reading import Unread, agent_failure, not_loaded, read_page, tell
 from batchfish.localagent.engines.tab import Tab
 from batchfish.localagent.load import Loaded, LoadFailed
 
@@ -106,8 +106,7 @@ class _Visit:
         answer = await self._look()
         if answer.code in NOT_THERE or (answer.code is None and None in answer.result.values()):
             answer = await self._unfolded(answer)
-        for line in answer.evidence:
-            self._emit(Step(action=line))
+        tell(answer, self._emit)
         if answer.code is not None:
             raise Unread(agent_failure(answer.code, answer.message or ""))
         result: Result = answer.result

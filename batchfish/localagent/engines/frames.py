@@ -7,27 +7,40 @@ from typing import Any
 
 import msgspec
 
+from batchfish.localagent.page.model import GoingOn
+
 HEADER = struct.Struct(">I")
 LARGEST = 256 * 1024 * 1024
 
 
 class ReadJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One page to read."""
+    """One page to read; `after` is the list of an earlier page that goes on here."""
 
     url: str
     goal: str
     content_type: str
     body: bytes
     output_schema: dict[str, Any] | None = None
+    after: GoingOn | None = None
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a property was found, in words, and the text there."""
+
+    name: str
+    where: str
+    text: str
 
 
 class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it: a result, or a code and words; `evidence` says what was matched with what."""
+    """What came of it: a result, or a code and words; what was matched with what; where the list goes on."""
 
     result: Any = None
     code: str | None = None
     message: str | None = None
-    evidence: list[str] = []
+    evidence: list[Found] = []
+    next_url: str | None = None
+    going_on: GoingOn | None = None
 
 
 def pack(message: msgspec.Struct) -> bytes:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.engines.base import RunFailure, RunRequest, system_failure
+from batchfish.localagent.engines.base import Emit, Match, RunFailure, RunRequest, Step, system_failure
 from batchfish.localagent.engines.frames import ReadAnswer, ReadJob
 from batchfish.localagent.engines.pool import WorkerDied
 
 if TYPE_CHECKING:
     from batchfish.localagent.engines.pool import WorkerPool
     from batchfish.localagent.load import Loaded, LoadFailed
+    from batchfish.localagent.page.model import GoingOn
+
+LONGEST_SHOWN = 60
 
 
 class Unread(Exception):
@@ -22,14 +25,20 @@ class Unread(Exception):
         self.failure = failure
 
 
-async def read_page(pool: WorkerPool, request: RunRequest, page: Loaded) -> ReadAnswer:
-    """Have a page read for a request; Unread where that takes too long or breaks the reader."""
+async def read_page(
+    pool: WorkerPool, request: RunRequest, page: Loaded, after: GoingOn | None = None
+) -> ReadAnswer:
+    """Have a page read for a request; Unread where that takes too long or breaks the reader.
+
+    `after` is the list of an earlier page that goes on here.
+    """
     job = ReadJob(
         url=page.url,
         goal=request.goal,
         content_type=page.content_type,
         body=page.body,
         output_schema=None if request.output_schema is None else dict(request.output_schema),
+        after=after,
     )
     try:
         return await pool.read(job)
@@ -37,6 +46,18 @@ async def read_page(pool: WorkerPool, request: RunRequest, page: Loaded) -> Read
         raise Unread(agent_failure("LOCAL_TIMEOUT", "Reading the page took too long.")) from None
     except WorkerDied:
         raise Unread(system_failure("LOCAL_CRASH", "The process that read the page broke.")) from None
+
+
+def tell(answer: ReadAnswer, emit: Emit) -> None:
+    """Tell of each property where it was found."""
+    for found in answer.evidence:
+        shown = f": “{found.text[:LONGEST_SHOWN]}”" if found.text else ""
+        emit(
+            Step(
+                action=f"{found.name} ← {found.where}{shown}",
+                matched=Match(name=found.name, where=found.where),
+            )
+        )
 
 
 def not_loaded(failed: LoadFailed) -> RunFailure:

@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from batchfish.localagent.engines.frames import HEADER, ReadAnswer, ReadJob, length_of, pack
-from batchfish.localagent.page.read import read
+from batchfish.localagent.engines.frames import HEADER, Found, ReadAnswer, ReadJob, length_of, pack
+from batchfish.localagent.page.read import read_page
 
 
 def work(jobs: BinaryIO, answers: BinaryIO) -> None:
@@ -16,19 +16,32 @@ def work(jobs: BinaryIO, answers: BinaryIO) -> None:
     decoder = msgspec.msgpack.Decoder(ReadJob)
     while header := jobs.read(HEADER.size):
         job = decoder.decode(jobs.read(length_of(header)))
-        answers.write(pack(_answer(job)))
+        answers.write(pack(answer(job)))
         answers.flush()
 
 
-def _answer(job: ReadJob) -> ReadAnswer:
+def answer(job: ReadJob) -> ReadAnswer:
+    """Read one page."""
     try:
-        reading = read(job.body, url=job.url, content_type=job.content_type, schema=job.output_schema or {})
+        reading = read_page(
+            job.body,
+            url=job.url,
+            goal=job.goal,
+            schema=job.output_schema,
+            content_type=job.content_type,
+            after=job.after,
+        )
     except Exception as bug:  # noqa: BLE001 - whatever a page does to the reader, the next page is read
         return ReadAnswer(
             code="LOCAL_CRASH", message=f"The page could not be read: {type(bug).__name__}: {bug}"
         )
     return ReadAnswer(
-        result=reading.result, code=reading.code, message=reading.message, evidence=list(reading.evidence)
+        result=reading.result,
+        code=reading.code,
+        message=reading.message,
+        evidence=[Found(name=one.name, where=one.where, text=one.text) for one in reading.evidence],
+        next_url=reading.next_url,
+        going_on=reading.going_on,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin
 
 from batchfish.localagent.page.model import Fact, Source
-from batchfish.localagent.page.tree import BLOCKS, is_old, marks, one_line, text_of
+from batchfish.localagent.page.tree import BLOCKS, HEADINGS, is_old, marks, one_line, text_of
 from batchfish.localagent.page.vocabulary import (
     GENERIC_HEADINGS,
     MARGINAL_HEADINGS,
@@ -23,14 +23,12 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
-HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LONGEST_LABEL = 60
 LONGEST_VALUE = 2000
 LONGEST_SECTION = 400
 MOST_CHILDREN = 60
 PAIR = 2
 FEWEST_ROWS = 2
-CELLS = ("td", "th")
 LABEL_WORDS = 7
 LABELLED = re.compile(r"\s*([^\W\d_][^:\n]{0,58}?)\s*[::]\s+(\S.*)", re.DOTALL)
 SEPARATOR = re.compile(r"\s+[|·•]\s+|\n")
@@ -44,10 +42,19 @@ class FactFinder:
 
     def __init__(self, root: HtmlElement, url: str) -> None:
         self._root = root
-        self._url = url
-        self._elements = list(root.iter("*"))
-        self._numbers = {element: number for number, element in enumerate(self._elements)}
+        self.url = url
+        self.elements = list(root.iter("*"))
+        self._numbers = {element: number for number, element in enumerate(self.elements)}
         self._margin = self._find_margin()
+
+    def absolute(self, href: str | None) -> str | None:
+        """Give the address that a link leads to; None for one that only does something on the page."""
+        if not href or href.strip().lower().startswith(("#", "javascript:", "mailto:", "tel:")):
+            return None
+        try:
+            return urljoin(self.url, href.strip())
+        except ValueError:
+            return None
 
     def number(self, element: HtmlElement) -> int:
         """Give the number of an element, in document order."""
@@ -59,7 +66,7 @@ class FactFinder:
 
     def _find_margin(self) -> set[HtmlElement]:
         margin: set[HtmlElement] = set()
-        for element in self._elements:
+        for element in self.elements:
             parent = element.getparent()
             if (
                 parent in margin
@@ -98,7 +105,7 @@ class FactFinder:
             where=f"{source} “{one_line(label)}”",
             exact=(time.get("datetime") if time is not None else None)
             or (first.get("content") or first.get("data-value") if first is not None else None),
-            link=urljoin(self._url, href) if href else None,
+            link=self.absolute(href),
             items=items,
             is_marginal=value in self._margin,
         )
@@ -131,20 +138,20 @@ class FactFinder:
         for term in terms:
             items = tuple(text_of(value) for value in values) if len(values) > 1 else _items(values[0])
             text = "\n".join(items) if len(values) > 1 else None
-            if _is_label(term):
+            if is_label(term):
                 yield self.fact(term, values[0], Source.PAIR, text=text, items=items)
 
     def _tables(self) -> Iterator[Fact]:
         for row in self._root.iter("tr"):
-            cells = [cell for cell in row if cell.tag in CELLS]
+            cells = [cell for cell in row if cell.tag in {"td", "th"}]
             if len(cells) == PAIR or [cell.tag for cell in cells] == ["th", "td"] * 2:
                 for name, value in zip(cells[::2], cells[1::2], strict=True):
                     term = text_of(name)
-                    if value.tag == "td" and _is_label(term):
+                    if value.tag == "td" and is_label(term):
                         yield self.fact(term, value, Source.PAIR, items=_items(value))
 
     def _labelled_lines(self) -> Iterator[Fact]:
-        for element in self._elements:
+        for element in self.elements:
             if (
                 element.tag in BLOCKS
                 and element.tag not in {"dl", "tr", "table", "tbody"}
@@ -153,7 +160,7 @@ class FactFinder:
                 for number, line in enumerate(SEPARATOR.split(text_of(element))):
                     if found := LABELLED.fullmatch(line):
                         term, text = found.groups()
-                        if _is_label(term):
+                        if is_label(term):
                             yield self.fact(term, element, Source.PAIR, text=text, line=number)
 
     def _is_leaf(self, element: HtmlElement) -> bool:
@@ -163,7 +170,7 @@ class FactFinder:
 
     def _rows_of_two(self) -> Iterator[Fact]:
         """Find rows of two plain elements, a short text and another, that come several in a row."""
-        for parent in self._elements:
+        for parent in self.elements:
             if parent.tag in {"dl", "table", "tbody", "tr", "select"} or len(parent) < FEWEST_ROWS:
                 continue
             rows = [child for child in parent if len(child) == PAIR and child.tag not in {"tr", "dl"}]
@@ -172,7 +179,7 @@ class FactFinder:
                 continue
             for row in rows:
                 term = text_of(row[0]).rstrip(":")
-                if _is_label(term) and row[0].tag not in {"a", "img", "input", "button"}:
+                if is_label(term) and row[0].tag not in {"a", "img", "input", "button"}:
                     yield self.fact(term, row[1], Source.PAIR, items=_items(row[1]))
 
     def _sections(self) -> Iterator[Fact]:
@@ -182,11 +189,11 @@ class FactFinder:
             if following is None or following.tag in {*HEADINGS, "form", "table"}:
                 continue
             text = text_of(following)
-            if text and len(text) < LONGEST_SECTION and _is_label(term := text_of(heading)):
+            if text and len(text) < LONGEST_SECTION and is_label(term := text_of(heading)):
                 yield self.fact(term, following, Source.PAIR, items=_items(following))
 
     def _roles(self) -> Iterator[Fact]:
-        for element in self._elements:
+        for element in self.elements:
             match element.tag:
                 case "h1":
                     if not is_generic(text_of(element)):
@@ -218,7 +225,7 @@ class FactFinder:
             )
 
     def _marked(self) -> Iterator[Fact]:
-        for element in self._elements:
+        for element in self.elements:
             names = [*element.get("class", "").split(), element.get("id", ""), element.get("data-testid", "")]
             if (
                 any(names)
@@ -229,10 +236,10 @@ class FactFinder:
                 text = text_of(element)
                 if text and len(text) < LONGEST_VALUE:
                     for name in filter(None, names):
-                        yield self.fact(_plain_mark(name), element, Source.MARK, text=text)
+                        yield self.fact(plain_mark(name), element, Source.MARK, text=text)
 
     def _amounts(self) -> Iterator[Fact]:
-        for element in self._elements:
+        for element in self.elements:
             if element.tag in BLOCKS and self._is_leaf(element) and element not in self._margin:
                 amounts = AMOUNT.findall(text_of(element)[:LONGEST_VALUE])
                 for line, (number, noun) in enumerate(amounts):
@@ -249,7 +256,8 @@ def is_generic(heading: str) -> bool:
     return heading.strip(" .!:").casefold() in GENERIC_HEADINGS
 
 
-def _is_label(text: str) -> bool:
+def is_label(text: str) -> bool:
+    """Whether a text is short and plain enough to be the name of a value."""
     return (
         0 < len(text) <= LONGEST_LABEL
         and len(text.split()) <= LABEL_WORDS
@@ -258,7 +266,7 @@ def _is_label(text: str) -> bool:
     )
 
 
-def _plain_mark(name: str) -> str:
+def plain_mark(name: str) -> str:
     """Take out of a class name what says nothing of the value: `product-price` is a price."""
     words = re.findall(r"[a-z0-9]+", CAMEL.sub(" ", name).lower())
     return " ".join(word for word in words if word not in MARK_NOISE) or name

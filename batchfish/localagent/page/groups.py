@@ -1,146 +1,227 @@
-"""Groups of like things: rows of a table under its headers, and elements that repeat."""
+"""Groups of like things made into sheets: the rows of tables, and elements that repeat, column by column."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.facts import CELLS, HEADINGS, FactFinder
-from batchfish.localagent.page.model import Fact, Group, Source
-from batchfish.localagent.page.tree import marks, text_of
+from batchfish.localagent.page.cells import LINK_LEVEL, PLAIN_LEVEL, STRONG_LEVEL, Cell, RecordReader
+from batchfish.localagent.page.facts import is_label
+from batchfish.localagent.page.model import Column, Facet, Group, Source
+from batchfish.localagent.page.regions import Record, Region, RegionFinder, kind_class
+from batchfish.localagent.page.tables import is_for_layout, lay_out, read_ways
+from batchfish.localagent.page.tree import HEADINGS, marks, one_line, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lxml.html import HtmlElement
 
-FEWEST = 2
-MOST_SPAN = 200
+    from batchfish.localagent.page.facts import FactFinder
+    from batchfish.localagent.page.tables import Sheet
+
+MOST_REGIONS = 60
+MOST_WORK = 250_000
+"""Elements looked at in all regions together, over which the smaller ones are passed by."""
+RARE = 0.04
+FEWEST_CONSTANT = 3
+LONGEST_TITLE = 120
+MOST_HEADINGS = 300
 
 
-def find_groups(root: HtmlElement, facts: Sequence[Fact], finder: FactFinder) -> Iterator[Group]:
-    """Find every table of records and every run of like elements."""
-    for table in root.iter("table"):
-        if group := _table(table, finder):
-            yield group
-    yield from _repeated(root, facts, finder)
-
-
-def _table(table: HtmlElement, finder: FactFinder) -> Group | None:
-    grid = _grid(table)
-    if len(grid) <= FEWEST - 1 or len(grid[0]) < FEWEST:
-        return None
-    depth = next(
-        (n for n, row in enumerate(grid) if not all(cell is None or cell.tag == "th" for cell in row)), 0
-    )
-    if not depth:
-        return None
-    headers = [
-        " ".join(
-            dict.fromkeys(
-                text_of(cell).replace("\n", " ") for row in grid[:depth] if (cell := row[column]) is not None
-            )
-        )
-        for column in range(len(grid[0]))
+def find_groups(finder: FactFinder, like: str | None = None) -> list[Group]:
+    """Find every group of a page; of the one that `like` names, a single record is enough."""
+    elements = finder.elements
+    builder = _Builder(finder)
+    groups: list[Group] = []
+    spared: set[HtmlElement] = set()
+    for table in (element for element in elements if element.tag == "table"):
+        if not is_for_layout(table):
+            sheets = list(read_ways(lay_out(table)))
+            groups.extend(builder.sheet(table, sheet) for sheet in sheets)
+            if any(sheet.is_marked for sheet in sheets):
+                spared.update((table, *table.iter("thead", "tbody", "tfoot", "tr")))
+    regions = [
+        (builder.weigh(region), region) for region in RegionFinder(elements, frozenset(spared)).find(like)
     ]
-    records = tuple(
-        tuple(
-            finder.fact(header, cell, Source.PAIR)
-            for header, cell in zip(headers, row, strict=True)
-            if header and cell is not None
+    work = 0
+    for weight, region in sorted(regions, key=lambda pair: -pair[0])[:MOST_REGIONS]:
+        work += weight
+        if work > MOST_WORK and region.key != like and groups:
+            continue
+        if group := builder.region(region):
+            groups.append(group)
+    return groups
+
+
+class _Builder:
+    """Makes groups of tables and regions, and knows what heading stands over each."""
+
+    def __init__(self, finder: FactFinder) -> None:
+        elements = finder.elements
+        self._finder = finder
+        self._headings = [element for element in elements if element.tag in {*HEADINGS, "legend"}]
+        self._numbers = [finder.number(heading) for heading in self._headings]
+        self._sizes = _sizes(elements)
+
+    def weigh(self, region: Region) -> int:
+        """Count the elements in a region."""
+        return sum(self._sizes[element] for record in region.records for element in record)
+
+    def sheet(self, table: HtmlElement, sheet: Sheet) -> Group:
+        """Make a group of a table, read in one way."""
+        columns = []
+        for place, header in enumerate(sheet.headers):
+            cells = {
+                number: self._finder.fact(header, cell, Source.PAIR)
+                for number, row in enumerate(sheet.rows)
+                if (cell := row[place]) is not None
+            }
+            names = ((header, Source.PAIR),) if header else ()
+            level = STRONG_LEVEL if place == 0 else PLAIN_LEVEL
+            columns.append(Column(key=f"{sheet.way}:{place}:{header}", names=names, cells=cells, level=level))
+            links = {number: replace(fact, text=fact.link) for number, fact in cells.items() if fact.link}
+            if links:
+                columns.append(
+                    Column(
+                        key=f"{sheet.way}:{place}:{header}@href",
+                        names=((f"{header} link", Source.ROLE),),
+                        cells=links,
+                        facet=Facet.LINK,
+                        level=level,
+                    )
+                )
+        caption = table.find("caption")
+        titles = ([one_line(text_of(caption))] if caption is not None else []) + self._titles(table)
+        return Group(
+            key=f"table {' | '.join(sheet.headers)}",
+            size=len(sheet.rows),
+            columns=tuple(columns),
+            titles=tuple(titles),
+            marks=tuple(marks(table)),
+            where=f"table with {sheet.way} as records" if sheet.way == "columns" else "table",
+            is_table=sheet.is_marked,
+            is_marginal=self._finder.is_marginal(table),
         )
-        for row in grid[depth:]
-        if len({cell for cell in row if cell is not None}) > 1
-    )
-    return Group(
-        records=records,
-        titles=tuple(_titles(table)),
-        where="table",
-        is_marginal=finder.is_marginal(table),
-    )
+
+    def region(self, region: Region) -> Group | None:
+        """Make a group of a region; None where its records say nothing."""
+        reader = RecordReader(region.records, self._finder)
+        by_key: dict[str, dict[int, Cell]] = defaultdict(dict)
+        for number, record in enumerate(region.records):
+            for cell in reader.read(record):
+                by_key[cell.key].setdefault(number, cell)
+        columns = _columns(by_key, len(region.records))
+        if not columns:
+            return None
+        first = region.records[0][0]
+        parent = first.getparent()
+        name = kind_class(first)
+        words = [*marks(first), *(marks(parent) if parent is not None else [])]
+        return Group(
+            key=region.key,
+            size=len(region.records),
+            columns=tuple(columns),
+            titles=tuple(self._titles_of(region.records)),
+            marks=tuple(words),
+            where=f"{first.tag}.{name}" if name else str(first.tag),
+            is_marginal=all(self._finder.is_marginal(record[0]) for record in region.records),
+        )
+
+    def _titles(self, first: HtmlElement, records: frozenset[HtmlElement] = frozenset()) -> list[str]:
+        """Give the headings over an element, the nearest of each rank; those inside `records` are theirs."""
+        found: list[str] = []
+        place = bisect_left(self._numbers, self._finder.number(first)) - 1
+        rank, looked = "h9", 0
+        while place >= 0 and rank > "h1" and looked < MOST_HEADINGS:
+            heading = self._headings[place]
+            if heading.tag < rank and not any(
+                above in records for above in (heading, *heading.iterancestors())
+            ):
+                found.append(one_line(text_of(heading))[:LONGEST_TITLE])
+                rank = heading.tag if heading.tag in HEADINGS else "h7"
+            place, looked = place - 1, looked + 1
+        return found
+
+    def _titles_of(self, records: Sequence[Record]) -> list[str]:
+        """Give the headings over records that stand over all of them: those over the first and the last."""
+        inside = frozenset(element for record in records for element in record)
+        last = self._titles(records[-1][0], inside)
+        return [title for title in self._titles(records[0][0], inside) if title in last]
 
 
-def _grid(table: HtmlElement) -> list[list[HtmlElement | None]]:
-    """Lay a table out: a cell that spans several places stands in each of them."""
-    rows = [row for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
-    grid: list[list[HtmlElement | None]] = []
-    hanging: dict[int, tuple[HtmlElement, int]] = {}
-    for row in rows:
-        line: list[HtmlElement | None] = []
-        cells = iter([cell for cell in row if cell.tag in CELLS])
-        while True:
-            if len(line) in hanging:
-                cell, left = hanging.pop(len(line))
-                if left > 1:
-                    hanging[len(line)] = (cell, left - 1)
-                line.append(cell)
-                continue
-            following = next(cells, None)
-            if following is None:
-                break
-            for _ in range(_span(following, "colspan")):
-                if (down := _span(following, "rowspan")) > 1:
-                    hanging[len(line)] = (following, down - 1)
-                line.append(following)
-        if line:
-            grid.append(line)
-    width = max((len(line) for line in grid), default=0)
-    return [line + [None] * (width - len(line)) for line in grid]
+def _sizes(elements: Sequence[HtmlElement]) -> dict[HtmlElement, int]:
+    sizes = dict.fromkeys(elements, 1)
+    for element in reversed(elements):
+        parent = element.getparent()
+        if parent in sizes:
+            sizes[parent] += sizes[element]
+    return sizes
 
 
-def _span(cell: HtmlElement, name: str) -> int:
-    text = cell.get(name, "1")
-    return min(max(int(text), 1), MOST_SPAN) if text.isdecimal() else 1
-
-
-def _repeated(root: HtmlElement, facts: Sequence[Fact], finder: FactFinder) -> Iterator[Group]:
-    inside: dict[int, list[Fact]] = defaultdict(list)
-    for fact in facts:
-        inside[fact.node[0]].append(fact)
-    for parent in root.iter("*"):
-        for records in _alike(parent):
-            yield Group(
-                records=tuple(tuple(_facts_in(record, inside, finder)) for record in records),
-                titles=tuple(_titles(parent)),
-                where=".".join([records[0].tag, *records[0].get("class", "").split()[:2]]),
-                is_marginal=finder.is_marginal(parent),
+def _columns(by_key: dict[str, dict[int, Cell]], size: int) -> list[Column]:
+    """Make columns of cells: rare ones left out, those that say the same made one, labels taken as such."""
+    columns: dict[tuple[Facet, tuple[tuple[int, str], ...]], Column] = {}
+    for key, cells in by_key.items():
+        if len(cells) <= RARE * size or (
+            size > FEWEST_CONSTANT and len(cells) == 1 and not key.startswith("“")
+        ):
+            continue
+        said = (
+            next(iter(cells.values())).facet,
+            tuple((number, cell.fact.text) for number, cell in cells.items()),
+        )
+        names = _common_names(cells)
+        level = min(cell.level for cell in cells.values())
+        if (known := columns.get(said)) is not None:
+            columns[said] = replace(
+                known, names=tuple(dict.fromkeys([*known.names, *names])), level=min(level, known.level)
             )
+            continue
+        texts = {text for _, text in said[1]}
+        columns[said] = Column(
+            key=key,
+            names=names,
+            cells={number: cell.fact for number, cell in cells.items()},
+            facet=said[0],
+            level=level,
+            is_old=all(cell.is_old for cell in cells.values()),
+            is_constant=len(texts) == 1 and len(cells) > 1,
+        )
+    return list(_labelled(list(columns.values()), size))
 
 
-def _alike(parent: HtmlElement) -> Iterator[list[HtmlElement]]:
-    """Group the children of an element that are of one kind: one tag, one class."""
-    if len(parent) < FEWEST or parent.tag in {"table", "thead", "tbody", "tr", "dl", "select"}:
-        return
-    kinds: dict[tuple[str, str], list[HtmlElement]] = defaultdict(list)
-    for child in parent:
-        kinds[child.tag, next(iter(child.get("class", "").split()), "")].append(child)
-    yield from (
-        children
-        for children in kinds.values()
-        if len(children) >= FEWEST and any(len(child) for child in children)
-    )
+def _common_names(cells: dict[int, Cell]) -> tuple[tuple[str, Source], ...]:
+    """Give the names that most of a column's cells have, the commonest first."""
+    counts: dict[tuple[str, Source], int] = defaultdict(int)
+    for cell in cells.values():
+        for name in dict.fromkeys(cell.names):
+            counts[name] += 1
+    usual = [name for name, count in counts.items() if count * 2 >= len(cells)]
+    return tuple(sorted(usual, key=lambda name: -counts[name]))
 
 
-def _facts_in(record: HtmlElement, inside: dict[int, list[Fact]], finder: FactFinder) -> Iterator[Fact]:
-    has_title = False
-    for element in record.iter("*"):
-        if not has_title and (element.tag in HEADINGS or element.tag == "a") and (text := text_of(element)):
-            has_title = True
-            link = element if element.tag == "a" else element.find(".//a")
-            title = element if link is None or not text_of(link) else link
-            yield finder.fact("title", title, Source.HEADING, text=text_of(title).replace("\n", " ") or text)
-        yield from inside.get(finder.number(element), ())
+def _labelled(columns: Sequence[Column], size: int) -> Iterator[Column]:
+    """Give a column the name that stands before it, the same in every record."""
+    before: Column | None = None
+    for column in columns:
+        named = column
+        if (
+            before is not None
+            and before.is_constant
+            and before.level != LINK_LEVEL
+            and not column.is_constant
+            and column.facet is Facet.TEXT
+        ):
+            text = next(iter(before.cells.values())).text
+            many = len(before.cells) >= min(FEWEST_CONSTANT, size) and len(before.cells) >= len(column.cells)
+            if is_label(text) and (many or text.endswith(":")) and _parent(before.key) == _parent(column.key):
+                named = replace(column, names=((text.rstrip(": "), Source.PAIR), *column.names))
+        yield named
+        before = column if column.facet is Facet.TEXT else before
 
 
-def _titles(element: HtmlElement) -> Iterator[str]:
-    caption = element.find("caption")
-    if caption is not None:
-        yield text_of(caption)
-    yield from marks(element)
-    node: HtmlElement | None = element
-    while node is not None:
-        heading = next((one for one in node.itersiblings(*HEADINGS, preceding=True)), None)
-        if heading is not None:
-            yield text_of(heading)
-            return
-        node = node.getparent()
+def _parent(key: str) -> str:
+    return key.rpartition("/")[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.assignment import assign
@@ -11,9 +12,10 @@ from batchfish.localagent.page.units import measures_same, unit_of
 from batchfish.localagent.page.words import Label, label, similarity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from batchfish.localagent.page.model import Fact
+    from batchfish.localagent.page.numbers import Locale
     from batchfish.localagent.page.plan import Wanted
 
 SURE = 0.68
@@ -40,9 +42,9 @@ class Match:
     unsure: dict[str, str] = field(default_factory=dict)
 
 
-def match(wanted: Sequence[Wanted], facts: Sequence[Fact], language: str) -> Match:
+def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Match:
     """Give each field the fact that fits best, all fields at once; fields between two minds get none."""
-    candidates = [_candidates(one, facts, language) for one in wanted]
+    candidates = [_candidates(one, facts, locale) for one in wanted]
     nodes = sorted({fact_candidate.fact.node for several in candidates for fact_candidate in several})
     column = {node: index for index, node in enumerate(nodes)}
     best: list[dict[tuple[int, int], Candidate]] = []
@@ -76,15 +78,27 @@ def match(wanted: Sequence[Wanted], facts: Sequence[Fact], language: str) -> Mat
     return outcome
 
 
-def _candidates(wanted: Wanted, facts: Iterable[Fact], language: str) -> list[Candidate]:
+def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[Candidate]:
     found = []
     for fact in facts:
         score = score_label(wanted, fact) * fact.trust
         if wanted.unit and score and (unit := _unit_in(fact.text)) and measures_same(unit, wanted.unit):
             score += UNIT_BONUS
-        if score >= SURE and (value := coerce(fact, wanted, language)) is not None:
+        if score >= SURE and (value := coerce(fact, wanted, locale)) is not None:
             found.append(Candidate(fact=fact, value=value, score=score))
     return found
+
+
+def read_items(fact: Fact, member: Wanted, locale: Locale) -> list[Any] | None:
+    """Give the values of a fact that is a list; None where one of them is not as the field wants it."""
+    texts = fact.items or tuple(_split(fact.text))
+    values = [coerce(replace(fact, text=text, exact=None), member, locale) for text in texts]
+    return values if values and None not in values else None
+
+
+def _split(text: str) -> Iterator[str]:
+    parts = text.split("\n") if "\n" in text else re.split(r"\s*[;,·|]\s*", text)
+    return filter(None, (part.strip() for part in parts))
 
 
 def score_label(wanted: Wanted, fact: Fact) -> float:

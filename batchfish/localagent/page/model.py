@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from batchfish.localagent.page.pagination import More
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from batchfish.localagent.page.numbers import Locale
 
 
 class Source(StrEnum):
@@ -20,6 +24,7 @@ class Source(StrEnum):
     MARK = "class name"
     META = "head of the page"
     QUANTITY = "amount in a text"
+    LOOK = "what it looks like"
 
 
 TRUST: Mapping[Source, float] = {
@@ -30,6 +35,7 @@ TRUST: Mapping[Source, float] = {
     Source.MARK: 0.85,
     Source.META: 0.8,
     Source.QUANTITY: 0.75,
+    Source.LOOK: 0.72,
 }
 MARGIN = 0.5
 """What is left of the trust in a fact that stands in a menu, a footer or a list of other things."""
@@ -60,16 +66,48 @@ class Fact:
         return TRUST[self.source] * (MARGIN if self.is_marginal else 1)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Group:
-    """Things of one kind, each with its own facts; facts of one column share their `node`.
+class Facet(StrEnum):
+    """What of an element a column holds: its text, where it leads, or the image that it shows."""
 
-    `titles` are the heading and caption over the group and the names of its class or type.
+    TEXT = "text"
+    LINK = "link"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """What the records of a group say in one place.
+
+    `key` names the place in the same way on the next page of a list; `names` are what it may be called,
+    each with
+    where that name comes from; `cells` go by the number of the record. `level` is how much it looks like a
+    title: 1 to 6 for headings, 7 for a link, 8 for strong text, 9 for any other.
     """
 
-    records: tuple[tuple[Fact, ...], ...]
+    key: str
+    names: tuple[tuple[str, Source], ...]
+    cells: Mapping[int, Fact]
+    facet: Facet = Facet.TEXT
+    level: int = 9
+    is_old: bool = False
+    is_constant: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Things of one kind, as a sheet: `size` records, and columns that hold what they say.
+
+    `titles` are what stands over it, the nearest heading first, `marks` the words of its classes; `where`
+    says in words where it was found, and `key` names it in the same way on the next page of a list.
+    """
+
+    key: str
+    size: int
+    columns: tuple[Column, ...]
     titles: tuple[str, ...]
+    marks: tuple[str, ...]
     where: str
+    is_table: bool = False
     is_marginal: bool = False
 
 
@@ -77,11 +115,21 @@ class Group:
 class Page:
     """A page that can be read: its facts in document order, and its groups of like things."""
 
-    url: str
-    language: str
+    locale: Locale
     facts: tuple[Fact, ...]
     groups: tuple[Group, ...] = ()
+    more: More = field(default_factory=More)
     labels: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GoingOn:
+    """A list that goes on over pages: the property it fills, the group it is, how much there was so far."""
+
+    name: str
+    key: str
+    found: int
+    pages: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.units import unit_in_name
-from batchfish.localagent.page.words import CAMEL, Label, is_called, label
+from batchfish.localagent.page.words import CAMEL, Label, label, senses_of, singular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,8 @@ class Wanted:
     """One property of a schema.
 
     `label` is its name as a label, `spelled` the same with its unit, in case the page spells it so, `aliases`
-    what else it may be called. `fields` are an object's own properties, `member` is what an array holds.
+    what else it may be called, `senses` the concepts of what it means. `fields` are an object's own
+    properties, `member` is what an array holds.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Wanted:
     spelled: Label
     kind: Kind
     aliases: tuple[Label, ...] = ()
+    senses: frozenset[str] = frozenset()
     unit: str | None = None
     is_nullable: bool = False
     is_required: bool = False
@@ -53,8 +55,8 @@ class Wanted:
     member: Wanted | None = None
 
 
-def plan(schema: Mapping[str, Any], kind: str = "") -> tuple[Wanted, ...]:
-    """Give the fields that an object schema asks for, in its order; `kind` is what the object is called.
+def plan(schema: Mapping[str, Any], thing: str = "") -> tuple[Wanted, ...]:
+    """Give the fields that an object schema asks for, in its order; `thing` is what the object is called.
 
     The name of a thing may stand under what it is: the column “Mountain” of a list of mountains holds names.
     """
@@ -62,7 +64,7 @@ def plan(schema: Mapping[str, Any], kind: str = "") -> tuple[Wanted, ...]:
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     order = schema.get("propertyOrdering", ())
     names = [*order, *(name for name in properties if name not in order)]
-    return tuple(_wanted(name, properties[name], kind, is_required=name in required) for name in names)
+    return tuple(_wanted(name, properties[name], thing, is_required=name in required) for name in names)
 
 
 def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bool) -> Wanted:
@@ -72,12 +74,17 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
     kind = _kind(schema)
     if kind not in {Kind.NUMBER, Kind.INTEGER}:
         unit = None
-    items = schema.get("items")
+    named = label(" ".join(words[:-1]) if unit else name)
+    senses = senses_of(named, label(thing))
+    aliases = [label(thing)] if thing and "name" in senses else []
+    if kind is Kind.ARRAY and schema.get("items", {}).get("type", "string") != "object":
+        aliases.append(label(singular(name)))
     return Wanted(
         name=name,
-        label=label(" ".join(words[:-1]) if unit else name),
+        label=named,
         spelled=label(name),
-        aliases=(label(thing),) if thing and is_called(label(name), "name") else (),
+        aliases=tuple(aliases),
+        senses=senses,
         kind=kind,
         unit=unit,
         is_nullable=bool(schema.get("nullable")),
@@ -88,7 +95,7 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
         fewest_items=schema.get("minItems", 0),
         most_items=schema.get("maxItems"),
         fields=plan(schema, name) if kind is Kind.OBJECT else (),
-        member=_wanted(name, items or {"type": "string"}, "", is_required=True)
+        member=_wanted(name, schema.get("items") or {"type": "string"}, "", is_required=True)
         if kind is Kind.ARRAY
         else None,
     )

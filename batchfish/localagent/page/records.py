@@ -1,56 +1,143 @@
-"""A list of records filled from the group of a page that fits it best, or from none."""
+"""The list of a page that is meant: the group that fits best, or none where none surely does."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from batchfish.localagent.page.match import Candidate, match
+from batchfish.localagent.page.fit import Fit, fit
 from batchfish.localagent.page.words import label, similarity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from batchfish.localagent.page.model import Group, Page
+    from batchfish.localagent.page.model import Page
     from batchfish.localagent.page.plan import Wanted
 
-FITS = 0.5
-"""A list whose records fill less than this share of the fields, on average, is another list."""
+GATE = 0.5
+"""Below this share of the fields, weighed by how sure each is, a group is no list of what is asked for."""
+NULLABLE_WEIGHT = 0.6
+CLOSE = 0.04
+MARGIN_COST, NAMED_BONUS, TABLE_BONUS, SIZE_BONUS = 0.3, 0.15, 0.03, 0.015
+NAMED = 0.6
 INTRUDER = 0.5
-MARGIN_COST = 0.3
-TITLE_BONUS = 0.15
+SHOWN = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Records:
-    """The records read from one group."""
+    """The records read from one group: values by field, those that lack a required one by number and name."""
 
-    rows: tuple[dict[str, Candidate], ...]
-    where: str
-    score: float
-
-
-def read_records(page: Page, name: str, fields: Sequence[Wanted]) -> Records | None:
-    """Read the group whose records fill the most of the fields; None where none fits."""
-    read = [records for group in page.groups if (records := _read(group, name, fields, page.language))]
-    return max(read, key=lambda records: records.score, default=None)
+    fit: Fit
+    rows: tuple[Mapping[str, Any], ...]
+    lacking: tuple[tuple[int, str], ...]
+    quality: float
 
 
-def _read(group: Group, name: str, fields: Sequence[Wanted], language: str) -> Records | None:
-    rows = [match(fields, facts, language).found for facts in group.records]
-    fullest = max(len(row) for row in rows) if rows else 0
-    rows = [row for row in rows if row and len(row) >= fullest * INTRUDER]
-    if not rows:
-        return None
-    coverage = sum(len(row) for row in rows) / (len(rows) * len(fields))
-    if coverage < FITS:
-        return None
-    sureness = sum(found.score for row in rows for found in row.values()) / sum(len(row) for row in rows)
-    is_named = any(similarity(label(name), label(title)) > INTRUDER for title in group.titles)
-    score = (
-        coverage * sureness
-        + TITLE_BONUS * is_named
-        - MARGIN_COST * group.is_marginal
-        + 0.01 * min(len(rows), 20)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoList:
+    """Why no group is the list that is meant."""
+
+    why: str
+
+
+def read_records(
+    page: Page, names: Sequence[str], fields: Sequence[Wanted], like: str | None = None
+) -> Records | NoList:
+    """Read the group whose records fill the most of the fields, the surest.
+
+    `names` are what the list is called. `like` is the key of the group that the list began with on another
+    page.
+    """
+    groups = [group for group in page.groups if like is None or group.key == like]
+    fits = [found for group in groups if (found := fit(group, fields, page.locale))]
+    read = sorted((_read(one, names, fields) for one in fits), key=lambda one: -one.quality)
+    if not read:
+        return NoList(
+            why="there is no list on the page" if not groups else "no list on the page has these fields"
+        )
+    best = read[0]
+    if best.quality < GATE or not best.rows:
+        return NoList(why=_best_guess(best, fields))
+    rivals = [one for one in read[1:] if one.quality > best.quality - CLOSE and not _share_records(best, one)]
+    if rivals:
+        return NoList(
+            why=f"two lists fit equally well: {best.fit.group.where} (“{_first(best)}”)"
+            f" and {rivals[0].fit.group.where} (“{_first(rivals[0])}”)"
+        )
+    return best
+
+
+def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records:
+    group, pairs = found.group, found.pairs
+    rows, lacking = _rows(found, fields)
+    weights = {one.name: NULLABLE_WEIGHT if one.is_nullable or not one.is_required else 1.0 for one in fields}
+    filled = sum(
+        weights[name] * pair.score * min(1.0, sum(name in row for row in rows) / max(1, len(rows)))
+        for name, pair in pairs.items()
     )
-    return Records(rows=tuple(rows), where=f"{len(rows)} records from {group.where}", score=score)
+    quality = filled / sum(weights.values())
+    if any(one.is_required and not one.is_nullable and one.name not in pairs for one in fields):
+        quality = min(quality, GATE * 0.99)
+    said = [*group.titles[:2], " ".join(group.marks), *group.marks]
+    is_named = any(similarity(label(name), label(title)) >= NAMED for name in names for title in said)
+    quality += (
+        NAMED_BONUS * is_named
+        + TABLE_BONUS * group.is_table
+        + SIZE_BONUS * math.log2(len(rows) + 1)
+        - MARGIN_COST * group.is_marginal
+        - len(lacking) / max(1, len(rows))
+    )
+    return Records(fit=found, rows=tuple(rows), lacking=tuple(lacking), quality=quality)
+
+
+def _rows(found: Fit, fields: Sequence[Wanted]) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
+    """Make records; those that fill less than half of what others do are something else between them."""
+    needed = {one.name for one in fields if one.is_required and not one.is_nullable}
+    made = [
+        {name: pair.values[number] for name, pair in found.pairs.items() if number in pair.values}
+        for number in range(found.group.size)
+    ]
+    usual = max((len(row) for row in made), default=0)
+    rows = [
+        row
+        for row in made
+        if row
+        and len(row) >= usual * INTRUDER
+        and (not needed or len(needed & row.keys()) >= len(needed) * INTRUDER)
+    ]
+    lacking = [(number, name) for number, row in enumerate(rows) for name in sorted(needed - row.keys())]
+    return rows, lacking
+
+
+def _share_records(first: Records, second: Records) -> bool:
+    """Whether two readings are of the same things: most of the shorter one's values stand in the other."""
+    said = {_key(row) for row in first.rows}
+    others = {_key(row) for row in second.rows}
+    smaller, larger = sorted((said, others), key=len)
+    return len(smaller & larger) * 2 >= len(smaller)
+
+
+def _key(row: Mapping[str, Any]) -> str:
+    return str(next(iter(row.values()), ""))
+
+
+def _first(records: Records) -> str:
+    return " · ".join(str(value) for value in list(records.rows[0].values())[:2])[:SHOWN]
+
+
+def _best_guess(best: Records, fields: Sequence[Wanted]) -> str:
+    missing = [one.name for one in fields if one.name not in best.fit.pairs]
+    doubts = "; ".join(best.fit.unsure.values())
+    guess = f"the best guess was {best.fit.group.where}"
+    if best.rows:
+        guess += f" ({len(best.rows)} records, “{_first(best)}”)"
+    if missing:
+        guess += f", which has no {', '.join(missing)}"
+    return guess + (f"; in doubt: {doubts}" if doubts else "")
+
+
+def missing_of(records: Records) -> Iterator[str]:
+    """Name what records lack that they may not lack."""
+    yield from (f"{number}.{name}" for number, name in records.lacking)

@@ -14,28 +14,18 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
-# Things about the page or its site, not about what the page is about.
-BESIDES = frozenset(
-    [
-        "BreadcrumbList",
-        "WebSite",
-        "WebPage",
-        "SearchAction",
-        "ImageObject",
-        "SiteNavigationElement",
-        "WPHeader",
-        "WPFooter",
-        "ListItem",
-        "CollectionPage",
-        "ItemPage",
-        "ContactPage",
-        "AboutPage",
-        "ItemList",
-        "OfferCatalog",
-        "Review",
-        "Rating",
-    ]
+# Things about the page or its site, not about what the page is about; and things said of other things.
+ABOUT_THE_SITE = frozenset({
+    "BreadcrumbList", "WebSite", "WebPage", "SearchAction", "ImageObject", "SiteNavigationElement",
+    "WPHeader",
+    "WPFooter", "WPSideBar", "ListItem", "CollectionPage", "ItemPage", "ContactPage", "AboutPage", "ItemList",
+    "OfferCatalog", "SearchResultsPage", "ProfilePage", "EntryPoint", "Organization", "ReadAction",
+})  # fmt: skip
+ABOUT_OTHERS = frozenset(
+    {"Review", "Rating", "AggregateRating", "Comment", "Person", "Offer", "PostalAddress"}
 )
+STEP = "HowToStep"
+OF_ADDRESSES = frozenset({"image", "logo", "thumbnail"})
 DEEPEST = 6
 MOST_VALUES = 2000
 BY_ATTRIBUTE: Mapping[str, str] = {"meta": "content", "time": "datetime", "data": "value", "meter": "value"}
@@ -59,16 +49,25 @@ METAS: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entity:
-    """A thing that structured data speaks of: its types, and its values by property path (`offers.price`)."""
+    """A thing that structured data speaks of: its types, and its values by property path (`offers.price`).
+
+    `is_part`: it stands inside another thing, as one of several.
+    """
 
     types: tuple[str, ...]
     values: tuple[tuple[str, Value], ...]
     element: HtmlElement | None = None
+    is_part: bool = False
 
     @property
-    def is_beside_the_point(self) -> bool:
-        """Whether it is about the page or its site."""
-        return bool(self.types) and BESIDES.issuperset(self.types)
+    def is_about_the_site(self) -> bool:
+        """Whether it is about the page or its site, not about what the page is about."""
+        return bool(self.types) and ABOUT_THE_SITE.issuperset(self.types)
+
+    @property
+    def is_said_of_another(self) -> bool:
+        """Whether it belongs to some other thing, as a review does."""
+        return self.is_part or (bool(self.types) and ABOUT_OTHERS.issuperset(self.types))
 
     @property
     def name(self) -> str:
@@ -93,28 +92,38 @@ def linked_data(texts: list[str]) -> Iterator[Entity]:
             document = json.loads(text, strict=False)
         except (ValueError, RecursionError):
             continue
-        stack = [document]
+        stack = [(document, False)]
         while stack:
-            match stack.pop():
+            node, is_part = stack.pop()
+            match node:
                 case list() as several:
-                    stack.extend(reversed(several))
+                    stack.extend((member, is_part) for member in reversed(several))
                 case {"@graph": graph, **rest}:
-                    stack.extend((rest, graph)[::-1])
-                case {"itemListElement": list() as members, **rest}:
-                    stack.extend(
-                        reversed(
-                            [member.get("item", member) for member in members if isinstance(member, dict)]
-                        )
-                    )
-                    stack.append(rest)
+                    stack.extend([(graph, is_part), (rest, is_part)])
                 case dict() as thing if thing:
+                    below = list(_inside(thing))
+                    stack.extend(reversed(below))
                     values = tuple(_flatten(thing, "", DEEPEST))[:MOST_VALUES]
-                    yield Entity(types=tuple(_types(thing)), values=values)
-                    stack.extend(
-                        thing[key]
-                        for key in ("mainEntity", "mainEntityOfPage")
-                        if isinstance(thing.get(key), dict)
-                    )
+                    yield Entity(types=tuple(_types(thing)), values=values, is_part=is_part)
+
+
+def _inside(thing: Mapping[str, Any]) -> Iterator[tuple[Any, bool]]:
+    """Give the things inside a thing that stand for themselves: entries, subjects, several alike."""
+    for name, value in thing.items():
+        match name, value:
+            case "itemListElement", list():
+                for entry in value:
+                    if isinstance(entry, dict):
+                        yield (
+                            entry.get("item", entry) if isinstance(entry.get("item"), dict) else entry,
+                            False,
+                        )
+            case (("mainEntity" | "mainEntityOfPage"), (dict() | list())):
+                yield value, False
+            case _, [dict(), dict(), *_]:
+                for member in value:
+                    if isinstance(member, dict) and "@type" in member:
+                        yield member, True
 
 
 def _types(thing: Mapping[str, Any]) -> list[str]:
@@ -129,10 +138,13 @@ def _flatten(thing: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[
         here = f"{path}.{name}" if path else name
         for member in value if isinstance(value, list) else [value]:
             match member:
+                case {"@type": kind, "text": str() as text} if kind == STEP:
+                    yield here, Value(text=text)
                 case dict() if depth:
                     yield from _flatten(member, here, depth - 1)
-                    if isinstance(member.get("name"), str):
-                        yield here, Value(text=member["name"])
+                    named = member.get("name") or (member.get("url") if name in OF_ADDRESSES else None)
+                    if isinstance(named, str):
+                        yield here, Value(text=named)
                 case bool():
                     yield here, Value(text="yes" if member else "no")
                 case str() | int() | float():
@@ -149,7 +161,7 @@ def microdata(root: HtmlElement) -> list[Entity]:
         scope = paths.get(parent) if parent is not None else None
         names = element.get("itemprop", "").split()
         begins = "itemscope" in element.attrib
-        if begins and (scope is None or not names):
+        if begins and (scope is None or not names or "mainEntity" in names):
             kinds = tuple(kind.rstrip("/").rsplit("/", 1)[-1] for kind in element.get("itemtype", "").split())
             found.append((kinds, element, []))
             paths[element] = (len(found) - 1, "")

@@ -12,55 +12,16 @@ from batchfish.localagent.page.vocabulary import BADGE_WORDS, HIDDEN_WORDS, OLD_
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "caption",
-        "center",
-        "dd",
-        "details",
-        "dialog",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hgroup",
-        "hr",
-        "legend",
-        "li",
-        "main",
-        "menu",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-    ]
-)
+# fmt: off
+BLOCKS = frozenset({
+    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog",
+    "div", "dl",
+    "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header",
+    "hgroup", "hr", "legend", "li", "main", "menu", "nav", "ol", "p", "pre", "section", "summary", "table",
+    "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
+})
+# fmt: on
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 UNSEEN_TAGS = (
     "script",
     "style",
@@ -81,18 +42,52 @@ HIDING = re.compile(
 )
 SIMPLE_SELECTOR = re.compile(r"\w*[.#]([\w-]+)$")
 SPACE = re.compile(r"[^\S\n]+")
-DEEPEST = 400
+FOOTNOTE = re.compile(r"\s*[\[(]?(?:\d{1,3}|[a-z*†‡])[\])]?\s*")
+WRAPPER = re.compile(
+    r"<(/?)(div|span|b|i|u|em|strong|font|small|big|center|section|blockquote|tt|a|p|ul|li)\b[^>]*>",
+    re.IGNORECASE,
+)
+DEEPEST = 120
 UNSEEN = "data-batchfish-unseen"
 """The attribute by which a browser marks an element that it does not show."""
 
 
 def parse(text: str) -> HtmlElement | None:
     """Make a tree of HTML, however broken; None where there is no element in it."""
+    tree, was_cut = _parse(text)
+    return _parse(_flatten(text))[0] if was_cut else tree
+
+
+def _parse(text: str) -> tuple[HtmlElement | None, bool]:
+    """Parse, and say whether the parser gave up in the middle: it does where elements nest past 256."""
     parser = html.HTMLParser(encoding="utf-8", huge_tree=False, remove_comments=True, remove_pis=True)
     try:
-        return html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+        tree = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, ValueError):
-        return None
+        return None, False
+    return tree, any("depth" in entry.message for entry in parser.error_log[-1:])
+
+
+def _flatten(text: str) -> str:
+    """Leave out the tags of wrappers that nest deeper than any page means, and keep what is in them."""
+    depth, dropped = 0, dict[str, int]()
+
+    def keep(tag: re.Match[str]) -> str:
+        nonlocal depth
+        name = tag[2].lower()
+        if tag[1]:
+            if dropped.get(name):
+                dropped[name] -= 1
+                return ""
+            depth = max(depth - 1, 0)
+        elif depth >= DEEPEST:
+            dropped[name] = dropped.get(name, 0) + 1
+            return ""
+        else:
+            depth += 1
+        return tag[0]
+
+    return WRAPPER.sub(keep, text)
 
 
 def drop_unseen(root: HtmlElement) -> None:
@@ -145,14 +140,19 @@ def text_of(element: HtmlElement) -> str:
             parts.append("" if node is element else (node.tail or "").replace("\n", " "))
             continue
         stack.append((node, True))
-        if node is element or not _is_beside_the_point(node):
+        if node is element or not is_beside_the_point(node):
             parts.append((node.text or "").replace("\n", " "))
             stack.extend((child, False) for child in reversed(node))
     return clean("".join(parts))
 
 
-def _is_beside_the_point(element: HtmlElement) -> bool:
-    return is_old(element) or not BADGE_WORDS.isdisjoint(marks(element))
+def is_beside_the_point(element: HtmlElement) -> bool:
+    """Whether an element adds nothing to the value it stands in: a badge, a footnote mark, an old price."""
+    return (
+        is_old(element)
+        or not BADGE_WORDS.isdisjoint(marks(element))
+        or (element.tag == "sup" and FOOTNOTE.fullmatch("".join(element.itertext())) is not None)
+    )
 
 
 def clean(text: str) -> str:

@@ -35,3 +35,17 @@ STOCK: tuple[tuple[str, bool], ...] = (
     *((phrase, False) for phrase in _DATA["out_of_stock"]),
     *((phrase, True) for phrase in _DATA["in_stock"]),
 )
+UTILITY_STARTS = tuple[str, ...](_DATA["utility_starts"])
+UTILITY_WORDS = frozenset[str](_DATA["utility_words"])
+RATING_WORDS = frozenset[str](_DATA["rating_words"])
+NUMBER_WORDS = tuple[str, ...](_DATA["number_words"])
+LOAD_MORE = frozenset[str](_DATA["load_more"])
+ARROWS = frozenset[str](_DATA["arrows"])
+NEXT_PAGE = frozenset[str](_DATA["next_page"])
+SYMBOLS: Mapping[str, str] = _DATA["symbols"]
+CURRENCIES = frozenset[str](_DATA["currencies"]["codes"])
+DOLLARS: Mapping[str, str] = _DATA["dollars"]
+CROWNS: Mapping[str, str] = _DATA["crowns"]
+THINGS: Mapping[str, list[str]] = _DATA["things"]
+THING_NAMES: Mapping[str, list[str]] = _DATA["thing_names"]
+TELLING_WORDS: Mapping[str, list[str]] = _DATA["telling_words"]

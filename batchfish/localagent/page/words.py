@@ -23,6 +23,7 @@ BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 WORD = re.compile(r"[^\W_]+")
 LONGEST_LABEL = 80
 SHORTEST_STEM = 4
+_CONNECTORS = frozenset({"de", "del", "du", "di", "do", "da", "des", "of", "von", "van"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +91,33 @@ def concepts_of(name: Label) -> frozenset[str]:
 def is_called(name: Label, concept: str) -> bool:
     """Whether a label belongs to a concept."""
     return concept in concepts_of(name)
+
+
+def senses_of(name: Label, thing: Label | None = None) -> frozenset[str]:
+    """Give the concepts that a field's name means: its own as a whole, else those of its principal word.
+
+    A field that is called what its list is of is the name of one: `station` of `stations`. The name of an
+    author is an author.
+    """
+    if thing is not None and thing.stems and name.stems == thing.stems and name.phrase:
+        return concepts_of(name) | {"name"}
+    if whole := concepts_of(name):
+        return whole
+    words = name.phrase.split()
+    if len(words) < 2 or not _CHANGING.isdisjoint(name.stems):  # noqa: PLR2004 - one word is a whole
+        return frozenset()
+    principal, others = (words[0], words[1:]) if _CONNECTORS & set(words) else (words[-1], words[:-1])
+    senses = concepts_of(label(principal))
+    if "name" in senses:
+        rest = label(" ".join(word for word in others if word not in STOPWORDS))
+        if thing is None or rest.stems != thing.stems:
+            senses = concepts_of(rest) - {"website"} or senses
+    return senses
+
+
+def singular(word: str) -> str:
+    """Give the name of one of several, by the plainest of rules."""
+    return word.removesuffix("s") if len(word) > SHORTEST_STEM else word
 
 
 def _index() -> tuple[dict[str, frozenset[str]], dict[frozenset[str], frozenset[str]]]:

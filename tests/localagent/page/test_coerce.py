@@ -5,15 +5,20 @@ from __future__ import annotations
 import pytest
 
 from batchfish.localagent.page.assignment import assign
-from batchfish.localagent.page.coerce import coerce, parse_number
+from batchfish.localagent.page.coerce import coerce
 from batchfish.localagent.page.decode import decode
 from batchfish.localagent.page.model import Fact, Source
+from batchfish.localagent.page.numbers import Locale, parse_number
 from batchfish.localagent.page.plan import plan
 
 
 def value(name: str, text: str, kind: str = "number", language: str = "en") -> object:
     (wanted,) = plan({"type": "object", "properties": {name: {"type": kind}}})
-    return coerce(Fact(label=name, text=text, source=Source.PAIR, node=(1, 0), where=""), wanted, language)
+    return coerce(
+        Fact(label=name, text=text, source=Source.PAIR, node=(1, 0), where=""),
+        wanted,
+        Locale(language=language),
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,7 +37,7 @@ def value(name: str, text: str, kind: str = "number", language: str = "en") -> o
     ],
 )
 def test_a_number_is_read_as_its_language_writes_it(text: str, language: str, number: float | None) -> None:
-    assert parse_number(text, language) == number
+    assert parse_number(text, Locale(language=language)) == number
 
 
 @pytest.mark.parametrize(

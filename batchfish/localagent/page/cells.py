@@ -1,0 +1,284 @@
+"""What one record of a region says, cell by cell, each under a key that is the same in every record."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from batchfish.localagent.page.facts import (
+    AMOUNT,
+    BYLINE,
+    LABELLED,
+    LONGEST_VALUE,
+    SEPARATOR,
+    is_label,
+    plain_mark,
+)
+from batchfish.localagent.page.marks import is_useful
+from batchfish.localagent.page.model import Facet, Fact, Source
+from batchfish.localagent.page.money import EMAIL, find_money, is_phone
+from batchfish.localagent.page.ratings import attribute_text
+from batchfish.localagent.page.tree import BLOCKS, HEADINGS, is_beside_the_point, is_old, one_line, text_of
+from batchfish.localagent.page.words import label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lxml.html import HtmlElement
+
+    from batchfish.localagent.page.facts import FactFinder
+    from batchfish.localagent.page.regions import Record
+
+MOST_CELLS = 90
+MOST_ELEMENTS = 300
+MOST_DEEP = 24
+SHORT = 90
+SHARED = 0.6
+"""Classes that this share of the records has say where an element stands; rarer ones are values."""
+LINK_LEVEL, STRONG_LEVEL, PLAIN_LEVEL = 7, 8, 9
+TAIL = re.compile(r"[\s\-–—:|·.…,]+$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One thing that a record says, before columns are made of cells."""
+
+    key: str
+    fact: Fact
+    names: tuple[tuple[str, Source], ...] = ()
+    facet: Facet = Facet.TEXT
+    level: int = PLAIN_LEVEL
+    is_old: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    """Where the walk through a record is: the key so far, and what holds for everything below."""
+
+    element: HtmlElement
+    key: str
+    names: tuple[tuple[str, Source], ...] = ()
+    level: int = PLAIN_LEVEL
+    is_old: bool = False
+    depth: int = 0
+
+
+class RecordReader:
+    """Reads the records of one region into cells."""
+
+    def __init__(self, records: Sequence[Record], finder: FactFinder) -> None:
+        self._finder = finder
+        self._count = len(records)
+        self._shared = _shared_classes(records)
+
+    def read(self, record: Record) -> Iterator[Cell]:
+        """Give the cells of a record in the order in which they stand."""
+        seen = Counter[str]()
+        stack = [
+            _Place(element=element, key=self._step("", element, seen) if len(record) > 1 else "")
+            for element in reversed(record)
+        ]
+        visited = 0
+        while stack and visited < MOST_ELEMENTS:
+            place = stack.pop()
+            visited += 1
+            yield from self._cells(place)
+            if place.depth < MOST_DEEP:
+                below = [self._below(place, child, seen) for child in place.element]
+                stack.extend(reversed(below))
+
+    def _below(self, place: _Place, child: HtmlElement, seen: Counter[str]) -> _Place:
+        is_alone = len(place.element) == 1 and not (place.element.text or "").strip()
+        inherited = place.names if is_alone and not (child.tail or "").strip() else ()
+        level = place.level
+        if child.tag in HEADINGS:
+            level = int(child.tag[1])
+        elif child.tag == "a" and child.get("href"):
+            level = min(level, LINK_LEVEL)
+        elif child.tag in {"strong", "b"}:
+            level = min(level, STRONG_LEVEL)
+        return _Place(
+            element=child,
+            key=self._step(place.key, child, seen),
+            names=(*_own_names(child), *inherited),
+            level=level,
+            is_old=place.is_old or is_old(child),
+            depth=place.depth + 1,
+        )
+
+    def _step(self, key: str, element: HtmlElement, seen: Counter[str]) -> str:
+        """Name an element within its record: tag, the classes that most records share, else what it wraps."""
+        classes = [name for name in element.get("class", "").split() if is_useful(name)]
+        known = self._shared.get((key.count("/"), element.tag), Counter())
+        kept = [name for name in classes if known[name] >= SHARED * self._count]
+        if not kept and classes:
+            best = max(classes, key=lambda name: known[name])
+            kept = [best] if known[best] > 1 or self._count == 1 else []
+        wraps = ""
+        if not kept and len(element) == 1 and not _has_own_text(element):
+            wraps = f"({element[0].tag})"
+        path = f"{key}/{'.'.join([element.tag, *sorted(kept)])}{wraps}"
+        seen[path] += 1
+        return path if seen[path] == 1 else f"{path}#{seen[path]}"
+
+    def _fact(self, place: _Place, text: str, *, line: int = 0, items: tuple[str, ...] = ()) -> Fact:
+        element = place.element
+        time = element if element.tag == "time" else element.find("time")
+        link = element if element.tag == "a" else element.find(".//a")
+        href = link.get("href") if link is not None else None
+        exact = (time.get("datetime") if time is not None else None) or element.get("content")
+        return Fact(
+            label="",
+            text=text[:LONGEST_VALUE],
+            source=Source.MARK,
+            node=(self._finder.number(element), line),
+            where=_where(element),
+            exact=exact or (element.get("data-value") or element.get("value") if len(element) == 0 else None),
+            link=self._finder.absolute(href),
+            items=items,
+        )
+
+    def _cells(self, place: _Place) -> Iterator[Cell]:
+        element, key = place.element, place.key
+        if said := attribute_text(element):
+            name, text = said
+            yield Cell(
+                key=f"{key}@{name}", fact=self._fact(place, text), names=((name, Source.ROLE), *place.names)
+            )
+        if element.tag == "img":
+            yield from self._image(place)
+            return
+        is_unit = (
+            len(element) == 0
+            or _has_own_text(element)
+            or not any(child.tag in BLOCKS for child in element.iter("*") if child is not element)
+        )
+        is_named = bool(place.names) and len(element) > 1
+        if not is_unit and not is_named and element.tag not in {"ul", "ol"}:
+            if element.tag == "a":
+                yield from self._link(place, "")
+            return
+        if is_beside_the_point(element) and not place.is_old:
+            return
+        text = _full_text(element)
+        if not text:
+            if element.tag == "a":
+                yield from self._link(place, "")
+            return
+        items = _items(element)
+        yield Cell(
+            key=key,
+            fact=self._fact(place, text, items=items),
+            names=place.names,
+            level=place.level,
+            is_old=place.is_old,
+        )
+        if element.tag == "a":
+            yield from self._link(place, text)
+        if is_unit and not place.is_old:
+            yield from self._lines(place, text)
+
+    def _image(self, place: _Place) -> Iterator[Cell]:
+        source = place.element.get("src") or place.element.get("data-src")
+        if source:
+            fact = self._fact(place, urljoin(self._finder.url, source))
+            yield Cell(key=f"{place.key}@src", fact=fact, names=(("image", Source.ROLE),), facet=Facet.IMAGE)
+        if alt := (place.element.get("alt") or "").strip():
+            yield Cell(key=f"{place.key}@alt", fact=self._fact(place, alt), names=(("alt", Source.MARK),))
+
+    def _link(self, place: _Place, text: str) -> Iterator[Cell]:
+        href = self._finder.absolute(place.element.get("href"))
+        if href is None:
+            return
+        names = ((f"{text} link", Source.ROLE),) if 0 < len(text) < SHORT else ()
+        yield Cell(
+            key=f"{place.key}@href",
+            fact=self._fact(place, href),
+            names=(*names, *place.names),
+            facet=Facet.LINK,
+            level=place.level,
+        )
+
+    def _lines(self, place: _Place, text: str) -> Iterator[Cell]:
+        """Find what the lines of a text say under labels of their own."""
+        for number, line in enumerate(SEPARATOR.split(text), start=1):
+            if found := LABELLED.fullmatch(line):
+                name, value = found.groups()
+                if is_label(name):
+                    yield self._labelled(place, name, value, Source.PAIR, number)
+            elif found := BYLINE.fullmatch(line):
+                yield self._labelled(place, "author", found[1], Source.ROLE, number)
+            if len(line) > SHORT:
+                continue
+            for amount, noun in AMOUNT.findall(line):
+                yield self._labelled(place, noun, f"{amount} {noun}", Source.QUANTITY, number)
+            if mail := EMAIL.search(line):
+                yield self._labelled(place, "email", mail[0], Source.ROLE, number)
+            elif is_phone(line):
+                yield self._labelled(place, "phone", line, Source.ROLE, number)
+            if (money := find_money(line)) and line.find(money[0].text) > 0:
+                head = TAIL.sub("", line[: line.find(money[0].text)])
+                if head and not line.casefold().startswith(("from ", "ab ", "now ", "was ")):
+                    yield Cell(key=f"{place.key}@head", fact=self._fact(place, head, line=number), names=())
+
+    def _labelled(self, place: _Place, name: str, text: str, source: Source, number: int) -> Cell:
+        fact = self._fact(place, text, line=number)
+        return Cell(key=f"“{label(name).phrase}”", fact=fact, names=((name, source),))
+
+
+def _shared_classes(records: Sequence[Record]) -> dict[tuple[int, str], Counter[str]]:
+    """Count, by depth and tag, in how many records a class occurs."""
+    counts: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+    for record in records:
+        found: set[tuple[int, str, str]] = set()
+        start = 1 if len(record) == 1 else 0
+        stack = [(element, -start) for element in record]
+        while stack and len(found) < MOST_ELEMENTS:
+            element, depth = stack.pop()
+            found.update((depth, element.tag, name) for name in element.get("class", "").split())
+            stack.extend((child, depth + 1) for child in element)
+        for depth, tag, name in found:
+            counts[depth, tag][name] += 1
+    return counts
+
+
+def _own_names(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
+    marked = [(name, Source.DATA) for name in element.get("itemprop", "").split()]
+    classes = [name for name in element.get("class", "").split() if is_useful(name)]
+    others = [element.get(name, "") for name in ("data-testid", "data-field", "data-label", "data-th")]
+    return (*marked, *((plain_mark(name), Source.MARK) for name in [*classes, *filter(None, others)]))
+
+
+def _has_own_text(element: HtmlElement) -> bool:
+    return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)
+
+
+def _full_text(element: HtmlElement) -> str:
+    """Give an element's text; where it is cut short, its title says the whole."""
+    text = text_of(element)
+    if text.endswith(("…", "...")):
+        titled = element if element.get("title") else element.find(".//*[@title]")
+        return (titled.get("title") or text).strip() if titled is not None else text
+    return text
+
+
+def _items(element: HtmlElement) -> tuple[str, ...]:
+    """Give the members of a list: its entries, or like elements one beside the other."""
+    children = list(element)
+    if element.tag in {"ul", "ol"}:
+        return tuple(filter(None, (one_line(text_of(child)) for child in children if child.tag == "li")))
+    if (
+        len(children) > 1
+        and len({child.tag for child in children}) == 1
+        and children[0].tag in {"a", "span", "li"}
+    ):
+        return tuple(filter(None, (one_line(text_of(child)) for child in children)))
+    return ()
+
+
+def _where(element: HtmlElement) -> str:
+    names = [name for name in element.get("class", "").split() if is_useful(name)]
+    return ".".join([element.tag, *names[:1]])

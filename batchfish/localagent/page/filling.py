@@ -1,0 +1,140 @@
+"""A schema filled from one page: plain values all at once, then objects and lists, with evidence for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from batchfish.localagent.page.match import SURE, Match, match, read_items, score_label
+from batchfish.localagent.page.model import GoingOn
+from batchfish.localagent.page.nesting import flatten, nest
+from batchfish.localagent.page.plan import Kind, Wanted
+from batchfish.localagent.page.records import NoList, read_records
+from batchfish.localagent.page.tree import one_line
+from batchfish.localagent.page.words import label, singular
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from batchfish.localagent.page.goal import Asked
+    from batchfish.localagent.page.model import Fact, Page
+
+LONGEST_SHOWN = 80
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """Where a property of the result was found: its path, the place, the text there (empty for lists)."""
+
+    name: str
+    where: str
+    text: str = ""
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"{self.name} ← {self.where}{f': {self.text}' if self.text else ''}"
+
+
+class Filling:
+    """Fills the properties of one schema from one page, and keeps what was matched and what is missing.
+
+    `after` is a list that began on another page; `going_on` is the first list of records that this one holds.
+    """
+
+    def __init__(self, page: Page, asked: Asked, *, after: GoingOn | None = None) -> None:
+        self._page = page
+        self._asked = asked
+        self._after = after
+        self.evidence: list[Evidence] = []
+        self.missing: dict[str, str | None] = {}
+        self.going_on: GoingOn | None = None
+
+    def fill(
+        self, wanted: Sequence[Wanted], facts: Sequence[Fact] | None = None, path: str = ""
+    ) -> dict[str, Any]:
+        """Fill an object: its plain values all at once, then what is nested."""
+        plain = [one for one in wanted if one.kind not in {Kind.OBJECT, Kind.ARRAY}]
+        outcome = match(plain, self._page.facts if facts is None else facts, self._page.locale)
+        result: dict[str, Any] = {}
+        for one in wanted:
+            where = f"{path}.{one.name}" if path else one.name
+            value, why = self._value(one, outcome, where)
+            if value is not None:
+                result[one.name] = value
+            elif one.is_nullable:
+                result[one.name] = None
+            elif one.is_required:
+                self.missing[where] = why
+        return result
+
+    def _value(self, one: Wanted, outcome: Match, where: str) -> tuple[Any, str | None]:
+        if one.kind is Kind.OBJECT:
+            return self._nested(one, where), None
+        if one.kind is Kind.ARRAY:
+            return self._list(one, where)
+        found = outcome.found.get(one.name)
+        if found is None:
+            return None, outcome.unsure.get(one.name)
+        self._note(where, found.fact.where, one_line(found.fact.text))
+        return found.value, None
+
+    def _note(self, name: str, where: str, text: str = "") -> None:
+        self.evidence.append(Evidence(name=name, where=where, text=text[:LONGEST_SHOWN]))
+
+    def _nested(self, one: Wanted, where: str) -> dict[str, Any] | None:
+        """Fill an object from the facts that carry its name, else from all."""
+        prefix = one.label.phrase + " "
+        own = [
+            replace(fact, label=name.removeprefix(prefix))
+            for fact in self._page.facts
+            if (name := label(fact.label).phrase).startswith(prefix)
+        ]
+        missing = dict(self.missing)
+        result = self.fill(one.fields, own or self._page.facts, where)
+        if any(value is not None for value in result.values()):
+            return result
+        self.missing = missing
+        return None
+
+    def _list(self, one: Wanted, where: str) -> tuple[list[Any] | None, str | None]:
+        if one.member is None:
+            return None, None
+        if one.member.kind is Kind.OBJECT:
+            return self._records(one, one.member.fields, where)
+        for fact in sorted(self._page.facts, key=lambda fact: -score_label(one, fact) * fact.trust):
+            if score_label(one, fact) * fact.trust < SURE:
+                break
+            if values := read_items(fact, one.member, self._page.locale):
+                self._note(where, f"{fact.where}, {len(values)} values")
+                return values[: self._most(one)], None
+        name = singular(one.name)
+        alone = replace(one.member, name=name, label=label(name), senses=one.member.senses | {"name"})
+        rows, why = self._records(one, [alone], where)
+        return None if rows is None else [row[name] for row in rows], why
+
+    def _most(self, one: Wanted) -> int | None:
+        limits = [limit for limit in (one.most_items, self._asked.most) if limit is not None]
+        before = self._after.found if self._after else 0
+        return max(0, min(limits) - before) if limits else None
+
+    def _records(
+        self, one: Wanted, fields: Sequence[Wanted], where: str
+    ) -> tuple[list[Any] | None, str | None]:
+        like = self._after.key if self._after and self._after.name == where else None
+        records = read_records(self._page, [one.name, *self._asked.nouns], flatten(fields), like)
+        if isinstance(records, NoList):
+            return None, records.why
+        most = self._most(one)
+        lacking = [(number, name) for number, name in records.lacking if most is None or number < most]
+        for number, name in lacking:
+            self.missing[f"{where}.{number}.{name}"] = None
+        self._note(where, f"{len(records.rows)} records from {records.fit.group.where}")
+        for name, pair in records.fit.pairs.items():
+            sample = pair.look.sample[0]
+            self._note(f"{where}.{name}", sample.where, one_line(sample.text))
+        made = [nest(row, fields) for row in records.rows][:most]
+        if self.going_on is None and where == one.name:
+            found, pages = (self._after.found, self._after.pages) if self._after else (0, 0)
+            key = records.fit.group.key
+            self.going_on = GoingOn(name=one.name, key=key, found=found + len(made), pages=pages + 1)
+        return made, None

@@ -1,0 +1,62 @@
+"""A goal in words, understood as far as rules can: what is wanted, how many of it, from how many pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from batchfish.localagent.page import grammar
+from batchfish.localagent.page.wishes import noun_of, schema_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST_PAGES = 20
+"""The pages of one list that are gone through at most, whatever a goal says."""
+UNCLEAR = (
+    "The goal names no fields that could be looked for: give an output_schema, or name them"
+    " (“Extract all products with name and price”)."
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What a goal asks for: a schema, at most how many records of a list, from how many pages.
+
+    `schema` is None where the goal is not understood. `nouns` are what the list is called. `pages` is None
+    where the goal says nothing of more pages than one, 0 where it wants all.
+    """
+
+    schema: Mapping[str, Any] | None
+    most: int | None = None
+    pages: int | None = None
+    nouns: tuple[str, ...] = ()
+
+    def wants_more(self, found: int, pages: int) -> bool:
+        """Whether another page is wanted after so many records and pages; never more than `MOST_PAGES`."""
+        if self.most is not None:
+            return found < self.most and pages < (self.pages or MOST_PAGES)
+        return self.pages is not None and pages < (self.pages or MOST_PAGES)
+
+
+def understand(goal: str, schema: Mapping[str, Any] | None) -> Asked:
+    """Understand a goal; where there is a schema, it says what is wanted, and the goal the rest."""
+    text = grammar.REFERENCE.sub("", goal).strip()
+    top = grammar.TOP.search(grammar.PAGES.sub(" ", text))
+    noun = noun_of(text)
+    return Asked(
+        schema=schema_of(text, noun) if schema is None else schema,
+        most=_count(top[1]) if top else None,
+        pages=_pages(text),
+        nouns=(noun,) if noun else (),
+    )
+
+
+def _pages(text: str) -> int | None:
+    if found := grammar.PAGES.search(text):
+        return _count(found[1] or found[2])
+    return 0 if grammar.ALL_PAGES.search(text) else None
+
+
+def _count(word: str) -> int:
+    return grammar.NUMBERS.get(word.lower()) or int(word)

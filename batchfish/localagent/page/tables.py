@@ -1,0 +1,125 @@
+"""Tables laid out as grids, and the ways to read one: rows under headers, or columns beside them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from batchfish.localagent.page.tree import one_line, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lxml.html import HtmlElement
+
+Grid: TypeAlias = "list[list[HtmlElement | None]]"
+CELLS = ("td", "th")
+FEWEST = 2
+MOST_SPAN = 200
+MOST_TURNED = 60
+"""A table with more rows than this is not one whose columns are the records."""
+LONGEST_HEADER = 80
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """One way to read a table: headers, rows of cells under them; `is_marked`: the page marks the headers."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[HtmlElement | None, ...], ...]
+    way: str
+    is_marked: bool
+
+
+def lay_out(table: HtmlElement) -> Grid:
+    """Lay a table out: a cell that spans several places stands in each of them."""
+    rows = [row for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
+    grid: Grid = []
+    hanging: dict[int, tuple[HtmlElement, int]] = {}
+    for row in rows:
+        line: list[HtmlElement | None] = []
+        cells = iter([cell for cell in row if cell.tag in CELLS])
+        while True:
+            if len(line) in hanging:
+                cell, left = hanging.pop(len(line))
+                if left > 1:
+                    hanging[len(line)] = (cell, left - 1)
+                line.append(cell)
+                continue
+            following = next(cells, None)
+            if following is None:
+                break
+            for _ in range(_span(following, "colspan")):
+                if (down := _span(following, "rowspan")) > 1:
+                    hanging[len(line)] = (following, down - 1)
+                line.append(following)
+        if line:
+            grid.append(line)
+    width = max((len(line) for line in grid), default=0)
+    return [line + [None] * (width - len(line)) for line in grid]
+
+
+def _span(cell: HtmlElement, name: str) -> int:
+    text = cell.get(name, "1").strip()
+    return min(max(int(text), 1), MOST_SPAN) if re.fullmatch(r"[0-9]{1,4}", text) else 1
+
+
+def is_for_layout(table: HtmlElement) -> bool:
+    """Whether a table only places things on the page: it holds tables, headings or forms."""
+    return (
+        table.get("role") == "presentation"
+        or next(table.iter("table", "h1", "h2", "form", "ul"), table) is not table
+        or (table.find(".//table") is not None)
+    )
+
+
+def read_ways(grid: Grid) -> Iterator[Sheet]:
+    """Read a grid in every way that makes sense, the likeliest first."""
+    if len(grid) < FEWEST or len(grid[0]) < FEWEST:
+        return
+    depth = _header_depth(grid)
+    if rows := _sheet(grid, max(depth, 1), "rows", is_marked=depth > 0):
+        yield rows
+    if len(grid) <= MOST_TURNED and depth <= 1:
+        turned: Grid = [list(line) for line in zip(*grid, strict=True)]
+        marked = all(cell is None or cell.tag == "th" for cell in turned[0])
+        if columns := _sheet(turned, 1, "columns", is_marked=marked):
+            yield columns
+
+
+def _header_depth(grid: Grid) -> int:
+    """Count the rows of headers at the top; a row of one cell over the whole width is a title above them."""
+    for number, row in enumerate(grid):
+        cells = {cell for cell in row if cell is not None}
+        if all(cell.tag == "th" or not text_of(cell) for cell in cells) or _is_in_head(row):
+            continue
+        return number
+    return 0
+
+
+def _is_in_head(row: Sequence[HtmlElement | None]) -> bool:
+    first = next((cell for cell in row if cell is not None), None)
+    parent = first.getparent() if first is not None else None
+    grandparent = parent.getparent() if parent is not None else None
+    return grandparent is not None and grandparent.tag == "thead"
+
+
+def _sheet(grid: Grid, depth: int, way: str, *, is_marked: bool) -> Sheet | None:
+    heads = [row for row in grid[:depth] if len(set(row)) > 1]
+    headers = tuple(
+        " ".join(
+            dict.fromkeys(one_line(text_of(cell)) for row in heads if (cell := row[column]) is not None)
+        )[:LONGEST_HEADER].strip()
+        for column in range(len(grid[0]))
+    )
+    rows = tuple(tuple(row) for row in grid[depth:] if len({cell for cell in row if cell is not None}) > 1)
+    rows = tuple(row for row in rows if not _repeats(row, headers))
+    return Sheet(headers=headers, rows=rows, way=way, is_marked=is_marked) if rows and any(headers) else None
+
+
+def _repeats(row: Sequence[HtmlElement | None], headers: Sequence[str]) -> bool:
+    """Whether a row says the headers again, as long tables do."""
+    return all(cell is None or cell.tag == "th" for cell in row) and [
+        "" if cell is None else one_line(text_of(cell)) for cell in row
+    ] == list(headers)
