@@ -1,0 +1,39 @@
+"""What the reader makes of pages with layouts, languages and traps of their own: the scores it reached."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from sample_inputs.score import Mark
+from tests.localagent.acceptance import score
+
+REACHED = {"open": 0.87}
+"""The share of right values on core pages; what goes below has become worse."""
+
+
+@pytest.fixture(scope="module", params=REACHED)
+def half(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def findings(half: str) -> list[score.Finding]:
+    return list(score.score(half))
+
+
+def test_of_the_values_on_core_pages_as_many_are_right_as_before(
+    half: str, findings: list[score.Finding]
+) -> None:
+    core = Counter(finding.mark for finding in findings if finding.kind == "core")
+    assert core[Mark.RIGHT] / core.total() >= REACHED[half], "\n".join(score.describe(findings))
+
+
+def test_every_page_that_holds_no_answer_fails(findings: list[score.Finding]) -> None:
+    invented = [
+        finding.page
+        for finding in findings
+        if finding.kind == score.MUST_FAIL and finding.mark is not Mark.RIGHT
+    ]
+    assert invented == []
