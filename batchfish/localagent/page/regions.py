@@ -21,7 +21,7 @@ FEWEST = 2
 MOST_KINDS = 12
 """A parent whose children are of more kinds than this is the page itself, not a list."""
 NEVER = frozenset(
-    {"br", "hr", "option", "script", "style", "col", "colgroup", "input", "label", "source", "i"}
+    {"br", "hr", "option", "script", "style", "button", "col", "colgroup", "input", "label", "source", "i"}
 )
 NO_PARENTS = frozenset({"select", "tr", "colgroup", "p", "head", "html", "svg"})
 ALTERNATING = frozenset({"odd", "even", "alt", "first", "last", "active", "current", "selected"})

@@ -75,17 +75,19 @@ def is_for_layout(table: HtmlElement) -> bool:
 
 
 def read_ways(grid: Grid) -> Iterator[Sheet]:
-    """Read a grid in every way that makes sense, the likeliest first."""
+    """Read a grid in every way that makes sense, the likeliest first.
+
+    Where only the first row is marked as headers, the columns are no records, and the other way round.
+    """
     if len(grid) < FEWEST or len(grid[0]) < FEWEST:
         return
     depth = _header_depth(grid)
-    if rows := _sheet(grid, max(depth, 1), "rows", is_marked=depth > 0):
-        yield rows
-    if len(grid) <= MOST_TURNED and depth <= 1:
-        turned: Grid = [list(line) for line in zip(*grid, strict=True)]
-        marked = all(cell is None or cell.tag == "th" for cell in turned[0])
-        if columns := _sheet(turned, 1, "columns", is_marked=marked):
-            yield columns
+    turned: Grid = [list(line) for line in zip(*grid, strict=True)]
+    has_side = depth < len(grid) and all(cell is None or cell.tag == "th" for cell in turned[0][depth:])
+    rows = _sheet(grid, max(depth, 1), "rows", is_marked=depth > 0) if depth or not has_side else None
+    can_turn = (has_side or not depth) and depth <= 1 and len(grid) <= MOST_TURNED
+    columns = _sheet(turned, 1, "columns", is_marked=has_side) if can_turn else None
+    yield from filter(None, (rows, columns))
 
 
 def _header_depth(grid: Grid) -> int:
