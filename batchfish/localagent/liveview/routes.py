@@ -16,7 +16,8 @@ from batchfish.localagent.runs import RunQueue
 from batchfish.localagent.trail import step_number
 
 FILES = Path(__file__).parent
-ASSETS = {"live.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
+SCRIPT = "text/javascript; charset=utf-8"
+ASSETS = {"live.css": "text/css; charset=utf-8", "live.js": SCRIPT, "found.js": SCRIPT}
 ALIVE_EVERY = 15.0
 # Nothing foreign is loaded and no inline script runs, whatever text a page or a goal brings along. Any page
 # may frame it: there is nothing on it to click that changes anything.

@@ -17,6 +17,7 @@ LARGEST_RESULT = 256 * 1024
 def tell_run(run: StoredRun, now: float) -> dict[str, Any]:
     """Tell a run's state; times are epoch seconds, a result too large to look at is left out."""
     is_shown = run.result is not None and len(run.result) <= LARGEST_RESULT
+    violations = [] if run.validation is None else json.loads(run.validation)["errors"]
     return {
         "run_id": run.run_id,
         "url": run.url,
@@ -29,6 +30,7 @@ def tell_run(run: StoredRun, now: float) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "result": json.loads(run.result) if run.result is not None and is_shown else None,
         "result_bytes": 0 if run.result is None else len(run.result),
+        "violations": [f"{error['path']}: {error['message']}" for error in violations],
         "error": None if run.error is None else json.loads(run.error),
     }
 
