@@ -9,8 +9,13 @@ from typing import Any, NoReturn
 
 from batchfish.core.describe import cut
 from batchfish.manifest.problems import Refused
+from batchfish.manifest.yaml_events import MAX_DEPTH
 
 _LONGEST_INTEGER = 18
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
+"""Brackets, and texts, within which a bracket is none."""
+
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -26,13 +31,25 @@ def read_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
         )
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
+        _check_depth(text)
     except json.JSONDecodeError as error:
         raise Refused(f"not valid JSON: {error.msg} at character {error.pos + 1}") from None
     except RecursionError:
-        raise Refused("the JSON is nested too deeply") from None
+        raise Refused(_TOO_DEEP) from None
     except UnicodeEncodeError:
         raise Refused("a text holds half of a surrogate pair", "Write the whole character.") from None
     return value
+
+
+def _check_depth(text: str) -> None:
+    """Refuse what is nested too deeply; how much the interpreter bears is not the same everywhere."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for bracket in _BRACKETS.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(bracket[0], 0)
+        if depth > MAX_DEPTH:
+            raise Refused(_TOO_DEEP)
 
 
 def _read_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

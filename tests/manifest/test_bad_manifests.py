@@ -182,7 +182,7 @@ CASES = (
         remedy="Keep one manifest a file.",
     ),
     Bad(file="deep.yaml", kind="nesting", line=3, message="nested deeper than 50 levels"),
-    Bad(file="deep.jsonl", kind="nesting", line=1, message="nested too deeply"),
+    Bad(file="deep.jsonl", kind="nesting", line=1, message="nested deeper than 50 levels"),
     Bad(file="empty.yaml", kind="empty file", line=1, message="the file is empty", remedy="`batchfish: 1`"),
     Bad(
         file="only_comment.yaml",
