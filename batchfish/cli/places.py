@@ -42,6 +42,12 @@ def journal_of(folder: Path, name: str, *, is_local: bool) -> Path:
     return home / f"{name}.db"
 
 
+def folder_of(batch: Batch) -> Path:
+    """Give the folder that a batch's paths are relative to; what came by standard input lies in its HOME."""
+    folder = Path(batch.manifest_path).parent
+    return folder.parent if folder.name == HOME else folder
+
+
 def make_home(journal: Path) -> None:
     """Make the folder that a journal lies in, for its owner alone."""
     journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

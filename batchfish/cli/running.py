@@ -50,8 +50,7 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         return plan(args, env, voice)
     manifest = load(args)
     if not manifest.check().items:
-        voice.warn(f"{args.file}: nothing is selected: the manifest has no items")
-        return ExitCode.OK if args.allow_empty else ExitCode.NO_ITEMS
+        return say_nothing_selected(args, voice)
     path = args.journal or places.journal_of(manifest.folder.absolute(), manifest.name, is_local=args.local)
     places.make_home(path)
     with ExitStack() as stack:
@@ -64,6 +63,12 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
             now=SystemClock().now(),
             anew=args.new,
         )
+        target, folder = tables.target_for(
+            intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output
+        )
+        tables.check_output(journal.connection, target, folder, agreed=args.yes)
+        if not selecting.selects_any(args, journal.connection, manifest.variables):
+            return say_nothing_selected(args, voice)
         beginning.agree_to_changes(intention, agreed=args.yes, ask=ask if is_terminal() else None)
         code = finished_code(journal, intention.batch)
         if code is not None and not intention.is_edited:
@@ -133,15 +138,19 @@ def finished_code(journal: SqliteJournal, batch: Batch | None) -> int | None:
 def say_finished(
     journal: SqliteJournal, batch: Batch | None, code: int, args: Namespace, voice: Voice
 ) -> int:
-    """Say that nothing is left to do, and write the table where it is not there any more."""
+    """Say that nothing is left to do, and write the table, which may be wanted at another place."""
     assert batch is not None  # noqa: S101 - only a batch that has begun can be finished
     counts = count(journal.connection, batch.pk)
     voice.say(f"{batch.name} is finished: {counts}. Nothing was sent; `run --new` starts another.")
-    target, _ = tables.target_of(batch, args.output)
-    if not target.exists():
-        tables.write_batch(journal.path, batch, args.output, agreed=args.yes, raw_csv=args.csv_raw)
-    say_what_is_next(args, voice, journal, batch, counts, code, target)
+    table = tables.write_batch(journal.path, batch, args.output, agreed=args.yes, raw_csv=args.csv_raw)
+    say_what_is_next(args, voice, journal, batch, counts, code, table.path)
     return code
+
+
+def say_nothing_selected(args: Namespace, voice: Voice) -> int:
+    """Say that there is nothing to do; whether that is fine the flags tell."""
+    voice.warn("nothing is selected")
+    return ExitCode.OK if args.allow_empty else ExitCode.NO_ITEMS
 
 
 async def bring_to_completion(
@@ -153,14 +162,14 @@ async def bring_to_completion(
     access: Access,
 ) -> int:
     """Submit, follow and collect a batch until it is done or stops, and say how it ended."""
-    tables.check_output(journal.connection, batch, args.output, agreed=args.yes)
+    target, folder = tables.target_of(batch, args.output)
+    tables.check_output(journal.connection, target, folder, agreed=args.yes)
     selecting.select(args, journal, batch)
     before = (
         count_selected(journal.connection) if journal.has_selection else count(journal.connection, batch.pk)
     )
     if not before.total:
-        voice.warn("nothing is selected")
-        return ExitCode.OK if args.allow_empty else ExitCode.NO_ITEMS
+        return say_nothing_selected(args, voice)
     is_near = is_loopback(access.base_url)
     check_settle(args.settle, is_near=is_near, agreed=args.yes)
     async with make_agent(access, journal, env) as agent:

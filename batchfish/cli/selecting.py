@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
+    import sqlite3
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
@@ -22,6 +23,14 @@ Row = tuple[int, str, str, str]
 def is_asked_for(args: Namespace) -> bool:
     """Whether flags select some of the items."""
     return bool(args.item or args.where) or args.limit is not None or args.sample is not None
+
+
+def selects_any(args: Namespace, connection: sqlite3.Connection, variables: Mapping[str, str]) -> bool:
+    """Whether flags leave any of the staged rows; WrongInput where they are wrong: nothing has begun yet."""
+    if not is_asked_for(args):
+        return True
+    rows = connection.execute("SELECT row, id, url, inputs FROM temp.incoming ORDER BY row").fetchall()
+    return bool(choose(args, rows, variables))
 
 
 def select(args: Namespace, journal: SqliteJournal, batch: Batch) -> None:

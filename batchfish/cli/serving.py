@@ -58,7 +58,7 @@ def local_agent(args: Namespace, env: Mapping[str, str], folder: Path) -> Iterat
 def reach(args: Namespace, env: Mapping[str, str], batch: Batch, stack: ExitStack) -> Access:
     """Reach the API that a batch belongs to; WrongInput where flags mean another one."""
     if batch.base_url == LOCAL_BASE:
-        return stack.enter_context(local_agent(args, env, Path(batch.manifest_path).parent))
+        return stack.enter_context(local_agent(args, env, places.folder_of(batch)))
     access = remote_access(args, env)
     if access.recorded_as != batch.base_url:
         raise WrongInput(f"{batch.name} belongs to {batch.base_url}, not to {access.recorded_as}")

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchfish.cli import places
 from batchfish.core.expressions import compile_template
 from batchfish.journal.records import read_outcomes
 from batchfish.journal.sqlite import connect
@@ -30,16 +31,19 @@ DEFAULT_OUTPUT = "results/{{ batch }}.parquet"
 
 def target_of(batch: Batch, output: str | None) -> tuple[Path, Path | None]:
     """Say where the table goes, and the folder under which missing ones may be made (None: nowhere)."""
+    return target_for(batch.name, rules_from(batch.manifest).output.path, places.folder_of(batch), output)
+
+
+def target_for(name: str, pattern: str | None, folder: Path, output: str | None) -> tuple[Path, Path | None]:
+    """Say the same of a batch that may not have begun, by its name and its manifest's pattern and folder."""
     if output is not None:
         return Path(output).absolute(), None
-    folder = Path(batch.manifest_path).parent
-    pattern = rules_from(batch.manifest).output.path or DEFAULT_OUTPUT
-    return folder / compile_template(pattern).render({"batch": name_for_file(batch.name)}), folder
+    template = compile_template(pattern or DEFAULT_OUTPUT)
+    return folder / template.render({"batch": name_for_file(name)}), folder
 
 
-def check_output(connection: sqlite3.Connection, batch: Batch, output: str | None, *, agreed: bool) -> None:
+def check_output(connection: sqlite3.Connection, target: Path, folder: Path | None, *, agreed: bool) -> None:
     """Refuse a target that could not be written, before anything is paid for."""
-    target, folder = target_of(batch, output)
     check_target(target, written=_written(connection), may_replace=agreed, parents_under=folder)
 
 
