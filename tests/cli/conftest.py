@@ -1,0 +1,97 @@
+"""The command called in this process, in a folder of its own; the APIs that it speaks to are real servers."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from batchfish.cli.main import main
+from tests.endtoend.serving import Server, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = "sk-canary-7f3a9c51e2"
+
+
+class Outcome(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The last line of standard output, which `--json` makes an object."""
+        found: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """Calls the command in this process, as somebody in `folder` who has set environment variables."""
+
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch
+
+    def __call__(self, *arguments: str | Path, stdin: str = "") -> Outcome:
+        """Call it; standard input is no terminal and holds this text."""
+        self.capture.readouterr()
+        self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        code = main([str(argument) for argument in arguments])
+        out, err = self.capture.readouterr()
+        assert "Traceback" not in err, err
+        return Outcome(int(code), out, err)
+
+    def use(self, base_url: str, key: str = KEY) -> None:
+        """Set the environment that names the API."""
+        self.monkeypatch.setenv("BATCHFISH_BASE_URL", base_url)
+        self.monkeypatch.setenv("TINYFISH_API_KEY", key)
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Command]:
+    """Give the command to somebody in an empty folder whose environment says nothing."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("TINYFISH_API_KEY", "BATCHFISH_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    mask = os.umask(0o077)  # the command sets it for its process, which is the tests' here
+    yield Command(folder=tmp_path, capture=capsys, monkeypatch=monkeypatch)
+    os.umask(mask)
+
+
+@pytest.fixture
+def offline(command: Command) -> Iterator[Command]:
+    """Give the command, and see to it that it asks nobody anything."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)  # noqa: FBT003 - the socket's own spelling
+        command.use(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        yield command
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Serve runs that end at once."""
+    with serving(tmp_path_factory.mktemp("quick"), "duration=0.02") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Serve runs that end only when they are cancelled."""
+    with serving(tmp_path_factory.mktemp("patient"), "duration=86400", cap=500) as server:
+        yield server

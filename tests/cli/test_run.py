@@ -1,0 +1,202 @@
+"""`run` and `resume`: what they submit, what they leave, what they say, and the exit code that follows."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.endtoend.commands import JournalView, read_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Command
+    from tests.endtoend.serving import Server
+
+pytestmark = pytest.mark.process
+
+SETTLE = ("--settle", "2s")
+
+
+class Shop:
+    """A batch of a few items at a server that others use as well: its URLs are this test's own."""
+
+    def __init__(self, command: Command, server: Server, name: str) -> None:
+        self.command, self.server, self.name = command, server, name
+        command.use(server.base_url)
+
+    @property
+    def file(self) -> Path:
+        return self.command.folder / f"{self.name}.csv"
+
+    def url(self, item: int) -> str:
+        return f"https://{self.name}.example/{item}"
+
+    def write(self, *items: int, ids: bool = True) -> None:
+        rows = (f"i{item},{self.url(item)}" if ids else self.url(item) for item in items)
+        self.file.write_text("\n".join(["id,url" if ids else "url", *rows]) + "\n")
+
+    def run(self, *flags: str, goal: str = "Read it.") -> Any:  # noqa: ANN401 - an Outcome
+        return self.command("run", self.file.name, "--goal", goal, *SETTLE, *flags)
+
+    def paid(self) -> list[str]:
+        """Give the URLs of this batch's runs, as the server has them."""
+        return [run.url for run in self.server.books.runs() if f"//{self.name}.example/" in run.url]
+
+    @property
+    def journal(self) -> JournalView:
+        return JournalView(self.command.folder / ".batchfish" / f"{self.name}.db")
+
+    def table(self) -> list[dict[str, Any]]:
+        return list(read_table(self.command.folder / "results" / f"{self.name}.parquet"))
+
+
+@pytest.fixture
+def shop(command: Command, quick: Server, request: pytest.FixtureRequest) -> Shop:
+    return Shop(command, quick, f"s{zlib.crc32(request.node.nodeid.encode()):x}")
+
+
+def test_a_batch_runs_to_its_end_and_is_then_finished(shop: Shop) -> None:
+    shop.write(1, 2, 3)
+    first = shop.run()
+    assert first.code == 0
+    assert first.out == f"{shop.command.folder}/results/{shop.name}.parquet\n"
+    assert f"{shop.name}: 3 succeeded" in first.err
+    assert sorted(shop.paid()) == [shop.url(1), shop.url(2), shop.url(3)]
+    assert [row["item_id"] for row in shop.table()] == ["i1", "i2", "i3"]
+    again = shop.run()
+    assert again.code == 0
+    assert "is finished: 3 succeeded. Nothing was sent" in again.err
+    assert len(shop.paid()) == 3
+
+
+def test_a_finished_batch_still_gives_its_table_wherever_it_is_wanted(shop: Shop) -> None:
+    shop.write(1, 2)
+    shop.run()
+    assert shop.run("-o", "elsewhere.csv").out == f"{shop.command.folder}/elsewhere.csv\n"
+    assert len((shop.command.folder / "elsewhere.csv").read_text().splitlines()) == 3
+    (shop.command.folder / "notes.csv").write_text("not ours\n")
+    refused = shop.run("-o", "notes.csv")
+    assert refused.code == 6
+    assert "notes.csv" in refused.err
+    agreed = shop.run("-o", "notes.csv", "-y")
+    assert agreed.code == 0
+    assert len((shop.command.folder / "notes.csv").read_text().splitlines()) == 3
+
+
+def test_the_last_line_of_json_output_is_the_summary(shop: Shop) -> None:
+    shop.write(1, 2)
+    outcome = shop.run("--json")
+    assert outcome.summary == {
+        "type": "summary",
+        "ok": True,
+        "exit_code": 0,
+        "counts": {"succeeded": 2},
+        "table": f"{shop.command.folder}/results/{shop.name}.parquet",
+        "resume": None,
+    }
+
+
+def test_quiet_says_nothing_where_nothing_is_wrong(shop: Shop) -> None:
+    shop.write(1)
+    assert shop.run("-q") == (0, "", "")
+
+
+def test_progress_can_be_objects_for_programs(shop: Shop) -> None:
+    shop.write(1)
+    outcome = shop.run("--progress", "json", "--json")
+    assert {json.loads(line)["type"] for line in outcome.out.splitlines()} <= {"progress", "summary"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "submitted"),
+    [
+        (("--limit", "2"), [1, 2]),
+        (("--item", "i3", "--item", "i1"), [1, 3]),
+        (("--where", "id == 'i2'"), [2]),
+        (("--where", "id != 'i1'", "--limit", "1"), [2]),
+    ],
+)
+def test_flags_choose_what_to_submit_now_and_never_what_is_in_the_batch(
+    shop: Shop, flags: tuple[str, ...], submitted: list[int]
+) -> None:
+    shop.write(1, 2, 3)
+    outcome = shop.run(*flags)
+    # The exit code speaks of the selection; the batch goes on.
+    assert outcome.code == 0
+    assert sorted(shop.paid()) == [shop.url(item) for item in submitted]
+    assert len(shop.table()) == 3
+    assert f"go on with: batchfish resume {shop.name}" in outcome.err
+    assert shop.run().code == 0
+    assert sorted(shop.paid()) == [shop.url(1), shop.url(2), shop.url(3)]
+
+
+def test_a_sample_is_drawn_by_chance(shop: Shop) -> None:
+    shop.write(1, 2, 3)
+    assert shop.run("--sample", "2").code == 0
+    assert len(shop.paid()) == 2
+
+
+def test_nothing_selected_is_told_apart_and_can_be_fine(shop: Shop) -> None:
+    shop.write(1)
+    assert shop.run("--where", "id == 'nobody'").code == 5
+    assert shop.run("--where", "id == 'nobody'", "--allow-empty").code == 0
+    assert shop.paid() == []
+    shop.file.write_text("id,url\n")
+    assert shop.run().code == 5
+    assert shop.run("--allow-empty").code == 0
+
+
+def test_new_starts_another_batch_and_pays_again(shop: Shop) -> None:
+    shop.write(1, 2)
+    shop.run()
+    assert shop.run("--new").code == 0
+    assert sorted(shop.paid()) == [shop.url(1)] * 2 + [shop.url(2)] * 2
+    listed = shop.command("ls", "--json")
+    assert [one["batch"] for one in listed.summary["batches"]] == [shop.name, f"{shop.name}.2"]
+
+
+def test_resume_needs_no_manifest(shop: Shop) -> None:
+    shop.write(1, 2, 3)
+    shop.run("--limit", "1")
+    shop.file.unlink()
+    outcome = shop.command("resume", shop.name, *SETTLE)
+    assert outcome.code == 0
+    assert len(shop.paid()) == 3
+    finished = shop.command("resume", *SETTLE)
+    assert finished.code == 0
+    assert "is finished" in finished.err
+    assert len(shop.paid()) == 3
+
+
+def test_a_manifest_from_standard_input_keeps_its_table_in_the_working_directory(shop: Shop) -> None:
+    text = f"batchfish: 1\nname: {shop.name}\nitems:\n  - {{url: '{shop.url(1)}', goal: Read it.}}\n"
+    outcome = shop.command("run", "-", *SETTLE, stdin=text)
+    assert outcome.code == 0
+    assert outcome.out == f"{shop.command.folder}/results/{shop.name}.parquet\n"
+    assert shop.paid() == [shop.url(1)]
+    assert shop.command("run", "-", *SETTLE, stdin=text).code == 0
+    assert shop.command("resume", shop.name, *SETTLE).code == 0
+    assert shop.paid() == [shop.url(1)]
+
+
+def test_a_plan_sends_nothing_and_counts(shop: Shop) -> None:
+    shop.write(1, 2, 3)
+    shop.run("--limit", "1")
+    shop.write(2, 3, 4)
+    for verb in (("plan",), ("run", "-n"), ("run", "--dry-run")):
+        outcome = shop.command(*verb, shop.file.name, "--goal", "Read it.", "--json")
+        assert outcome.code == 0
+        found = outcome.summary
+        assert {name: found[name] for name in ("items", "new", "changed", "removed", "to_submit")} == {
+            "items": 3,
+            "new": 1,
+            "changed": 0,
+            "removed": 1,
+            "to_submit": 3,
+        }
+    assert shop.paid() == [shop.url(1)]
+    assert "would submit 3 items" in shop.command("plan", shop.file.name, "--goal", "Read it.").out
