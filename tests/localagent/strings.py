@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
@@ -19,6 +20,7 @@ class HandEngine:
     def __init__(self) -> None:
         self.alive: dict[str, asyncio.Future[RunOutcome]] = {}
         self._emits: dict[str, Emit] = {}
+        self._begun: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.stopped: list[str] = []
         self.order: list[str] = []
 
@@ -27,6 +29,7 @@ class HandEngine:
         self._emits[request.url] = emit
         self.order.append(request.url)
         self.alive[request.url] = asyncio.get_running_loop().create_future()
+        self._begun[request.url].set()
         try:
             return await self.alive[request.url]
         except asyncio.CancelledError:
@@ -34,6 +37,11 @@ class HandEngine:
             raise
         finally:
             del self.alive[request.url]
+
+    async def begun(self, url: str) -> None:
+        """Wait until the run of `url` is worked on."""
+        async with asyncio.timeout(10):
+            await self._begun[url].wait()
 
     async def tell(self, url: str, step: Step) -> None:
         """Have the run of `url` take a step."""

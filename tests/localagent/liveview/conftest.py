@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
-import socket
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-import uvicorn
 
-from batchfish.localagent.app import create_app
-from batchfish.localagent.liveview.links import WatchLinks
-from batchfish.localagent.serve import Server
-from batchfish.localagent.settings import ServeSettings
+from tests.localagent.sockets import served_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,18 +25,11 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 @pytest.fixture
 async def served(queue: RunQueue, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the application over a real socket, and give a client of it, with a key."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = create_app(queue, WatchLinks(address, "secret"), ServeSettings(), token="ours", clock=clock)
-        config = uvicorn.Config(app, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
-        server = Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        async with httpx.AsyncClient(
-            base_url=address, headers={"X-API-Key": "any"}, trust_env=False
-        ) as client:
-            yield client
-        server.stop()
-        await serving
+    async with (
+        served_app(queue, clock) as address,
+        httpx.AsyncClient(base_url=address, headers={"X-API-Key": "any"}, trust_env=False) as client,
+    ):
+        yield client
 
 
 @pytest.fixture
