@@ -25,7 +25,8 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
 
     `like` is the key of a group that goes on here: of that one, a single record is enough.
     """
-    tree = parse(decode(body, content_type))
+    source = decode(body, content_type)
+    tree = parse(source)
     if tree is None:
         return EMPTY
     title = " ".join("".join(tree.xpath("//title[1]//text()")).split())
@@ -46,6 +47,7 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
         locale=Locale(language=language_of(tree, text_of(tree)), url=url),
         facts=tuple(facts),
         groups=(*groups_of_things(entities, finder), *find_groups(finder, like)),
+        source=source,
         more=find_more(tree, url, next_links),
         labels=tuple(
             dict.fromkeys(fact.label for fact in facts if fact.source in {Source.PAIR, Source.DATA})

@@ -13,6 +13,7 @@ from batchfish.localagent.page.facts import (
     BYLINE,
     LABELLED,
     LONGEST_VALUE,
+    PAIR,
     SEPARATOR,
     is_label,
     plain_mark,
@@ -213,7 +214,8 @@ class RecordReader:
                 yield self._labelled(place, "author", found[1], Source.ROLE, number)
             if len(line) > SHORT:
                 continue
-            for amount, noun in AMOUNT.findall(line):
+            is_one = len(place.element) < PAIR or _has_own_text(place.element)
+            for amount, noun in AMOUNT.findall(line) if is_one else ():
                 yield self._labelled(place, noun, f"{amount} {noun}", Source.QUANTITY, number)
             if mail := EMAIL.search(line):
                 yield self._labelled(place, "email", mail[0], Source.ROLE, number)

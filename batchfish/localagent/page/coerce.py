@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from batchfish.localagent.page.amounts import iso_seconds, one_amount, read_duration
 from batchfish.localagent.page.dates import find_dates
 from batchfish.localagent.page.money import EMAIL, PHONE, currency_of, find_money, read_amount
-from batchfish.localagent.page.numbers import parse_number
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.ratings import read_rating
 from batchfish.localagent.page.tree import one_line
-from batchfish.localagent.page.units import convert, measures_same, unit_of
+from batchfish.localagent.page.units import convert
 from batchfish.localagent.page.vocabulary import ABSENT, NO, STOCK, YES
 from batchfish.localagent.page.words import fold
 
@@ -22,27 +21,10 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.numbers import Locale
     from batchfish.localagent.page.plan import Wanted
 
-NUMBER = re.compile(
-    r"(?P<sign>(?<!\d)[-−–+])?(?P<digits>\d[\d.,'’\u202f\xa0\u2009 ]*\d|\d)"
-    r"(?:\s*[×x*]\s*10\s*\^?\s*(?P<power>[-−]?\d+))?"
-    r"\s*(?P<scale>(?:million(?:en|s)?|billion|thousand|mio|mrd|milliard(?:en|s)?|tsd|(?-i:(?<=\d)k))\b\.?)?"
-    r"\s*(?P<unit>°\s?[CFK]\b|[%‰℃℉]|[^\W\d_]+(?:/[a-z]+|[²2](?!\d))?)?",
-    re.IGNORECASE,
-)
-SCALES = (
-    ("thousand", 1e3), ("tsd", 1e3), ("milliard", 1e9), ("billion", 1e9), ("mrd", 1e9), ("mi", 1e6), ("k",
-    1e3),
-)  # fmt: skip
-LEADING_WORDS = 2
 LARGEST_EXACT = 2**53
-BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
-HEDGES = re.compile(
-    r"^(?:approx(?:imately)?\.?|about|around|circa|ca?\.|etwa|rund|env(?:iron|\.)|~|≈)\s*", re.IGNORECASE
-)
 BARE_AMOUNT = re.compile(r"\D{0,3}(\d[\d.,'’\u202f\xa0\u2009 ]*)\D{0,3}")
 YEAR = re.compile(r"(?<!\d)(1\d{3}|20\d{2}|[1-9]\d{2})(?!\d)")
 CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::\d\d)?")
-ISO_DURATION = re.compile(r"P(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)?")
 BYLINE = re.compile(
     r"^(?:(?:written |posted |words |story )?by|von|par|por|di|door|av|af|autor|author)\b:?\s+(?=\S)",
     re.IGNORECASE,
@@ -51,7 +33,6 @@ AFTER_BYLINE = re.compile(
     r"\s*(?:[,|·•–—]|\s-\s|\b(?:on|am|le|el|il|em|op|posted|published|updated|publié|veröffentlicht)\b)(?=.*\d).*$",
     re.IGNORECASE,
 )
-LABEL_BEFORE = re.compile(r"^[^\W\d_][^:\n]{0,40}:\s+(?=\S)")
 LONGEST_TEXT = 20_000
 LONGEST_NAME = 80
 WORDS_OF_YEARS = frozenset(
@@ -79,7 +60,7 @@ def coerce(fact: Fact, wanted: Wanted, locale: Locale) -> str | float | bool | N
             found = CLOCK.fullmatch(text)
             return f"{int(found[1]):02}:{found[2]}:00" if found else None
         case Kind.DURATION:
-            return _duration(fact, locale)
+            return read_duration(fact.exact or "", locale) or read_duration(text, locale)
     return None
 
 
@@ -161,66 +142,16 @@ def _number(fact: Fact, wanted: Wanted, locale: Locale) -> float | int | None:
         return _price(fact, wanted, locale)
     if fact.exact is not None and (exact := _plain_number(fact.exact)) is not None:
         return _shaped(exact, wanted)
-    text = HEDGES.sub("", one_line(fact.text))
+    text = one_line(fact.text)
     if "rating" in wanted.senses and (rating := read_rating(text)) is not None:
         return _shaped(rating, wanted)
     if wants_year(wanted) and (year := _year(text, fact.exact)) is not None:
         return year
-    if wanted.unit and (seconds := _iso_seconds(fact.exact or text)) is not None:
+    if wanted.unit and (seconds := iso_seconds(fact.exact or text)) is not None:
         amount = convert(seconds, "seconds", wanted.unit)
-        return None if amount is None else _shaped(round(amount, 6), wanted)
-    text = BRACKETED.sub(" ", text).strip() or text.strip("()[] ")
-    return _amount(text, wanted, locale)
-
-
-def _amount(text: str, wanted: Wanted, locale: Locale) -> float | int | None:
-    """Read the one amount of a text, in the unit that is asked for."""
-    found = list(NUMBER.finditer(text))
-    units = [_unit(one, wanted.unit) for one in found]
-    if wanted.unit and len(found) > 1 and all(units):
-        if (total := _total(found, units, wanted, locale)) is not None:
-            return total
-        found = [one for one, unit in zip(found, units, strict=True) if unit == wanted.unit]
-    elif found and len(text[: found[0].start()].split()) > LEADING_WORDS:
-        return None
-    if len(found) != 1:
-        return None
-    value = _digits(found[0], locale)
-    if value is None:
-        return None
-    unit = units[0] if len(units) == 1 else _unit(found[0], wanted.unit)
-    if wanted.unit and unit and unit != wanted.unit:
-        converted = convert(value, unit, wanted.unit)
-        return None if converted is None else _shaped(round(converted, 6), wanted)
-    return _shaped(value, wanted)
-
-
-def _total(
-    found: list[re.Match[str]], units: list[str | None], wanted: Wanted, locale: Locale
-) -> float | int | None:
-    """Add up what is said in several units from large to small: `1 h 20 min`; None where it is said twice."""
-    if convert(1, units[0] or "", "seconds") is None:
-        return None
-    sizes = [convert(1, unit or "", wanted.unit or "") for unit in units]
-    if None in sizes or any(not later or later >= (size or 0) for size, later in pairwise(sizes)):
-        return None
-    values = [_digits(one, locale) for one in found]
-    if None in values:
-        return None
-    return _shaped(
-        round(sum((v or 0) * (size or 0) for v, size in zip(values, sizes, strict=True)), 6), wanted
-    )
-
-
-def _digits(match: re.Match[str], locale: Locale) -> float | None:
-    value = parse_number(match["digits"], locale)
-    if value is None:
-        return None
-    if match["power"]:
-        value *= 10.0 ** int(match["power"].replace("−", "-"))
-    if match["scale"]:
-        value *= next(size for word, size in SCALES if match["scale"].lower().startswith(word))
-    return -value if match["sign"] in {"-", "−"} else value
+    else:
+        amount = one_amount(text, wanted.unit, locale)
+    return None if amount is None else _shaped(amount, wanted)
 
 
 def _plain_number(text: str) -> float | None:
@@ -242,7 +173,12 @@ def _price(fact: Fact, wanted: Wanted, locale: Locale) -> float | int | None:
     if fact.exact is not None and (exact := _plain_number(fact.exact)) is not None:
         return _shaped(exact, wanted)
     text = one_line(fact.text)
-    amounts = {money.number for money in find_money(text)}
+    found = find_money(text)
+    if wanted.currency and any(
+        currency_of(money.sign, locale) not in {None, wanted.currency} for money in found
+    ):
+        return None
+    amounts = {money.number for money in found}
     if not amounts and (bare := BARE_AMOUNT.fullmatch(text)):
         amounts = {bare[1].strip(" .,")}
     if len(amounts) != 1:
@@ -258,44 +194,3 @@ def _date(fact: Fact, wanted: Wanted, locale: Locale) -> str | None:
         if len(days) == 1:
             return days.pop().isoformat() if wanted.kind is Kind.DATE else found[0].isoformat()
     return None
-
-
-def _iso_seconds(text: str) -> float | None:
-    if not text.startswith("P") or not ISO_DURATION.fullmatch(text) or text == "P":
-        return None
-    days, _, clock = text[1:].partition("T")
-    parts = re.findall(r"(\d+)([YMWD])", days)
-    if any(letter in "YM" for _, letter in parts):
-        return None
-    size = {"W": 604800, "D": 86400}
-    seconds = sum(int(number) * size[letter] for number, letter in parts)
-    return float(
-        seconds
-        + sum(
-            int(n) * {"H": 3600, "M": 60, "S": 1}[letter] for n, letter in re.findall(r"(\d+)([HMS])", clock)
-        )
-    )
-
-
-def _duration(fact: Fact, locale: Locale) -> str | None:
-    for text in (fact.exact or "", fact.text.strip()):
-        if text.startswith("P") and ISO_DURATION.fullmatch(text):
-            return text
-    seconds = 0.0
-    for match in NUMBER.finditer(fact.text):
-        value, unit = _digits(match, locale), _unit(match, "seconds")
-        size = convert(1, unit, "seconds") if unit else None
-        if size is None or value is None:
-            return None
-        seconds += value * size
-    if not seconds:
-        return None
-    hours, rest = divmod(int(seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    return "PT" + "".join(f"{n}{letter}" for n, letter in ((hours, "H"), (minutes, "M"), (left, "S")) if n)
-
-
-def _unit(match: re.Match[str], wanted: str | None) -> str | None:
-    """Give the unit of an amount; beside hours, an m is minutes."""
-    unit = unit_of(match["unit"] or "")
-    return "minutes" if unit == "m" and wanted and measures_same(wanted, "seconds") else unit

@@ -6,16 +6,12 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin
 
+from batchfish.localagent.page.margin import find_margin
 from batchfish.localagent.page.model import Fact, Source
-from batchfish.localagent.page.tree import BLOCKS, HEADINGS, is_old, marks, one_line, text_of
-from batchfish.localagent.page.vocabulary import (
-    GENERIC_HEADINGS,
-    MARGINAL_HEADINGS,
-    MARGINAL_ROLES,
-    MARGINAL_TAGS,
-    MARGINAL_WORDS,
-    MARK_NOISE,
-)
+from batchfish.localagent.page.money import EMAIL, find_money
+from batchfish.localagent.page.ratings import OUT_OF, attribute_text
+from batchfish.localagent.page.tree import BLOCKS, HEADINGS, is_old, one_line, text_of
+from batchfish.localagent.page.vocabulary import GENERIC_HEADINGS, MARK_NOISE
 from batchfish.localagent.page.words import CAMEL
 
 if TYPE_CHECKING:
@@ -28,12 +24,15 @@ LONGEST_VALUE = 2000
 LONGEST_SECTION = 400
 MOST_CHILDREN = 60
 PAIR = 2
+SHORT, BARE = 60, 14
 FEWEST_ROWS = 2
 LABEL_WORDS = 7
 LABELLED = re.compile(r"\s*([^\W\d_][^:\n]{0,58}?)\s*[::]\s+(\S.*)", re.DOTALL)
 SEPARATOR = re.compile(r"\s+[|·•]\s+|\n")
 BYLINE = re.compile(r"(?:by|von|par|por|di|door|av)\s+(\S.{1,80})", re.IGNORECASE)
-AMOUNT = re.compile(r"(?<![\w.,])(\d[\d.,\u202f\xa0 ]*)\s*([^\W\d_]{3,}(?:\s[^\W\d_]{3,})?)")
+AMOUNT = re.compile(
+    r"(?<![\w.,])(\d{1,3}(?:[\u202f\xa0 ]\d{3})+|\d[\d.,]*k?)\s*([^\W\d_]{3,}(?:\s[^\W\d_]{3,})?)"
+)
 TITLE_PARTS = re.compile(r"\s+(?:[|–—·»«:-]|::)\s+")
 
 
@@ -45,7 +44,7 @@ class FactFinder:
         self.url = url
         self.elements = list(root.iter("*"))
         self._numbers = {element: number for number, element in enumerate(self.elements)}
-        self._margin = self._find_margin()
+        self._margin = find_margin(self.elements)
 
     def absolute(self, href: str | None) -> str | None:
         """Give the address that a link leads to; None for one that only does something on the page."""
@@ -63,24 +62,6 @@ class FactFinder:
     def is_marginal(self, element: HtmlElement) -> bool:
         """Whether an element is part of a menu, a footer, an advertisement, a list of other things."""
         return element in self._margin
-
-    def _find_margin(self) -> set[HtmlElement]:
-        margin: set[HtmlElement] = set()
-        for element in self.elements:
-            parent = element.getparent()
-            if (
-                parent in margin
-                or element.tag in MARGINAL_TAGS
-                or element.get("role") in MARGINAL_ROLES
-                or (
-                    element.tag not in {"body", "html", "main", "article"}
-                    and not MARGINAL_WORDS.isdisjoint(marks(element))
-                )
-            ):
-                margin.add(element)
-            elif element.tag in HEADINGS[1:] and _announces_others(element):
-                margin.update(_under(element))
-        return margin
 
     def fact(
         self,
@@ -120,6 +101,7 @@ class FactFinder:
         yield from self._roles()
         yield from self._marked()
         yield from self._amounts()
+        yield from self._looks()
 
     def _definition_lists(self) -> Iterator[Fact]:
         for dl in self._root.iter("dl"):
@@ -204,12 +186,38 @@ class FactFinder:
                     yield self.fact("address", element, Source.ROLE)
                 case "time":
                     yield self.fact("date published", element, Source.ROLE)
+                case "article":
+                    yield from self._article(element)
                 case "a":
                     yield from self._link_roles(element)
             if element.tag in {"p", "div", "span", "small", "cite", "address"} and self._is_leaf(element):
                 for line in SEPARATOR.split(text_of(element)):
                     if found := BYLINE.fullmatch(line):
                         yield self.fact("author", element, Source.ROLE, text=found[1])
+
+    def _article(self, element: HtmlElement) -> Iterator[Fact]:
+        paragraphs = [one_line(text_of(paragraph)) for paragraph in element.iter("p")]
+        if text := "\n".join(filter(None, paragraphs)):
+            yield self.fact("article body", element, Source.ROLE, text=text)
+
+    def _looks(self) -> Iterator[Fact]:
+        """Find what its form alone says what it is: amounts of money, ratings, addresses for mail."""
+        for element in self.elements:
+            if element in self._margin:
+                continue
+            if said := attribute_text(element):
+                yield self.fact("rating", element, Source.LOOK, text=said[1])
+            if element.tag not in {"body", "html"} and not is_old(element) and self._is_leaf(element):
+                text = text_of(element)
+                if len(text) > SHORT:
+                    continue
+                money = find_money(text)
+                if len({one.number for one in money}) == 1 and len(text) - len(money[0].text) <= BARE:
+                    yield self.fact("price", element, Source.LOOK, text=text)
+                elif OUT_OF.search(text):
+                    yield self.fact("rating", element, Source.LOOK, text=text)
+                elif EMAIL.fullmatch(text):
+                    yield self.fact("email", element, Source.LOOK, text=text)
 
     def _link_roles(self, link: HtmlElement) -> Iterator[Fact]:
         href = (link.get("href") or "").strip()
@@ -275,17 +283,3 @@ def plain_mark(name: str) -> str:
 def _items(element: HtmlElement) -> tuple[str, ...]:
     entries = [text_of(entry) for entry in element.iter("li")]
     return tuple(filter(None, entries)) if len(entries) > 1 else ()
-
-
-def _announces_others(heading: HtmlElement) -> bool:
-    text = text_of(heading).casefold()
-    return any(text.startswith(words) or f" {words}" in text for words in MARGINAL_HEADINGS)
-
-
-def _under(heading: HtmlElement) -> Iterator[HtmlElement]:
-    """Give the elements that a heading stands over: what follows it, up to the next of its rank."""
-    for following in heading.itersiblings():
-        if following.tag in HEADINGS and following.tag <= heading.tag:
-            return
-        yield following
-        yield from following.iterdescendants("*")

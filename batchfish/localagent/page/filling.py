@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from batchfish.localagent.page.further import find_row, published
 from batchfish.localagent.page.match import SURE, Match, match, read_items, score_label
 from batchfish.localagent.page.model import GoingOn
 from batchfish.localagent.page.nesting import flatten, nest
 from batchfish.localagent.page.plan import Kind, Wanted
 from batchfish.localagent.page.records import NoList, read_records
 from batchfish.localagent.page.tree import one_line
-from batchfish.localagent.page.words import label, singular
+from batchfish.localagent.page.words import label, senses_of, singular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,8 @@ class Filling:
         """Fill an object: its plain values all at once, then what is nested."""
         plain = [one for one in wanted if one.kind not in {Kind.OBJECT, Kind.ARRAY}]
         outcome = match(plain, self._page.facts if facts is None else facts, self._page.locale)
+        if facts is None:
+            self._look_further(plain, outcome)
         result: dict[str, Any] = {}
         for one in wanted:
             where = f"{path}.{one.name}" if path else one.name
@@ -66,6 +69,17 @@ class Filling:
             elif one.is_required:
                 self.missing[where] = why
         return result
+
+    def _look_further(self, plain: Sequence[Wanted], outcome: Match) -> None:
+        """Look for what the page does not say of itself: in the record that the goal names, in its dates."""
+        open_fields = [one for one in plain if one.name not in outcome.found and one.is_required]
+        if open_fields and (row := find_row(self._page, plain, self._asked.goal)):
+            outcome.found.clear()
+            outcome.found.update(row)
+        for one in plain:
+            if one.name not in outcome.found and one.kind is Kind.DATE and "published" in one.senses:
+                found = published(self._page, one)
+                outcome.found.update({one.name: found} if found else {})
 
     def _value(self, one: Wanted, outcome: Match, where: str) -> tuple[Any, str | None]:
         if one.kind is Kind.OBJECT:
@@ -107,10 +121,21 @@ class Filling:
             if values := read_items(fact, one.member, self._page.locale):
                 self._note(where, f"{fact.where}, {len(values)} values")
                 return values[: self._most(one)], None
+        return self._names(one, one.member, where)
+
+    def _names(self, one: Wanted, member: Wanted, where: str) -> tuple[list[Any] | None, str | None]:
+        """Fill a list of plain values with the names or links of the things that it is called after."""
         name = singular(one.name)
-        alone = replace(one.member, name=name, label=label(name), senses=one.member.senses | {"name"})
-        rows, why = self._records(one, [alone], where)
-        return None if rows is None else [row[name] for row in rows], why
+        said = senses_of(label(name))
+        senses = said if said & {"website", "image", "email", "phone"} else said | {"name"}
+        alone = replace(member, name=name, label=label(name), senses=senses, is_required=True)
+        records = read_records(self._page, [one.name, *self._asked.nouns], [alone])
+        if isinstance(records, NoList):
+            return None, records.why
+        if not said & {"name", "website", "email"} and not records.is_named:
+            return None, f"nothing says that {records.fit.group.where} is a list of {one.name}"
+        self._note(where, f"{len(records.rows)} records from {records.fit.group.where}")
+        return [row[name] for row in records.rows if name in row][: self._most(one)], None
 
     def _most(self, one: Wanted) -> int | None:
         limits = [limit for limit in (one.most_items, self._asked.most) if limit is not None]

@@ -12,7 +12,7 @@ from batchfish.localagent.page.match import SURE, read_items
 from batchfish.localagent.page.model import TRUST, Facet, Fact
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.units import measures_same
-from batchfish.localagent.page.words import label, similarity
+from batchfish.localagent.page.words import similarity_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,21 +130,13 @@ def _score(wanted: Wanted, look: Look, size: int) -> float:
     readable = sum(read_cell(fact, wanted, look.locale) is not None for fact in look.sample)
     if readable < VALID * len(look.sample):
         return 0.0
-    fill = min(1.0, len(column.cells) / size)
-    return (
-        best - SPARSE * (1 - fill)
-        if best - SPARSE * (1 - fill) >= SURE or wanted.is_nullable
-        else max(SURE, best - SPARSE * (1 - fill))
-    )
+    return max(SURE, best - SPARSE * (1 - min(1.0, len(column.cells) / size)))
 
 
 def _score_names(wanted: Wanted, look: Look) -> float:
-    best = 0.0
-    for name, source in look.column.names:
-        found = label(name)
-        close = max(similarity(one, found) for one in (wanted.label, wanted.spelled, *wanted.aliases))
-        best = max(best, close * TRUST[source])
-    return best
+    spellings = (wanted.label, wanted.spelled, *wanted.aliases)
+    scores = (similarity_of(spellings, name) * TRUST[source] for name, source in look.column.names)
+    return max(scores, default=0.0)
 
 
 def _score_look(wanted: Wanted, look: Look) -> float:

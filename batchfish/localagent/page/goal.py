@@ -31,6 +31,7 @@ class Asked:
     most: int | None = None
     pages: int | None = None
     nouns: tuple[str, ...] = ()
+    goal: str = ""
 
     def wants_more(self, found: int, pages: int) -> bool:
         """Whether another page is wanted after so many records and pages; never more than `MOST_PAGES`."""
@@ -49,6 +50,7 @@ def understand(goal: str, schema: Mapping[str, Any] | None) -> Asked:
         most=_count(top[1]) if top else None,
         pages=_pages(text),
         nouns=(noun,) if noun else (),
+        goal=text,
     )
 
 

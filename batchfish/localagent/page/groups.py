@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.cells import LINK_LEVEL, PLAIN_LEVEL, STRONG_LEVEL, Cell, RecordReader
 from batchfish.localagent.page.facts import is_label
+from batchfish.localagent.page.headers import headers_of, name_by_header, split_header
 from batchfish.localagent.page.model import Column, Facet, Group, Source
 from batchfish.localagent.page.regions import Record, Region, RegionFinder, kind_class
 from batchfish.localagent.page.tables import is_for_layout, lay_out, read_ways
@@ -108,26 +109,29 @@ class _Builder:
 
     def region(self, region: Region) -> Group | None:
         """Make a group of a region; None where its records say nothing."""
+        records, header = split_header(region.records)
         reader = RecordReader(region.records, self._finder)
         by_key: dict[str, dict[int, Cell]] = defaultdict(dict)
-        for number, record in enumerate(region.records):
+        for number, record in enumerate(records):
             for cell in reader.read(record):
                 by_key[cell.key].setdefault(number, cell)
-        columns = _columns(by_key, len(region.records))
+        columns = _columns(by_key, len(records))
         if not columns:
             return None
-        first = region.records[0][0]
+        first = records[0][0]
+        for row in headers_of(records) if header is None else [header]:
+            columns = name_by_header(columns, list(reader.read((row,))))
         parent = first.getparent()
         name = kind_class(first)
         words = [*marks(first), *(marks(parent) if parent is not None else [])]
         return Group(
             key=region.key,
-            size=len(region.records),
+            size=len(records),
             columns=tuple(columns),
-            titles=tuple(self._titles_of(region.records)),
+            titles=tuple(self._titles_of(records)),
             marks=tuple(words),
             where=f"{first.tag}.{name}" if name else str(first.tag),
-            is_marginal=all(self._finder.is_marginal(record[0]) for record in region.records),
+            is_marginal=all(self._finder.is_marginal(record[0]) for record in records),
         )
 
     def _titles(self, first: HtmlElement, records: frozenset[HtmlElement] = frozenset()) -> list[str]:

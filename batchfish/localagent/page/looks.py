@@ -7,14 +7,14 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.coerce import NUMBER, read_stock
+from batchfish.localagent.page.amounts import units_in
+from batchfish.localagent.page.coerce import read_stock
 from batchfish.localagent.page.dates import day_first_of, find_dates
 from batchfish.localagent.page.facts import LABELLED
 from batchfish.localagent.page.model import Column, Facet, Fact
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
 from batchfish.localagent.page.ratings import read_rating
 from batchfish.localagent.page.tree import one_line
-from batchfish.localagent.page.units import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -89,9 +89,7 @@ def _look(column: Column, locale: Locale, kind: str = "") -> Look:
         NO_WORDS.fullmatch(text) is not None or bool(set(kinds_of(fact, locale)) - {"availability"})
         for fact, text in zip(sample, texts, strict=True)
     )
-    units = [
-        {unit for match in NUMBER.finditer(text) if (unit := unit_of(match["unit"] or ""))} for text in texts
-    ]
+    units = [units_in(text) for text in texts]
     shared = {
         unit for unit in set().union(*units) if sum(unit in each for each in units) >= MOST * len(units)
     }

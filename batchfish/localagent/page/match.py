@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.coerce import coerce
 from batchfish.localagent.page.units import measures_same, unit_of
-from batchfish.localagent.page.words import Label, label, similarity
+from batchfish.localagent.page.words import label, similarity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -103,12 +103,7 @@ def _split(text: str) -> Iterator[str]:
 
 def score_label(wanted: Wanted, fact: Fact) -> float:
     """Say how well a fact's label fits a field's name, spelled with its unit or without."""
-    name = _label_of(fact)
-    return max(similarity(spelling, name) for spelling in (wanted.label, wanted.spelled, *wanted.aliases))
-
-
-def _label_of(fact: Fact) -> Label:
-    return label(fact.label)
+    return similarity_of((wanted.label, wanted.spelled, *wanted.aliases), fact.label)
 
 
 def _unit_in(text: str) -> str | None:

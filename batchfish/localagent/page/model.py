@@ -119,6 +119,7 @@ class Page:
     facts: tuple[Fact, ...]
     groups: tuple[Group, ...] = ()
     more: More = field(default_factory=More)
+    source: str = field(default="", repr=False)
     labels: tuple[str, ...] = field(default=())
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.units import unit_in_name
+from batchfish.localagent.page.vocabulary import CURRENCIES
 from batchfish.localagent.page.words import CAMEL, Label, label, senses_of, singular
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Wanted:
     aliases: tuple[Label, ...] = ()
     senses: frozenset[str] = frozenset()
     unit: str | None = None
+    currency: str | None = None
     is_nullable: bool = False
     is_required: bool = False
     choices: tuple[str, ...] = ()
@@ -70,11 +72,11 @@ def plan(schema: Mapping[str, Any], thing: str = "") -> tuple[Wanted, ...]:
 def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bool) -> Wanted:
     schema = _plain_branch(schema)
     words = CAMEL.sub("_", name).replace("-", "_").split("_")
-    unit = unit_in_name(words[-1].lower()) if len(words) > 1 else None
     kind = _kind(schema)
-    if kind not in {Kind.NUMBER, Kind.INTEGER}:
-        unit = None
-    named = label(" ".join(words[:-1]) if unit else name)
+    ending = words[-1] if len(words) > 1 and kind in {Kind.NUMBER, Kind.INTEGER} else ""
+    unit = unit_in_name(ending.lower()) if ending else None
+    currency = ending.upper() if ending.upper() in CURRENCIES else None
+    named = label(" ".join(words[:-1]) if unit or currency else name)
     senses = senses_of(named, label(thing))
     aliases = [label(thing)] if thing and "name" in senses else []
     if kind is Kind.ARRAY and schema.get("items", {}).get("type", "string") != "object":
@@ -87,6 +89,7 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
         senses=senses,
         kind=kind,
         unit=unit,
+        currency=currency,
         is_nullable=bool(schema.get("nullable")),
         is_required=is_required,
         choices=tuple(schema.get("enum", ())),

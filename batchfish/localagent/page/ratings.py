@@ -21,26 +21,33 @@ MOST_STARS = 5
 
 
 def attribute_text(element: HtmlElement) -> tuple[str, str] | None:
-    """Give what an element without text says by its attributes, and what that is: a rating, or a label."""
-    spoken = (element.get("aria-label") or element.get("title") or "").strip()
+    """Give what an element shows by its attributes rather than in text, and what that is: a rating."""
     if element.tag in {"a", "button", "input", "form"}:
         return None
+    spoken = (element.get("aria-label") or element.get("title") or "").strip()
     is_rating = not RATING_WORDS.isdisjoint(re.findall(r"[a-z]+", element.get("class", "").lower()))
-    if spoken and (OUT_OF.search(spoken) or (is_rating and re.search(r"\d", spoken))):
-        return "rating", spoken
-    if is_rating:
-        for name in element.get("class", "").lower().split():
-            if name in NUMBER_WORDS:
-                return "rating", str(NUMBER_WORDS.index(name))
-            if found := IN_CLASS.fullmatch(name):
-                return "rating", found[1] + (".5" if found[2] else "")
-        for part in (element, *element[:2]):
-            if found := WIDTH.search(part.get("style", "")):
-                return "rating", f"{float(found[1]) * MOST_STARS / FULL_WIDTH:g}"
-        for name in ("data-rating", "data-score", "data-value"):
-            if value := element.get(name):
-                return "rating", value
-    return None
+    said = (
+        spoken
+        if OUT_OF.search(spoken) or (is_rating and re.search(r"\d", spoken))
+        else _drawn(element, is_rating)
+    )
+    return ("rating", said) if said else None
+
+
+def _drawn(element: HtmlElement, is_rating: bool) -> str | None:  # noqa: FBT001 - what the caller found
+    """Give a rating that classes, widths or data spell."""
+    if not is_rating:
+        return None
+    for name in element.get("class", "").lower().split():
+        if name in NUMBER_WORDS:
+            return str(NUMBER_WORDS.index(name))
+        if found := IN_CLASS.fullmatch(name):
+            return found[1] + (".5" if found[2] else "")
+    for part in (element, *element[:2]):
+        if found := WIDTH.search(part.get("style", "")):
+            return f"{float(found[1]) * MOST_STARS / FULL_WIDTH:g}"
+    values = (element.get(name) for name in ("data-rating", "data-score", "data-value"))
+    return next(filter(None, values), None)
 
 
 def read_rating(text: str) -> float | None:

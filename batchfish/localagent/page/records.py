@@ -33,6 +33,7 @@ class Records:
     rows: tuple[Mapping[str, Any], ...]
     lacking: tuple[tuple[int, str], ...]
     quality: float
+    is_named: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +90,7 @@ def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records
         - MARGIN_COST * group.is_marginal
         - len(lacking) / max(1, len(rows))
     )
-    return Records(fit=found, rows=tuple(rows), lacking=tuple(lacking), quality=quality)
+    return Records(fit=found, rows=tuple(rows), lacking=tuple(lacking), quality=quality, is_named=is_named)
 
 
 def _rows(found: Fit, fields: Sequence[Wanted]) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:

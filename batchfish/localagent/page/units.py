@@ -50,6 +50,13 @@ UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
     "share": {"percent": (1, "% percent prozent pct"), "permille": (0.1, "‰ permille")},
     "power": {"w": (1, "w watt watts"), "kw": (1000, "kw kilowatt kilowatts")},
     "speed": {"kmh": (1, "km/h kmh kph"), "mph": (1.609344, "mph"), "ms": (3.6, "m/s")},
+    "frequency": {
+        "hz": (1, "hz hertz"),
+        "khz": (1000, "khz"),
+        "mhz": (1e6, "mhz"),
+        "ghz": (1e9, "ghz"),
+    },
+    "energy": {"kcal": (1, "kcal calories"), "kj": (0.239, "kj"), "kwh": (860.42, "kwh")},
     "data": {
         "mb": (1, "mb megabyte megabytes"),
         "gb": (1000, "gb gigabyte gigabytes"),

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.vocabulary import (
     CHANGING,
@@ -15,6 +16,9 @@ from batchfish.localagent.page.vocabulary import (
     STOPWORDS,
     SUFFIXES,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LETTERS = str.maketrans({"ß": "ss", "ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "’": "'"})
 DIGRAPHS = re.compile(r"(?<=[aou])e(?!\b)")
@@ -46,6 +50,14 @@ def label(text: str) -> Label:
     words = WORD.findall(fold(CAMEL.sub(" ", BRACKETS.sub(" ", text[:LONGEST_LABEL]))))
     weighty = [word for word in words if word not in STOPWORDS] or words
     return Label(phrase=" ".join(words), stems=frozenset(map(_stem, weighty)))
+
+
+def similarity_of(names: Iterable[Label], text: str) -> float:
+    """Say how surely a label of a page means one of some names, with what stands in brackets or without."""
+    found = [label(text)]
+    if "(" in text or "[" in text:
+        found.append(label(re.sub(r"[()\[\]]", " ", text)))
+    return max((similarity(name, one) for name in names for one in found), default=0.0)
 
 
 def _stem(word: str) -> str:
@@ -101,16 +113,19 @@ def senses_of(name: Label, thing: Label | None = None) -> frozenset[str]:
     """
     if thing is not None and thing.stems and name.stems == thing.stems and name.phrase:
         return concepts_of(name) | {"name"}
-    if whole := concepts_of(name):
-        return whole
     words = name.phrase.split()
+    if whole := concepts_of(name):
+        is_of_thing = (
+            thing is not None and len(words) > 1 and not thing.stems.isdisjoint(label(words[0]).stems)
+        )
+        return whole | {"name"} if is_of_thing and "name" in concepts_of(label(words[-1])) else whole
     if len(words) < 2 or not _CHANGING.isdisjoint(name.stems):  # noqa: PLR2004 - one word is a whole
         return frozenset()
     principal, others = (words[0], words[1:]) if _CONNECTORS & set(words) else (words[-1], words[:-1])
     senses = concepts_of(label(principal))
     if "name" in senses:
         rest = label(" ".join(word for word in others if word not in STOPWORDS))
-        if thing is None or rest.stems != thing.stems:
+        if thing is None or rest.stems.isdisjoint(thing.stems):
             senses = concepts_of(rest) - {"website"} or senses
     return senses
 

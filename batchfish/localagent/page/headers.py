@@ -1,0 +1,65 @@
+"""Headers of lists that are built like tables without being one: a first row that says what is below."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.page.facts import is_label
+from batchfish.localagent.page.model import Facet, Source
+from batchfish.localagent.page.tree import marks, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lxml.html import HtmlElement
+
+    from batchfish.localagent.page.cells import Cell
+    from batchfish.localagent.page.model import Column
+    from batchfish.localagent.page.regions import Record
+
+FEWEST = 2
+LONGEST = 40
+HEADER_MARKS = frozenset({"head", "header", "heading", "headings", "headers", "thead", "kopf", "entete"})
+
+
+def split_header(records: Sequence[Record]) -> tuple[Sequence[Record], HtmlElement | None]:
+    """Take a first record that is marked as a header off the others."""
+    first = records[0]
+    is_marked = len(first) == 1 and (
+        not HEADER_MARKS.isdisjoint(marks(first[0]))
+        or first[0].find(".//*[@role='columnheader']") is not None
+    )
+    if is_marked and len(records) > FEWEST:
+        return records[1:], first[0]
+    return records, None
+
+
+def headers_of(records: Sequence[Record]) -> Iterator[HtmlElement]:
+    """Give what may be the header of records: what stands before them, or before what holds them."""
+    first = records[0][0]
+    if len(records[0]) > 1:
+        return
+    before, holder = first.getprevious(), first.getparent()
+    if before is not None:
+        yield before
+    above = None if holder is None else holder.getprevious()
+    if above is not None:
+        yield above
+        if len(above):
+            yield above[-1]
+
+
+def name_by_header(columns: Sequence[Column], header: Sequence[Cell]) -> list[Column]:
+    """Give columns the names that a header has in their places; an element with other texts is no header."""
+    texts = {cell.key: one_line(cell.fact.text) for cell in header if cell.facet is Facet.TEXT}
+    known = {column.key for column in columns}
+    named = {key: text for key, text in texts.items() if key in known}
+    if len(named) < FEWEST or not all(is_label(text) and len(text) <= LONGEST for text in named.values()):
+        return list(columns)
+    return [
+        replace(column, names=((named[column.key], Source.PAIR), *column.names))
+        if column.key in named and column.facet is Facet.TEXT
+        else column
+        for column in columns
+    ]

@@ -1,0 +1,51 @@
+"""The margin of a page: menus, footers, advertisements, lists of other things than the one it is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.page.tree import HEADINGS, marks, text_of
+from batchfish.localagent.page.vocabulary import (
+    MARGINAL_HEADINGS,
+    MARGINAL_ROLES,
+    MARGINAL_TAGS,
+    MARGINAL_WORDS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lxml.html import HtmlElement
+
+NEVER = frozenset({"article", "body", "html", "main"})
+
+
+def find_margin(elements: Sequence[HtmlElement]) -> set[HtmlElement]:
+    """Find the elements that stand in the margin, and all that is in them; `elements` in document order."""
+    margin: set[HtmlElement] = set()
+    for element in elements:
+        if element.getparent() in margin or _begins_margin(element):
+            margin.add(element)
+        elif element.tag in HEADINGS[1:] and _announces_others(element):
+            margin.update(_under(element))
+    return margin
+
+
+def _begins_margin(element: HtmlElement) -> bool:
+    if element.tag in MARGINAL_TAGS or element.get("role") in MARGINAL_ROLES:
+        return True
+    return element.tag not in NEVER and not MARGINAL_WORDS.isdisjoint(marks(element))
+
+
+def _announces_others(heading: HtmlElement) -> bool:
+    text = text_of(heading).casefold()
+    return any(text.startswith(words) or f" {words}" in text for words in MARGINAL_HEADINGS)
+
+
+def _under(heading: HtmlElement) -> Iterator[HtmlElement]:
+    """Give the elements that a heading stands over: what follows it, up to the next of its rank."""
+    for following in heading.itersiblings():
+        if following.tag in HEADINGS and following.tag <= heading.tag:
+            return
+        yield following
+        yield from following.iterdescendants("*")
