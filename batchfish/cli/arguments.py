@@ -1,18 +1,15 @@
-"""The flags of every verb, and how their values are read."""
+"""The flags of every verb."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
+from batchfish.cli import values
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from batchfish.core.rules import Share
-
     Verbs = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - argparse gives it no public name
 
 SETTLE_HELP = "how long an unanswered create is looked for"
@@ -28,7 +25,6 @@ ONE_RUN = {
 }
 """What `run` has flags for, where one item is tried."""
 
-T = TypeVar("T")
 EPILOG = "Exit codes, manifests and how to go on after anything: README.md."
 
 
@@ -76,7 +72,7 @@ def _add_verbs_that_run(verbs: Verbs) -> None:
     try_one.add_argument(
         "--sync", action="store_true", help="wait over /run, which shows and cancels nothing"
     )
-    try_one.add_argument("--settle", type=_duration, metavar="TIME", help=SETTLE_HELP)
+    try_one.add_argument("--settle", type=values.duration, metavar="TIME", help=SETTLE_HELP)
     try_one.set_defaults(**ONE_RUN)
     resume = verbs.add_parser("resume", help="go on from the journal alone, without the manifest")
     _add_batch(resume)
@@ -135,7 +131,7 @@ def _add_file(verb: Parser) -> None:
     verb.add_argument("--goal-file", metavar="FILE", help="the same, from a file")
     verb.add_argument("--schema", metavar="FILE", help="the output_schema, from a JSON or YAML file")
     verb.add_argument(
-        "--var", metavar="K=V", action="append", default=[], type=_variable, help="set a variable"
+        "--var", metavar="K=V", action="append", default=[], type=values.variable, help="set a variable"
     )
     verb.add_argument(
         "--allow-duplicates", action="store_true", help="number repeated rows instead of refusing"
@@ -151,7 +147,7 @@ def _add_batch(verb: Parser) -> None:
 def _add_output(verb: Parser) -> None:
     verb.add_argument("-o", "--output", metavar="FILE", help="the table: .parquet, .csv or .jsonl")
     verb.add_argument("--csv-raw", action="store_true", help="leave cells alone that a spreadsheet would run")
-    verb.add_argument("--head", type=_count, metavar="N", help="show the first N rows of the table")
+    verb.add_argument("--head", type=values.count, metavar="N", help="show the first N rows of the table")
 
 
 def _add_access(verb: Parser) -> None:
@@ -181,8 +177,8 @@ def _add_local_agent(verb: Parser) -> None:
 
 
 def _add_selection(verb: Parser) -> None:
-    verb.add_argument("--limit", type=_count, metavar="N", help="submit only the first N items now")
-    verb.add_argument("--sample", type=_count, metavar="N", help="submit only N items by chance now")
+    verb.add_argument("--limit", type=values.count, metavar="N", help="submit only the first N items now")
+    verb.add_argument("--sample", type=values.count, metavar="N", help="submit only N items by chance now")
     verb.add_argument("--item", action="append", default=[], metavar="ID", help="submit only this item now")
     verb.add_argument("--where", metavar="EXPR", help="submit only items that this holds for now")
 
@@ -192,21 +188,25 @@ def _add_running(verb: Parser) -> None:
     _add_access(verb)
     _add_local_agent(verb)
     _add_selection(verb)
-    verb.add_argument("-j", "--concurrency", type=_count, metavar="N", help="runs alive at once")
-    verb.add_argument("--halt", type=_share, metavar="N|P%", help="stop submitting past so many failures")
-    verb.add_argument("--settle", type=_duration, metavar="TIME", help=SETTLE_HELP)
-    verb.add_argument("--poll-interval", type=_duration, metavar="TIME", help="how often runs are looked at")
-    verb.add_argument("--max-duration", type=_duration, metavar="TIME", help="leave after so long")
+    verb.add_argument("-j", "--concurrency", type=values.count, metavar="N", help="runs alive at once")
+    verb.add_argument(
+        "--halt", type=values.share, metavar="N|P%", help="stop submitting past so many failures"
+    )
+    verb.add_argument("--settle", type=values.duration, metavar="TIME", help=SETTLE_HELP)
+    verb.add_argument(
+        "--poll-interval", type=values.duration, metavar="TIME", help="how often runs are looked at"
+    )
+    verb.add_argument("--max-duration", type=values.duration, metavar="TIME", help="leave after so long")
     verb.add_argument(
         "--max-outage",
-        type=_duration,
+        type=values.duration,
         default=MAX_OUTAGE,
         metavar="TIME",
         help="bear no answer for so long (15m)",
     )
     verb.add_argument("--drain", action="store_true", help="submit nothing, follow what is alive")
     verb.add_argument(
-        "--fail-on-error", type=_share, metavar="N|P%", help="how many failures still are a success"
+        "--fail-on-error", type=values.share, metavar="N|P%", help="how many failures still are a success"
     )
     verb.add_argument("--allow-empty", action="store_true", help="nothing selected is fine")
     verb.add_argument(
@@ -225,37 +225,3 @@ def _add_common(verb: Parser) -> None:
     verb.add_argument("-v", "--verbose", action="store_true", help="log what is asked of the API")
     verb.add_argument("--no-color", action="store_true", help="no colours (also: $NO_COLOR)")
     verb.add_argument("-y", "--yes", action="store_true", help="agree beforehand")
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value")
-    return name, value
-
-
-def _duration(text: str) -> float:
-    from batchfish.manifest.units import parse_duration
-
-    return _read(parse_duration, text)
-
-
-def _share(text: str) -> Share:
-    from batchfish.manifest.units import parse_share
-
-    return _read(parse_share, text)
-
-
-def _count(text: str) -> int:
-    from batchfish.manifest.units import parse_count
-
-    return _read(parse_count, int(text) if text.isdecimal() else text)
-
-
-def _read(parse: Callable[[object], T], value: object) -> T:
-    from batchfish.manifest.problems import Refused
-
-    try:
-        return parse(value)
-    except Refused as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

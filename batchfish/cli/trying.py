@@ -17,6 +17,7 @@ from batchfish.cli.messages import put
 from batchfish.cli.running import make_context, wait_for
 from batchfish.cli.serving import local_agent
 from batchfish.cli.settings import check_settle, remote_access
+from batchfish.cli.telling import Teller
 from batchfish.cli.wiring import SystemClock, client_options
 from batchfish.core import identity
 from batchfish.core.events import CancelWished
@@ -26,7 +27,6 @@ from batchfish.journal import batches, ingest, reading
 from batchfish.pipeline.context import StopKind
 from batchfish.pipeline.run import run_batch
 from batchfish.webagent.request import is_loopback
-from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamingUrl
 from batchfish.webagent.watched import StreamingClient, WaitingClient
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ async def _watch(
     access: Access,
 ) -> int:
     clock = SystemClock()
-    teller = _Teller(voice, clock.boottime(), clock.boottime)
+    teller = Teller(voice, clock.boottime(), clock.boottime)
     async with _make_client(args, access, journal, env, teller.tell) as agent:
         ctx = make_context(args, journal, batch, agent, voice, is_near=is_loopback(access.base_url))
         terms = ctx.terms[batch.pk]
@@ -181,32 +181,6 @@ def _cancelling(ctx: Context, voice: Voice, *, can_cancel: bool) -> Iterator[Non
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-class _Teller:
-    """Writes events as lines, each with the seconds since the try began."""
-
-    def __init__(self, voice: Voice, began_at: float, boottime: Callable[[], float]) -> None:
-        self._voice = voice
-        self._began_at = began_at
-        self._boottime = boottime
-
-    def tell(self, event: StreamEvent) -> None:
-        """Tell one event; heartbeats only where much is told."""
-        match event:
-            case Started(run_id=run_id):
-                self._line(f"started, run {run_id}")
-            case StreamingUrl(url=url):
-                self._line(f"watch it at {url}")
-            case Progress(purpose=purpose):
-                self._line(" ".join(purpose.split()))
-            case Heartbeat() if self._voice.is_verbose:
-                self._line("still at work")
-            case Complete(run=run):
-                self._line(run.status.lower())
-
-    def _line(self, text: str) -> None:
-        self._voice.say(f"{self._boottime() - self._began_at:7.1f}s  {text}")
 
 
 def _exit_code(item: Item, report: RunReport) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING
 from batchfish.core.events import Event, RunEnded, SubmitAccepted, SubmitUnanswered
 from batchfish.core.items import Status
 from batchfish.core.lifecycle import Change, Circumstances, advance
+from batchfish.pipeline.bell import Bell
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Mapping
 
     from batchfish.core.rules import Rules, Share
@@ -94,41 +95,6 @@ class Session:
     failed: int = 0
     creates: set[asyncio.Task[None]] = field(default_factory=set)
     notices: list[str] = field(default_factory=list)
-
-
-class Bell:
-    """Wakes whoever waits: something has happened, look again."""
-
-    def __init__(self) -> None:
-        self._listeners: list[Listener] = []  # in order: the same seed must wake them the same way
-
-    def ring(self) -> None:
-        """Wake all who wait now, and let those who are at work not wait before they have looked again."""
-        for listener in self._listeners:
-            listener.heard.set()
-
-    def listen(self) -> Listener:
-        """Give an ear of one's own: it hears every ring from now on, also between two waits."""
-        listener = Listener()
-        self._listeners.append(listener)
-        return listener
-
-
-class Listener:
-    """One stage's ear for the bell."""
-
-    def __init__(self) -> None:
-        self.heard = asyncio.Event()
-
-    async def wait(self, clock: Clock, seconds: float) -> None:
-        """Wait for a ring since the last wait, or for so many seconds."""
-        waits = {asyncio.ensure_future(self.heard.wait()), asyncio.ensure_future(clock.sleep(seconds))}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            self.heard.clear()
 
 
 @dataclass(frozen=True, kw_only=True)
