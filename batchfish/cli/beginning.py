@@ -55,7 +55,7 @@ def intend(
             f"the period {period} is older than {newest.period}, the newest batch's: is the clock right?"
         )
     _refuse_namesake(newest, manifest)
-    number = batches.latest_number(connection, period)
+    number = batches.latest_number(connection, manifest.name, period)
     batch = None
     if number and not anew:
         batch = batches.named(connection, batches.full_name(manifest.name, period, number))

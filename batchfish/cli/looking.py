@@ -18,8 +18,8 @@ from batchfish.cli.settings import LOCAL_BASE
 from batchfish.core.items import Status
 from batchfish.errors import WrongInput
 from batchfish.journal import reading
+from batchfish.journal.files import connect
 from batchfish.journal.place import owner_of
-from batchfish.journal.sqlite import connect
 
 if TYPE_CHECKING:
     import sqlite3

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from batchfish.errors import WrongInput
 from batchfish.journal import batches
+from batchfish.journal.files import connect
 from batchfish.journal.place import refuse_network_file_system
-from batchfish.journal.sqlite import connect
 
 if TYPE_CHECKING:
     import sqlite3

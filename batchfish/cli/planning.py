@@ -15,7 +15,7 @@ from batchfish.cli.manifests import load
 from batchfish.cli.messages import put
 from batchfish.cli.wiring import SystemClock
 from batchfish.core.items import Status
-from batchfish.journal.sqlite import connect, migrate
+from batchfish.journal.files import connect, migrate
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -20,7 +20,7 @@ from batchfish.cli.settings import LOCAL_BASE, Access, check_settle, remote_acce
 from batchfish.cli.wiring import SystemClock, chance, make_agent, owned_journal, terms_of
 from batchfish.core.window import Window
 from batchfish.errors import BatchBusy, WrongInput
-from batchfish.journal import batches
+from batchfish.journal import batches, reading
 from batchfish.pipeline.context import Context, Pace, Session, StopKind
 from batchfish.pipeline.run import run_batch
 from batchfish.webagent.request import is_loopback
@@ -197,7 +197,7 @@ def make_context(
 ) -> Context:
     """Put together what the stages work with."""
     clock = SystemClock()
-    terms = {one.pk: terms_of(one) for one in journal.batches()}
+    terms = {one.pk: terms_of(one) for one in reading.all_batches(journal.connection)}
     rules = with_flags(terms[batch.pk].rules, args)
     terms[batch.pk] = replace(terms[batch.pk], rules=rules)
     latest = journal.latest_accepted(agent.key_id)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli import places
 from batchfish.core.expressions import compile_template
+from batchfish.journal.files import connect
 from batchfish.journal.records import read_outcomes
-from batchfish.journal.sqlite import connect
 from batchfish.manifest.rules import rules_from
 from batchfish.pipeline.collect import rows_of
 from batchfish.table.columns import plan_columns

@@ -81,16 +81,17 @@ def _take_in(
 ) -> tuple[Batch, Item]:
     """Give the earlier try of this very item that has not ended, or begin another, as a batch of its own."""
     key = identity.item_key(identity.fingerprint(spec), 1)
-    for batch in reversed(journal.batches()):
+    for batch in reversed(reading.all_batches(journal.connection)):
         item = journal.item_by_key(batch.batch8, key) if batch.base_url == recorded_as else None
         if item is not None and not item.status.is_final:
             return batch, item
     ingest.stage(journal.connection, [spec], identity.FINGERPRINT_VERSION)
     ingest.compare(journal.connection, None)
+    name = manifest.name + places.TRY
     new = batches.NewBatch(
-        name=manifest.name + places.TRY,
+        name=name,
         period=None,
-        number=batches.latest_number(journal.connection, None) + 1,
+        number=batches.latest_number(journal.connection, name, None) + 1,
         base_url=recorded_as,
         manifest=manifest.resolved(),
         manifest_path=str(manifest.path.absolute()),

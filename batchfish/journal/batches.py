@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core import identity
 from batchfish.journal import ingest, records
+from batchfish.journal.files import transaction
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,10 +43,10 @@ def named(connection: sqlite3.Connection, name: str) -> Batch | None:
     return None if row is None else records.batch_from(row)
 
 
-def latest_number(connection: sqlite3.Connection, period: str | None) -> int:
-    """Give the highest number among the batches of a period; 0 where there is none."""
-    (number,) = connection.execute("SELECT max(number) FROM batches WHERE period IS ?", (period,)).fetchone()
-    return number or 0
+def latest_number(connection: sqlite3.Connection, name: str, period: str | None) -> int:
+    """Give the highest number among the batches of this (short) name and period; 0 where there is none."""
+    rows = connection.execute("SELECT number, name FROM batches WHERE period IS ?", (period,))
+    return max((number for number, full in rows if full == full_name(name, period, number)), default=0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,39 +71,34 @@ def begin(connection: sqlite3.Connection, new: NewBatch, *, now: float, chance: 
     `now` is in epoch seconds, `chance` are random bytes for its batch8.
     """
     full = full_name(new.name, new.period, new.number)
-    connection.execute("BEGIN IMMEDIATE")
-    cursor = connection.execute(
-        "INSERT INTO batches (name, period, number, batch8, base_url, fingerprint_version, manifest,"
-        " manifest_path, markers, begun_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            full,
-            new.period,
-            new.number,
-            identity.make_batch8(full, chance),
-            new.base_url,
-            identity.FINGERPRINT_VERSION,
-            json.dumps(new.manifest),
-            new.manifest_path,
-            "untested" if new.markers else "off",
-            now,
-        ),
-    )
-    batch = cursor.lastrowid
-    assert batch is not None  # noqa: S101 - an INSERT has a row
-    ingest.merge(connection, batch)
-    connection.execute("COMMIT")
-    return batch
+    row = {
+        "name": full,
+        "period": new.period,
+        "number": new.number,
+        "batch8": identity.make_batch8(full, chance),
+        "base_url": new.base_url,
+        "fingerprint_version": identity.FINGERPRINT_VERSION,
+        "manifest": json.dumps(new.manifest),
+        "manifest_path": new.manifest_path,
+        "markers": "untested" if new.markers else "off",
+        "begun_at": now,
+    }
+    with transaction(connection):
+        (pk,) = connection.execute(
+            f"INSERT INTO batches ({', '.join(row)}) VALUES (:{', :'.join(row)}) RETURNING pk", row
+        ).fetchone()
+        ingest.merge(connection, pk)
+    return int(pk)
 
 
 def amend(connection: sqlite3.Connection, batch: int, manifest: Mapping[str, Any]) -> None:
     """Take an edited manifest into a batch that has begun, in one transaction."""
-    connection.execute("BEGIN IMMEDIATE")
-    ingest.merge(connection, batch)
-    connection.execute(
-        "UPDATE batches SET manifest = ?, exit_code = NULL, ended_at = NULL WHERE pk = ?",
-        (json.dumps(manifest), batch),
-    )
-    connection.execute("COMMIT")
+    with transaction(connection):
+        ingest.merge(connection, batch)
+        connection.execute(
+            "UPDATE batches SET manifest = ?, exit_code = NULL, ended_at = NULL WHERE pk = ?",
+            (json.dumps(manifest), batch),
+        )
 
 
 def reopen(connection: sqlite3.Connection, batch: int) -> None:

@@ -58,6 +58,7 @@ CREATE TABLE items (
 ) STRICT;
 
 CREATE INDEX items_due ON items (batch, due_at, row) WHERE status = 'queued' AND wanted = 1;
+CREATE INDEX items_begun ON items (batch) WHERE k > 0;
 CREATE INDEX items_id ON items (batch, id);
 CREATE INDEX items_in_order ON items (batch, row) WHERE wanted = 1;
 

@@ -1,0 +1,124 @@
+"""The file that a journal lies in: made for its owner alone, recognised, checked, and brought up to date."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager, suppress
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from batchfish.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MIGRATIONS = ("schema.sql",)
+"""One script a schema version: a journal of version n is brought up by the scripts after its n-th."""
+
+APPLICATION_ID = 0x62666A6C
+"""Says in the file's header that it is ours: `bfjl`."""
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a journal's file; a read-only connection may be used from any thread and beside the owner.
+
+    StorageFailed where it cannot be opened, or is no journal of ours; to read also where it is older.
+    """
+    try:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=not read_only,
+            timeout=10.0,
+        )
+    except sqlite3.Error as error:
+        raise StorageFailed(f"{path}: cannot open the journal: {error}") from error
+    with _closed_on_error(connection, path):
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA mmap_size = 0")
+        version = _version(connection, path)
+        if read_only and version < len(MIGRATIONS):
+            raise StorageFailed(
+                f"{path}: its schema, version {version}, is older than this batchfish's: `batchfish run` or "
+                "`resume` brings it up to date"
+            )
+    return connection
+
+
+def own(path: Path) -> sqlite3.Connection:
+    """Open the one read-write connection of a journal's owner; make the file (0600) where there is none.
+
+    StorageFailed where it cannot be made, is damaged, is no journal of ours or one of a newer schema.
+    """
+    if not path.exists():
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StorageFailed(f"{path}: cannot make the journal: {error.strerror}") from error
+    connection = connect(path)
+    with _closed_on_error(connection, path):
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise StorageFailed(f"{path}: the journal is damaged ({verdict}); nothing is sent")
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StorageFailed(f"{path}: this file system takes no write-ahead log, which a journal needs")
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection, path)
+    return connection
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        connection.close()
+        raise StorageFailed(f"{path}: not a journal that can be used: {error}") from error
+    except StorageFailed:
+        connection.close()
+        raise
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema to the newest version, one script a transaction; a newer one is refused."""
+    for version in range(_version(connection, path) + 1, len(MIGRATIONS) + 1):
+        script = resources.files("batchfish.journal").joinpath(MIGRATIONS[version - 1])
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{script.read_text(encoding='utf-8')}\n"
+            f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {version};\nCOMMIT;"
+        )
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Tell the schema version of a journal, 0 of an empty file; a newer or a foreign one is refused."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and application_id != APPLICATION_ID:
+        raise StorageFailed(f"{path}: a database of another program, not a journal; it was left as it is")
+    if version > len(MIGRATIONS):
+        raise StorageFailed(f"{path}: written by a newer batchfish (schema {version}); use that one")
+    return int(version)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
+    """Write all of a block durably or nothing of it; StorageFailed where the file does not take it.
+
+    A transaction whose kind is DEFERRED asks for no right to write: temporary tables need none.
+    """
+    try:
+        connection.execute(f"BEGIN {kind}")
+        yield
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StorageFailed(f"the journal cannot be written: {error}") from error
+    finally:
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):  # the first error is the one to tell
+                connection.rollback()

@@ -1,0 +1,139 @@
+"""Journals with something in them: batches of small manifests, and items brought as far as a test needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from batchfish.core import identity
+from batchfish.core.events import Event, Intended, RunEnded, SubmitAccepted, SubmitUnanswered
+from batchfish.core.items import ItemSpec
+from batchfish.core.lifecycle import Change, Circumstances, advance
+from batchfish.core.rules import Rules
+from batchfish.core.runs import RunSeen
+from batchfish.journal import batches, ingest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from batchfish.journal.ingest import Difference
+    from batchfish.journal.sqlite import SqliteJournal
+
+KEY = "key-1"
+BOOT = "boot-1"
+
+
+def row(url: str, item_id: str | None = None, **more: object) -> tuple[str, str | None, dict[str, Any]]:
+    """One row of a manifest: its URL, its id, and fields of ItemSpec."""
+    return url, item_id, more
+
+
+def specs_of(rows: Sequence[tuple[str, str | None, dict[str, Any]]]) -> list[ItemSpec]:
+    """Number the rows as a manifest does."""
+    return [
+        ItemSpec(
+            **{"row": number, "line": number + 1, "id": item_id, "url": url, "goal": "Read the price"} | more
+        )
+        for number, (url, item_id, more) in enumerate(rows, start=1)
+    ]
+
+
+def begin(
+    journal: SqliteJournal,
+    *rows: tuple[str, str | None, dict[str, Any]],
+    name: str = "books",
+    period: str | None = None,
+    number: int = 1,
+    chance: bytes = b"abcd",
+    markers: bool = True,
+) -> int:
+    """Begin a batch of these rows; give its pk."""
+    ingest.stage(journal.connection, specs_of(rows), identity.FINGERPRINT_VERSION)
+    ingest.compare(journal.connection, None)
+    new = batches.NewBatch(
+        name=name,
+        period=period,
+        number=number,
+        base_url="https://agent.example",
+        manifest={"batchfish": 1, "name": name},
+        manifest_path=f"/jobs/{name}.yaml",
+        markers=markers,
+    )
+    return batches.begin(journal.connection, new, now=1_000.0, chance=chance)
+
+
+def edit(journal: SqliteJournal, batch: int, *rows: tuple[str, str | None, dict[str, Any]]) -> Difference:
+    """Take an edited manifest into a batch; give what was different about it."""
+    ingest.stage(journal.connection, specs_of(rows), identity.FINGERPRINT_VERSION)
+    difference = ingest.compare(journal.connection, batch)
+    batches.amend(journal.connection, batch, {"batchfish": 1, "name": "books"})
+    return difference
+
+
+@dataclass(kw_only=True)
+class Driver:
+    """Moves items through a journal as the stages do, one event at a time; times are made up and go on."""
+
+    journal: SqliteJournal
+    now: float = 2_000.0
+    key_id: str = KEY
+    boot_id: str = BOOT
+    rules: Rules = field(default_factory=Rules)
+
+    def record(self, item: int, k: int | None, event: Event) -> Change:
+        """Write what the event makes of an item; the caller commits."""
+        self.now += 1.0
+        attempt = None if k is None else self.journal.attempt(item, k)
+        change = advance(
+            self.journal.item(item),
+            attempt,
+            event,
+            Circumstances(
+                now=self.now,
+                rules=self.rules,
+                chance=lambda: 0.5,
+                others=[
+                    one.attempt
+                    for one in self.journal.open_attempts(item=item)
+                    if attempt is None or one.attempt.k != attempt.k
+                ],
+            ),
+        )
+        self.journal.write(change, self.now)
+        return change
+
+    def intend(self, item: int) -> int:
+        """Write the item's next intent; give its k."""
+        known = self.journal.item(item)
+        k = known.k + 1
+        event = Intended(
+            k=k,
+            marker=identity.make_marker(self.journal.batch(known.batch).batch8, known.key, k),
+            key_id=self.key_id,
+            body_sha256="0" * 64,
+            boot_at=self.now,
+            boot_id=self.boot_id,
+        )
+        self.record(item, None, event)
+        return k
+
+    def accept(self, item: int, run_id: str | None = None) -> str:
+        """Intend, and let the API accept; give the run_id."""
+        k = self.intend(item)
+        run_id = run_id or f"run-{item}-{k}"
+        self.record(item, k, SubmitAccepted(run_id=run_id, server_date=self.now))
+        return run_id
+
+    def doubt(self, item: int) -> int:
+        """Intend, and let no answer come; give the k."""
+        k = self.intend(item)
+        self.record(item, k, SubmitUnanswered(message="reset", given_up_at=self.now, boot_id=self.boot_id))
+        return k
+
+    def finish(self, item: int, result: bytes | None = b'{"price": 1}', status: str = "COMPLETED") -> None:
+        """Let the run that the item follows reach its end."""
+        k = self.journal.item(item).follows
+        attempt = self.journal.attempt(item, k)
+        assert attempt is not None
+        run = RunSeen(run_id=attempt.run_id or "", status=status, result=result, finished_at=self.now)
+        self.record(item, k, RunEnded(run=run))

@@ -1,0 +1,160 @@
+"""What batches are called, which one goes on, and how one begins and ends."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchfish.core import identity
+from batchfish.errors import StorageFailed
+from batchfish.journal import batches
+from tests.journal.building import begin, edit, row
+
+if TYPE_CHECKING:
+    from batchfish.journal.sqlite import SqliteJournal
+
+A, B = "https://books.example/a", "https://books.example/b"
+
+
+def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: float = 0.0) -> float:
+    return datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp() + second
+
+
+class TestPeriods:
+    @pytest.mark.parametrize(
+        ("kind", "now", "period"),
+        [
+            (None, at(2026, 11, 24), None),
+            ("hour", at(2026, 11, 24, 13, 59, 59.999), "2026-11-24T13"),
+            ("hour", at(2026, 11, 24, 14), "2026-11-24T14"),
+            ("day", at(2026, 11, 24, 23, 59, 59.999), "2026-11-24"),
+            ("day", at(2026, 11, 25), "2026-11-25"),
+            ("day", at(2028, 2, 29, 12), "2028-02-29"),
+            ("month", at(2026, 12, 31, 23, 59), "2026-12"),
+            ("month", at(2027, 1, 1), "2027-01"),
+            # A week belongs to the year of its Thursday.
+            ("week", at(2026, 11, 24), "2026-W48"),
+            ("week", at(2026, 12, 31), "2026-W53"),
+            ("week", at(2027, 1, 3, 23, 59), "2026-W53"),
+            ("week", at(2027, 1, 4), "2027-W01"),
+            ("week", at(2024, 12, 30), "2025-W01"),
+        ],
+    )
+    def test_a_period_is_named_in_utc(self, kind: str | None, now: float, period: str | None) -> None:
+        assert batches.period_at(kind, now) == period
+
+    @given(
+        kind=st.sampled_from(sorted(batches.PERIODS)),
+        moments=st.tuples(
+            st.floats(at(1980, 1, 1), at(2120, 1, 1)), st.floats(at(1980, 1, 1), at(2120, 1, 1))
+        ),
+    )
+    def test_periods_sort_as_time_goes(self, kind: str, moments: list[float]) -> None:
+        first, second = (batches.period_at(kind, moment) or "" for moment in sorted(moments))
+        assert "" < first <= second
+
+    @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+    def test_an_hour_that_the_clocks_repeat_is_two_hours(
+        self, zone: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        try:
+            hours = [str(batches.period_at("hour", at(2026, 1, 1) + 3600 * hour)) for hour in range(365 * 24)]
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+        assert len(set(hours)) == len(hours)
+        assert hours == sorted(hours)
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("name", "period", "number", "full"),
+        [
+            ("books", None, 1, "books"),
+            ("books", None, 2, "books.2"),
+            ("books", "2026-11-24", 1, "books@2026-11-24"),
+            ("books", "2026-W48", 12, "books@2026-W48.12"),
+        ],
+    )
+    def test_a_name_says_period_and_number(
+        self, name: str, period: str | None, number: int, full: str
+    ) -> None:
+        assert batches.full_name(name, period, number) == full
+
+    def test_the_latest_number_counts_one_name_in_one_period(self, journal: SqliteJournal) -> None:
+        begin(journal, row(A), chance=b"aaaa")
+        begin(journal, row(A), number=2, chance=b"bbbb")
+        begin(journal, row(A), period="2026-11-24", chance=b"cccc")
+        begin(journal, row(A), name="films", number=7, chance=b"dddd")
+        assert batches.latest_number(journal.connection, "books", None) == 2
+        assert batches.latest_number(journal.connection, "books", "2026-11-24") == 1
+        assert batches.latest_number(journal.connection, "books", "2026-11-25") == 0
+        assert batches.latest_number(journal.connection, "films", None) == 7
+        assert batches.latest_number(journal.connection, "music", None) == 0
+
+    def test_a_batch_is_found_by_its_full_name(self, journal: SqliteJournal) -> None:
+        first = begin(journal, row(A), chance=b"aaaa")
+        second = begin(journal, row(B), number=2, chance=b"bbbb")
+        found = batches.named(journal.connection, "books.2")
+        assert found is not None
+        assert (found.pk, found.number) == (second, 2)
+        assert batches.named(journal.connection, "books.3") is None
+        newest = batches.newest(journal.connection)
+        assert newest is not None
+        assert newest.pk == second != first
+
+    def test_an_empty_journal_has_no_newest_batch(self, journal: SqliteJournal) -> None:
+        assert batches.newest(journal.connection) is None
+
+
+class TestBegin:
+    def test_a_batch_comes_back_as_it_was_begun(self, journal: SqliteJournal) -> None:
+        batch = journal.batch(begin(journal, row(A), period="2026-11-24"))
+        assert (batch.name, batch.period, batch.number) == ("books@2026-11-24", "2026-11-24", 1)
+        assert batch.manifest == {"batchfish": 1, "name": "books"}
+        assert (batch.base_url, batch.manifest_path) == ("https://agent.example", "/jobs/books.yaml")
+        assert (batch.begun_at, batch.ended_at, batch.exit_code) == (1_000.0, None, None)
+        assert batch.markers == "untested"
+
+    def test_its_markers_begin_with_its_full_name(self, journal: SqliteJournal) -> None:
+        batch = journal.batch(begin(journal, row(A), number=2))
+        assert batch.batch8.startswith(identity.batch_prefix("books.2"))
+
+    def test_without_markers_none_are_tested(self, journal: SqliteJournal) -> None:
+        assert journal.batch(begin(journal, row(A), markers=False)).markers == "off"
+
+    def test_a_second_batch_of_one_name_asks_everything_again(self, journal: SqliteJournal) -> None:
+        first = begin(journal, row(A), chance=b"aaaa")
+        second = begin(journal, row(A), number=2, chance=b"bbbb")
+        keys = {item.key for batch in (first, second) for item in journal.due(batch, 2_000.0, 9)}
+        assert len(keys) == 1
+        assert journal.batch(first).batch8 != journal.batch(second).batch8
+
+    def test_a_name_that_is_taken_begins_nothing(self, journal: SqliteJournal) -> None:
+        begin(journal, row(A), chance=b"aaaa")
+        with pytest.raises(StorageFailed, match=r"batches\.name"):
+            begin(journal, row(B), chance=b"bbbb")
+        assert not journal.connection.in_transaction
+        assert journal.connection.execute("SELECT url FROM items").fetchall() == [(A,)]
+
+
+class TestEnd:
+    def test_an_edit_lets_a_finished_batch_go_on(self, journal: SqliteJournal) -> None:
+        batch = begin(journal, row(A))
+        batches.finish(journal.connection, batch, 1, 5_000.0)
+        assert (journal.batch(batch).exit_code, journal.batch(batch).ended_at) == (1, 5_000.0)
+        edit(journal, batch, row(A), row(B))
+        assert (journal.batch(batch).exit_code, journal.batch(batch).ended_at) == (None, None)
+
+    def test_a_batch_is_reopened(self, journal: SqliteJournal) -> None:
+        batch = begin(journal, row(A))
+        batches.finish(journal.connection, batch, 0, 5_000.0)
+        batches.reopen(journal.connection, batch)
+        assert (journal.batch(batch).exit_code, journal.batch(batch).ended_at) == (None, None)
