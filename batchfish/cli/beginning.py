@@ -36,9 +36,7 @@ class Intention:
     @property
     def is_edited(self) -> bool:
         """Whether the manifest says anything else than what the batch's journal holds."""
-        difference = self.difference
-        differs = difference.new or difference.changed or difference.removed
-        return self.batch is None or bool(differs) or self.batch.manifest != self.manifest
+        return self.batch is None or not self.difference.is_none or self.batch.manifest != self.manifest
 
 
 def intend(

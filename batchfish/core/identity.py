@@ -96,4 +96,5 @@ def read_marker(goal: str) -> Marker | None:
 
 
 def _letters(text: bytes, count: int) -> str:
-    return base64.b32encode(hashlib.sha256(text).digest()).decode().lower()[:count]
+    digest = hashlib.sha256(text).digest()[:10]  # 16 letters, more than are asked for
+    return base64.b32encode(digest).decode().lower()[:count]

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from batchfish.core import identity
+from batchfish.journal.files import transaction
+from batchfish.journal.repeats import match_repeated
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,7 +24,14 @@ if TYPE_CHECKING:
 
 EXAMPLES = 5
 
-_INCOMING = """
+# Without an order of its own: that of a schema's properties is the result's, and that of the columns.
+_JSON = msgspec.json.Encoder()
+
+_STAGING = """
+DROP TABLE IF EXISTS temp.incoming;
+DROP TABLE IF EXISTS temp.shapes;
+DROP TABLE IF EXISTS temp.repeated;
+DROP TABLE IF EXISTS temp.gone;
 CREATE TEMP TABLE incoming (
     row         INTEGER PRIMARY KEY,
     given_id    TEXT,
@@ -36,152 +46,142 @@ CREATE TEMP TABLE incoming (
     item        INTEGER                         -- the item of the batch that this row is, if any
 ) STRICT;
 CREATE TEMP TABLE shapes (digest BLOB PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TEMP TABLE repeated (fingerprint BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TEMP TABLE gone (pk INTEGER PRIMARY KEY, id TEXT NOT NULL, has_begun INTEGER NOT NULL) STRICT;
 """
 
-# Within one fingerprint rows take items by equal id first, then by order; one without repeats has one item.
-_MATCH_ONES = """
+_MATCH_SINGLE = """
 UPDATE temp.incoming SET item = (
     SELECT i.pk FROM items i WHERE i.batch = :batch AND i.key = incoming.key AND i.occurrence = 1
-) WHERE occurrence = 1
+)
 """
-_REPEATED = """
-SELECT DISTINCT fingerprint FROM temp.incoming WHERE occurrence > 1
+_FIND_REPEATED = """
+INSERT INTO temp.repeated
+SELECT fingerprint FROM temp.incoming GROUP BY fingerprint HAVING count(*) > 1
 UNION SELECT fingerprint FROM items WHERE batch = :batch AND occurrence > 1
 """
+_FIND_GONE = """
+INSERT INTO temp.gone
+SELECT pk, id, k > 0 FROM items WHERE batch = :batch AND wanted = 1
+    AND pk NOT IN (SELECT item FROM temp.incoming WHERE item IS NOT NULL)
+"""
+# An item that left the manifest before it had begun, and is back, costs as much as one that was never there.
+_NEW = (
+    "FROM temp.incoming n LEFT JOIN items i ON i.pk = n.item"
+    " WHERE (n.item IS NULL OR i.wanted = 0 AND i.k = 0)"
+)
+_CHANGED = f"{_NEW} AND n.given_id IN (SELECT id FROM temp.gone WHERE has_begun)"
+_REPLACED = f"FROM temp.gone WHERE id IN (SELECT n.given_id {_NEW})"
+_MATCHED = "FROM temp.incoming n JOIN items i ON i.pk = n.item JOIN requests r ON r.pk = i.request"
+_DIFFERS = "(i.wanted, i.row, i.id, i.inputs, r.digest) <> (1, n.row, n.id, n.inputs, n.digest)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
     """What a manifest asks beside what a batch holds: counts of items, and a few ids of each kind.
 
-    `changed` items have begun under the same id (or, without ids, at all) and would cost again.
+    `changed` items have begun under the same id (or, without ids, at all) and would cost again. `returning`
+    ones had begun, left the manifest and are back. `touched` counts the items, these included, whose order,
+    label, variables or minor request fields are other ones now.
     """
 
     wanted: int
     new: int
     changed: int
     removed: int
+    returning: int = 0
+    touched: int = 0
     new_examples: tuple[str, ...] = ()
     changed_examples: tuple[str, ...] = ()
     removed_examples: tuple[str, ...] = ()
 
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether the manifest asks for anything that the batch did not hold, or held no longer."""
+        return bool(self.new or self.changed or self.returning)
+
+    @property
+    def is_none(self) -> bool:
+        """Whether there is nothing to take in."""
+        return not (self.asks_for_more or self.removed or self.touched)
+
 
 def stage(connection: sqlite3.Connection, specs: Iterable[ItemSpec], version: int) -> int:
     """Stream a manifest's rows into the temporary table `incoming`; give their number."""
-    connection.executescript(
-        "DROP TABLE IF EXISTS temp.incoming; DROP TABLE IF EXISTS temp.shapes;" + _INCOMING
-    )
-    connection.execute("BEGIN")
-    seen: Counter[bytes] = Counter()
-    connection.executemany(
-        "INSERT INTO temp.incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-        _rows(connection, specs, version, seen),
-    )
-    connection.execute("COMMIT")
-    return seen.total()
+    connection.executescript(_STAGING)
+    with transaction(connection, "DEFERRED"):
+        cursor = connection.executemany(
+            "INSERT INTO temp.incoming VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, NULL)",
+            _rows(connection, specs, version),
+        )
+    return cursor.rowcount
 
 
 def _rows(
-    connection: sqlite3.Connection, specs: Iterable[ItemSpec], version: int, seen: Counter[bytes]
+    connection: sqlite3.Connection, specs: Iterable[ItemSpec], version: int
 ) -> Iterator[tuple[Any, ...]]:
-    known: set[bytes] = set()
+    """Give the rows as if none were repeated; what is gets its number when it is compared."""
+    request, digest = None, b""
     for spec in specs:
         fingerprint = identity.fingerprint(spec, version)
-        seen[fingerprint] += 1
-        occurrence = seen[fingerprint]
-        # As it was written: the order of a schema's properties is that of the result's, and of the columns.
-        body = json.dumps(spec.request, ensure_ascii=False)
-        digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).digest()
-        if digest not in known:
-            known.add(digest)
-            connection.execute("INSERT OR IGNORE INTO temp.shapes VALUES (?, ?)", (digest, body))
+        if spec.request is not request:  # rows without fields of their own share the very same one
+            request = spec.request
+            body = _JSON.encode(dict(request))
+            digest = hashlib.sha256(body).digest()
+            connection.execute("INSERT OR IGNORE INTO temp.shapes VALUES (?, ?)", (digest, body.decode()))
         yield (
             spec.row,
             spec.id,
-            spec.id if spec.id is not None else identity.default_id(fingerprint, occurrence),
+            spec.id if spec.id is not None else identity.default_id(fingerprint),
             fingerprint,
-            occurrence,
-            identity.item_key(fingerprint, occurrence),
+            identity.item_key(fingerprint, 1),
             spec.url,
             spec.goal,
             digest,
-            json.dumps(dict(spec.inputs), ensure_ascii=False),
+            _JSON.encode(dict(spec.inputs)).decode(),
         )
 
 
 def compare(connection: sqlite3.Connection, batch: int | None) -> Difference:
     """Match what is staged with the items of a batch (None: one yet to begin) and count the differences."""
     parameters = {"batch": batch if batch is not None else -1}
-    connection.execute(_MATCH_ONES, parameters)
-    for (fingerprint,) in connection.execute(_REPEATED, parameters).fetchall():
-        _match_repeated(connection, parameters["batch"], fingerprint)
-    new = "FROM temp.incoming n WHERE n.item IS NULL"
-    gone = (
-        "FROM items i WHERE i.batch = :batch AND i.wanted = 1"
-        " AND NOT EXISTS (SELECT 1 FROM temp.incoming n WHERE n.item = i.pk)"
-    )
-    replaced = f"{gone} AND i.id IN (SELECT n.given_id {new})"
-    changed = f"{new} AND n.given_id IN (SELECT i.id {gone} AND i.k > 0)"
+    with transaction(connection, "DEFERRED"):
+        connection.execute("DELETE FROM temp.repeated")
+        connection.execute("DELETE FROM temp.gone")
+        connection.execute(_MATCH_SINGLE, parameters)
+        connection.execute(_FIND_REPEATED, parameters)
+        connection.executemany(
+            "UPDATE temp.incoming SET item = ?, occurrence = ?, key = ?, id = ? WHERE row = ?",
+            match_repeated(connection, parameters),
+        )
+        connection.execute(_FIND_GONE, parameters)
+        return _count_differences(connection)
 
+
+def _count_differences(connection: sqlite3.Connection) -> Difference:
     def count(what: str) -> int:
-        return _count(connection, f"SELECT count(*) {what}", parameters)
+        (number,) = connection.execute(f"SELECT count(*) {what}").fetchone()
+        return int(number)
 
     def examples(column: str, what: str) -> tuple[str, ...]:
-        return tuple(
-            row[0] for row in connection.execute(f"SELECT {column} {what} LIMIT {EXAMPLES}", parameters)
-        )
+        return tuple(row[0] for row in connection.execute(f"SELECT {column} {what} LIMIT {EXAMPLES}"))
 
-    changed_by_id = count(changed)
+    gone, changed_by_id = count("FROM temp.gone"), count(_CHANGED)
     # Rows without ids: one new row for each begun item that no row asks for any more counts as its change.
-    begun_and_gone = count(f"{gone} AND i.k > 0") - count(f"{replaced} AND i.k > 0")
-    changed_without = min(count(f"{new} AND n.given_id IS NULL"), begun_and_gone)
-    nameless = examples("n.id", f"{new} AND n.given_id IS NULL") if changed_without else ()
+    begun_and_gone = count("FROM temp.gone WHERE has_begun") - count(f"{_REPLACED} AND has_begun")
+    changed_without = min(count(f"{_NEW} AND n.given_id IS NULL"), begun_and_gone)
+    nameless = examples("n.id", f"{_NEW} AND n.given_id IS NULL") if changed_without else ()
     return Difference(
         wanted=count("FROM temp.incoming"),
-        new=count(new) - changed_by_id - changed_without,
+        new=count(_NEW) - changed_by_id - changed_without,
         changed=changed_by_id + changed_without,
-        removed=count(gone) - count(replaced) - changed_without,
-        new_examples=examples("n.id", new),
-        changed_examples=(*examples("n.id", changed), *nameless)[:EXAMPLES],
-        removed_examples=examples("i.id", gone),
+        removed=gone - count(_REPLACED) - changed_without,
+        returning=count(f"{_MATCHED} WHERE i.wanted = 0 AND i.k > 0"),
+        touched=count(f"{_MATCHED} WHERE {_DIFFERS}"),
+        new_examples=examples("n.id", _NEW),
+        changed_examples=(*examples("n.id", _CHANGED), *nameless)[:EXAMPLES],
+        removed_examples=examples("id", "FROM temp.gone"),
     )
-
-
-def _match_repeated(connection: sqlite3.Connection, batch: int, fingerprint: bytes) -> None:
-    rows = connection.execute(
-        "SELECT row, given_id FROM temp.incoming WHERE fingerprint = ? ORDER BY row", (fingerprint,)
-    ).fetchall()
-    items = connection.execute(
-        "SELECT pk, id FROM items WHERE batch = ? AND fingerprint = ? ORDER BY occurrence",
-        (batch, fingerprint),
-    ).fetchall()
-    free = dict(items)
-    taken: dict[int, int] = {}
-    for row, given_id in rows:
-        pk = next((pk for pk, label in free.items() if given_id is not None and label == given_id), None)
-        if pk is not None:
-            taken[row] = pk
-            del free[pk]
-    for row, _given_id in rows:
-        if row not in taken and free:
-            taken[row] = next(iter(free))
-            del free[taken[row]]
-    last = max((number for (number,) in _occurrences(connection, batch, fingerprint)), default=0)
-    for row, _given_id in rows:
-        if row in taken:
-            connection.execute("UPDATE temp.incoming SET item = ? WHERE row = ?", (taken[row], row))
-        else:
-            last += 1
-            connection.execute(
-                "UPDATE temp.incoming SET item = NULL, occurrence = ?, key = ? WHERE row = ?",
-                (last, identity.item_key(fingerprint, last), row),
-            )
-
-
-def _occurrences(connection: sqlite3.Connection, batch: int, fingerprint: bytes) -> list[tuple[int]]:
-    return connection.execute(
-        "SELECT occurrence FROM items WHERE batch = ? AND fingerprint = ?", (batch, fingerprint)
-    ).fetchall()
 
 
 def merge(connection: sqlite3.Connection, batch: int) -> None:
@@ -190,15 +190,11 @@ def merge(connection: sqlite3.Connection, batch: int) -> None:
     It stands inside the caller's transaction.
     """
     connection.execute("INSERT OR IGNORE INTO requests (digest, body) SELECT digest, body FROM temp.shapes")
+    connection.execute("UPDATE items SET wanted = 0 WHERE pk IN (SELECT pk FROM temp.gone)")
     connection.execute(
-        "UPDATE items SET wanted = 0 WHERE batch = ? AND wanted = 1"
-        " AND pk NOT IN (SELECT item FROM temp.incoming WHERE item IS NOT NULL)",
-        (batch,),
-    )
-    connection.execute(
-        "UPDATE items SET wanted = 1, row = n.row, id = n.id, inputs = n.inputs,"
-        "  request = (SELECT pk FROM requests WHERE digest = n.digest)"
-        " FROM temp.incoming n WHERE n.item = items.pk",
+        "UPDATE items SET wanted = 1, row = m.row, id = m.id, inputs = m.inputs,"
+        "  request = (SELECT pk FROM requests WHERE digest = m.digest)"
+        f" FROM (SELECT n.* {_MATCHED} WHERE {_DIFFERS}) m WHERE m.item = items.pk"
     )
     connection.execute(
         "INSERT INTO items (batch, key, fingerprint, occurrence, id, row, url, goal, request, inputs)"
@@ -210,10 +206,8 @@ def merge(connection: sqlite3.Connection, batch: int) -> None:
 
 def count_staged(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
     """Count which of these item keys the staged manifest asks for."""
-    query = "SELECT count(*) FROM temp.incoming WHERE key IN (SELECT value FROM json_each(:keys))"
-    return _count(connection, query, {"keys": json.dumps(list(keys))})
-
-
-def _count(connection: sqlite3.Connection, query: str, parameters: dict[str, Any]) -> int:
-    (count,) = connection.execute(query, parameters).fetchone()
+    (count,) = connection.execute(
+        "SELECT count(*) FROM temp.incoming WHERE key IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(keys)),),
+    ).fetchone()
     return int(count)

@@ -1,0 +1,346 @@
+"""What is new, changed or gone in a manifest, and that nothing is asked for twice over any edits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchfish.core import identity
+from batchfish.journal import ingest
+from batchfish.journal.files import connect
+from batchfish.journal.repeats import pair
+from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import Driver, begin, edit, row, specs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from batchfish.core.items import ItemSpec
+
+A, B, C = "https://books.example/a", "https://books.example/b", "https://books.example/c"
+
+
+def wanted(journal: SqliteJournal) -> list[tuple[str, str]]:
+    """Ids and URLs of what the manifest asks for, in its order."""
+    return journal.connection.execute("SELECT id, url FROM items WHERE wanted = 1 ORDER BY row").fetchall()
+
+
+def pk_of(journal: SqliteJournal, item_id: str) -> int:
+    (pk,) = journal.connection.execute("SELECT pk FROM items WHERE id = ?", (item_id,)).fetchone()
+    return int(pk)
+
+
+class TestBegin:
+    def test_every_row_becomes_a_queued_item_in_the_order_of_the_manifest(
+        self, journal: SqliteJournal
+    ) -> None:
+        batch = begin(journal, row(B, "two"), row(A, "one"))
+        assert wanted(journal) == [("two", B), ("one", A)]
+        assert [item.id for item in journal.due(batch, 2_000.0, 10)] == ["two", "one"]
+
+    def test_a_row_without_id_is_called_by_its_fingerprint(self, journal: SqliteJournal) -> None:
+        begin(journal, row(A), row(B), row(A))
+        fingerprint = identity.fingerprint(specs_of([row(A)])[0])
+        first, _, repeated = [label for label, _ in wanted(journal)]
+        assert (first, repeated) == (fingerprint.hex()[:12], f"{fingerprint.hex()[:12]}-2")
+
+    def test_repetitions_are_items_of_their_own(self, journal: SqliteJournal) -> None:
+        begin(journal, row(A), row(A), row(A, "x"))
+        fingerprint = identity.fingerprint(specs_of([row(A)])[0])
+        keys = journal.connection.execute("SELECT key, occurrence FROM items ORDER BY row").fetchall()
+        assert keys == [(identity.item_key(fingerprint, n), n) for n in (1, 2, 3)]
+
+    def test_request_fields_that_rows_share_are_kept_once(self, journal: SqliteJournal) -> None:
+        schema = {"output_schema": {"type": "object"}}
+        begin(journal, row(A, request=schema), row(B, request=dict(schema)), row(C, request={}))
+        (number,) = journal.connection.execute("SELECT count(*) FROM requests").fetchone()
+        assert number == 2
+
+    def test_what_an_item_asks_comes_back_as_it_was_given(self, journal: SqliteJournal) -> None:
+        request = {"output_schema": {"z": {"enum": ["é", None, 1.5, 10**20]}, "a": True}}
+        begin(journal, row(A, request=request, inputs={"title": "Emma — „neu“", "n": "01"}))
+        asked = journal.request(pk_of(journal, wanted(journal)[0][0]))
+        assert (asked.url, asked.goal, asked.fields) == (A, "Read the price", request)
+        assert list(asked.fields["output_schema"]) == ["z", "a"]
+        assert asked.inputs == {"title": "Emma — „neu“", "n": "01"}
+
+    def test_fingerprints_of_a_version_that_is_not_known_are_refused(self, journal: SqliteJournal) -> None:
+        with pytest.raises(ValueError, match="version 99"):
+            ingest.stage(journal.connection, specs_of([row(A)]), 99)
+
+    def test_a_manifest_that_fails_half_way_leaves_the_connection_fit_for_the_next(
+        self, journal: SqliteJournal
+    ) -> None:
+        def broken() -> Iterator[ItemSpec]:
+            yield specs_of([row(A)])[0]
+            raise RuntimeError("the file changed")
+
+        with pytest.raises(RuntimeError, match="the file changed"):
+            ingest.stage(journal.connection, broken(), 1)
+        begin(journal, row(B, "two"))
+        assert wanted(journal) == [("two", B)]
+
+
+class TestCompare:
+    def test_the_same_manifest_asks_for_nothing(self, journal: SqliteJournal) -> None:
+        rows = [row(A, "one"), row(B), row(B), row(C, inputs={"n": "1"}, request={"use_vault": True})]
+        batch = begin(journal, *rows)
+        before = journal.connection.execute("SELECT * FROM items").fetchall()
+        difference = edit(journal, batch, *rows)
+        assert difference.is_none
+        assert not difference.asks_for_more
+        assert difference.wanted == 4
+        assert journal.connection.execute("SELECT * FROM items").fetchall() == before
+
+    def test_a_batch_yet_to_begin_is_all_new(self, journal: SqliteJournal) -> None:
+        ingest.stage(journal.connection, specs_of([row(A), row(B), row(B)]), 1)
+        difference = ingest.compare(journal.connection, None)
+        assert (difference.wanted, difference.new, difference.changed, difference.removed) == (3, 3, 0, 0)
+        assert difference.asks_for_more
+
+    def test_an_added_row_is_new_and_goes_behind(self, journal: SqliteJournal) -> None:
+        batch = begin(journal, row(A, "one"))
+        difference = edit(journal, batch, row(B, "two"), row(A, "one"))
+        assert (difference.new, difference.changed, difference.removed) == (1, 0, 0)
+        assert difference.new_examples == ("two",)
+        assert wanted(journal) == [("two", B), ("one", A)]
+
+    def test_a_row_that_is_gone_is_wanted_no_more_but_stays(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A, "one"), row(B, "two"))
+        driver.accept(pk_of(journal, "one"))
+        journal.commit_now()
+        difference = edit(journal, batch, row(B, "two"))
+        assert (difference.new, difference.changed, difference.removed) == (0, 0, 1)
+        assert difference.removed_examples == ("one",)
+        assert wanted(journal) == [("two", B)]
+        assert [one.item.id for one in journal.open_attempts()] == ["one"]
+
+    @pytest.mark.parametrize(("begun", "changed"), [(True, 1), (False, 0)])
+    def test_another_question_under_the_same_id_costs_again_only_if_the_first_has_begun(
+        self, journal: SqliteJournal, driver: Driver, *, begun: bool, changed: int
+    ) -> None:
+        batch = begin(journal, row(A, "one"), row(B, "two"))
+        if begun:
+            driver.accept(pk_of(journal, "one"))
+            journal.commit_now()
+        difference = edit(journal, batch, row(A, "one", goal="Read the title"), row(B, "two"))
+        assert (difference.new, difference.changed, difference.removed) == (1 - changed, changed, 0)
+        assert difference.changed_examples == ("one",) * changed
+
+    def test_without_ids_a_new_row_counts_as_the_change_of_a_begun_one_that_is_gone(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A), row(B))
+        driver.accept(journal.due(batch, 2_000.0, 1)[0].pk)
+        journal.commit_now()
+        difference = edit(journal, batch, row(A, goal="Read the title"), row(B), row(C))
+        assert (difference.new, difference.changed, difference.removed) == (1, 1, 0)
+        assert len(difference.changed_examples) == 2  # either may be the change
+
+    def test_another_id_for_the_same_question_costs_nothing(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A, "one"), row(B))
+        driver.accept(pk_of(journal, "one"))
+        journal.commit_now()
+        difference = edit(journal, batch, row(A, "first"), row(B, "second"))
+        assert not difference.asks_for_more
+        assert (difference.removed, difference.touched) == (0, 2)
+        assert wanted(journal) == [("first", A), ("second", B)]
+
+    def test_two_ids_that_swap_their_questions_swap_their_items(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A, "one"), row(B, "two"))
+        driver.accept(pk_of(journal, "one"), "run-of-a")
+        journal.commit_now()
+        difference = edit(journal, batch, row(B, "one"), row(A, "two"))
+        assert not difference.asks_for_more
+        (tracked,) = journal.open_attempts()
+        assert (tracked.item.id, journal.request(tracked.item.pk).url) == ("two", A)
+
+    def test_another_order_is_taken_in_and_costs_nothing(self, journal: SqliteJournal) -> None:
+        batch = begin(journal, row(A, "one"), row(B, "two"), row(C, "three"))
+        difference = edit(journal, batch, row(C, "three"), row(A, "one"), row(B, "two"))
+        assert not difference.asks_for_more
+        assert not difference.is_none
+        assert wanted(journal) == [("three", C), ("one", A), ("two", B)]
+
+    @pytest.mark.parametrize(
+        "more", [{"inputs": {"title": "Emma"}}, {"request": {"webhook_url": "https://hooks.example/"}}]
+    )
+    def test_what_changes_no_question_is_taken_in_and_costs_nothing(
+        self, journal: SqliteJournal, more: dict[str, Any]
+    ) -> None:
+        batch = begin(journal, row(A, "one"))
+        difference = edit(journal, batch, row(A, "one", **more))
+        assert not difference.asks_for_more
+        assert difference.touched == 1
+        asked = journal.request(pk_of(journal, "one"))
+        assert asked.inputs == more.get("inputs", {})
+        assert asked.fields == more.get("request", {})
+
+    def test_a_row_that_comes_back_is_asked_for_again(self, journal: SqliteJournal, driver: Driver) -> None:
+        batch = begin(journal, row(A, "one"), row(B, "two"))
+        driver.accept(pk_of(journal, "one"))
+        journal.commit_now()
+        edit(journal, batch)
+        difference = edit(journal, batch, row(A, "one"), row(B, "two"))
+        assert difference.asks_for_more
+        assert (difference.returning, difference.new) == (1, 1)  # begun; never begun
+        assert wanted(journal) == [("one", A), ("two", B)]
+        (number,) = journal.connection.execute("SELECT count(*) FROM items").fetchone()
+        assert number == 2
+
+    def test_going_back_to_a_question_that_never_began_costs_again(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A, "one"))
+        edit(journal, batch, row(B, "one"))
+        (item,) = journal.due(batch, 2_000.0, 10)
+        driver.accept(item.pk)
+        journal.commit_now()
+        assert edit(journal, batch, row(A, "one")).changed == 1
+
+    def test_a_reader_can_compare_beside_the_owner(self, journal: SqliteJournal, path: Path) -> None:
+        batch = begin(journal, row(A, "one"), row(B), row(B))
+        reader = connect(path, read_only=True)
+        ingest.stage(reader, specs_of([row(A, "one"), row(B), row(C)]), 1)
+        difference = ingest.compare(reader, batch)
+        reader.close()
+        assert (difference.new, difference.removed) == (1, 1)
+
+    def test_counting_staged_keys(self, journal: SqliteJournal) -> None:
+        ingest.stage(journal.connection, specs_of([row(A), row(A)]), 1)
+        ingest.compare(journal.connection, None)
+        fingerprint = identity.fingerprint(specs_of([row(A)])[0])
+        keys = [identity.item_key(fingerprint, n) for n in (1, 2, 3)]
+        assert ingest.count_staged(journal.connection, keys) == 2
+        assert ingest.count_staged(journal.connection, []) == 0
+
+
+class TestRepeated:
+    def test_of_two_equal_rows_the_one_whose_id_is_gone_is_removed(self, journal: SqliteJournal) -> None:
+        batch = begin(journal, row(A, "one"), row(A, "two"))
+        two = pk_of(journal, "two")
+        difference = edit(journal, batch, row(A, "two"))
+        assert (difference.removed, difference.removed_examples) == (1, ("one",))
+        assert pk_of(journal, "two") == two
+
+    def test_one_more_of_the_same_is_one_new_item(self, journal: SqliteJournal, driver: Driver) -> None:
+        batch = begin(journal, row(A))
+        driver.accept(journal.due(batch, 2_000.0, 1)[0].pk)
+        journal.commit_now()
+        difference = edit(journal, batch, row(A), row(A))
+        assert (difference.new, difference.changed) == (1, 0)
+        assert len(journal.due(batch, 3_000.0, 10)) == 1
+
+    def test_a_row_that_loses_its_id_is_rather_what_was_wanted_last_than_what_never_began(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A, "one"), row(A, "two"))
+        driver.accept(pk_of(journal, "two"))
+        journal.commit_now()
+        edit(journal, batch, row(A, "two"))
+        difference = edit(journal, batch, row(A))
+        assert not difference.asks_for_more
+        assert journal.due(batch, 3_000.0, 10) == []
+
+    @given(
+        ids=st.lists(st.sampled_from([None, "a", "b", "c"]), max_size=6),
+        labels=st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=6),
+    )
+    def test_pairing_wastes_no_item_and_takes_equal_ids_first(
+        self, ids: list[str | None], labels: list[str]
+    ) -> None:
+        items = list(enumerate(labels))
+        taken = pair(ids, items)
+        got = [pk for pk in taken if pk is not None]
+        assert len(got) == len(set(got)) == min(len(ids), len(items))
+        by_id = Counter(own for own in ids if own is not None) & Counter(labels)
+        equal = Counter(
+            own for own, pk in zip(ids, taken, strict=True) if pk is not None and labels[pk] == own
+        )
+        assert all(equal[own] >= number for own, number in by_id.items())
+
+    def test_without_any_ids_rows_take_items_in_order(self) -> None:
+        assert pair([None, None, None], [(7, "x"), (5, "y")]) == [7, 5, None]
+
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from([A, B, C]), st.sampled_from([None, "one", "two", "three"])), max_size=6
+)
+STEPS = st.lists(st.tuples(ROWS, st.integers(0, 3)), min_size=1, max_size=6)
+
+
+@given(steps=STEPS)
+def test_no_edits_lose_an_item_or_ask_for_one_twice(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[list[tuple[str, str | None]], int]]
+) -> None:
+    journal = SqliteJournal(tmp_path_factory.mktemp("edits") / "books.db")
+    try:
+        driver, batch = Driver(journal=journal), begin(journal)
+        most: Counter[str] = Counter()
+        for rows, begins in steps:
+            _take(journal, batch, rows, most)
+            for item in journal.due(batch, 1e9, begins):
+                driver.accept(item.pk)
+            journal.commit_now()
+    finally:
+        journal.close()
+
+
+def _take(
+    journal: SqliteJournal, batch: int, rows: Sequence[tuple[str, str | None]], most: Counter[str]
+) -> None:
+    """Take an edit in, and hold it against what must be true of any."""
+    before = journal.connection.execute("SELECT * FROM items ORDER BY pk").fetchall()
+    due = {item.pk for item in journal.due(batch, 1e9, 99)}
+    difference = edit(journal, batch, *(row(url, item_id) for url, item_id in rows))
+    after = journal.connection.execute("SELECT * FROM items ORDER BY pk").fetchall()
+
+    found = journal.connection.execute("SELECT url, id FROM items WHERE wanted = 1 ORDER BY row").fetchall()
+    assert [url for url, _ in found] == [url for url, _ in rows]
+    assert all(given in (None, label) for (_, given), (_, label) in zip(rows, found, strict=True))
+    # As many items of one question as were ever asked for at once, and no more.
+    most |= Counter(url for url, _ in rows)
+    assert Counter(dict(journal.connection.execute("SELECT url, count(*) FROM items GROUP BY url"))) == most
+    assert difference.is_none == (before == after)
+    assert difference.wanted == len(rows)
+    assert min(difference.new, difference.changed, difference.removed, difference.returning) >= 0
+    to_pay = {item.pk for item in journal.due(batch, 1e9, 99)} - due
+    assert difference.new + difference.changed == len(to_pay)
+    recount = journal.connection.execute(
+        "SELECT status, wanted, count(*) FROM items GROUP BY 1, 2"
+    ).fetchall()
+    kept = journal.connection.execute("SELECT status, wanted, n FROM counts WHERE n > 0").fetchall()
+    assert sorted(kept) == sorted(recount)
+
+
+def test_a_comparison_costs_in_proportion_to_the_manifest(journal: SqliteJournal) -> None:
+    """In steps of SQLite's machine: nested scans would take 64 times the steps for 8 times the rows."""
+
+    def steps(number: int) -> int:
+        rows = [row(f"{A}/{n % (number - number // 10)}") for n in range(number)]  # a tenth of them repeated
+        batch = begin(journal, *rows, name=f"of-{number}", chance=number.to_bytes(4, "big"))
+        ingest.stage(journal.connection, specs_of(rows[number // 10 :]), 1)
+        taken = 0
+
+        def count() -> int:
+            nonlocal taken
+            taken += 1
+            return 0
+
+        journal.connection.set_progress_handler(count, 100)
+        ingest.compare(journal.connection, batch)
+        journal.connection.set_progress_handler(None, 0)
+        return taken
+
+    assert steps(4_000) < 16 * steps(500)
