@@ -66,7 +66,9 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         target, folder = tables.target_for(
             intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output
         )
-        tables.check_output(journal.connection, target, folder, agreed=args.yes)
+        # Whether one that begins may replace a file is asked later: first, whether its journal is lost.
+        begins = intention.batch is None
+        tables.check_output(journal.connection, target, folder, agreed=args.yes or begins)
         if not selecting.selects_any(args, journal.connection, manifest.variables):
             return say_nothing_selected(args, voice)
         beginning.agree_to_changes(intention, agreed=args.yes, ask=ask if is_terminal() else None)
@@ -89,6 +91,11 @@ async def _run_manifest(
     if intention.batch is None and not args.new:
         async with make_agent(access, journal, env) as agent:
             await beginning.refuse_lost_journal(journal.connection, agent, intention, journal.path)
+    if intention.batch is None:
+        target, folder = tables.target_for(
+            intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output
+        )
+        tables.check_output(journal.connection, target, folder, agreed=args.yes)
     pk = beginning.take_in(
         journal.connection, manifest, intention, base_url=access.recorded_as, now=SystemClock().now()
     )
