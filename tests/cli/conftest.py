@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from batchfish.cli.main import main
+from tests.cli.shop import Shop, open_shop
 from tests.endtoend.serving import Server, serving
 
 if TYPE_CHECKING:
@@ -95,3 +96,15 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve runs that end only when they are cancelled."""
     with serving(tmp_path_factory.mktemp("patient"), "duration=86400", cap=500) as server:
         yield server
+
+
+@pytest.fixture
+def shop(command: Command, quick: Server, request: pytest.FixtureRequest) -> Shop:
+    """Give a batch whose runs end at once."""
+    return open_shop(command, quick, request.node.nodeid)
+
+
+@pytest.fixture
+def patient_shop(command: Command, patient: Server, request: pytest.FixtureRequest) -> Shop:
+    """Give a batch whose runs end only when they are cancelled."""
+    return open_shop(command, patient, request.node.nodeid)

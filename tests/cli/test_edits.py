@@ -1,0 +1,189 @@
+"""What becomes of a batch when its manifest, its journal, its API, its key or the calendar has changed."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batchfish.cli.wiring import SystemClock
+from tests.cli.shop import SETTLE, open_shop
+from tests.endtoend.serving import serving
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+    from tests.cli.shop import Shop
+    from tests.endtoend.serving import Server
+
+pytestmark = pytest.mark.process
+
+
+def test_a_lost_journal_is_never_paid_again_by_yes(shop: Shop) -> None:
+    shop.write(1, 2, 3)
+    assert shop.run().code == 0
+    shutil.rmtree(shop.command.folder / ".batchfish")
+    for flags in ((), ("-y",), ()):
+        outcome = shop.run(*flags)
+        assert outcome.code == 6
+        assert f"the account already has runs for 3 items of {shop.name}" in outcome.err
+        assert "--new" in outcome.err
+        assert shop.paid() == [1, 2, 3]
+    # The table that lies there is nobody's now: only a person may have it replaced.
+    assert shop.run("--new").code == 6
+    assert shop.paid() == [1, 2, 3]
+    assert shop.run("--new", "-y").code == 0
+    assert shop.paid() == [1, 1, 2, 2, 3, 3]
+
+
+def test_a_table_of_somebody_else_stops_a_batch_before_it_begins(shop: Shop) -> None:
+    shop.write(1)
+    (shop.command.folder / "notes.csv").write_text("not ours\n")
+    outcome = shop.run("-o", "notes.csv")
+    assert outcome.code == 6
+    assert "notes.csv exists, and is not as this batch wrote it" in outcome.err
+    assert shop.paid() == []
+    assert shop.command("ls", "--json").summary["batches"] == []
+    assert (shop.command.folder / "notes.csv").read_text() == "not ours\n"
+
+
+def test_a_mended_typo_in_the_goal_of_rows_without_ids_asks_first(shop: Shop) -> None:
+    shop.write(1, 2, 3, ids=False)
+    shop.run(goal="Raed it.")
+    outcome = shop.run(goal="Read it.")
+    assert outcome.code == 6
+    assert f"3 items of {shop.name} have changed and would be paid for again" in outcome.err
+    assert shop.paid() == [1, 2, 3]
+    assert shop.run("-y", goal="Read it.").code == 0
+    assert shop.paid() == [1, 1, 2, 2, 3, 3]
+    assert len(shop.table()) == 3
+    assert all("Read it." in row["result"] for row in shop.table())
+
+
+def test_of_rows_without_ids_exactly_the_changed_ones_are_submitted(shop: Shop) -> None:
+    shop.write(1, 2, 3, ids=False, goals={2: "Raed it."})
+    shop.run(goal=None)
+    shop.write(1, 2, 3, ids=False, goals={})
+    assert shop.run(goal=None).code == 6
+    assert shop.paid() == [1, 2, 3]
+    assert shop.run("-y", goal=None).code == 0
+    assert shop.paid() == [1, 2, 2, 3]
+
+
+def test_with_ids_three_changed_goals_are_three_items(shop: Shop) -> None:
+    shop.write(1, 2, 3, 4, 5, goals={})
+    shop.run(goal=None)
+    shop.write(1, 2, 3, 4, 5, goals=dict.fromkeys((1, 3, 5), "Read all of it."))
+    refused = shop.run(goal=None)
+    assert refused.code == 6
+    assert "3 items" in refused.err
+    assert shop.paid() == [1, 2, 3, 4, 5]
+    assert shop.run("-y", goal=None).code == 0
+    assert shop.paid() == [1, 1, 2, 3, 3, 4, 5, 5]
+    read = {row["item_id"] for row in shop.table() if "Read all of it." in row["result"]}
+    assert read == {"i1", "i3", "i5"}
+
+
+def test_added_rows_are_submitted_and_removed_ones_leave_without_asking(shop: Shop) -> None:
+    shop.write(1, 2, 3)
+    shop.run()
+    shop.write(4, 1, 3)
+    assert shop.run().code == 0
+    assert shop.paid() == [1, 2, 3, 4]
+    assert [row["item_id"] for row in shop.table()] == ["i4", "i1", "i3"]
+    shop.write(1, 2, 3, 4)
+    assert shop.run().code == 0
+    assert shop.paid() == [1, 2, 3, 4], "a row that comes back was paid for already"
+    assert [row["item_id"] for row in shop.table()] == ["i1", "i2", "i3", "i4"]
+
+
+def test_reordered_rows_submit_nothing(shop: Shop) -> None:
+    shop.write(1, 2, 3, ids=False)
+    shop.run()
+    shop.write(3, 1, 2, ids=False)
+    assert shop.run().code == 0
+    assert shop.paid() == [1, 2, 3]
+    assert [row["url"] for row in shop.table()] == [shop.url(3), shop.url(1), shop.url(2)]
+
+
+def test_a_column_that_nothing_uses_submits_nothing_and_is_carried_to_the_table(shop: Shop) -> None:
+    shop.write(1, 2)
+    shop.run()
+    shop.file.write_text(f"id,url,note\ni1,{shop.url(1)},first\ni2,{shop.url(2)},second\n")
+    assert shop.run().code == 0
+    assert shop.paid() == [1, 2]
+    assert [row["input_note"] for row in shop.table()] == ["first", "second"]
+
+
+def test_two_manifests_of_one_name_in_one_folder_are_an_error(shop: Shop) -> None:
+    shop.write(1)
+    shop.run()
+    other = shop.write_manifest(2)
+    outcome = shop.command("run", other, *SETTLE)
+    assert outcome.code == 2
+    assert f"are both called {shop.name!r}" in outcome.err
+    assert shop.paid() == [1]
+
+
+def test_a_journal_belongs_to_the_api_it_was_begun_with(shop: Shop, patient: Server) -> None:
+    shop.write(1, 2)
+    shop.run("--limit", "1")
+    for verb in (("run", shop.file.name, "--goal", "Read it."), ("resume", shop.name)):
+        outcome = shop.command(*verb, "--base-url", patient.base_url)
+        assert outcome.code == 2
+        assert f"belongs to {shop.server.base_url}" in outcome.err
+    assert shop.paid() == [1]
+
+
+def test_a_key_that_cannot_see_the_runs_is_another_accounts(
+    command: Command, request: pytest.FixtureRequest
+) -> None:
+    with serving(command.folder / "one", "duration=0") as server:
+        shop = open_shop(command, server, request.node.nodeid)
+        shop.write(1, 2)
+        shop.run("--limit", "1")
+        # Another key of the same account sees the run, and goes on.
+        command.use(server.base_url, key="sk-rotated-51ab")
+        assert shop.run("--limit", "1").code == 0
+    with serving(command.folder / "other", "duration=0", port=server.port) as empty:
+        command.use(empty.base_url, key="sk-of-somebody-else")
+        for flags in ((), ("-y",)):
+            outcome = shop.run(*flags)
+            assert outcome.code == 77
+            assert "another account" in outcome.err
+        assert empty.books.count() == 0
+
+
+def test_a_copied_journal_asks_first(shop: Shop) -> None:
+    shop.write(1, 2)
+    shop.run("--limit", "1")
+    copy = shop.journal.path.with_suffix(".copy")
+    shutil.copy(shop.journal.path, copy)
+    copy.replace(shop.journal.path)
+    outcome = shop.run()
+    assert outcome.code == 6
+    assert "moved or copied" in outcome.err
+    assert shop.paid() == [1]
+    assert shop.run("-y").code == 0
+    assert shop.paid() == [1, 2]
+
+
+def test_each_period_is_a_batch_of_its_own_and_the_clock_may_not_go_back(shop: Shop) -> None:
+    manifest = shop.write_manifest(1, 2, rules="period: day\n")
+    days = [datetime(2026, 11, day, 12, tzinfo=UTC).timestamp() for day in (24, 25)]
+
+    def run_at(now: float) -> int:
+        shop.command.monkeypatch.setattr(SystemClock, "now", lambda _: now)
+        return shop.command("run", manifest, *SETTLE).code
+
+    assert [run_at(days[0]), run_at(days[0])] == [0, 0]
+    assert shop.paid() == [1, 2]
+    assert run_at(days[1]) == 0
+    assert shop.paid() == [1, 1, 2, 2]
+    batches = [one["batch"] for one in shop.command("ls", "--json").summary["batches"]]
+    assert batches == [f"{shop.name}@2026-11-24", f"{shop.name}@2026-11-25"]
+    assert run_at(days[0]) == 2
+    assert shop.paid() == [1, 1, 2, 2]
+    yesterday = shop.command("status", f"{shop.name}@2026-11-24", "--json")
+    assert yesterday.summary["batch"] == f"{shop.name}@2026-11-24"
