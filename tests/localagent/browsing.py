@@ -33,12 +33,12 @@ def require_chromium() -> Path:
 
 @contextlib.asynccontextmanager
 async def engine_over(
-    site: Path, *, name: str = "browser", dialer: Dialer | None = None
+    site: Path | None = None, *, name: str = "browser", dialer: Dialer | None = None
 ) -> AsyncIterator[Engine]:
     """Give an engine that reads the pages of a folder, and whatever the dialer lets it reach."""
     chromium = require_chromium()
     async with (
-        Egress(dialer or Dialer(), SampleSite(site)) as egress,
+        Egress(dialer or Dialer(), None if site is None else SampleSite(site)) as egress,
         reading_engine(name, egress, chromium=chromium, cap=1) as engine,
     ):
         yield engine

@@ -39,6 +39,8 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
     "--no-pings",
+    # WebRTC sends nothing that does not go through the proxy. The switch has had two names.
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--js-flags=--max-old-space-size=512",
     # Names are the proxy's to look up: the browser knows no address but the proxy's.
