@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.engines.chromium import Chromium
     from batchfish.localagent.engines.frames import ReadAnswer
     from batchfish.localagent.engines.pool import WorkerPool
+    from batchfish.localagent.page.model import GoingOn
 
 RUN_TIME = 120.0
 MOST_CONSENTS = 3
@@ -74,6 +75,7 @@ class _Visit:
         self._emit = emit
         self._errand = errand_of(request.goal, request.output_schema)
         self._is_unfolded = False
+        self._list: GoingOn | None = None
         self._told_at = time.monotonic()
 
     async def read(self) -> Result:
@@ -91,7 +93,9 @@ class _Visit:
         for _ in range(MOST_TURNS):
             joined = join(pages, self._errand.most)
             count = count_of(joined)
-            if count is None or not self._errand.wants_more_than(count) or not await self._go_on(pages):
+            if count is None or not self._errand.wants_more_than(count, len(pages)):
+                break
+            if not await self._go_on(pages):
                 break
         return join(pages, self._errand.most)
 
@@ -109,6 +113,7 @@ class _Visit:
         tell(answer, self._emit)
         if answer.code is not None:
             raise Unread(agent_failure(answer.code, answer.message or ""))
+        self._list = answer.going_on
         result: Result = answer.result
         return result
 
@@ -133,7 +138,7 @@ class _Visit:
         if name is not None:
             await self._tell(f"pressed “{name}”: {self._tab.url}")
         await self._tab.scroll()
-        answer = await self._look()
+        answer = await self._look(after=self._list)
         if answer.code is not None:
             if answer.code not in NOT_THERE:
                 raise Unread(agent_failure(answer.code, answer.message or ""))
@@ -145,14 +150,14 @@ class _Visit:
             pages[-1] = answer.result
         else:
             pages.append(answer.result)
-        self._emit(Step(action=f"read {count_of(answer.result)} members of the list here"))
+        self._emit(Step(action=f"the list has {count_of(answer.result)} members here"))
         return True
 
-    async def _look(self) -> ReadAnswer:
+    async def _look(self, after: GoingOn | None = None) -> ReadAnswer:
         page = Loaded(
             url=self._tab.url, content_type=HTML, body=await self._tab.source(kept=self._is_unfolded)
         )
-        return await read_page(self._pool, self._request, page)
+        return await read_page(self._pool, self._request, page, after)
 
     async def _tell(self, action: str) -> None:
         """Tell a step with a picture of what it led to, and how long it took."""

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from batchfish.localagent.page.goal import understand
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,12 +22,8 @@ _INTO_BOX = re.compile(
     rf"\b(?:enter|type|put|write)\b{_UNQUOTED}{{0,20}}{_QUOTED}[^.;\n]{{0,20}}\bsearch", re.IGNORECASE
 )
 _FURTHER = re.compile(
-    r"\b(?:all|every|each of the|further|following|subsequent|remaining)\s+(?:\w+\s+){0,2}?pages?\b"
-    r"|\bnext pages?\b|\bpaginat|\bpage by page\b|\bthrough (?:the |all )*pages\b"
-    r"|\b(?:load|show|see|view) (?:more|all)\b|\buntil (?:there|no|the end|it|nothing)\b|\bscroll"
-    r"|\balle(?:n)? seiten\b|\bnächste seite|\bmehr (?:laden|anzeigen)\b|\btoutes les pages\b"
-    r"|\bpages? suivantes?\b|\btodas las páginas\b|\bpágina siguiente\b|\btutte le pagine\b"
-    r"|\btodas as páginas\b|\balle pagina",
+    r"\b(?:load|show|see|view) (?:more|all)\b|\bscroll|\bmehr (?:laden|anzeigen)\b|\b(?:voir|afficher) plus\b"
+    r"|\b(?:ver|mostrar|cargar) más\b",
     re.IGNORECASE,
 )
 _ALL = re.compile(
@@ -38,42 +36,41 @@ _HERE = re.compile(
     r"|\bcette page\b|\besta página\b",
     re.IGNORECASE,
 )
-_FIRST = re.compile(
-    r"\b(?:first|top|ersten?|premi[eè]re?s|primer[oa]s|prim[ei]|primeir[oa]s|eerste)\s+(\d{1,4})\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Errand:
     """What a person would do on the page.
 
-    `search` is the term to search for. `is_all`: a list is wanted to its end; `least` and `most` are how many
-    of its members are wanted, None for no bound.
+    `search` is the term to search for. `is_all`: a list is wanted to its end. `least` and `most` are how many
+    of its members are wanted, and `pages` from how many pages; None for no bound.
     """
 
     search: str | None = None
     is_all: bool = False
     least: int = 0
     most: int | None = None
+    pages: int | None = None
 
-    def wants_more_than(self, count: int) -> bool:
-        """Whether a list of `count` members is to be followed further."""
-        if self.most is not None and count >= self.most:
+    def wants_more_than(self, count: int, pages: int) -> bool:
+        """Whether a list of `count` members from so many pages is to be followed further."""
+        is_enough = self.most is not None and count >= self.most
+        if is_enough or (self.pages is not None and pages >= self.pages):
             return False
-        return self.is_all or count < self.least
+        return self.is_all or self.pages is not None or count < self.least
 
 
 def errand_of(goal: str, schema: Mapping[str, Any] | None) -> Errand:
     """Read the errand out of a goal, and out of how many members the schema's list is to have."""
     search = _SEARCH.search(goal) or _INTO_BOX.search(goal)
-    first = _FIRST.search(goal)
-    asked = int(first[1]) if first else None
+    asked = understand(goal, schema or {})
     lists = [one for one in (schema or {}).get("properties", {}).values() if one.get("type") == "array"]
-    bounds = [one["maxItems"] for one in lists if "maxItems" in one] + ([asked] if asked else [])
+    bounds = [one["maxItems"] for one in lists if "maxItems" in one] + ([asked.most] if asked.most else [])
+    is_all = asked.pages == 0 or _FURTHER.search(goal) or (_ALL.search(goal) and not _HERE.search(goal))
     return Errand(
         search=next(filter(None, search.groups()), "").strip() or None if search else None,
-        is_all=bool(_FURTHER.search(goal) or (_ALL.search(goal) and not _HERE.search(goal))),
-        least=max([one.get("minItems", 0) for one in lists] + [asked or 0]),
+        is_all=bool(is_all),
+        least=max([one.get("minItems", 0) for one in lists] + [asked.most or 0]),
         most=min(bounds) if bounds else None,
+        pages=asked.pages or None,
     )

@@ -42,11 +42,17 @@
 
   const isShown = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
 
+  const saysLittle = (text) => text.trim().length < NEARLY_EMPTY;
+
+  // The text of a page does not tell what its own elements show in shadow trees.
+  const isEmpty = (root, text) => saysLittle(text) && ![...root.querySelectorAll("*")].some(
+    ({ shadowRoot }) => shadowRoot && !isEmpty(shadowRoot, shadowRoot.textContent));
+
   // Whether the page says that more is to come, or says next to nothing.
   const isBusy = () => {
     if (!document.body) return true;
-    const text = document.body.innerText.trim();
-    if (text.length < NEARLY_EMPTY) return true;
+    const text = document.body.innerText;
+    if (isEmpty(document.body, text)) return true;
     if ([...document.querySelectorAll(BUSY)].some(isShown)) return true;
     return text.toLowerCase().split("\n").some((line) =>
       line.length < LONGEST_NOTICE && words.loading.some((word) => line.trim().startsWith(word)));

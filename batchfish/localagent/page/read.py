@@ -78,13 +78,13 @@ def read_page(
 
 def _go_on(reading: Reading, going_on: GoingOn | None, asked: Asked, page: Page) -> Reading:
     """Say where the list goes on, if more of it is wanted and there is more."""
-    more = page.more
+    more, reading = page.more, replace(reading, going_on=going_on)
     if going_on is None or not (more.next_url or more.control) or not asked.wants_more(going_on.found, 0):
         return reading
     if not asked.wants_more(going_on.found, going_on.pages):
         limit = f"stopped after {going_on.pages} pages, as far as is gone; there are more"
         return replace(reading, evidence=(*reading.evidence, Evidence(name=going_on.name, where=limit)))
-    return replace(reading, next_url=more.next_url, load_more=more.control, going_on=going_on)
+    return replace(reading, next_url=more.next_url, load_more=more.control)
 
 
 def _explain(missing: Mapping[str, str | None], page: Page) -> str:

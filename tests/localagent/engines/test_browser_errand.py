@@ -48,12 +48,18 @@ def list_of(**bounds: int) -> dict[str, object]:
 
 def test_a_number_bounds_the_list() -> None:
     errand = errand_of("Extract the top 30 jobs", list_of(maxItems=50))
-    assert errand.wants_more_than(29)
-    assert not errand.wants_more_than(30)
+    assert errand.wants_more_than(29, 2)
+    assert not errand.wants_more_than(30, 2)
 
 
 def test_the_schema_bounds_the_list() -> None:
-    assert errand_of("Extract jobs", list_of(minItems=20)).wants_more_than(19)
-    assert not errand_of("Extract jobs", list_of(minItems=20)).wants_more_than(20)
-    assert not errand_of("Extract all jobs", list_of(maxItems=20)).wants_more_than(20)
-    assert not errand_of("Extract jobs", list_of(maxItems=20)).wants_more_than(10)
+    assert errand_of("Extract jobs", list_of(minItems=20)).wants_more_than(19, 1)
+    assert not errand_of("Extract jobs", list_of(minItems=20)).wants_more_than(20, 1)
+    assert not errand_of("Extract all jobs", list_of(maxItems=20)).wants_more_than(20, 1)
+    assert not errand_of("Extract jobs", list_of(maxItems=20)).wants_more_than(10, 1)
+
+
+def test_a_number_of_pages_bounds_the_list() -> None:
+    errand = errand_of("Extract the jobs of the first 3 pages", None)
+    assert errand.wants_more_than(1000, 2)
+    assert not errand.wants_more_than(1, 3)
