@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from batchfish.cli import values
-from batchfish.errors import WrongInput
+from batchfish.cli.parsing import Parser
 
 if TYPE_CHECKING:
+    import argparse
+
     Verbs = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - argparse gives it no public name
 
 SETTLE_HELP = "how long an unanswered create is looked for"
@@ -28,14 +29,6 @@ ONE_RUN = {
 EPILOG = "Exit codes, manifests and how to go on after anything: README.md."
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are errors like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise WrongInput instead of leaving at once."""
-        raise WrongInput(f"{self.prog}: {message}. Try `{self.prog} --help`.")
-
-
 def build() -> Parser:
     """Build the parser of the whole command."""
     parser = Parser(
@@ -51,9 +44,17 @@ def build() -> Parser:
     serve = verbs.add_parser("serve", help="speak the same API on this machine, and really read pages")
     serve.add_argument("--port", type=int, default=8765, help="(default: %(default)s; 0 takes a free one)")
     serve.add_argument("--store", type=Path, help="file that keeps the runs (default: memory)")
-    serve.add_argument("--require-token", action="store_true", help="accept only the token it prints")
+    serve.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="accept only the key in this file; a new file gets a new key (default: any key)",
+    )
     _add_local_agent(serve)
     for verb in verbs.choices.values():
+        verb.allow_abbrev = False  # what abbreviates one flag today abbreviates two tomorrow
+        if verb is not serve:
+            _add_journal(verb)
         _add_common(verb)
     return parser
 
@@ -217,11 +218,25 @@ def _add_running(verb: Parser) -> None:
     )
 
 
-def _add_common(verb: Parser) -> None:
-    verb.add_argument("--local", action="store_true", help="use a local agent; its journals are kept apart")
-    verb.add_argument("--journal", type=Path, metavar="FILE", help="the journal's file")
+def _add_journal(verb: Parser) -> None:
+    verb.add_argument(
+        "--local",
+        action="store_true",
+        help="rehearse: the agent on this machine instead of TinyFish; its journals are kept apart",
+    )
+    verb.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="the journal's file (default: .batchfish/NAME.db beside the manifest)",
+    )
     verb.add_argument("--json", action="store_true", help="speak JSON on standard output")
+    verb.add_argument(
+        "-y", "--yes", action="store_true", help="agree to what a person would be asked (exit code 6)"
+    )
+
+
+def _add_common(verb: Parser) -> None:
     verb.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something is wrong")
     verb.add_argument("-v", "--verbose", action="store_true", help="log what is asked of the API")
-    verb.add_argument("--no-color", action="store_true", help="no colours (also: $NO_COLOR)")
-    verb.add_argument("-y", "--yes", action="store_true", help="agree beforehand")
+    verb.add_argument("--no-color", action="store_true", help="for scripts that set it: nothing is coloured")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batchfish.cli.messages import several
 from batchfish.core import identity
 from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal import batches, ingest
@@ -101,7 +102,7 @@ def agree_to_changes(intention: Intention, *, agreed: bool, ask: Callable[[str],
         return
     examples = ", ".join(intention.difference.changed_examples)
     said = (
-        f"{changed} items of {intention.name} have changed and would be paid for again (such as {examples})"
+        f"{several(changed, 'changed item')} of {intention.name} would be paid for again (such as {examples})"
     )
     if ask is None:
         raise NeedsYes(f"{said}. See `batchfish plan`; add -y to agree, or put the manifest back.")
@@ -117,8 +118,8 @@ async def refuse_lost_journal(
     lost = ingest.count_staged(connection, keys)
     if lost:
         raise NeedsYes(
-            f"the account already has runs for {lost} items of {intention.name}, made with a journal that is "
-            f"not {journal}. Put that journal back, or pay for them again with --new."
+            f"the account already has runs for {several(lost, 'item')} of {intention.name}, made with a "
+            f"journal that is not {journal}. Put that journal back, or pay for them again with --new."
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from batchfish.cli import places, selecting, wishes
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.looking import item_called
-from batchfish.cli.messages import ask, is_terminal, put
+from batchfish.cli.messages import ask, is_terminal, put, several
 from batchfish.cli.planning import put_object
 from batchfish.cli.running import (
     bring_to_completion,
@@ -54,8 +54,8 @@ def retry(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
             return ExitCode.OK if args.allow_empty else ExitCode.NO_ITEMS
         if args.held:
             _agree(
-                f"{len(items)} items of {batch.name} are held because a run of them may exist already; "
-                "each is paid for twice if it does",
+                f"{several(len(items), 'held item')} of {batch.name} would be sent again, and paid for twice "
+                "where a run exists already",
                 agreed=args.yes,
             )
         access = reach(args, env, batch, stack)
@@ -94,7 +94,7 @@ def cancel(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     connection, batch = places.open_for_reading(place)
     with closing(connection):
         items = [item_called(connection, batch, name).pk for name in args.items] or None
-    what = f"{len(items)} items of {batch.name}" if items else f"all of {batch.name} that has not ended"
+    which = several(len(items), "item") if items else "everything that has not ended"
     wish = None
     try:
         while True:
@@ -106,7 +106,7 @@ def cancel(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
                 if wish is None:
                     wish = wishes.leave(place.journal, batch.pk, items)
                 elif not wish.exists():
-                    voice.say(f"the process that works on it cancels {what}")
+                    voice.say(f"the process that works on it cancels {which} of {batch.name}")
                     return ExitCode.OK
             time.sleep(LOOK_EVERY)
     finally:
@@ -133,7 +133,7 @@ def _cancel_alone(
         async with make_agent(access, journal, env) as agent:
             ctx = make_context(args, journal, batch, agent, voice, is_near=True)
             number = await wishes.cancel_items(ctx, journal, batch.pk, items)
-            voice.say(f"{number} items of {batch.name} are to be cancelled")
+            voice.say(f"cancelling {several(number, 'item')} of {batch.name}")
         args.drain = True
         await bring_to_completion(args, env, voice, journal, journal.batch(batch.pk), access)
         return ExitCode.OK

@@ -57,7 +57,7 @@ def status(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
                 **pace,
             )
         else:
-            put(_spell_status(batch, counts, pace, owner))
+            put(_spell_status(batch, counts, pace, owner, place.journal))
         if not args.watch or counts.ended == counts.total:
             return ExitCode.OK
         time.sleep(WATCH_EVERY)
@@ -75,7 +75,9 @@ def measure(
     return {"per_minute": round(per_second * 60, 1), "seconds_left": round(left / per_second) if left else 0}
 
 
-def _spell_status(batch: Batch, counts: Counts, pace: Mapping[str, float | None], owner: int | None) -> str:
+def _spell_status(
+    batch: Batch, counts: Counts, pace: Mapping[str, float | None], owner: int | None, journal: Path
+) -> str:
     done = f"{batch.name}: {counts.ended:,} of {counts.total:,} done ({counts})"
     left = pace["seconds_left"]
     if owner is not None:
@@ -83,7 +85,7 @@ def _spell_status(batch: Batch, counts: Counts, pace: Mapping[str, float | None]
         return f"{done}; process {owner} is working on it{rate}"
     if counts.ended == counts.total:
         return done
-    return f"{done}; no process is working on it: `batchfish resume {batch.name}` goes on"
+    return f"{done}; no process is working on it: go on with: batchfish resume {places.spell(journal, batch)}"
 
 
 def results(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
@@ -184,7 +186,7 @@ def _spell_attempt(attempt: Attempt) -> str:
     if attempt.started_at and attempt.finished_at:
         parts.append(f"took {spell_duration(attempt.finished_at - attempt.started_at)}")
     if attempt.steps is not None:
-        parts.append(f"{attempt.steps} steps")
+        parts.append(f"{attempt.steps} step{'s' if attempt.steps != 1 else ''}")
     if attempt.error_code or attempt.error_message:
         parts.append(f"{attempt.error_code or 'error'}: {attempt.error_message or ''}".rstrip(": "))
     elif attempt.cause:

@@ -54,9 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return ExitCode.USAGE
         voice = Voice(stream=sys.stderr, is_quiet=args.quiet, is_verbose=args.verbose)
         if args.verbose:
-            logging.basicConfig(
-                level=logging.DEBUG, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
-            )
+            logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
+            logging.getLogger("httpx").setLevel(logging.INFO)
+            logging.getLogger("batchfish").setLevel(logging.DEBUG)
         module, _, name = VERBS[args.verb].partition(":")
         code: int = getattr(import_module(module), name)(args, os.environ, voice)
     except BatchfishError as error:

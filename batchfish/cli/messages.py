@@ -39,6 +39,11 @@ def put(text: str) -> None:
     print(harmless(text), flush=True)
 
 
+def several(number: int, noun: str) -> str:
+    """Write `1 item`, `2 items`, `12,000 items`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def is_terminal() -> bool:
     """Whether a person is there to be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()

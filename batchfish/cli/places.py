@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 HOME = ".batchfish"
 LOCAL = "local"
 AGENT = "agent"
+FIRST = ".1"
+"""What may stand after a name to mean its first batch, once `run --new` has begun others."""
 TRY = "@try"
 """What the journal of a manifest's tries is called after its name; it is meant only where it is named."""
 MANIFESTS = frozenset({".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".ndjson"})
@@ -75,10 +77,11 @@ def find(batch: str | None, journal: Path | None, *, is_local: bool, folder: Pat
     if path.suffix.lower() in MANIFESTS and ("/" in batch or path.exists()):
         return Place(journal=_journal_of_manifest(path.absolute(), is_local=is_local))
     name = re.split(r"@(?!try)|\.(?=\d+$)", batch, maxsplit=1)[0]
+    meant = None if batch == name else batch.removesuffix(FIRST)
     for home in _homes(here, is_local=is_local):
         candidate = home / f"{name}.db"
         if candidate.exists():
-            return Place(journal=candidate, batch=None if batch == name else batch)
+            return Place(journal=candidate, batch=meant)
     raise WrongInput(
         f"No batch {batch!r} is known in {here} or above it. `batchfish ls` shows what there is."
     )
@@ -89,8 +92,15 @@ def open_for_reading(place: Place) -> tuple[sqlite3.Connection, Batch]:
     connection = connect(place.journal, read_only=True)
     batch = batches.newest(connection) if place.batch is None else batches.named(connection, place.batch)
     if batch is None:
-        raise WrongInput(f"{place.journal} holds no batch {place.batch or ''}".rstrip() + ".")
+        raise no_batch(place.journal, place.batch)
     return connection, batch
+
+
+def no_batch(journal: Path, name: str | None) -> WrongInput:
+    """Say that a journal does not hold the batch that was asked for, or none yet."""
+    if name is None:
+        return WrongInput(f"No batch has begun in {journal}. Start one with `batchfish run FILE`.")
+    return WrongInput(f"There is no batch {name!r} in {journal}. `batchfish ls` shows what there is.")
 
 
 def journals(*, is_local: bool, folder: Path | None = None) -> list[Path]:
@@ -104,7 +114,7 @@ def spell(journal: Path, batch: Batch) -> str:
     is_local = journal.parent.name == LOCAL
     manifest = os.path.relpath(batch.manifest_path)
     flags = " --local" if is_local else ""
-    for name in (batch.name, manifest):
+    for name in (batch.name, batch.name + FIRST, manifest):
         if _leads_to(name, journal, batch, is_local=is_local):
             return shlex.quote(name) + flags
     return f"{shlex.quote(batch.name)}{flags} --journal {shlex.quote(os.path.relpath(journal))}"

@@ -12,7 +12,7 @@ from batchfish.cli import beginning, places, selecting
 from batchfish.cli.counts import Counts, count
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.manifests import load
-from batchfish.cli.messages import put
+from batchfish.cli.messages import put, several
 from batchfish.cli.wiring import SystemClock
 from batchfish.core.items import Status
 from batchfish.journal.files import connect, migrate
@@ -52,11 +52,11 @@ def validate(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
             properties=summary.properties,
         )
         return ExitCode.OK
-    put(f"{args.file} is fine: batch {manifest.name}, {summary.items:,} items")
+    put(f"{args.file} is fine: batch {manifest.name}, {several(summary.items, 'item')}")
     for source in summary.sources:
         separated = f", {DELIMITERS[source.delimiter]}-separated" if source.delimiter else ""
         left_out = f", {source.left_out:,} left out by `where`" if source.left_out else ""
-        put(f"  from       {source.path}: {source.items:,} items{separated}{left_out}")
+        put(f"  from       {source.path}: {several(source.items, 'item')}{separated}{left_out}")
     if summary.duplicates:
         put(f"  repeated   {summary.duplicates:,} rows ask the same as one before and are numbered")
     if summary.variables:
@@ -91,7 +91,7 @@ def plan(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
     if args.json:
         put_object(**_as_object(found))
     else:
-        _put_plan(found, f"--local {args.file}" if args.local else args.file)
+        _put_plan(found)
     return ExitCode.OK
 
 
@@ -130,10 +130,10 @@ def _open(journal: Path) -> sqlite3.Connection:
     return connection
 
 
-def _put_plan(found: Plan, command: str) -> None:
+def _put_plan(found: Plan) -> None:
     difference, counts = found.difference, found.counts
     begins = "would begin" if found.begins else "goes on"
-    put(f"{found.batch} {begins}: {difference.wanted:,} items")
+    put(f"{found.batch} {begins}: {several(difference.wanted, 'item')}")
     for name, number, examples in (
         ("new", difference.new, difference.new_examples),
         ("changed", difference.changed, difference.changed_examples),
@@ -146,7 +146,8 @@ def _put_plan(found: Plan, command: str) -> None:
         such_as = f"  such as {', '.join(examples)}" if number and examples else ""
         put(f"  {name:<8}{number:>9,}{such_as}")
     put(
-        f"`batchfish run {command}` would submit {found.to_submit:,} items, at most {found.most_runs:,} runs."
+        f"`run` with the same flags would submit {several(found.to_submit, 'item')}, "
+        f"and pay for at most {several(found.most_runs, 'run')}."
     )
     if difference.changed:
         put("Changed items have begun and would be paid for again: `run` asks, or takes -y.")

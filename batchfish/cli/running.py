@@ -19,7 +19,7 @@ from batchfish.cli.serving import local_agent, reach
 from batchfish.cli.settings import LOCAL_BASE, Access, check_settle, remote_access
 from batchfish.cli.wiring import SystemClock, chance, make_agent, owned_journal, terms_of
 from batchfish.core.window import Window
-from batchfish.errors import BatchBusy, WrongInput
+from batchfish.errors import BatchBusy
 from batchfish.journal import batches, reading
 from batchfish.pipeline.context import Context, Pace, Session, StopKind
 from batchfish.pipeline.run import run_batch
@@ -133,7 +133,7 @@ def chosen_batch(journal: SqliteJournal, name: str | None) -> Batch:
     """Give the named batch of a journal, or its newest."""
     batch = batches.named(journal.connection, name) if name else batches.newest(journal.connection)
     if batch is None:
-        raise WrongInput(f"{journal.path} holds no batch {name or ''}".rstrip() + ".")
+        raise places.no_batch(journal.path, name)
     return batch
 
 
@@ -169,8 +169,9 @@ async def bring_to_completion(
     access: Access,
 ) -> int:
     """Submit, follow and collect a batch until it is done or stops, and say how it ended."""
-    target, folder = tables.target_of(batch, args.output)
-    tables.check_output(journal.connection, target, folder, agreed=args.yes)
+    if not args.drain:  # else nothing is paid for, and no file may stand in the way of a cancel
+        target, folder = tables.target_of(batch, args.output)
+        tables.check_output(journal.connection, target, folder, agreed=args.yes)
     selecting.select(args, journal, batch)
     before = (
         count_selected(journal.connection) if journal.has_selection else count(journal.connection, batch.pk)

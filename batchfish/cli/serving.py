@@ -73,6 +73,6 @@ def serve(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
     options += ["--port", str(args.port)]
     if args.store is not None:
         options += ["--store", str(args.store)]
-    if args.require_token:
-        options += ["--require-token"]
+    if args.token_file is not None:
+        options += ["--require-token", "--token-file", str(args.token_file)]
     return main(options)

@@ -48,4 +48,5 @@ def _read(parse: Callable[[object], T], value: object) -> T:
     try:
         return parse(value)
     except Refused as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        remedy = f" ({error.remedy.rstrip('.')})" if error.remedy else ""
+        raise argparse.ArgumentTypeError(f"{error}{remedy}") from None

@@ -38,7 +38,7 @@ RUN = ("run", "rows.csv", *GOAL)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("rum", "rows.csv"), "invalid choice: 'rum'"),
+        (("rum", "rows.csv"), "there is no verb 'rum' (did you mean run?)"),
         (("run",), "FILE"),
         (("run", "missing.csv", *GOAL), "missing.csv"),
         (("run", "missing.yaml"), "missing.yaml"),
@@ -85,7 +85,7 @@ RUN = ("run", "rows.csv", *GOAL)
         (("retry", "--failed"), "No batch is known"),
         (("retry",), "--failed"),
         (("retry", "--failed", "--held"), "not allowed with"),
-        (("held", "burn", "x"), "invalid choice: 'burn'"),
+        (("held", "burn", "x"), "there is no choice 'burn'"),
         ((), ""),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

@@ -1,0 +1,78 @@
+"""Verbs about a batch that is there: what they name, and what may not stand in their way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from batchfish.cli.main import main
+
+MANIFEST = """\
+batchfish: 1
+name: shop
+defaults: {goal: Read it.}
+items:
+  - {id: one, url: "https://shop.example/1"}
+  - {id: two, url: "https://shop.example/2"}
+output: {path: "{{ batch }}.csv"}
+"""
+REHEARSE = ["--local", "--engine", "simulate", "--simulate", "duration=0", "-q"]
+
+Say = Callable[..., str]
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Give a command line in a folder with a manifest; it returns what was said, on both streams."""
+    monkeypatch.chdir(tmp_path)
+    Path("shop.yaml").write_text(MANIFEST)
+
+    def type_in(*words: str, code: int = 0) -> str:
+        assert main([*words]) == code
+        told = capsys.readouterr()
+        return told.err + told.out
+
+    return type_in
+
+
+def test_the_first_of_several_batches_has_a_name(say: Say) -> None:
+    say("run", "shop.yaml", *REHEARSE)
+    say("run", "shop.yaml", "--new", "--limit", "1", *REHEARSE)
+
+    assert say("status", "shop", "--local").startswith("shop.2: 1 of 2 done")
+    assert say("status", "shop.1", "--local").startswith("shop: 2 of 2 done")
+    assert "There is no batch 'shop.3'" in say("status", "shop.3", "--local", code=2)
+
+
+def test_status_says_how_to_go_on_in_words_that_do(say: Say) -> None:
+    say("run", "shop.yaml", "--limit", "1", *REHEARSE)
+
+    told = say("status", "--local")
+
+    _, _, command = told.strip().partition("go on with: batchfish ")
+    say(*command.split(), *REHEARSE)
+    assert "2 of 2 done" in say("status", "--local")
+
+
+def test_a_misspelt_item_is_told_of_though_nothing_is_left_to_do(say: Say) -> None:
+    say("run", "shop.yaml", *REHEARSE)
+
+    assert "no item is called tow" in say("run", "shop.yaml", "--item", "tow", *REHEARSE, code=2)
+
+
+def test_a_file_in_the_way_of_the_table_does_not_keep_a_batch_from_being_cancelled(say: Say) -> None:
+    say("run", "shop.yaml", "--limit", "1", *REHEARSE)
+    Path("shop.csv").write_text("mine")
+
+    told = say("cancel", "--local", code=6)
+
+    assert "shop.csv exists" in told
+    (batch,) = json.loads(say("ls", "--json"))["batches"]
+    assert batch["counts"] == {"succeeded": 1, "cancelled": 1}
+    assert batch["exit_code"] == 4
+    assert Path("shop.csv").read_text() == "mine"
