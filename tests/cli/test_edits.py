@@ -53,7 +53,7 @@ def test_a_mended_typo_in_the_goal_of_rows_without_ids_asks_first(shop: Shop) ->
     shop.run(goal="Raed it.")
     outcome = shop.run(goal="Read it.")
     assert outcome.code == 6
-    assert f"3 items of {shop.name} have changed and would be paid for again" in outcome.err
+    assert f"3 changed items of {shop.name} would be paid for again" in outcome.err
     assert shop.paid() == [1, 2, 3]
     assert shop.run("-y", goal="Read it.").code == 0
     assert shop.paid() == [1, 1, 2, 2, 3, 3]
@@ -77,7 +77,7 @@ def test_with_ids_three_changed_goals_are_three_items(shop: Shop) -> None:
     shop.write(1, 2, 3, 4, 5, goals=dict.fromkeys((1, 3, 5), "Read all of it."))
     refused = shop.run(goal=None)
     assert refused.code == 6
-    assert "3 items" in refused.err
+    assert "3 changed items" in refused.err
     assert shop.paid() == [1, 2, 3, 4, 5]
     assert shop.run("-y", goal=None).code == 0
     assert shop.paid() == [1, 1, 2, 3, 3, 4, 5, 5]
