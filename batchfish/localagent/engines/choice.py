@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 WARM = 2
+WARM_AFTER = 0.25
 
 
 @contextlib.asynccontextmanager
@@ -33,12 +35,20 @@ async def reading_engine(
     """
     pool = WorkerPool(warm=min(cap, WARM))
     engine = _make(name, egress, chromium, pool)
-    await pool.start()
+    warming = asyncio.create_task(_warm(pool))
     try:
         yield engine
     finally:
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)
         await engine.close()
         await pool.close()
+
+
+async def _warm(pool: WorkerPool) -> None:
+    """Start the first readers once the agent listens: what they import would hold up its first answer."""
+    await asyncio.sleep(WARM_AFTER)
+    await pool.start()
 
 
 def _make(name: str, egress: Egress, chromium: Path | None, pool: WorkerPool) -> Engine:

@@ -1,0 +1,116 @@
+"""How long `batchfish serve` takes from the start of its process to its first answer, beside bare FastAPI.
+
+Both sides start in turn. `warm`: as a second start finds the machine. `cold`: what the kernel has cached of
+the interpreter, the packages and this project is dropped first (but for what other processes have mapped).
+`no bytecode`: as the very first start, where every module has to be compiled. The target is 1.5 s.
+
+    python benchmarks/cold_start.py [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[1]
+BARE = """
+import sys
+import uvicorn
+from fastapi import FastAPI
+app = FastAPI()
+@app.get("/v1/runs")
+async def runs() -> dict[str, list[str]]:
+    return {"data": []}
+uvicorn.run(app, port=int(sys.argv[1]), log_level="error")
+"""
+SIDES = {
+    "batchfish serve": [sys.executable, "-m", "batchfish", "serve", "--port"],
+    "bare FastAPI": [sys.executable, "-c", BARE],
+}
+STATES = ("warm", "cold", "no bytecode")
+LOOK_EVERY = 0.002
+LONGEST_START = 60.0
+
+
+def drop_cached_files() -> None:
+    """Have the kernel forget the files that a start reads."""
+    os.sync()  # what is not yet on disk stays cached
+    places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    for place in {Path(sys.executable).resolve().parent, ROOT / "batchfish", *map(Path, places)}:
+        for path in place.rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_file():
+                    file = os.open(path, os.O_RDONLY)
+                    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+                    os.close(file)
+
+
+def start_once(command: list[str], environment: dict[str, str]) -> float:
+    """Start a server, and give the seconds until it has answered its first request with 200."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    begun = time.perf_counter()
+    server = subprocess.Popen([*command, str(port)], env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603 - ourselves
+    try:
+        while time.perf_counter() - begun < LONGEST_START:
+            if answers(port):
+                return time.perf_counter() - begun
+            time.sleep(LOOK_EVERY)
+        raise SystemExit(f"no answer within {LONGEST_START:.0f} s: {command}")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def answers(port: int) -> bool:
+    """Ask once whether a listing is answered."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONGEST_START)
+    try:
+        connection.request("GET", "/v1/runs", headers={"X-API-Key": "any"})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def measure(side: str, state: str) -> float:
+    """Bring the machine into a state, and start one side."""
+    with TemporaryDirectory() as nowhere:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        if state == "no bytecode":
+            environment["PYTHONPYCACHEPREFIX"] = nowhere
+        if state == "cold":
+            drop_cached_files()
+        return start_once(SIDES[side], environment)
+
+
+def main() -> None:
+    """Measure both sides in each state, in turn, and print medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    for command in SIDES.values():
+        start_once(command, {**os.environ, "PYTHONPATH": str(ROOT)})  # so that all bytecode is there
+    print(f"{'':13}" + "".join(f"{side:>28}" for side in SIDES))
+    for state in STATES:
+        found: dict[str, list[float]] = {side: [] for side in SIDES}
+        for _ in range(rounds):
+            for side in SIDES:
+                found[side].append(measure(side, state))
+        cells = (f"{statistics.median(times):.2f} s (at most {max(times):.2f})" for times in found.values())
+        print(f"{state:13}" + "".join(f"{cell:>28}" for cell in cells), flush=True)
+
+
+if __name__ == "__main__":
+    main()
