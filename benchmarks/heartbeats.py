@@ -1,7 +1,7 @@
 """How late the heartbeats of 100 streams are, while the agent reads heavy pages and while it reads none.
 
 One agent a side, in turn, each with 100 streams of runs that wait behind those it works on. `busy`: its
-readers work on pages of 6,000 table rows without a pause. `idle`: the runs before the streams wait for a page
+readers work on pages of 2,000 table rows without a pause. `idle`: the runs before the streams wait for a page
 that never comes. A stream's schedule begins with its first byte as the client saw it, so that what is told
 includes the client's own delays. The target is 1 s.
 
@@ -29,7 +29,7 @@ from batchfish.localagent.attach import Endpoint, local_agent
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-ROWS = 6_000
+ROWS = 2_000
 EVERY = 1.0  # seconds between heartbeats, fifteen times as often as usual
 SCHEMA = {
     "type": "object",
