@@ -211,6 +211,29 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
             assert anchor in [slug(heading) for heading in headings], target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_make_target_on_a_page_exists(page: Path) -> None:
+    known = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = page.read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:`|^ {4}|^)make ([a-z-]+)", text, re.MULTILINE)) <= known
+
+
+def test_contributing_names_no_file_that_is_not_there() -> None:
+    named = [
+        span
+        for span in CODE.findall(prose_of(ROOT / "CONTRIBUTING.md"))
+        if re.fullmatch(r"[\w/.]+(?:/|\.(?:md|py|toml))", span)
+    ]
+    typed = re.findall(r"\btests/[\w/]+\.py", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert len(named) > 10
+    missing = [
+        name
+        for name in [*named, *typed]
+        if not any((folder / name).exists() for folder in (ROOT, ROOT / "batchfish"))
+    ]
+    assert missing == []
+
+
 def flags_of(parser: argparse.ArgumentParser) -> set[str]:
     return {flag for action in parser._actions for flag in action.option_strings}  # noqa: SLF001
 
