@@ -22,6 +22,7 @@ from batchfish.localagent.engines.base import (
     system_failure,
 )
 from batchfish.localagent.trail import Trail, captures_of, dump_steps, load_steps, timed
+from batchfish.localagent.unheeded import unheeded
 from batchfish.webagent.wire import RUN, RunStatus
 
 if TYPE_CHECKING:
@@ -204,6 +205,8 @@ class RunQueue:
         def emit(step: Step) -> None:
             trail.add(timed(step, self._clock()))
 
+        if wishes := unheeded(options):
+            emit(Step(action=f"without effect on this machine: {', '.join(wishes)}"))
         try:
             async with asyncio.timeout(limit) as clock:
                 outcome = await self._engine.run(request, emit)
