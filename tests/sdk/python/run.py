@@ -1,12 +1,9 @@
 """Ask, wait, read the answer."""
 
-import json
 import os
 
 from tinyfish import TinyFish
 
 client = TinyFish(base_url=os.environ["BASE_URL"])
-run = client.agent.run(
-    url=os.environ["PAGE"], goal="Read the book", output_schema=json.loads(os.environ["SCHEMA"])
-)
+run = client.agent.run(url=os.environ["PAGE"], goal="Extract the title and the price")
 print(run.model_dump_json())
