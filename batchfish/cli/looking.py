@@ -85,7 +85,7 @@ def _spell_status(
         return f"{done}; process {owner} is working on it{rate}"
     if counts.ended == counts.total:
         return done
-    return f"{done}; no process is working on it: go on with: batchfish resume {places.spell(journal, batch)}"
+    return f"{done}; no process is working on it; go on with: batchfish resume {places.spell(journal, batch)}"
 
 
 def results(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from batchfish.cli.arguments import build
 from batchfish.cli.exits import SIGNAL_BASE, ExitCode, exit_code_of
 from batchfish.cli.messages import Voice
-from batchfish.errors import BatchfishError
+from batchfish.errors import BatchfishError, WebAgentUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             logging.getLogger("batchfish").setLevel(logging.DEBUG)
         module, _, name = VERBS[args.verb].partition(":")
         code: int = getattr(import_module(module), name)(args, os.environ, voice)
+    except WebAgentUnavailable as error:
+        voice.warn(f"batchfish: the API gave no answer ({error}). Try again later: the same command goes on.")
+        return exit_code_of(error)
     except BatchfishError as error:
         voice.warn(f"batchfish: {error}")
         return exit_code_of(error)

@@ -23,7 +23,10 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             given = unknown[0].partition("=")[0]
             near = get_close_matches(given, self._option_string_actions, n=1) if given[:1] == "-" else []
-            self.error(f"unknown argument {given}" + (f" (did you mean {near[0]}?)" if near else ""))
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            if not near and self._subparsers is not None:
+                hint = " (flags stand behind the verb)"
+            self.error(f"unknown argument {given}{hint}")
         return parsed, unknown
 
     def _check_value(self, action: argparse.Action, value: object) -> None:

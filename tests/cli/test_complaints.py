@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import socket
+from typing import TYPE_CHECKING
 
 import pytest
 
 from batchfish.cli.main import main
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
 
 
 @pytest.mark.parametrize(
@@ -16,6 +21,7 @@ from batchfish.cli.main import main
         ("run x.csv --gaol y", "unknown argument --gaol (did you mean --goal?). Try `batchfish run --help`."),
         ("run x.csv --loc", "unknown argument --loc (did you mean --local?)"),
         ("run x.csv --api-key=sk-secret", "unknown argument --api-key (did you mean --api-key-file?)"),
+        ("-q run x.csv", "unknown argument -q (flags stand behind the verb). Try `batchfish --help`."),
         ("status one two", "unknown argument two. Try `batchfish status --help`."),
         ("held adapt x", "there is no choice 'adapt' (did you mean adopt?)"),
         ("run x.csv --settle 5", "expected a duration, got '5' (Write it with its unit: 250ms, 30s"),
@@ -28,3 +34,14 @@ def test_a_slip_is_pointed_at(typed: str, said: str, capsys: pytest.CaptureFixtu
     assert said in told
     assert told.count("batchfish: ") == 1
     assert "secret" not in told
+
+
+def test_an_api_that_cannot_be_reached_is_said_to_be_just_that(offline: Command) -> None:
+    (offline.folder / "rows.csv").write_text("url\nhttps://shop.example/1\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        offline.use(f"http://127.0.0.1:{free.getsockname()[1]}")
+        outcome = offline("run", "rows.csv", "--goal", "Read it.")
+    assert outcome.code == 75
+    assert "the API gave no answer (" in outcome.err
+    assert "Try again later: the same command goes on." in outcome.err
