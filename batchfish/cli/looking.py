@@ -16,7 +16,7 @@ from batchfish.cli.planning import put_object
 from batchfish.cli.progress import spell_duration
 from batchfish.cli.settings import LOCAL_BASE
 from batchfish.core.items import Status
-from batchfish.errors import WrongInput
+from batchfish.errors import StorageFailed, WrongInput
 from batchfish.journal import reading
 from batchfish.journal.files import connect
 from batchfish.journal.place import owner_of
@@ -207,8 +207,11 @@ def list_batches(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
     )
     found: list[dict[str, Any]] = []
     for journal in journals:
-        with closing(connect(journal, read_only=True)) as connection:
-            found += [_describe(connection, batch, journal) for batch in reading.all_batches(connection)]
+        try:
+            with closing(connect(journal, read_only=True)) as connection:
+                found += [_describe(connection, batch, journal) for batch in reading.all_batches(connection)]
+        except StorageFailed as error:
+            voice.warn(str(error))  # what one file holds is no reason not to list the others
     if args.json:
         put_object(type="batches", batches=found)
         return ExitCode.OK

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchfish.errors import WrongInput
+from batchfish.errors import StorageFailed, WrongInput
 from batchfish.journal import batches
 from batchfish.journal.files import connect
 from batchfish.journal.place import refuse_network_file_system
@@ -126,7 +126,7 @@ def _leads_to(name: str, journal: Path, batch: Batch, *, is_local: bool) -> bool
         if not place.journal.samefile(journal):
             return False
         connection, found = open_for_reading(place)
-    except (WrongInput, OSError):
+    except (WrongInput, StorageFailed, OSError):
         return False
     connection.close()
     return found.pk == batch.pk
@@ -136,10 +136,10 @@ def _journal_of_manifest(manifest: Path, *, is_local: bool) -> Path:
     """Find the journal whose newest batch came from a manifest, whatever that calls itself by now."""
     home = _homes(manifest.parent, is_local=is_local)[0]
     for path in sorted(home.glob("*.db")):
-        with closing(connect(path, read_only=True)) as connection:
+        with suppress(StorageFailed), closing(connect(path, read_only=True)) as connection:
             newest = batches.newest(connection)
-        if newest is not None and newest.manifest_path == str(manifest):
-            return path
+            if newest is not None and newest.manifest_path == str(manifest):
+                return path
     raise WrongInput(f"{manifest} has no batch yet. Start one with `batchfish run {manifest.name}`.")
 
 

@@ -76,3 +76,13 @@ def test_a_file_in_the_way_of_the_table_does_not_keep_a_batch_from_being_cancell
     assert batch["counts"] == {"succeeded": 1, "cancelled": 1}
     assert batch["exit_code"] == 4
     assert Path("shop.csv").read_text() == "mine"
+
+
+def test_a_file_that_is_no_journal_keeps_nobody_from_the_others(say: Say) -> None:
+    say("run", "shop.yaml", *REHEARSE)
+    Path(".batchfish/local/other.db").write_text("This is no database, and is longer than its header." * 20)
+
+    assert "2 of 2 done" in say("status", "shop.yaml", "--local")
+    told = say("ls")
+    assert "other.db: " in told
+    assert "2 succeeded" in told
