@@ -22,13 +22,16 @@ function spell(value) {
   return JSON.stringify(value, null, 1);
 }
 
-function makeTable(records) {
+// `places` maps the path of a property, `books.title`, to where its values stood; `path` is that of the list.
+function makeTable(records, path, places) {
   const names = [...new Set(records.flatMap((record) => Object.keys(record)))].slice(0, MOST_COLUMNS);
   const table = make("table");
   const head = make("tr");
   for (const name of names) {
     const cell = make("th", "", name);
     cell.scope = "col";
+    const place = places.get(`${path}.${name}`);
+    if (place !== undefined) cell.append(make("span", "", place));
     head.append(cell);
   }
   const body = make("tbody");
@@ -46,22 +49,24 @@ function makeTable(records) {
   return table;
 }
 
-function makeValue(value) {
+function makeValue(value, path, places) {
   if (value === null) return make("dd", "absent", "not on the page");
   if (Array.isArray(value) && value.length === 0) return make("dd", "absent", "an empty list");
   if (!isRecords(value)) return make("dd", "", spell(value));
   const cell = make("dd", "many");
-  cell.append(makeTable(value));
+  cell.append(makeTable(value, path, places));
   if (value.length > MOST_ROWS) cell.append(make("p", "more", `and ${value.length - MOST_ROWS} more`));
   return cell;
 }
 
 // `result` is undefined while it is not known; `places` maps the path of a property to where its value stood.
 export function makeRows(result, places) {
-  const names = result === undefined ? [...new Set([...places.keys()].map((path) => path.split(/[.[]/)[0]))] : Object.keys(result);
+  const known = [...new Set([...places.keys()].map((path) => path.split(/[.[]/)[0]))];
+  const names = result === undefined ? known : Object.keys(result);
   return names.map((name) => {
     const row = make("div", result !== undefined && isRecords(result[name]) ? "wide" : "");
-    row.append(make("dt", "", name), result === undefined ? make("dd", "coming") : makeValue(result[name]));
+    const value = result === undefined ? make("dd", "coming") : makeValue(result[name], name, places);
+    row.append(make("dt", "", name), value);
     if (places.has(name)) row.append(make("dd", "where", places.get(name)));
     return row;
   });

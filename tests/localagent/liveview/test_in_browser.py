@@ -117,14 +117,17 @@ async def test_lists_are_tables_and_what_is_absent_is_said(
     page: Page, served: httpx.AsyncClient, engine: HandEngine
 ) -> None:
     await open_run(page, served)
+    for name, where in (("books", "list of cards"), ("books.title", "h3.title")):
+        await engine.tell(URL, Step(action=f"{name} ←", matched=Match(name=name, where=where)))
     books = [{"title": f"Book {n}", "price": n / 2, "cover": None} for n in range(120)]
     await engine.end(URL, RunOutcome(result={"books": books, "next": None, "sizes": [], "is_new": True}))
     await text_of(page, "#status", "Completed")
     assert await page.locator("#found tbody tr").count() == 100
-    assert await page.locator("#found thead th").all_text_contents() == ["title", "price", "cover"]
+    assert await page.locator("#found thead th").all_inner_texts() == ["title\nh3.title", "price", "cover"]
+    await text_of(page, "#found .where", "list of cards")
     await text_of(page, "#found .more", "and 20 more")
     values = await page.locator("#found > div > dd").all_text_contents()
-    assert values[1:] == ["not on the page", "an empty list", "yes"]
+    assert values[1:] == ["list of cards", "not on the page", "an empty list", "yes"]
     await page.locator("summary").click()
     await text_of(page, "#result", '"title": "Book 119"')
 
