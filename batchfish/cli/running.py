@@ -66,6 +66,7 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         target, folder = tables.target_for(
             intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output
         )
+        tables.spare_rows(target, manifest)
         # Whether one that begins may replace a file is asked later: first, whether its journal is lost.
         begins = intention.batch is None
         tables.check_output(journal.connection, target, folder, agreed=args.yes or begins)

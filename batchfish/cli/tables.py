@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli import places
 from batchfish.core.expressions import compile_template
+from batchfish.errors import WrongInput
 from batchfish.journal.files import connect
 from batchfish.journal.records import read_outcomes
 from batchfish.manifest.rules import rules_from
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from batchfish.journal.base import Batch
+    from batchfish.manifest.manifest import Manifest
     from batchfish.table.columns import ColumnPlan
     from batchfish.table.write import TableReport
 
@@ -40,6 +42,13 @@ def target_for(name: str, pattern: str | None, folder: Path, output: str | None)
         return Path(output).absolute(), None
     template = compile_template(pattern or DEFAULT_OUTPUT)
     return folder / template.render({"batch": name_for_file(name)}), folder
+
+
+def spare_rows(target: Path, manifest: Manifest) -> None:
+    """Raise WrongInput where the table would take the place of the rows it is asked for, whoever agrees."""
+    for part in manifest.parts:
+        if target.exists() and target.samefile(part.source.file.path):
+            raise WrongInput(f"{target}: the table would replace the manifest's own rows: name another file")
 
 
 def check_output(connection: sqlite3.Connection, target: Path, folder: Path | None, *, agreed: bool) -> None:

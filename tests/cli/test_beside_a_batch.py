@@ -86,3 +86,18 @@ def test_a_file_that_is_no_journal_keeps_nobody_from_the_others(say: Say) -> Non
     told = say("ls")
     assert "other.db: " in told
     assert "2 succeeded" in told
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "rows.csv"]])
+def test_a_table_never_takes_the_place_of_its_own_rows(say: Say, output: list[str]) -> None:
+    rows = "url\nhttps://shop.example/1\n"
+    Path("rows.csv").write_text(rows)
+    path = "table.csv" if output else "rows.csv"
+    Path("own.yaml").write_text(
+        f"batchfish: 1\nsource: {{path: rows.csv}}\ndefaults: {{goal: Read it.}}\noutput: {{path: {path}}}\n"
+    )
+
+    told = say("run", "own.yaml", "-y", *output, *REHEARSE, code=2)
+
+    assert "rows.csv: the table would replace the manifest's own rows" in told
+    assert Path("rows.csv").read_text() == rows
