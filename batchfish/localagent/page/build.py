@@ -14,7 +14,7 @@ from batchfish.localagent.page.numbers import Locale
 from batchfish.localagent.page.pagination import find_more
 from batchfish.localagent.page.refuse import EMPTY, refuse
 from batchfish.localagent.page.things import groups_of_things, told
-from batchfish.localagent.page.tree import drop_unseen, parse, text_of
+from batchfish.localagent.page.tree import drop_unseen, forget, parse, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
 
     `like` is the key of a group that goes on here: of that one, a single record is enough.
     """
+    forget()
     source = decode(body, content_type)
     tree = parse(source)
     if tree is None:
@@ -66,7 +67,18 @@ def _head(title: str, metas: list[tuple[str, structured.Value]]) -> Iterator[Fac
             exact=value.exact,
             link=value.link,
         )
-    for part in title_parts(title)[:1]:
+    parts = title_parts(title)
+    if site := next(
+        (value.text for label, value in metas if label == "site name"), parts[-1] if parts else ""
+    ):
+        yield Fact(
+            label="company",
+            text=site,
+            source=Source.META,
+            node=(-len(metas) - 2, 0),
+            where="name of the site",
+        )
+    for part in parts[:1]:
         yield Fact(
             label="title",
             text=part,

@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 from batchfish.localagent.page.facts import (
     AMOUNT,
@@ -16,13 +16,29 @@ from batchfish.localagent.page.facts import (
     PAIR,
     SEPARATOR,
     is_label,
-    plain_mark,
 )
 from batchfish.localagent.page.marks import is_useful
 from batchfish.localagent.page.model import Facet, Fact, Source
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
+from batchfish.localagent.page.naming import (
+    AUTHOR,
+    full_text,
+    has_own_text,
+    items_of,
+    label_before,
+    own_names,
+    where_of,
+)
 from batchfish.localagent.page.ratings import attribute_text
-from batchfish.localagent.page.tree import BLOCKS, HEADINGS, is_beside_the_point, is_old, one_line, text_of
+from batchfish.localagent.page.tree import (
+    BLOCKS,
+    HEADINGS,
+    clean,
+    is_beside_the_point,
+    is_old,
+    one_line,
+    text_of,
+)
 from batchfish.localagent.page.words import label
 
 if TYPE_CHECKING:
@@ -40,7 +56,10 @@ SHORT = 90
 SHARED = 0.6
 """Classes that this share of the records has say where an element stands; rarer ones are values."""
 LINK_LEVEL, STRONG_LEVEL, PLAIN_LEVEL = 7, 8, 9
+CONTACTS = {"mailto": "email", "tel": "phone"}
 TAIL = re.compile(r"[\s\-–—:|·.…,]+$")
+TRIMMED = " \t\n,;:|·•–—-()[]/"
+ENDS_NAME = re.compile(r"\s*[(,|·•\[\d]|\s[–—-]\s|\n")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,16 +118,23 @@ class RecordReader:
             level = int(child.tag[1])
         elif child.tag == "a" and child.get("href"):
             level = min(level, LINK_LEVEL)
-        elif child.tag in {"strong", "b"}:
+        elif child.tag in {"strong", "b", "cite", "dt", "summary"}:
             level = min(level, STRONG_LEVEL)
         return _Place(
             element=child,
             key=self._step(place.key, child, seen),
-            names=(*_own_names(child), *inherited),
+            names=(*self._said_before(child, seen), *own_names(child), *inherited),
             level=level,
             is_old=place.is_old or is_old(child),
             depth=place.depth + 1,
         )
+
+    def _said_before(self, child: HtmlElement, seen: Counter[str]) -> tuple[tuple[str, Source], ...]:
+        """Give what the text before an element calls it; only the first “by” of a record names its author."""
+        names = label_before(child)
+        if names == AUTHOR:
+            seen["by"] += 1
+        return () if names == AUTHOR and seen["by"] > 1 else names
 
     def _step(self, key: str, element: HtmlElement, seen: Counter[str]) -> str:
         """Name an element within its record: tag, the classes that most records share, else what it wraps."""
@@ -119,7 +145,7 @@ class RecordReader:
             best = max(classes, key=lambda name: known[name])
             kept = [best] if known[best] > 1 or self._count == 1 else []
         wraps = ""
-        if not kept and len(element) == 1 and not _has_own_text(element):
+        if not kept and len(element) == 1 and not has_own_text(element):
             wraps = f"({element[0].tag})"
         path = f"{key}/{'.'.join([element.tag, *sorted(kept)])}{wraps}"
         seen[path] += 1
@@ -136,7 +162,7 @@ class RecordReader:
             text=text[:LONGEST_VALUE],
             source=Source.MARK,
             node=(self._finder.number(element), line),
-            where=_where(element),
+            where=where_of(element),
             exact=exact or (element.get("data-value") or element.get("value") if len(element) == 0 else None),
             link=self._finder.absolute(href),
             items=items,
@@ -154,7 +180,7 @@ class RecordReader:
             return
         is_unit = (
             len(element) == 0
-            or _has_own_text(element)
+            or has_own_text(element)
             or not any(child.tag in BLOCKS for child in element.iter("*") if child is not element)
         )
         is_named = bool(place.names) and len(element) > 1
@@ -164,12 +190,12 @@ class RecordReader:
             return
         if is_beside_the_point(element) and not place.is_old:
             return
-        text = _full_text(element)
+        text = full_text(element)
         if not text:
             if element.tag == "a":
                 yield from self._link(place, "")
             return
-        items = _items(element)
+        items = items_of(element)
         yield Cell(
             key=key,
             fact=self._fact(place, text, items=items),
@@ -181,6 +207,7 @@ class RecordReader:
             yield from self._link(place, text)
         if is_unit and not place.is_old:
             yield from self._lines(place, text)
+            yield from self._tails(place)
 
     def _image(self, place: _Place) -> Iterator[Cell]:
         source = place.element.get("src") or place.element.get("data-src")
@@ -191,10 +218,16 @@ class RecordReader:
             yield Cell(key=f"{place.key}@alt", fact=self._fact(place, alt), names=(("alt", Source.MARK),))
 
     def _link(self, place: _Place, text: str) -> Iterator[Cell]:
-        href = self._finder.absolute(place.element.get("href"))
+        raw = (place.element.get("href") or "").strip()
+        kind, _, rest = raw.partition(":")
+        if kind.lower() in CONTACTS and rest:
+            said = unquote(rest.partition("?")[0])
+            yield self._labelled(place, CONTACTS[kind.lower()], said, Source.ROLE, 0)
+        href = self._finder.absolute(raw)
         if href is None:
             return
-        names = ((f"{text} link", Source.ROLE),) if 0 < len(text) < SHORT else ()
+        has_words = len(text) < SHORT and re.search(r"[^\W\d_]", text) is not None
+        names = ((f"{text} link", Source.ROLE),) if has_words else ()
         yield Cell(
             key=f"{place.key}@href",
             fact=self._fact(place, href),
@@ -211,12 +244,14 @@ class RecordReader:
                 if is_label(name):
                     yield self._labelled(place, name, value, Source.PAIR, number)
             elif found := BYLINE.fullmatch(line):
-                yield self._labelled(place, "author", found[1], Source.ROLE, number)
+                author = ENDS_NAME.split(found[1])[0].strip()
+                yield self._labelled(place, "author", author, Source.ROLE, number)
             if len(line) > SHORT:
                 continue
-            is_one = len(place.element) < PAIR or _has_own_text(place.element)
+            is_one = len(place.element) < PAIR or has_own_text(place.element)
             for amount, noun in AMOUNT.findall(line) if is_one else ():
-                yield self._labelled(place, noun, f"{amount} {noun}", Source.QUANTITY, number)
+                for name in dict.fromkeys((noun, noun.split()[0])):
+                    yield self._labelled(place, name, f"{amount} {noun}", Source.QUANTITY, number)
             if mail := EMAIL.search(line):
                 yield self._labelled(place, "email", mail[0], Source.ROLE, number)
             elif is_phone(line):
@@ -226,8 +261,22 @@ class RecordReader:
                 if head and not line.casefold().startswith(("from ", "ab ", "now ", "was ")):
                     yield Cell(key=f"{place.key}@head", fact=self._fact(place, head, line=number), names=())
 
+    def _tails(self, place: _Place) -> Iterator[Cell]:
+        """Give the texts that stand after the children of an element: each is a part of its own."""
+        for number, child in enumerate(place.element, start=1):
+            text = clean(child.tail or "").strip(TRIMMED)
+            if not re.search(r"\w", text):
+                continue
+            yield Cell(key=f"{place.key}~{number}", fact=self._fact(place, text, line=number))
+            if found := BYLINE.match(text):
+                author = ENDS_NAME.split(found[1])[0].strip()
+                yield self._labelled(place, "author", author, Source.ROLE, number)
+
     def _labelled(self, place: _Place, name: str, text: str, source: Source, number: int) -> Cell:
-        fact = self._fact(place, text, line=number)
+        parts = [one_line(text_of(child)) for child in place.element if child.tag in {"a", "span", "li"}]
+        items = tuple(filter(None, parts))
+        is_list = len(items) > 0 and " ".join(items) == " ".join(text.split())
+        fact = self._fact(place, text, line=number, items=items if is_list else ())
         return Cell(key=f"“{label(name).phrase}”", fact=fact, names=((name, source),))
 
 
@@ -245,42 +294,3 @@ def _shared_classes(records: Sequence[Record]) -> dict[tuple[int, str], Counter[
         for depth, tag, name in found:
             counts[depth, tag][name] += 1
     return counts
-
-
-def _own_names(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
-    marked = [(name, Source.DATA) for name in element.get("itemprop", "").split()]
-    classes = [name for name in element.get("class", "").split() if is_useful(name)]
-    others = [element.get(name, "") for name in ("data-testid", "data-field", "data-label", "data-th")]
-    return (*marked, *((plain_mark(name), Source.MARK) for name in [*classes, *filter(None, others)]))
-
-
-def _has_own_text(element: HtmlElement) -> bool:
-    return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)
-
-
-def _full_text(element: HtmlElement) -> str:
-    """Give an element's text; where it is cut short, its title says the whole."""
-    text = text_of(element)
-    if text.endswith(("…", "...")):
-        titled = element if element.get("title") else element.find(".//*[@title]")
-        return (titled.get("title") or text).strip() if titled is not None else text
-    return text
-
-
-def _items(element: HtmlElement) -> tuple[str, ...]:
-    """Give the members of a list: its entries, or like elements one beside the other."""
-    children = list(element)
-    if element.tag in {"ul", "ol"}:
-        return tuple(filter(None, (one_line(text_of(child)) for child in children if child.tag == "li")))
-    if (
-        len(children) > 1
-        and len({child.tag for child in children}) == 1
-        and children[0].tag in {"a", "span", "li"}
-    ):
-        return tuple(filter(None, (one_line(text_of(child)) for child in children)))
-    return ()
-
-
-def _where(element: HtmlElement) -> str:
-    names = [name for name in element.get("class", "").split() if is_useful(name)]
-    return ".".join([element.tag, *names[:1]])

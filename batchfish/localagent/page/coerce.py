@@ -189,7 +189,7 @@ def _price(fact: Fact, wanted: Wanted, locale: Locale) -> float | int | None:
 
 def _date(fact: Fact, wanted: Wanted, locale: Locale) -> str | None:
     for text in filter(None, (fact.exact, one_line(fact.text))):
-        found = find_dates(text, locale)
+        found = find_dates(text, locale, is_guessed=True)
         days = {moment.date() for moment in found}
         if len(days) == 1:
             return days.pop().isoformat() if wanted.kind is Kind.DATE else found[0].isoformat()

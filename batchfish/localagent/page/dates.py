@@ -40,20 +40,19 @@ IN_DIGITS = re.compile(r"(?<![\d.,])(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4
 DAY_THEN_MONTH = re.compile(
     r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|°)?\.?[\s-]+(?:of\s|de\s|d’|d')?([^\W\d_]{3,})\.?,?(?:\s+de[l]?)?[\s,-]+(\d{4}|’\d\d)"
 )
+IN_WORDS = re.compile(r"(?=.*[^\W\d_]{3})(?=.*(?<!\d)(?:1[5-9]|20)\d\d(?!\d))")
 MONTH_THEN_DAY = re.compile(r"([^\W\d_]{3,})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})(?!\d)")
 
 
-def find_dates(text: str, locale: Locale) -> list[datetime]:
-    """Find the days that a text names, each once; one that may be another in another country is none."""
+def find_dates(text: str, locale: Locale, *, is_guessed: bool = False) -> list[datetime]:
+    """Find the days that a text names, each once; one that may be another in another country is none.
+
+    `is_guessed`: a text in words that no rule fits may be put to a parser that knows more, and is slow.
+    """
     found = list(dict.fromkeys(_find(text[:LONGEST], locale)))
-    if (
-        not found
-        and len(text) <= LONGEST_GUESSED
-        and re.search(r"\d{4}", text)
-        and re.search(r"[^\W\d_]", text)
-    ):
-        guessed = _guess(text, locale.tongue)
-        return [] if guessed is None else [guessed]
+    if not found and is_guessed and len(text) <= LONGEST_GUESSED and IN_WORDS.search(text):
+        guess = _guess(text, locale.tongue)
+        return [] if guess is None else [guess]
     return found
 
 

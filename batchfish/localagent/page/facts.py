@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
 from batchfish.localagent.page.margin import find_margin
 from batchfish.localagent.page.model import Fact, Source
@@ -24,6 +24,7 @@ LONGEST_VALUE = 2000
 LONGEST_SECTION = 400
 MOST_CHILDREN = 60
 PAIR = 2
+ROOTED = re.compile(r"/(?:[\w-][\w.-]*/?)*(?:\?[\w=&%.-]*)?$")
 SHORT, BARE = 60, 14
 FEWEST_ROWS = 2
 LABEL_WORDS = 7
@@ -42,6 +43,7 @@ class FactFinder:
     def __init__(self, root: HtmlElement, url: str) -> None:
         self._root = root
         self.url = url
+        self._origin = "://".join(urlsplit(url)[:2])
         self.elements = list(root.iter("*"))
         self._numbers = {element: number for number, element in enumerate(self.elements)}
         self._margin = find_margin(self.elements)
@@ -50,6 +52,8 @@ class FactFinder:
         """Give the address that a link leads to; None for one that only does something on the page."""
         if not href or href.strip().lower().startswith(("#", "javascript:", "mailto:", "tel:")):
             return None
+        if ROOTED.match(href):
+            return self._origin + href
         try:
             return urljoin(self.url, href.strip())
         except ValueError:
@@ -105,6 +109,13 @@ class FactFinder:
 
     def _definition_lists(self) -> Iterator[Fact]:
         for dl in self._root.iter("dl"):
+            for wrapper in dl.iterchildren("div"):
+                if sorted(child.tag for child in wrapper) == ["dd", "dt"]:
+                    yield from self._pairs(
+                        [text_of(one) for one in wrapper.iterchildren("dt")], list(wrapper.iterchildren("dd"))
+                    )
+            if dl.find("div") is not None:
+                continue
             terms: list[str] = []
             values: list[HtmlElement] = []
             for entry in [*dl.iter("dt", "dd"), None]:

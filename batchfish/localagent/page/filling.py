@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from batchfish.localagent.page.coerce import coerce
 from batchfish.localagent.page.further import find_row, published
-from batchfish.localagent.page.match import SURE, Match, match, read_items, score_label
+from batchfish.localagent.page.match import SURE, Candidate, Match, match, read_items, score_label
 from batchfish.localagent.page.model import GoingOn
 from batchfish.localagent.page.nesting import flatten, nest
 from batchfish.localagent.page.plan import Kind, Wanted
@@ -77,6 +78,11 @@ class Filling:
             outcome.found.clear()
             outcome.found.update(row)
         for one in plain:
+            money = [outcome.found[other.name] for other in plain if _is_money(other, outcome)]
+            if one.name not in outcome.found and "currency" in one.senses and money:
+                fact = money[0].fact
+                if (sign := coerce(fact, replace(one, kind=Kind.TEXT), self._page.locale)) is not None:
+                    outcome.found[one.name] = Candidate(fact=fact, value=sign, score=money[0].score)
             if one.name not in outcome.found and one.kind is Kind.DATE and "published" in one.senses:
                 found = published(self._page, one)
                 outcome.found.update({one.name: found} if found else {})
@@ -163,3 +169,7 @@ class Filling:
             key = records.fit.group.key
             self.going_on = GoingOn(name=one.name, key=key, found=found + len(made), pages=pages + 1)
         return made, None
+
+
+def _is_money(one: Wanted, outcome: Match) -> bool:
+    return "price" in one.senses and one.name in outcome.found

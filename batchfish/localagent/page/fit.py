@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.assignment import assign
-from batchfish.localagent.page.coerce import coerce, wants_link
-from batchfish.localagent.page.looks import SAMPLED, Look, look_at
+from batchfish.localagent.page.coerce import coerce, wants_link, wants_year
+from batchfish.localagent.page.looks import Look, look_at
 from batchfish.localagent.page.match import SURE, read_items
 from batchfish.localagent.page.model import TRUST, Facet, Fact
 from batchfish.localagent.page.plan import Kind
@@ -26,8 +26,10 @@ CLOSE = 0.02
 VALID = 0.5
 """A column of which less can be read as the field wants it holds something else."""
 SPARSE = 0.15
-UNIT_SCORE, CHOICE_SCORE, ITEMS_SCORE, LAST_SCORE = 0.72, 0.85, 0.7, 0.69
+UNIT_SCORE, CHOICE_SCORE, ITEMS_SCORE, LAST_SCORE = 0.72, 0.85, 0.72, 0.69
 MOST_CONFIRMED = 0.6
+ALONE = 0.93
+"""What is left for a column of single values where a list is wanted."""
 DATES = frozenset({Kind.DATE, Kind.DATE_TIME})
 
 
@@ -57,13 +59,17 @@ def fit(group: Group, fields: Sequence[Wanted], locale: Locale) -> Fit | None:
     pairs: dict[str, Pair] = {}
     unsure: dict[str, str] = {}
     taken = {number for number in chosen if number is not None}
-    for one, row, number in zip(fields, scores, chosen, strict=True):
-        if number is None:
+    for one, row, first in zip(fields, scores, chosen, strict=True):
+        if first is None:
             continue
+        number = _inner(looks, first) if "name" in one.senses else first
         rivals = [
             place
             for place, score in enumerate(row)
-            if place not in taken and score > row[number] - CLOSE and score >= SURE
+            if place not in taken
+            and score > row[first] - CLOSE
+            and score >= SURE
+            and not _is_nested(looks[place], looks[first])
         ]
         values = _values(looks[number], one)
         others = [place for place in rivals if not _agree(values, _values(looks[place], one))]
@@ -74,7 +80,7 @@ def fit(group: Group, fields: Sequence[Wanted], locale: Locale) -> Fit | None:
             alternates = [p for p, score in enumerate(row) if p not in taken and score >= SURE]
             pairs[one.name] = Pair(
                 look=looks[number],
-                score=row[number],
+                score=row[first],
                 values=_fill_up(values, looks, alternates, one, group.size),
             )
     if not pairs:
@@ -82,6 +88,29 @@ def fit(group: Group, fields: Sequence[Wanted], locale: Locale) -> Fit | None:
     _take_the_last(fields, looks, pairs, unsure, group)
     _take_currency(fields, pairs)
     return Fit(group=group, pairs=pairs, unsure=unsure)
+
+
+def _is_nested(first: Look, second: Look) -> bool:
+    """Whether one of two columns stands in the other."""
+    one, other = sorted((first.column.key, second.column.key), key=len)
+    return other.startswith(f"{one}/")
+
+
+def _inner(looks: Sequence[Look], number: int) -> int:
+    """Give the link or the stressed words that begin a column: of a title, they are the title itself."""
+    outer = looks[number].column
+    for place, look in enumerate(looks):
+        column = look.column
+        if (
+            column.facet is Facet.TEXT
+            and column.key.startswith(f"{outer.key}/")
+            and column.level < outer.level
+            and len(column.cells) == len(outer.cells)
+            and not column.is_constant
+            and all(outer.cells[at].text.startswith(fact.text) for at, fact in column.cells.items())
+        ):
+            return place
+    return number
 
 
 def _agree(first: Mapping[int, Any], second: Mapping[int, Any]) -> bool:
@@ -124,7 +153,11 @@ def _score(wanted: Wanted, look: Look, size: int) -> float:
         return 0.0
     if column.is_old != ("old price" in wanted.senses):
         return 0.0
+    if "name" in wanted.senses and look.is_typed:
+        return 0.0
     best = max(_score_names(wanted, look), _score_look(wanted, look))
+    if wanted.kind is Kind.ARRAY and not any(fact.items for fact in look.sample):
+        best *= ALONE
     if best < SURE:
         return 0.0
     readable = sum(read_cell(fact, wanted, look.locale) is not None for fact in look.sample)
@@ -142,6 +175,12 @@ def _score_names(wanted: Wanted, look: Look) -> float:
 def _score_look(wanted: Wanted, look: Look) -> float:
     kinds = look.kinds
     best = max((kinds.get(sense, 0.0) for sense in wanted.senses), default=0.0)
+    if "text" in wanted.senses:
+        best = max(best, kinds.get("description", 0.0))
+    if "price" in wanted.senses:
+        best = max(best, kinds.get("bare price", 0.0))
+    if wants_year(wanted):
+        best = max(best, kinds.get("year", 0.0))
     if wanted.kind in DATES:
         best = max(best, kinds.get("date", 0.0))
     if wants_link(wanted) and look.column.facet is Facet.LINK:
@@ -204,6 +243,3 @@ def _take_currency(fields: Sequence[Wanted], pairs: dict[str, Pair]) -> None:
             values = _values(money[0].look, replace(one, kind=Kind.TEXT))
             if values:
                 pairs[one.name] = Pair(look=money[0].look, score=money[0].score, values=values)
-
-
-__all__ = ["SAMPLED", "Fit", "Pair", "fit", "read_cell"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.facts import is_label
 from batchfish.localagent.page.model import Facet, Source
-from batchfish.localagent.page.tree import marks, one_line
+from batchfish.localagent.page.tree import marks, one_line, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,19 +20,33 @@ if TYPE_CHECKING:
 
 FEWEST = 2
 LONGEST = 40
-HEADER_MARKS = frozenset({"head", "header", "heading", "headings", "headers", "thead", "kopf", "entete"})
+LOOKED_AT = 20
+HEADER_MARKS = frozenset(
+    {"head", "header", "heading", "headings", "headers", "thead", "kopf", "entete", "th"}
+)
 
 
 def split_header(records: Sequence[Record]) -> tuple[Sequence[Record], HtmlElement | None]:
     """Take a first record that is marked as a header off the others."""
     first = records[0]
-    is_marked = len(first) == 1 and (
-        not HEADER_MARKS.isdisjoint(marks(first[0]))
-        or first[0].find(".//*[@role='columnheader']") is not None
-    )
-    if is_marked and len(records) > FEWEST:
+    if len(first) == 1 and len(records) > FEWEST and (_is_marked(first[0]) or _only_says_names(records)):
         return records[1:], first[0]
     return records, None
+
+
+def _is_marked(element: HtmlElement) -> bool:
+    has_role = element.find(".//*[@role='columnheader']") is not None
+    return has_role or not HEADER_MARKS.isdisjoint(marks(element))
+
+
+def _only_says_names(records: Sequence[Record]) -> bool:
+    """Whether the first record has words only, and the others have numbers in a place."""
+    texts = [[one_line(text_of(cell)) for cell in record[0]] for record in records[:LOOKED_AT]]
+    width = len(texts[0])
+    if width < FEWEST or any(len(row) != width for row in texts) or not all(map(is_label, texts[0])):
+        return False
+    numbers = [all(any(map(str.isdigit, row[place])) for row in texts[1:]) for place in range(width)]
+    return any(numbers) and not any(map(str.isdigit, "".join(texts[0])))
 
 
 def headers_of(records: Sequence[Record]) -> Iterator[HtmlElement]:

@@ -30,6 +30,8 @@ FEWEST_WORDS_OF_PROSE = 4
 LONGEST_TITLE = 250
 LAST_HEADING, LINK_LEVEL, STRONG_LEVEL = 6, 7, 8
 IN_BRACKETS = re.compile(r"\(\s*\d[\d.,\s]*k?\s*\)", re.IGNORECASE)
+YEAR = re.compile(r"(?<![\d.,/-])(?:1[5-9]\d\d|20\d\d)(?![\d.,/-])")
+BARE_PRICE = re.compile(r"\d{1,6}[.,]\d\d")
 NO_WORDS = re.compile(r"\W*\d[\d.,]*\W*\w{0,3}\W*|[^^\w]*")
 SURENESS: Mapping[str, float] = {
     "price": 0.74,
@@ -40,6 +42,8 @@ SURENESS: Mapping[str, float] = {
     "phone": 0.8,
     "availability": 0.78,
     "review count": 0.7,
+    "year": 0.7,
+    "bare price": 0.7,
 }
 NAME_BY_HEADING, NAME_BY_LINK, NAME_BY_WEIGHT, NAME_BY_PLACE = 0.9, 0.84, 0.78, 0.7
 FIRST_LINK, FURTHER_LINK, PROSE = 0.84, 0.6, 0.72
@@ -73,8 +77,8 @@ def look_at(group: Group, locale: Locale) -> list[Look]:
         looks.extend(_look(column, locale, kind) for kind, column in _columns_by_kind(looks, group.size))
     else:
         _name_by_kind(looks)
-    _find_title(looks)
-    _find_links(looks)
+    title = _find_title(looks)
+    _find_links(looks, title)
     _find_prose(looks)
     return looks
 
@@ -86,7 +90,7 @@ def _look(column: Column, locale: Locale, kind: str = "") -> Look:
     if (day_first := day_first_of([fact.text for fact in facts])) is not None:
         locale = replace(locale, is_day_first=day_first)
     typed = sum(
-        NO_WORDS.fullmatch(text) is not None or bool(set(kinds_of(fact, locale)) - {"availability"})
+        NO_WORDS.fullmatch(text) is not None or bool(set(kinds_of(fact, locale)) - {"availability", "year"})
         for fact, text in zip(sample, texts, strict=True)
     )
     units = [units_in(text) for text in texts]
@@ -122,6 +126,10 @@ def kinds_of(fact: Fact, locale: Locale) -> Iterator[str]:
         yield "email"
     if IN_BRACKETS.fullmatch(text):
         yield "review count"
+    if len(set(YEAR.findall(text))) == 1:
+        yield "year"
+    if BARE_PRICE.fullmatch(text):
+        yield "bare price"
     if read_stock(text.casefold()) is not None:
         yield "availability"
 
@@ -178,6 +186,8 @@ def _said(fact: Fact, kind: str, locale: Locale) -> object:
             return days[0].date()
         case "rating":
             return read_rating(text)
+        case "year":
+            return YEAR.findall(text)[0]
         case "availability":
             return read_stock(text.casefold())
     return text
@@ -200,7 +210,7 @@ def _name_by_kind(looks: Sequence[Look]) -> None:
             several[0].kinds[kind] = SURENESS[kind]
 
 
-def _find_title(looks: Sequence[Look]) -> None:
+def _find_title(looks: Sequence[Look]) -> Look | None:
     """Find the column that names the records: the highest heading, else the first link or words."""
     found = [
         (look.column.level, place, look)
@@ -208,7 +218,7 @@ def _find_title(looks: Sequence[Look]) -> None:
         if look.is_plain and _may_name(look)
     ]
     if not found:
-        return
+        return None
     level, place, best = min(found, key=lambda one: one[:2])
     if level <= LAST_HEADING:
         sureness = NAME_BY_HEADING
@@ -219,6 +229,7 @@ def _find_title(looks: Sequence[Look]) -> None:
     else:
         sureness = NAME_BY_PLACE if place == min(other for _, other, _ in found) else 0.0
     best.kinds["name"] = sureness
+    return best
 
 
 def _may_name(look: Look) -> bool:
@@ -227,18 +238,29 @@ def _may_name(look: Look) -> bool:
     return wordy >= MOST * len(texts) and not look.column.is_constant
 
 
-def _find_links(looks: Sequence[Look]) -> None:
+def _find_links(looks: Sequence[Look], title: Look | None) -> None:
+    """Find the link of each record: that of its title, else the first."""
     for facet, kind in ((Facet.LINK, "website"), (Facet.IMAGE, "image")):
         found = [
-            (look.column.level, place, look) for place, look in enumerate(looks) if look.column.facet is facet
+            (not _belong(look, title), look.column.level, place, look)
+            for place, look in enumerate(looks)
+            if look.column.facet is facet
         ]
-        varied = [one for one in found if not one[2].column.is_constant] or found
-        for rank, (_, _, look) in enumerate(sorted(varied, key=lambda one: one[:2])):
+        varied = [one for one in found if not one[3].column.is_constant] or found
+        for rank, (_, _, _, look) in enumerate(sorted(varied, key=lambda one: one[:3])):
             look.kinds[kind] = FIRST_LINK if rank == 0 else FURTHER_LINK
 
 
+def _belong(link: Look, title: Look | None) -> bool:
+    """Whether a link is around a title or in it."""
+    if title is None or not link.column.key.endswith("@href"):
+        return False
+    key = link.column.key.removesuffix("@href")
+    return f"{title.column.key}/".startswith(f"{key}/") or f"{key}/".startswith(f"{title.column.key}/")
+
+
 def _find_prose(looks: Sequence[Look]) -> None:
-    """Find the column that describes: the longest of those that are more than a few words, and no title."""
+    """Find the column that describes: the longest of those of more than a few words."""
     found = []
     for look in looks:
         words = sum(len(fact.text.split()) for fact in look.sample) / len(look.sample)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.units import unit_in_name
-from batchfish.localagent.page.vocabulary import CURRENCIES
+from batchfish.localagent.page.vocabulary import CURRENCIES, KIND_WORDS
 from batchfish.localagent.page.words import CAMEL, Label, label, senses_of, singular
 
 if TYPE_CHECKING:
@@ -66,7 +66,19 @@ def plan(schema: Mapping[str, Any], thing: str = "") -> tuple[Wanted, ...]:
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     order = schema.get("propertyOrdering", ())
     names = [*order, *(name for name in properties if name not in order)]
-    return tuple(_wanted(name, properties[name], thing, is_required=name in required) for name in names)
+    fields = [_wanted(name, properties[name], thing, is_required=name in required) for name in names]
+    return tuple(fields if not thing or any("name" in one.senses for one in fields) else _first_names(fields))
+
+
+def _first_names(fields: list[Wanted]) -> list[Wanted]:
+    """Let the first text that is nothing else name the things, where no field is called so."""
+    for place, one in enumerate(fields):
+        is_open = not one.senses and not KIND_WORDS.issuperset(one.label.phrase.split())
+        if one.kind is Kind.TEXT and is_open:
+            return [*fields[:place], replace(one, senses=frozenset({"name"})), *fields[place + 1 :]]
+        if one.kind is Kind.TEXT:
+            break
+    return fields
 
 
 def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bool) -> Wanted:

@@ -34,6 +34,7 @@ METAS: Mapping[str, str] = {
     "og:title": "title",
     "og:description": "description",
     "og:image": "image",
+    "og:site_name": "site name",
     "article:published_time": "date published",
     "article:modified_time": "date modified",
     "article:section": "section",
@@ -142,13 +143,25 @@ def _flatten(thing: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[
                     yield here, Value(text=text)
                 case dict() if depth:
                     yield from _flatten(member, here, depth - 1)
-                    named = member.get("name") or (member.get("url") if name in OF_ADDRESSES else None)
+                    named = member.get("name") or _address(member)
+                    if name in OF_ADDRESSES:
+                        named = member.get("url") or member.get("contentUrl")
                     if isinstance(named, str):
                         yield here, Value(text=named)
                 case bool():
                     yield here, Value(text="yes" if member else "no")
                 case str() | int() | float():
                     yield here, Value(text=str(member), exact=str(member))
+
+
+def _address(thing: Mapping[str, Any]) -> str | None:
+    """Write a postal address in one line; of a place without a name, its address."""
+    inner = thing.get("address")
+    whole = inner if isinstance(inner, dict) else thing
+    town = " ".join(str(whole[part]) for part in ("postalCode", "addressLocality") if whole.get(part))
+    parts = [whole.get("streetAddress"), town, whole.get("addressRegion"), whole.get("addressCountry")]
+    said = [part for part in parts if isinstance(part, str) and part]
+    return ", ".join(said) if said else None
 
 
 def microdata(root: HtmlElement) -> list[Entity]:

@@ -110,9 +110,9 @@ def _is_in_head(row: Sequence[HtmlElement | None]) -> bool:
 def _sheet(grid: Grid, depth: int, way: str, *, is_marked: bool) -> Sheet | None:
     heads = [row for row in grid[:depth] if len(set(row)) > 1]
     headers = tuple(
-        " ".join(
-            dict.fromkeys(one_line(text_of(cell)) for row in heads if (cell := row[column]) is not None)
-        )[:LONGEST_HEADER].strip()
+        " ".join(dict.fromkeys(_header_text(cell) for row in heads if (cell := row[column]) is not None))[
+            :LONGEST_HEADER
+        ].strip()
         for column in range(len(grid[0]))
     )
     rows = tuple(tuple(row) for row in grid[depth:] if len({cell for cell in row if cell is not None}) > 1)
@@ -120,8 +120,14 @@ def _sheet(grid: Grid, depth: int, way: str, *, is_marked: bool) -> Sheet | None
     return Sheet(headers=headers, rows=rows, way=way, is_marked=is_marked) if rows and any(headers) else None
 
 
+def _header_text(cell: HtmlElement) -> str:
+    """Give what a header says in full, where it is cut short to letters."""
+    titled = next((one for one in cell.iter("th", "td", "abbr", "span") if one.get("title")), None)
+    return one_line(text_of(cell)) if titled is None else titled.get("title", "").strip()
+
+
 def _repeats(row: Sequence[HtmlElement | None], headers: Sequence[str]) -> bool:
     """Whether a row says the headers again, as long tables do."""
     return all(cell is None or cell.tag == "th" for cell in row) and [
-        "" if cell is None else one_line(text_of(cell)) for cell in row
+        "" if cell is None else _header_text(cell) for cell in row
     ] == list(headers)

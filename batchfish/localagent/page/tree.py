@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lxml import etree, html
@@ -41,6 +42,9 @@ HIDING = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|(?:left|text-indent|top)\s*:\s*-\d{4,}", re.IGNORECASE
 )
 SIMPLE_SELECTOR = re.compile(r"\w*[.#]([\w-]+)$")
+WORDS = re.compile(r"[a-z]+")
+LINE_END = re.compile(r"(?<=[^\s,;:.!?])\n")
+NO_PART = OLD_WORDS | BADGE_WORDS
 SPACE = re.compile(r"[^\S\n]+")
 FOOTNOTE = re.compile(r"\s*[\[(]?(?:\d{1,3}|[a-z*†‡])[\])]?\s*")
 WRAPPER = re.compile(
@@ -120,7 +124,12 @@ def _hidden_by_style(root: HtmlElement) -> frozenset[str]:
 
 def marks(element: HtmlElement) -> list[str]:
     """Give the words of an element's classes and id: `book-author__name` has three."""
-    return re.findall(r"[a-z]+", f"{element.get('class', '')} {element.get('id', '')}".lower())
+    return list(_words(f"{element.get('class', '')} {element.get('id', '')}"))
+
+
+@lru_cache(maxsize=4096)
+def _words(names: str) -> tuple[str, ...]:
+    return tuple(WORDS.findall(names.lower()))
 
 
 def is_old(element: HtmlElement) -> bool:
@@ -128,8 +137,14 @@ def is_old(element: HtmlElement) -> bool:
     return element.tag in OLD_TAGS or not OLD_WORDS.isdisjoint(marks(element))
 
 
+@lru_cache(maxsize=100_000)
 def text_of(element: HtmlElement) -> str:
-    """Give the text of an element line by line, without badges and what is struck through."""
+    """Give the text of an element line by line, without badges and what is struck through.
+
+    Remembered, since many ask: for a tree that changes no more, and until `forget`.
+    """
+    if len(element) == 0:
+        return clean((element.text or "").replace("\n", " "))
     parts: list[str] = []
     stack = [(element, False)]
     while stack:
@@ -146,21 +161,28 @@ def text_of(element: HtmlElement) -> str:
     return clean("".join(parts))
 
 
+def forget() -> None:
+    """Forget the texts of a tree that is done with."""
+    text_of.cache_clear()
+
+
 def is_beside_the_point(element: HtmlElement) -> bool:
     """Whether an element adds nothing to the value it stands in: a badge, a footnote mark, an old price."""
     return (
-        is_old(element)
-        or not BADGE_WORDS.isdisjoint(marks(element))
+        element.tag in OLD_TAGS
+        or not NO_PART.isdisjoint(marks(element))
         or (element.tag == "sup" and FOOTNOTE.fullmatch("".join(element.itertext())) is not None)
     )
 
 
 def clean(text: str) -> str:
     """Drop what typesetting adds: runs of spaces, empty lines, soft hyphens."""
+    if "\n" not in text and "\xad" not in text:
+        return SPACE.sub(" ", text).strip()
     lines = (SPACE.sub(" ", line).strip() for line in text.replace("\xad", "").split("\n"))
     return "\n".join(line for line in lines if line)
 
 
 def one_line(text: str) -> str:
     """Join lines as a person would write them in one."""
-    return re.sub(r"(?<=[^\s,;:.!?])\n", ", ", text).replace("\n", " ")
+    return LINE_END.sub(", ", text).replace("\n", " ") if "\n" in text else text

@@ -1,0 +1,80 @@
+"""What an element of a record is called, what it says in full, and what it is a list of."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.page.facts import PAIR, is_label, plain_mark
+from batchfish.localagent.page.marks import is_useful
+from batchfish.localagent.page.model import Source
+from batchfish.localagent.page.money import find_money
+from batchfish.localagent.page.tree import one_line, text_of
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+SAYING = frozenset({"text", "content", "body", "lead"})
+"""Classes that only set an element, as a rule, but may also say what it holds."""
+AUTHOR = (("author", Source.ROLE),)
+BY = re.compile(r"(?:^|\W)(?:by|von|par|por|di|door|av|af)\s*:?\s*$", re.IGNORECASE)
+
+
+def label_before(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
+    """Give the name that the text before an element gives it: “by”, a label with a colon; of dd, its dt."""
+    parent, previous = element.getparent(), element.getprevious()
+    if element.tag == "dd" and parent is not None:
+        terms = list(parent.iterchildren("dt")) if len(parent) == PAIR else []
+        before = next(element.itersiblings("dt", preceding=True), None)
+        term = terms[0] if terms else before
+        return (
+            ((one_line(text_of(term)), Source.PAIR),) if term is not None and is_label(text_of(term)) else ()
+        )
+    text = ((parent.text if parent is not None else "") if previous is None else previous.tail) or ""
+    if BY.search(text):
+        return AUTHOR
+    name = text.strip()
+    return ((name.rstrip(" :"), Source.PAIR),) if name.endswith(":") and is_label(name) else ()
+
+
+def own_names(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
+    """Give what its attributes call an element: properties, classes, labels for scripts."""
+    marked = [(name, Source.DATA) for name in element.get("itemprop", "").split()]
+    classes = [name for name in element.get("class", "").split() if is_useful(name) or name in SAYING]
+    others = [element.get(name, "") for name in ("data-testid", "data-field", "data-label", "data-th")]
+    return (*marked, *((plain_mark(name), Source.MARK) for name in [*classes, *filter(None, others)]))
+
+
+def has_own_text(element: HtmlElement) -> bool:
+    """Whether an element holds text of its own, not only in its children."""
+    return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)
+
+
+def full_text(element: HtmlElement) -> str:
+    """Give an element's text; where it is cut short, its title says the whole."""
+    text = text_of(element)
+    if text.endswith(("…", "...")):
+        titled = element if element.get("title") else element.find(".//*[@title]")
+        return (titled.get("title") or text).strip() if titled is not None else text
+    return text
+
+
+def items_of(element: HtmlElement) -> tuple[str, ...]:
+    """Give the members of a list: its entries, or like elements one beside the other with nothing between."""
+    children = list(element)
+    if element.tag in {"ul", "ol"}:
+        return tuple(filter(None, (one_line(text_of(child)) for child in children if child.tag == "li")))
+    if (
+        len(children) > 1
+        and len({child.tag for child in children}) == 1
+        and children[0].tag in {"a", "span", "li"}
+        and not find_money(text_of(element))
+    ):
+        return tuple(filter(None, (one_line(text_of(child)) for child in children)))
+    return ()
+
+
+def where_of(element: HtmlElement) -> str:
+    """Say where an element stands, as in a style sheet."""
+    names = [name for name in element.get("class", "").split() if is_useful(name)]
+    return ".".join([element.tag, *names[:1]])
