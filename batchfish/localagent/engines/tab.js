@@ -58,18 +58,17 @@
       line.length < LONGEST_NOTICE && words.loading.some((word) => line.trim().startsWith(word)));
   };
 
-  // Show every part of the page once: much is loaded, or faded in, when it is first scrolled to. False where
-  // all of it is in the window.
+  // Show every part of the page once, and stay at its end: much is loaded, or faded in, when it is first scrolled
+  // to. False where all of it is in the window.
   const scroll = async (most) => {
     const page = document.scrollingElement ?? document.documentElement;
-    let screens = 0;
-    while (screens < most && page.scrollTop + innerHeight < page.scrollHeight - 1) {
+    if (page.scrollHeight <= innerHeight + 1) return false;
+    page.scrollBy({ top: -innerHeight, behavior: "instant" }); // who is at the end already has to come back to it
+    for (let screen = 0; screen < most && page.scrollTop + innerHeight < page.scrollHeight - 1; screen++) {
       page.scrollBy({ top: innerHeight, behavior: "instant" });
-      screens += 1;
       await sleep(50);
     }
-    page.scrollTo({ top: 0, behavior: "instant" });
-    return screens > 0;
+    return true;
   };
 
   const isUnseen = (element, style) => {
