@@ -45,6 +45,7 @@ class BrowserEngine:
                 with self._egress.admit() as ticket:
                     async with self._chromium.open_tab(ticket) as page:
                         tab = Tab(page, await page.context.new_cdp_session(page), ticket)
+                        await tab.guard()
                         return RunOutcome(result=await _Visit(tab, self._pool, request, emit).read())
         except LoadFailed as failed:
             emit(Step(action=str(failed)))

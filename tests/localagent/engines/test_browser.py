@@ -99,6 +99,13 @@ async def test_nothing_is_bought_sent_or_agreed_to(traps: Engine) -> None:
     assert not [step.action for step in steps if "pressed" in step.action]
 
 
+async def test_a_form_that_a_script_sends_is_not_sent(traps: Engine) -> None:
+    """The site answers what is sent to it with an error, which would be the end of the run."""
+    outcome, steps = await read(traps, ask("sends", "List all hats of all pages with their names", HATS))
+    assert [step.action for step in steps if "pressed" in step.action]
+    assert outcome.result == {"hats": [{"name": "Boater"}, {"name": "Derby"}]}
+
+
 async def test_a_search_box_that_changes_something_is_none(traps: Engine) -> None:
     outcome, _ = await read(traps, ask("hands-off", "Search for 'boater' and list the hats", HATS))
     assert outcome.failure is not None
@@ -152,6 +159,12 @@ async def test_the_browser_holds_no_key(traps: Engine) -> None:
     environments = [process.joinpath("environ").read_bytes() for process in browsers()]
     assert environments
     assert not [environment for environment in environments if KEY.encode() in environment]
+
+
+async def test_the_browser_is_sandboxed_unless_root_runs_it(traps: Engine) -> None:
+    await read(traps, ask("plain"))
+    arguments = [process.joinpath("cmdline").read_bytes() for process in browsers()]
+    assert {b"--no-sandbox" in each for each in arguments} == {os.geteuid() == 0}
 
 
 async def test_a_run_whose_browser_is_killed_fails_in_words_and_the_next_is_read(traps: Engine) -> None:

@@ -36,7 +36,10 @@ const vectors = (() => {
     redirected_fetch: (url) => fetch(here("redirect", url), { mode: "no-cors" }),
     meta_refresh: (url) => frame(here("refresh", url)).then(() => later()),
     script_move: (url) => frame(here("move", url)).then(() => later()),
-    form: (url) => written(`<form action="${url}" method="post"></form><script>document.forms[0].submit()<\/script>`).then(() => later()),
+    form: (url) => {
+      const inputs = [...new URL(url).searchParams].map(([name, value]) => `<input name="${name}" value="${value}">`);
+      return written(`<form action="${url}">${inputs.join("")}</form><script>document.forms[0].submit()<\/script>`).then(later);
+    },
     rebinding: async (url) => {
       const again = url.replace(/\/\/.*?:(\d+)\//, `//rebind-${crypto.getRandomValues(new Uint32Array(1))[0]}.test:$1/`);
       await fetch(again, { mode: "no-cors" });
