@@ -119,12 +119,13 @@ def _check_whole(schema: object) -> Iterator[SchemaProblem]:
         yield SchemaProblem(
             keys=("nullable",), message="the top level cannot be nullable", remedy="Leave it out."
         )
-    yield from _check_nodes(schema)
     size = _measure(schema)
     if size is not None and size > MAX_BYTES:
         yield SchemaProblem(
             keys=(), message=f"the schema takes {size:,} bytes; the API accepts {MAX_BYTES:,}"
         )
+        return  # to look into it could take minutes
+    yield from _check_nodes(schema)
 
 
 def _check_nodes(schema: Mapping[str, Any]) -> Iterator[SchemaProblem]:
@@ -191,7 +192,7 @@ def _check_node(node: Mapping[str, Any], keys: Keys) -> Iterator[SchemaProblem]:
 def _check_names(node: Mapping[str, Any], keys: Keys) -> Iterator[SchemaProblem]:
     """Check that `required` and `propertyOrdering` name properties that exist, each once."""
     properties = node.get("properties")
-    known = [str(name) for name in properties] if isinstance(properties, Mapping) else []
+    known = dict.fromkeys(map(str, properties)) if isinstance(properties, Mapping) else {}
     for keyword in ("required", "propertyOrdering"):
         names = node.get(keyword)
         if not isinstance(names, list) or (keyword == "required" and _is_branch(keys)):
