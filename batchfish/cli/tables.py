@@ -99,8 +99,8 @@ def show(path: Path, rows: int) -> str:
 def plan_of(connection: sqlite3.Connection, batch: Batch) -> ColumnPlan:
     """Decide a batch's columns from the schemas and variables of its items."""
     bodies = connection.execute(
-        "SELECT DISTINCT r.body FROM items i JOIN requests r ON r.pk = i.request"
-        " WHERE i.batch = ? AND i.wanted = 1 ORDER BY r.pk",
+        "SELECT r.body FROM items i JOIN requests r ON r.pk = i.request"
+        " WHERE i.batch = ? AND i.wanted = 1 GROUP BY r.pk ORDER BY min(i.row)",
         (batch.pk,),
     )
     schemas = [schema for (body,) in bodies if (schema := json.loads(body).get("output_schema"))]
