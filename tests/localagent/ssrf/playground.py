@@ -36,6 +36,7 @@ class Playground:
 
     def __init__(self) -> None:
         self.hits: set[tuple[str, str]] = set()
+        self.dialled: set[str] = set()
         self._asked: set[str] = set()
 
     async def __aenter__(self) -> Self:
@@ -78,6 +79,11 @@ class Playground:
         """Give the address of a page that leads on to a form by `redirect`, `refresh` or `move`."""
         return f"http://attacker.test/{how}?to={quote(self.url(form, how), safe='')}"
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was connected to but the attacker's server, and nothing reached the canary."""
+        return not self.hits and not self.dialled
+
     def forms_hit(self, vector: str) -> set[str]:
         """Give the forms by which the canary was reached in a way."""
         return {form for by, form in self.hits if by == vector}
@@ -103,8 +109,10 @@ class Playground:
         return []
 
     async def connect(self, address: str, port: int) -> Streams:
-        port = self.attacker_port if address == PUBLIC else self.port
-        return await asyncio.open_connection("127.0.0.1", port)
+        if address == PUBLIC:
+            return await asyncio.open_connection("127.0.0.1", self.attacker_port)
+        self.dialled.add(address)
+        return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def _count(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = b""
