@@ -109,6 +109,8 @@ class _Visit:
     async def _first_reading(self) -> Result:
         """Read the page, and what its tabs and folds hold where it does not say all at first sight."""
         answer = await self._look()
+        if answer.code in NOT_THERE and await self._tab.wait_for_news():
+            answer = await self._look()
         if answer.code in NOT_THERE or (answer.code is None and None in answer.result.values()):
             answer = await self._unfolded(answer)
         tell(answer, self._emit)

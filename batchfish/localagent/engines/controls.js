@@ -136,7 +136,8 @@
     next: (root) => {
       const found = all(root, BUTTONS).filter((element) => {
         const names = [nameOf(element), plain(element.getAttribute("aria-label") ?? ""), plain(element.title ?? "")];
-        const isNext = element.relList?.contains("next") || names.some((name) => words.next.includes(name));
+        const isNext = element.relList?.contains("next") || names.some((name) => words.next.some(
+          (word) => name === word || (word.includes(" ") && name.includes(word))));
         return isNext && isTurning(element);
       });
       return [...found, ...numbered(root)];

@@ -7,8 +7,8 @@
   const LONGEST_NOTICE = 40;
   const MOST_NODES = 400_000;
   const DEEPEST = 400;
-  const NOT_READ = new Set(["style", "noscript", "template", "iframe", "frame", "object", "embed", "svg", "canvas",
-    "video", "audio", "select", "textarea"]);
+  const NOT_READ = new Set(["style", "noscript", "template", "object", "embed", "svg", "canvas", "video", "audio",
+    "select", "textarea"]);
   const BUSY = '[aria-busy="true"], [class~="spinner"], [class~="loader"], [class~="loading"], [class*="skeleton"]';
   // Classes that hide on small screens only, when the page says so: what is shown here is known better.
   const RESPONSIVE = new Set(["hidden", "d-none"]);
@@ -38,6 +38,18 @@
       let timer = setTimeout(end, STILL, true);
       const last = setTimeout(end, limit, false);
       watcher.observe(document, { childList: true, subtree: true });
+    });
+
+  // Wait for something new; false where nothing comes within `limit` ms.
+  const news = (limit) =>
+    new Promise((done) => {
+      const watcher = new MutationObserver(() => end(true));
+      const end = (isNew) => {
+        watcher.disconnect();
+        done(isNew);
+      };
+      watcher.observe(document, { childList: true, subtree: true, characterData: true });
+      setTimeout(end, limit, false);
     });
 
   const isShown = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
@@ -80,7 +92,10 @@
     return isSpeck || box.right + scrollX <= 0 || box.bottom + scrollY <= 0;
   };
 
+  // A frame is a part of the page where the page itself put it there; others' frames cannot be looked into.
   const children = (node) => {
+    if (node.localName === "iframe" || node.localName === "frame")
+      return node.contentDocument?.body ? [node.contentDocument.body] : [];
     if (node.shadowRoot) return node.shadowRoot.childNodes;
     if (node.localName === "slot" && node.assignedNodes().length) return node.assignedNodes();
     return node.childNodes;
@@ -89,7 +104,9 @@
   // What the page calls its elements, and what only it knows of them: where they lead, how they flow.
   const copyElement = (element, style, paper) => {
     const plain = style.display.startsWith("inline") ? "span" : "div";
-    const copy = paper.createElement(/^[a-z][a-z0-9]*$/.test(element.localName) ? element.localName : plain);
+    const isPlain = /^(?!i?frame)[a-z][a-z0-9]*$/.test(element.localName) && (element.ownerDocument === document
+      || element.localName !== "body");
+    const copy = paper.createElement(isPlain ? element.localName : plain);
     for (const { name, value } of element.attributes) {
       if (name === "style" || name === "hidden" || name.startsWith("on") || !/^[a-z][\w:.-]*$/i.test(name)) continue;
       copy.setAttribute(name, value);
@@ -145,5 +162,5 @@
     return `<!doctype html>\n${root.outerHTML}`;
   };
 
-  return { rest, isBusy, scroll, source };
+  return { rest, news, isBusy, scroll, source };
 }

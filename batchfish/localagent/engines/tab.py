@@ -23,6 +23,7 @@ OPEN_TIME = 20.0
 SETTLE_TIME = 8.0
 BUSY_TIME = 4.0
 REQUEST_TIME = 4.0
+NEWS_TIME = 1.5
 LOOK_TIME = 15.0
 ACTION_TIME = 1.5
 PICTURE_TIME = 3.0
@@ -97,6 +98,13 @@ class Tab:
                 break
             self._patience -= time.monotonic() - asked_at
         await self._check()
+
+    async def wait_for_news(self) -> bool:
+        """Wait a while for something new on a page that is at rest; False where nothing comes."""
+        if not await self._ask(f"news({NEWS_TIME * 1000:.0f})"):
+            return False
+        await self.settle()
+        return True
 
     async def scroll(self) -> None:
         """Show every part of the page once, and let come what that loads."""
