@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page import structured
 from batchfish.localagent.page.decode import decode
-from batchfish.localagent.page.facts import FactFinder, title_parts
+from batchfish.localagent.page.facts import FactFinder
 from batchfish.localagent.page.groups import find_groups
+from batchfish.localagent.page.labels import title_parts
 from batchfish.localagent.page.language import language_of
 from batchfish.localagent.page.model import Fact, Page, Source, Unreadable
 from batchfish.localagent.page.numbers import Locale

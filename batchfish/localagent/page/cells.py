@@ -8,18 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin
 
-from batchfish.localagent.page.facts import (
-    AMOUNT,
-    BYLINE,
-    LABELLED,
-    LONGEST_VALUE,
-    PAIR,
-    SEPARATOR,
-    is_label,
-)
+from batchfish.localagent.page.facts import LONGEST_VALUE
 from batchfish.localagent.page.marks import is_useful
 from batchfish.localagent.page.model import Facet, Fact, Source
-from batchfish.localagent.page.money import EMAIL, find_money, is_phone
 from batchfish.localagent.page.naming import (
     AUTHOR,
     full_text,
@@ -29,11 +20,11 @@ from batchfish.localagent.page.naming import (
     own_names,
     where_of,
 )
+from batchfish.localagent.page.parts import Part, parts_of, tails_of
 from batchfish.localagent.page.ratings import attribute_text
 from batchfish.localagent.page.tree import (
     BLOCKS,
     HEADINGS,
-    clean,
     is_beside_the_point,
     is_old,
     one_line,
@@ -56,10 +47,8 @@ SHORT = 90
 SHARED = 0.6
 """Classes that this share of the records has say where an element stands; rarer ones are values."""
 LINK_LEVEL, STRONG_LEVEL, PLAIN_LEVEL = 7, 8, 9
+MEMBERS = frozenset({"a", "span", "li"})
 CONTACTS = {"mailto": "email", "tel": "phone"}
-TAIL = re.compile(r"[\s\-–—:|·.…,]+$")
-TRIMMED = " \t\n,;:|·•–—-()[]/"
-ENDS_NAME = re.compile(r"\s*[(,|·•\[\d]|\s[–—-]\s|\n")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,9 +177,11 @@ class RecordReader:
             if element.tag == "a":
                 yield from self._link(place, "")
             return
-        if is_beside_the_point(element) and not place.is_old:
-            return
         text = full_text(element)
+        if is_beside_the_point(element) and not place.is_old:
+            if text:
+                yield Cell(key=f"{key}@badge", fact=self._fact(place, text))
+            return
         if not text:
             if element.tag == "a":
                 yield from self._link(place, "")
@@ -206,8 +197,8 @@ class RecordReader:
         if element.tag == "a":
             yield from self._link(place, text)
         if is_unit and not place.is_old:
-            yield from self._lines(place, text)
-            yield from self._tails(place)
+            for part in (*parts_of(element, text), *tails_of(element)):
+                yield self._part(place, part)
 
     def _image(self, place: _Place) -> Iterator[Cell]:
         source = place.element.get("src") or place.element.get("data-src")
@@ -222,7 +213,7 @@ class RecordReader:
         kind, _, rest = raw.partition(":")
         if kind.lower() in CONTACTS and rest:
             said = unquote(rest.partition("?")[0])
-            yield self._labelled(place, CONTACTS[kind.lower()], said, Source.ROLE, 0)
+            yield self._part(place, Part(name=CONTACTS[kind.lower()], text=said, source=Source.ROLE))
         href = self._finder.absolute(raw)
         if href is None:
             return
@@ -236,48 +227,20 @@ class RecordReader:
             level=place.level,
         )
 
-    def _lines(self, place: _Place, text: str) -> Iterator[Cell]:
-        """Find what the lines of a text say under labels of their own."""
-        for number, line in enumerate(SEPARATOR.split(text), start=1):
-            if found := LABELLED.fullmatch(line):
-                name, value = found.groups()
-                if is_label(name):
-                    yield self._labelled(place, name, value, Source.PAIR, number)
-            elif found := BYLINE.fullmatch(line):
-                author = ENDS_NAME.split(found[1])[0].strip()
-                yield self._labelled(place, "author", author, Source.ROLE, number)
-            if len(line) > SHORT:
-                continue
-            is_one = len(place.element) < PAIR or has_own_text(place.element)
-            for amount, noun in AMOUNT.findall(line) if is_one else ():
-                for name in dict.fromkeys((noun, noun.split()[0])):
-                    yield self._labelled(place, name, f"{amount} {noun}", Source.QUANTITY, number)
-            if mail := EMAIL.search(line):
-                yield self._labelled(place, "email", mail[0], Source.ROLE, number)
-            elif is_phone(line):
-                yield self._labelled(place, "phone", line, Source.ROLE, number)
-            if (money := find_money(line)) and line.find(money[0].text) > 0:
-                head = TAIL.sub("", line[: line.find(money[0].text)])
-                if head and not line.casefold().startswith(("from ", "ab ", "now ", "was ")):
-                    yield Cell(key=f"{place.key}@head", fact=self._fact(place, head, line=number), names=())
-
-    def _tails(self, place: _Place) -> Iterator[Cell]:
-        """Give the texts that stand after the children of an element: each is a part of its own."""
-        for number, child in enumerate(place.element, start=1):
-            text = clean(child.tail or "").strip(TRIMMED)
-            if not re.search(r"\w", text):
-                continue
-            yield Cell(key=f"{place.key}~{number}", fact=self._fact(place, text, line=number))
-            if found := BYLINE.match(text):
-                author = ENDS_NAME.split(found[1])[0].strip()
-                yield self._labelled(place, "author", author, Source.ROLE, number)
-
-    def _labelled(self, place: _Place, name: str, text: str, source: Source, number: int) -> Cell:
-        parts = [one_line(text_of(child)) for child in place.element if child.tag in {"a", "span", "li"}]
-        items = tuple(filter(None, parts))
-        is_list = len(items) > 0 and " ".join(items) == " ".join(text.split())
-        fact = self._fact(place, text, line=number, items=items if is_list else ())
-        return Cell(key=f"“{label(name).phrase}”", fact=fact, names=((name, source),))
+    def _part(self, place: _Place, part: Part) -> Cell:
+        """Make a cell of a part of a text: under its own name wherever it stands, else in its place."""
+        items: tuple[str, ...] = ()
+        if part.name:
+            members = [
+                one_line(text_of(child)) for child in place.element if child.tag in {"a", "span", "li"}
+            ]
+            said = tuple(filter(None, members))
+            items = said if " ".join(said) == " ".join(part.text.split()) else ()
+        return Cell(
+            key=f"“{label(part.name).phrase}”" if part.name else f"{place.key}{part.place}",
+            fact=self._fact(place, part.text, line=part.line, items=items),
+            names=((part.name, part.source),) if part.name else (),
+        )
 
 
 def _shared_classes(records: Sequence[Record]) -> dict[tuple[int, str], Counter[str]]:

@@ -6,35 +6,30 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
+from batchfish.localagent.page.forms import formed
+from batchfish.localagent.page.labels import is_generic, is_label, plain_mark
 from batchfish.localagent.page.margin import find_margin
 from batchfish.localagent.page.model import Fact, Source
-from batchfish.localagent.page.money import EMAIL, find_money
-from batchfish.localagent.page.ratings import OUT_OF, attribute_text
+from batchfish.localagent.page.ratings import attribute_text
 from batchfish.localagent.page.tree import BLOCKS, HEADINGS, is_old, one_line, text_of
-from batchfish.localagent.page.vocabulary import GENERIC_HEADINGS, MARK_NOISE
-from batchfish.localagent.page.words import CAMEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lxml.html import HtmlElement
 
-LONGEST_LABEL = 60
 LONGEST_VALUE = 2000
 LONGEST_SECTION = 400
 MOST_CHILDREN = 60
 PAIR = 2
 ROOTED = re.compile(r"/(?:[\w-][\w.-]*/?)*(?:\?[\w=&%.-]*)?$")
-SHORT, BARE = 60, 14
 FEWEST_ROWS = 2
-LABEL_WORDS = 7
 LABELLED = re.compile(r"\s*([^\W\d_][^:\n]{0,58}?)\s*[::]\s+(\S.*)", re.DOTALL)
 SEPARATOR = re.compile(r"\s+[|·•]\s+|\n")
 BYLINE = re.compile(r"(?:by|von|par|por|di|door|av)\s+(\S.{1,80})", re.IGNORECASE)
 AMOUNT = re.compile(
     r"(?<![\w.,])(\d{1,3}(?:[\u202f\xa0 ]\d{3})+|\d[\d.,]*k?)\s*([^\W\d_]{3,}(?:\s[^\W\d_]{3,})?)"
 )
-TITLE_PARTS = re.compile(r"\s+(?:[|–—·»«:-]|::)\s+")
 
 
 class FactFinder:
@@ -212,23 +207,15 @@ class FactFinder:
             yield self.fact("article body", element, Source.ROLE, text=text)
 
     def _looks(self) -> Iterator[Fact]:
-        """Find what its form alone says what it is: amounts of money, ratings, addresses for mail."""
+        """Find what its form alone says what it is: amounts of money, ratings, addresses."""
         for element in self.elements:
             if element in self._margin:
                 continue
             if said := attribute_text(element):
                 yield self.fact("rating", element, Source.LOOK, text=said[1])
             if element.tag not in {"body", "html"} and not is_old(element) and self._is_leaf(element):
-                text = text_of(element)
-                if len(text) > SHORT:
-                    continue
-                money = find_money(text)
-                if len({one.number for one in money}) == 1 and len(text) - len(money[0].text) <= BARE:
-                    yield self.fact("price", element, Source.LOOK, text=text)
-                elif OUT_OF.search(text):
-                    yield self.fact("rating", element, Source.LOOK, text=text)
-                elif EMAIL.fullmatch(text):
-                    yield self.fact("email", element, Source.LOOK, text=text)
+                for label, text in formed(text_of(element)):
+                    yield self.fact(label, element, Source.LOOK, text=text)
 
     def _link_roles(self, link: HtmlElement) -> Iterator[Fact]:
         href = (link.get("href") or "").strip()
@@ -263,32 +250,6 @@ class FactFinder:
                 amounts = AMOUNT.findall(text_of(element)[:LONGEST_VALUE])
                 for line, (number, noun) in enumerate(amounts):
                     yield self.fact(noun, element, Source.QUANTITY, text=f"{number} {noun}", line=line)
-
-
-def title_parts(title: str) -> list[str]:
-    """Split a page's title at its dashes and bars; names of pages that every site has are left out."""
-    return [part for part in TITLE_PARTS.split(title.strip()) if part and not is_generic(part)]
-
-
-def is_generic(heading: str) -> bool:
-    """Whether a heading says what kind of page this is, not what it is about."""
-    return heading.strip(" .!:").casefold() in GENERIC_HEADINGS
-
-
-def is_label(text: str) -> bool:
-    """Whether a text is short and plain enough to be the name of a value."""
-    return (
-        0 < len(text) <= LONGEST_LABEL
-        and len(text.split()) <= LABEL_WORDS
-        and any(letter.isalpha() for letter in text)
-        and "\n" not in text
-    )
-
-
-def plain_mark(name: str) -> str:
-    """Take out of a class name what says nothing of the value: `product-price` is a price."""
-    words = re.findall(r"[a-z0-9]+", CAMEL.sub(" ", name).lower())
-    return " ".join(word for word in words if word not in MARK_NOISE) or name
 
 
 def _items(element: HtmlElement) -> tuple[str, ...]:

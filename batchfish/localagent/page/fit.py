@@ -208,7 +208,7 @@ def _take_the_last(
         for one in fields
         if one.name not in pairs and one.name not in unsure and "currency" not in one.senses
     ]
-    if len(open_fields) != 1 or len(pairs) * 2 < len(fields) or group.is_table:
+    if len(open_fields) != 1 or len(pairs) * 2 < len(fields):
         return
     (one,) = open_fields
     if one.kind is not Kind.TEXT or one.senses & {"price", "old price", "rating"} or wants_link(one):
@@ -219,8 +219,9 @@ def _take_the_last(
         for look in looks
         if look.is_plain
         and not look.column.is_constant
-        and not look.kinds.keys() - {"description"}
+        and not look.kinds.keys() - {"description", "name"}
         and "@" not in look.column.key
+        and not (group.is_table and look.column.names)
         and len(look.column.cells) == group.size
         and not any(_is_within(look.sample, texts) for texts in said)
     ]

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.cells import LINK_LEVEL, PLAIN_LEVEL, STRONG_LEVEL, Cell, RecordReader
-from batchfish.localagent.page.facts import is_label
 from batchfish.localagent.page.headers import headers_of, name_by_header, split_header
+from batchfish.localagent.page.labels import is_label
 from batchfish.localagent.page.model import Column, Facet, Group, Source
 from batchfish.localagent.page.regions import Record, Region, RegionFinder, kind_class
 from batchfish.localagent.page.tables import is_for_layout, lay_out, read_ways

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.facts import is_label
+from batchfish.localagent.page.labels import is_label
 from batchfish.localagent.page.model import Facet, Source
 from batchfish.localagent.page.tree import marks, one_line, text_of
 

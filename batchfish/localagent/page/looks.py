@@ -8,16 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.amounts import units_in
-from batchfish.localagent.page.coerce import read_stock
-from batchfish.localagent.page.dates import day_first_of, find_dates
-from batchfish.localagent.page.facts import LABELLED
+from batchfish.localagent.page.dates import day_first_of
+from batchfish.localagent.page.kinds import SURENESS, columns_by_kind, kinds_of
 from batchfish.localagent.page.model import Column, Facet, Fact
-from batchfish.localagent.page.money import EMAIL, find_money, is_phone
-from batchfish.localagent.page.ratings import read_rating
 from batchfish.localagent.page.tree import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from batchfish.localagent.page.model import Group
     from batchfish.localagent.page.numbers import Locale
@@ -25,28 +22,12 @@ if TYPE_CHECKING:
 SAMPLED = 40
 MOST = 0.7
 """A column looks like what this share of its values does."""
-SHORT, SHORT_NOTE, BARE = 60, 160, 14
 FEWEST_WORDS_OF_PROSE = 4
 LONGEST_TITLE = 250
-LAST_HEADING, LINK_LEVEL, STRONG_LEVEL = 6, 7, 8
-IN_BRACKETS = re.compile(r"\(\s*\d[\d.,\s]*k?\s*\)", re.IGNORECASE)
-YEAR = re.compile(r"(?<![\d.,/-])(?:1[5-9]\d\d|20\d\d)(?![\d.,/-])")
-BARE_PRICE = re.compile(r"\d{1,6}[.,]\d\d")
 NO_WORDS = re.compile(r"\W*\d[\d.,]*\W*\w{0,3}\W*|[^^\w]*")
-SURENESS: Mapping[str, float] = {
-    "price": 0.74,
-    "old price": 0.74,
-    "date": 0.72,
-    "rating": 0.74,
-    "email": 0.85,
-    "phone": 0.8,
-    "availability": 0.78,
-    "review count": 0.7,
-    "year": 0.7,
-    "bare price": 0.7,
-}
+LAST_HEADING, LINK_LEVEL, STRONG_LEVEL = 6, 7, 8
 NAME_BY_HEADING, NAME_BY_LINK, NAME_BY_WEIGHT, NAME_BY_PLACE = 0.9, 0.84, 0.78, 0.7
-FIRST_LINK, FURTHER_LINK, PROSE = 0.84, 0.6, 0.72
+TITLE_LINK, FIRST_LINK, FURTHER_LINK, PROSE = 0.88, 0.84, 0.6, 0.72
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +47,7 @@ class Look:
     @property
     def is_plain(self) -> bool:
         """Whether it holds words that are said nowhere to be something in particular."""
-        is_labelled = self.column.key.startswith("“")
+        is_labelled = self.column.key.startswith("“") or self.column.key.endswith("@badge")
         return self.column.facet is Facet.TEXT and not (self.column.is_old or self.is_typed or is_labelled)
 
 
@@ -74,7 +55,8 @@ def look_at(group: Group, locale: Locale) -> list[Look]:
     """Look at every column of a group; what is of one kind in every record makes a further column."""
     looks = [_look(column, locale) for column in group.columns if column.cells]
     if not group.is_table:
-        looks.extend(_look(column, locale, kind) for kind, column in _columns_by_kind(looks, group.size))
+        columns = [(look.column, look.locale) for look in looks]
+        looks.extend(_look(column, locale, kind) for kind, column in columns_by_kind(columns, group.size))
     else:
         _name_by_kind(looks)
     title = _find_title(looks)
@@ -105,92 +87,6 @@ def _look(column: Column, locale: Locale, kind: str = "") -> Look:
         locale=locale,
         is_typed=bool(kind) or typed >= MOST * len(sample),
     )
-
-
-def kinds_of(fact: Fact, locale: Locale) -> Iterator[str]:
-    """Say what kinds of value a text may be, by its form alone."""
-    text = one_line(fact.text)
-    has_digit = any(letter.isdigit() for letter in text)
-    if has_digit and len(text) <= SHORT_NOTE and len({money.number for money in find_money(text)}) == 1:
-        yield "price"
-    if len(text) > SHORT:
-        return
-    days = find_dates(fact.exact, locale) if fact.exact and "-" in fact.exact else []
-    if days or (has_digit and find_dates(text, locale)):
-        yield "date"
-    elif has_digit and is_phone(text):
-        yield "phone"
-    if read_rating(text) is not None:
-        yield "rating"
-    if EMAIL.fullmatch(text):
-        yield "email"
-    if IN_BRACKETS.fullmatch(text):
-        yield "review count"
-    if len(set(YEAR.findall(text))) == 1:
-        yield "year"
-    if BARE_PRICE.fullmatch(text):
-        yield "bare price"
-    if read_stock(text.casefold()) is not None:
-        yield "availability"
-
-
-def _columns_by_kind(looks: Sequence[Look], size: int) -> Iterator[tuple[str, Column]]:
-    """Make a column of each kind that records have one value of, wherever in them it stands.
-
-    Records that lack a part shift the places of those after it; a price may stand in either of two places.
-    """
-    found: dict[str, dict[int, dict[object, Fact]]] = defaultdict(lambda: defaultdict(dict))
-    for look in looks:
-        column = look.column
-        if column.facet is not Facet.TEXT or column.key.startswith("“"):
-            continue
-        for number, fact in column.cells.items():
-            if LABELLED.fullmatch(fact.text):
-                continue
-            for kind in kinds_of(fact, look.locale):
-                if column.is_old and kind != "price":
-                    continue
-                name = "old price" if column.is_old else kind
-                said = _said(fact, kind, look.locale)
-                found[name][number].setdefault(said, fact)
-    for kind, by_record in found.items():
-        cells = {number: one for number, several in by_record.items() if (one := _only(several, kind))}
-        if len(cells) * 2 >= min(size, len(by_record)) and cells:
-            yield (
-                kind,
-                Column(
-                    key=f"@{kind}", names=(), cells=dict(sorted(cells.items())), is_old=kind == "old price"
-                ),
-            )
-
-
-def _only(several: Mapping[object, Fact], kind: str) -> Fact | None:
-    """Give the one value of a kind that a record has: of prices, the one that stands without words."""
-    if len(several) == 1:
-        return next(iter(several.values()))
-    bare = [
-        fact
-        for fact in several.values()
-        if kind == "price" and len(one_line(fact.text)) - len(find_money(one_line(fact.text))[0].text) <= BARE
-    ]
-    return bare[0] if len(bare) == 1 else None
-
-
-def _said(fact: Fact, kind: str, locale: Locale) -> object:
-    text = one_line(fact.text)
-    match kind:
-        case "price":
-            return find_money(text)[0].number
-        case "date":
-            days = find_dates(fact.exact or "", locale) or find_dates(text, locale)
-            return days[0].date()
-        case "rating":
-            return read_rating(text)
-        case "year":
-            return YEAR.findall(text)[0]
-        case "availability":
-            return read_stock(text.casefold())
-    return text
 
 
 def _name_by_kind(looks: Sequence[Look]) -> None:
@@ -247,8 +143,9 @@ def _find_links(looks: Sequence[Look], title: Look | None) -> None:
             if look.column.facet is facet
         ]
         varied = [one for one in found if not one[3].column.is_constant] or found
-        for rank, (_, _, _, look) in enumerate(sorted(varied, key=lambda one: one[:3])):
-            look.kinds[kind] = FIRST_LINK if rank == 0 else FURTHER_LINK
+        for rank, (is_apart, _, _, look) in enumerate(sorted(varied, key=lambda one: one[:3])):
+            first = FIRST_LINK if is_apart else TITLE_LINK
+            look.kinds[kind] = first if rank == 0 else FURTHER_LINK
 
 
 def _belong(link: Look, title: Look | None) -> bool:

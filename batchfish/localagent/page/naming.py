@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.facts import PAIR, is_label, plain_mark
+from batchfish.localagent.page.facts import PAIR
+from batchfish.localagent.page.labels import is_label, plain_mark
 from batchfish.localagent.page.marks import is_useful
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import find_money

@@ -23,7 +23,7 @@ MOST_KINDS = 12
 NEVER = frozenset(
     {"br", "hr", "option", "script", "style", "button", "col", "colgroup", "input", "label", "source", "i"}
 )
-NO_PARENTS = frozenset({"select", "tr", "colgroup", "p", "head", "html", "svg"})
+NO_PARENTS = frozenset({"select", "colgroup", "p", "head", "html", "svg"})
 ALTERNATING = frozenset({"odd", "even", "alt", "first", "last", "active", "current", "selected"})
 ANYWHERE = ("article", "h2", "h3", "h4")
 
@@ -55,7 +55,7 @@ class RegionFinder:
     def _candidates(self) -> Iterator[tuple[str, tuple[Record, ...]]]:
         cousins: dict[str, list[HtmlElement]] = defaultdict(list)
         for parent in self._elements:
-            if parent.tag in NO_PARENTS or parent in self._spared:
+            if parent.tag in NO_PARENTS or parent in self._spared or not _may_hold_records(parent):
                 continue
             children = [child for child in parent if child.tag not in NEVER]
             if not children or any(child in self._spared for child in children[:1]):
@@ -80,6 +80,11 @@ class RegionFinder:
                     if element.tag == tag and not _is_inside(element, tag)
                 ),
             )
+
+
+def _may_hold_records(parent: HtmlElement) -> bool:
+    """Whether children may be records: the cells of a row are only where each holds several things."""
+    return parent.tag != "tr" or all(len(cell) > 1 for cell in parent)
 
 
 def _paths(elements: Sequence[HtmlElement]) -> dict[HtmlElement, str]:

@@ -71,3 +71,62 @@ async def test_a_cancelled_page_ends_with_its_process_and_the_next_one_is_read(p
     assert time.monotonic() - begun < 2
     assert not children() & before
     assert (await pool.read(QUICK)).result == {"price": 3.0}
+
+
+DEEP = "<html><body><h1>Deep</h1><p>Price: $3</p>{}</body></html>"
+ROWS = "".join(
+    f"<tr><td><a href='/p/{n}'>Item {n}</a></td><td>£{n}.50</td><td>{n % 28 + 1} March 2021</td></tr>"
+    for n in range(12_000)
+)
+HEAD = "<tr><th>Name</th><th>Price</th><th>Released</th></tr>"
+TABLE = f"<html lang=en><body><table>{HEAD}{ROWS}</table></body></html>"
+ITEM = {
+    "name": {"type": "string"},
+    "price": {"type": "number"},
+    "released": {"type": "string", "format": "date"},
+}
+ITEMS = {"type": "array", "items": {"type": "object", "properties": ITEM, "required": list(ITEM)}}
+MOST_SECONDS, MOST_MEGABYTES = 20, 500
+
+
+def spent(pid: int) -> tuple[float, float]:
+    """Give a process's processor time in seconds, and the most memory that it has held in megabytes."""
+    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 - /proc is no folder of files
+        times = file.read().rpartition(")")[2].split()[11:13]
+    with open(f"/proc/{pid}/status") as file:  # noqa: PTH123
+        (peak,) = [line.split()[1] for line in file if line.startswith("VmHWM")]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK"), int(peak) / 1024
+
+
+@pytest.mark.parametrize(
+    "body", ["<div>" * 20_000 + "x" + "</div>" * 20_000, "<b>" * 20_000 + "x"], ids=["closed", "unclosed"]
+)
+async def test_a_page_of_twenty_thousand_nested_tags_is_read(pool: WorkerPool, body: str) -> None:
+    before = children()
+    assert (await pool.read(page(DEEP.format(body).encode()))).result == {"price": 3}
+    (pid,) = children() & before or children()
+    seconds, megabytes = spent(pid)
+    assert seconds < MOST_SECONDS
+    assert megabytes < MOST_MEGABYTES
+
+
+async def test_a_table_of_twelve_thousand_rows_is_read_within_bounds() -> None:
+    """Bounds of processor time, which no busy neighbour changes."""
+    pool = WorkerPool(warm=1, time_limit=200)
+    before = children()
+    await pool.start()
+    (pid,) = children() - before
+    schema = {"type": "object", "properties": {"items": ITEMS}, "required": ["items"]}
+    job = ReadJob(
+        url="http://a.example/", goal="x", content_type="text/html", body=TABLE.encode(), output_schema=schema
+    )
+    answer = await pool.read(job)
+    assert answer.result["items"][11_999] == {
+        "name": "Item 11999",
+        "price": 11999.5,
+        "released": "2021-03-16",
+    }
+    seconds, megabytes = spent(pid)
+    assert seconds < MOST_SECONDS
+    assert megabytes < MOST_MEGABYTES
+    await pool.close()

@@ -1,0 +1,122 @@
+"""Kinds of values that their form tells: money, days, ratings; and the one of a kind in each record."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.page.coerce import read_stock
+from batchfish.localagent.page.dates import find_dates
+from batchfish.localagent.page.facts import LABELLED
+from batchfish.localagent.page.model import Column, Facet, Fact
+from batchfish.localagent.page.money import EMAIL, find_money, is_phone
+from batchfish.localagent.page.ratings import read_rating
+from batchfish.localagent.page.tree import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from batchfish.localagent.page.numbers import Locale
+
+SHORT, SHORT_NOTE, BARE = 60, 160, 14
+IN_BRACKETS = re.compile(r"\(\s*\d[\d.,\s]*k?\s*\)", re.IGNORECASE)
+YEAR = re.compile(r"(?<![\d.,/-])(?:1[5-9]\d\d|20\d\d)(?![\d.,/-])")
+BARE_PRICE = re.compile(r"\d{1,6}[.,]\d\d")
+SURENESS: Mapping[str, float] = {
+    "price": 0.74,
+    "old price": 0.74,
+    "date": 0.72,
+    "rating": 0.74,
+    "email": 0.85,
+    "phone": 0.8,
+    "availability": 0.78,
+    "review count": 0.7,
+    "year": 0.7,
+    "bare price": 0.7,
+}
+
+
+def kinds_of(fact: Fact, locale: Locale) -> Iterator[str]:
+    """Say what kinds of value a text may be, by its form alone."""
+    text = one_line(fact.text)
+    has_digit = any(letter.isdigit() for letter in text)
+    if has_digit and len(text) <= SHORT_NOTE and len({money.number for money in find_money(text)}) == 1:
+        yield "price"
+    if len(text) > SHORT:
+        return
+    days = find_dates(fact.exact, locale) if fact.exact and "-" in fact.exact else []
+    if days or (has_digit and find_dates(text, locale)):
+        yield "date"
+    elif has_digit and is_phone(text):
+        yield "phone"
+    if read_rating(text) is not None:
+        yield "rating"
+    if EMAIL.fullmatch(text):
+        yield "email"
+    if IN_BRACKETS.fullmatch(text):
+        yield "review count"
+    if len(set(YEAR.findall(text))) == 1:
+        yield "year"
+    if BARE_PRICE.fullmatch(text):
+        yield "bare price"
+    if read_stock(text.casefold()) is not None:
+        yield "availability"
+
+
+def columns_by_kind(columns: Sequence[tuple[Column, Locale]], size: int) -> Iterator[tuple[str, Column]]:
+    """Make a column of each kind that records have one value of, wherever in them it stands.
+
+    Records that lack a part shift the places of those after it; a price may stand in either of two places.
+    """
+    found: dict[str, dict[int, dict[object, Fact]]] = defaultdict(lambda: defaultdict(dict))
+    for column, locale in columns:
+        if column.facet is not Facet.TEXT or column.key.startswith("“"):
+            continue
+        for number, fact in column.cells.items():
+            if LABELLED.fullmatch(fact.text):
+                continue
+            for kind in kinds_of(fact, locale):
+                if column.is_old and kind != "price":
+                    continue
+                name = "old price" if column.is_old else kind
+                said = _said(fact, kind, locale)
+                found[name][number].setdefault(said, fact)
+    for kind, by_record in found.items():
+        cells = {number: one for number, several in by_record.items() if (one := _only(several, kind))}
+        if len(cells) * 2 >= min(size, len(by_record)) and cells:
+            yield (
+                kind,
+                Column(
+                    key=f"@{kind}", names=(), cells=dict(sorted(cells.items())), is_old=kind == "old price"
+                ),
+            )
+
+
+def _only(several: Mapping[object, Fact], kind: str) -> Fact | None:
+    """Give the one value of a kind that a record has: of prices, the one that stands without words."""
+    if len(several) == 1:
+        return next(iter(several.values()))
+    bare = [
+        fact
+        for fact in several.values()
+        if kind == "price" and len(one_line(fact.text)) - len(find_money(one_line(fact.text))[0].text) <= BARE
+    ]
+    return bare[0] if len(bare) == 1 else None
+
+
+def _said(fact: Fact, kind: str, locale: Locale) -> object:
+    text = one_line(fact.text)
+    match kind:
+        case "price":
+            return find_money(text)[0].number
+        case "date":
+            days = find_dates(fact.exact or "", locale) or find_dates(text, locale)
+            return days[0].date()
+        case "rating":
+            return read_rating(text)
+        case "year":
+            return YEAR.findall(text)[0]
+        case "availability":
+            return read_stock(text.casefold())
+    return text

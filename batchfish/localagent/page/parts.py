@@ -1,0 +1,79 @@
+"""The parts of one element's text: lines under labels of their own, amounts with nouns, what is between."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.page.facts import AMOUNT, BYLINE, LABELLED, PAIR, SEPARATOR
+from batchfish.localagent.page.labels import is_label
+from batchfish.localagent.page.model import Source
+from batchfish.localagent.page.money import EMAIL, find_money, is_phone
+from batchfish.localagent.page.naming import has_own_text
+from batchfish.localagent.page.tree import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lxml.html import HtmlElement
+
+SHORT = 90
+TAIL = re.compile(r"[\s\-–—:|·.…,]+$")
+TRIMMED = " \t\n,;:|·•–—-()[]/"
+ENDS_NAME = re.compile(r"\s*[(,|·•\[\d]|\s[–—-]\s|\n")
+NO_HEADS = ("from ", "ab ", "now ", "was ", "à partir", "desde ", "da ", "vanaf ")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A part of a text: what it is called (empty: nothing calls it), and then its place in the element."""
+
+    text: str
+    name: str = ""
+    source: Source = Source.MARK
+    line: int = 0
+    place: str = ""
+
+
+def parts_of(element: HtmlElement, text: str) -> Iterator[Part]:
+    """Find what the lines of a text say under labels of their own, and what stands before a price."""
+    is_one = len(element) < PAIR or has_own_text(element)
+    for number, line in enumerate(SEPARATOR.split(text), start=1):
+        if found := LABELLED.fullmatch(line):
+            name, value = found.groups()
+            if is_label(name):
+                yield Part(name=name, text=value, source=Source.PAIR, line=number)
+        elif found := BYLINE.fullmatch(line):
+            yield _author(found[1], number)
+        if len(line) <= SHORT:
+            yield from _short(line, number, is_one=is_one)
+
+
+def _short(line: str, number: int, *, is_one: bool) -> Iterator[Part]:
+    """Give what a short line holds; in one made of several elements, numbers may have run together."""
+    for amount, noun in AMOUNT.findall(line) if is_one else ():
+        for name in dict.fromkeys((noun, noun.split()[0])):
+            yield Part(name=name, text=f"{amount} {noun}", source=Source.QUANTITY, line=number)
+    if mail := EMAIL.search(line):
+        yield Part(name="email", text=mail[0], source=Source.ROLE, line=number)
+    elif is_phone(line):
+        yield Part(name="phone", text=line, source=Source.ROLE, line=number)
+    money = find_money(line)
+    head = TAIL.sub("", line[: line.find(money[0].text)]) if money else ""
+    if head and not line.casefold().startswith(NO_HEADS):
+        yield Part(text=head, line=number, place="@head")
+
+
+def tails_of(element: HtmlElement) -> Iterator[Part]:
+    """Give the texts that stand after the children of an element: each is a part of its own."""
+    for number, child in enumerate(element, start=1):
+        text = clean(child.tail or "").strip(TRIMMED)
+        if re.search(r"\w", text):
+            yield Part(text=text, line=number, place=f"~{number}")
+            if found := BYLINE.match(text):
+                yield _author(found[1], number)
+
+
+def _author(text: str, line: int) -> Part:
+    return Part(name="author", text=ENDS_NAME.split(text)[0].strip(), source=Source.ROLE, line=line)
