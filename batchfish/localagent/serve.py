@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import fcntl
 import logging
-import math
 import os
 import signal
 import socket
@@ -28,6 +27,7 @@ from batchfish.localagent.egress import Egress
 from batchfish.localagent.engines.choice import reading_engine
 from batchfish.localagent.engines.simulate import SimulateEngine
 from batchfish.localagent.faults import ABORT, Faults
+from batchfish.localagent.forget import keep_bounded
 from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.runs import RunQueue
 from batchfish.localagent.site import SampleSite
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 USERS_LOOK = 0.25
-FORGET_EVERY = 60.0
-OLD_RUNS_STAY = 3600.0
 GRACE = 2
 LINGER_NONE = struct.pack("ii", 1, 0)
 
@@ -106,7 +104,10 @@ async def _serve(settings: ServeSettings, listener: socket.socket, tell: Callabl
         stack.enter_context(_told(endpoint, settings.port_file, tell))
         for stop in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(stop, server.stop)
-        async with _beside(_end_unused(server, settings.users), _forget(book, settings)):
+        bounded = keep_bounded(
+            book, keep_for=settings.keep_for, keep_runs=settings.keep_runs, clock=time.time
+        )
+        async with _beside(_end_unused(server, settings.users), bounded):
             await server.serve(sockets=[listener])
 
 
@@ -161,16 +162,6 @@ async def _end_unused(server: Server, users: Path | None) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             server.stop()
             return
-
-
-async def _forget(book: RunBook, settings: ServeSettings) -> None:
-    """Drop surplus runs each minute, old ones not yet in the first hour: who comes back late finds them."""
-    loop = asyncio.get_running_loop()
-    may_be_asked_for = loop.time() + OLD_RUNS_STAY
-    while True:
-        await asyncio.sleep(FORGET_EVERY)
-        begin = -math.inf if loop.time() < may_be_asked_for else time.time() - settings.keep_for
-        book.forget(finished_before=begin, keep=settings.keep_runs)
 
 
 def _listen(port: int) -> socket.socket:
