@@ -60,7 +60,7 @@ def test_a_second_user_finds_the_agent_and_it_ends_after_the_last(tmp_path: Path
 
 
 def test_a_killed_agents_runs_are_taken_up_by_the_next(tmp_path: Path) -> None:
-    options = ("--engine", "simulate", "--simulate", "duration=0.4", "--cap", "1")
+    options = ("--engine", "simulate", "--simulate", "duration=2", "--cap", "1")
     with served(tmp_path, *options) as client:
         ids = [create(client, url=f"http://a.example/{n}", goal="x") for n in range(2)]
         agent = find_agent(tmp_path / "agent.json")
