@@ -116,7 +116,6 @@ def normalise(line: str) -> str:
 
 
 @pytest.mark.process
-@pytest.mark.timeout(120)
 def test_the_readme_can_be_typed_from_top_to_bottom(clone: Path) -> None:
     said: list[str] = []
     ran = 0
@@ -141,7 +140,6 @@ def test_the_readme_can_be_typed_from_top_to_bottom(clone: Path) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.timeout(60)
 def test_the_python_snippets_run_against_the_local_agent(clone: Path) -> None:
     snippets = [block.text for block in blocks_of(README) if block.language == "python"]
     assert snippets
@@ -170,7 +168,6 @@ def test_the_python_snippets_run_against_the_local_agent(clone: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_the_demo_says_what_the_readme_shows(clone: Path) -> None:
     shown = next(block.text for block in blocks_of(README) if block.language == "text")
     run = ["batchfish", "run", "--local", "--engine", "extract", "--head", "8", "sample_inputs/demo.yaml"]
