@@ -11,7 +11,7 @@ from batchfish.localagent.page.labels import is_generic, is_label, plain_mark
 from batchfish.localagent.page.margin import find_margin
 from batchfish.localagent.page.model import Fact, Source
 from batchfish.localagent.page.ratings import attribute_text
-from batchfish.localagent.page.tree import BLOCKS, HEADINGS, is_old, one_line, text_of
+from batchfish.localagent.page.tree import BLOCKS, HEADINGS, is_old, marks, one_line, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,9 @@ MOST_CHILDREN = 60
 PAIR = 2
 ROOTED = re.compile(r"/(?:[\w-][\w.-]*/?)*(?:\?[\w=&%.-]*)?$")
 FEWEST_ROWS = 2
+FORMED = 1000
+"""Where the lines begin that are told apart by their form: an address and its parts are several values."""
+HEAD_MARKS = frozenset({"byline", "author", "autor", "auteur", "meta", "date", "kicker", "caption", "credit"})
 LABELLED = re.compile(r"\s*([^\W\d_][^:\n]{0,58}?)\s*[::]\s+(\S.*)", re.DOTALL)
 SEPARATOR = re.compile(r"\s+[|·•]\s+|\n")
 BYLINE = re.compile(r"(?:by|von|par|por|di|door|av)\s+(\S.{1,80})", re.IGNORECASE)
@@ -202,7 +205,7 @@ class FactFinder:
                         yield self.fact("author", element, Source.ROLE, text=found[1])
 
     def _article(self, element: HtmlElement) -> Iterator[Fact]:
-        paragraphs = [one_line(text_of(paragraph)) for paragraph in element.iter("p")]
+        paragraphs = [one_line(text_of(one)) for one in element.iter("p") if not _is_of_head(one)]
         if text := "\n".join(filter(None, paragraphs)):
             yield self.fact("article body", element, Source.ROLE, text=text)
 
@@ -214,8 +217,8 @@ class FactFinder:
             if said := attribute_text(element):
                 yield self.fact("rating", element, Source.LOOK, text=said[1])
             if element.tag not in {"body", "html"} and not is_old(element) and self._is_leaf(element):
-                for label, text in formed(text_of(element)):
-                    yield self.fact(label, element, Source.LOOK, text=text)
+                for line, (label, text) in enumerate(formed(text_of(element)), start=FORMED):
+                    yield self.fact(label, element, Source.LOOK, text=text, line=line)
 
     def _link_roles(self, link: HtmlElement) -> Iterator[Fact]:
         href = (link.get("href") or "").strip()
@@ -250,6 +253,14 @@ class FactFinder:
                 amounts = AMOUNT.findall(text_of(element)[:LONGEST_VALUE])
                 for line, (number, noun) in enumerate(amounts):
                     yield self.fact(noun, element, Source.QUANTITY, text=f"{number} {noun}", line=line)
+
+
+def _is_of_head(paragraph: HtmlElement) -> bool:
+    """Whether a paragraph says who wrote an article and when, and is no part of it."""
+    has_time = paragraph.find(".//time") is not None
+    return (
+        has_time or BYLINE.match(text_of(paragraph)) is not None or bool(HEAD_MARKS & set(marks(paragraph)))
+    )
 
 
 def _items(element: HtmlElement) -> tuple[str, ...]:

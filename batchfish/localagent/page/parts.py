@@ -22,6 +22,7 @@ SHORT = 90
 TAIL = re.compile(r"[\s\-–—:|·.…,]+$")
 TRIMMED = " \t\n,;:|·•–—-()[]/"
 ENDS_NAME = re.compile(r"\s*[(,|·•\[\d]|\s[–—-]\s|\n")
+WORD_THEN_NUMBER = re.compile(r"([^\W\d_]{3,}(?: [^\W\d_]{3,})?)\s+(\d[\d.,]*(?:\s?/\s?\d+)?)")
 NO_HEADS = ("from ", "ab ", "now ", "was ", "à partir", "desde ", "da ", "vanaf ")
 
 
@@ -55,6 +56,8 @@ def _short(line: str, number: int, *, is_one: bool) -> Iterator[Part]:
     for amount, noun in AMOUNT.findall(line) if is_one else ():
         for name in dict.fromkeys((noun, noun.split()[0])):
             yield Part(name=name, text=f"{amount} {noun}", source=Source.QUANTITY, line=number)
+    if found := WORD_THEN_NUMBER.fullmatch(line):
+        yield Part(name=found[1], text=found[2], source=Source.QUANTITY, line=number)
     if mail := EMAIL.search(line):
         yield Part(name="email", text=mail[0], source=Source.ROLE, line=number)
     elif is_phone(line):

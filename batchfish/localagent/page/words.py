@@ -27,6 +27,8 @@ BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 WORD = re.compile(r"[^\W_]+")
 LONGEST_LABEL = 80
 SHORTEST_STEM = 4
+PERIODS = frozenset({"night", "day", "week", "month", "year", "hour", "person", "guest", "seat", "user"})
+"""A price per one of these is the price; one per kilogram is another."""
 _CONNECTORS = frozenset({"de", "del", "du", "di", "do", "da", "des", "of", "von", "van"})
 
 
@@ -119,6 +121,8 @@ def senses_of(name: Label, thing: Label | None = None) -> frozenset[str]:
             thing is not None and len(words) > 1 and not thing.stems.isdisjoint(label(words[0]).stems)
         )
         return whole | {"name"} if is_of_thing and "name" in concepts_of(label(words[-1])) else whole
+    if len(words) > 2 and words[-2] == "per" and words[-1] in PERIODS:  # noqa: PLR2004 - what, per, period
+        return senses_of(label(" ".join(words[:-2])), thing)
     if len(words) < 2 or not _CHANGING.isdisjoint(name.stems):  # noqa: PLR2004 - one word is a whole
         return frozenset()
     principal, others = (words[0], words[1:]) if _CONNECTORS & set(words) else (words[-1], words[:-1])
