@@ -35,6 +35,11 @@ class Intention:
     manifest: Mapping[str, Any]
 
     @property
+    def family(self) -> str:
+        """What all batches of this name and period are called together."""
+        return self.name if self.number == 1 else self.name.rpartition(".")[0]
+
+    @property
     def is_edited(self) -> bool:
         """Whether the manifest says anything else than what the batch's journal holds."""
         return self.batch is None or not self.difference.is_none or self.batch.manifest != self.manifest
@@ -114,7 +119,7 @@ async def refuse_lost_journal(
     connection: sqlite3.Connection, agent: WebAgent, intention: Intention, journal: Path
 ) -> None:
     """Raise NeedsYes where the API knows runs of this batch that no journal here does; no flag answers it."""
-    keys = await find_strangers(agent, intention.name, known_batch8s(connection))
+    keys = await find_strangers(agent, intention.family, known_batch8s(connection))
     lost = ingest.count_staged(connection, keys)
     if lost:
         raise NeedsYes(

@@ -68,14 +68,18 @@ def default_id(fingerprint: bytes, occurrence: int = 1) -> str:
     return label if occurrence == 1 else f"{label}-{occurrence}"
 
 
-def batch_prefix(full_name: str) -> str:
-    """Hash a batch's full name (with its period or number) into the first 4 letters of its batch8."""
-    return _letters(full_name.encode(), 4)
+def batch_prefix(name: str) -> str:
+    """Hash a batch's name and period into the first 4 letters of its batch8.
+
+    Its number is left out: whoever begins the first batch of a name finds the runs of all of them, whatever
+    became of their journal.
+    """
+    return _letters(name.encode(), 4)
 
 
-def make_batch8(full_name: str, chance: bytes) -> str:
+def make_batch8(name: str, chance: bytes) -> str:
     """Mint the 8 letters that stand for a batch in its markers; `chance` is random, at least 3 bytes."""
-    return batch_prefix(full_name) + base64.b32encode(chance).decode().lower()[:4]
+    return batch_prefix(name) + base64.b32encode(chance).decode().lower()[:4]
 
 
 def make_marker(batch8: str, key: str, k: int) -> str:

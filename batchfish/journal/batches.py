@@ -75,7 +75,7 @@ def begin(connection: sqlite3.Connection, new: NewBatch, *, now: float, chance: 
         "name": full,
         "period": new.period,
         "number": new.number,
-        "batch8": identity.make_batch8(full, chance),
+        "batch8": identity.make_batch8(full_name(new.name, new.period, 1), chance),
         "base_url": new.base_url,
         "fingerprint_version": identity.FINGERPRINT_VERSION,
         "manifest": json.dumps(new.manifest),

@@ -105,9 +105,9 @@ async def _look_for_held(ctx: Context) -> None:
     await ctx.journal.commit()
 
 
-async def find_strangers(agent: WebAgent, full_name: str, known: Collection[str]) -> list[str]:
+async def find_strangers(agent: WebAgent, name: str, known: Collection[str]) -> list[str]:
     """List the item keys in runs of this very name whose batch is not among the `known`: a lost journal's."""
-    prefix = identity.batch_prefix(full_name)
+    prefix = identity.batch_prefix(name)
     listing = await agent.find_by_marker(f"bf-{prefix}")
     if not listing.is_complete:
         raise TryLater("the runs of this account cannot be listed completely: no batch may begin before that")

@@ -37,6 +37,18 @@ def test_a_lost_journal_is_never_paid_again_by_yes(shop: Shop) -> None:
     assert shop.paid() == [1, 1, 2, 2, 3, 3]
 
 
+def test_a_journal_that_was_lost_after_new_is_missed_as_well(shop: Shop) -> None:
+    """The account holds runs of the second batch alone, and it is the first that would begin again."""
+    shop.write(1)
+    assert shop.run().code == 0
+    shop.write(2, 3)
+    assert shop.run("--new").code == 0
+    shutil.rmtree(shop.command.folder / ".batchfish")
+    for flags in ((), ("-y",)):
+        assert shop.run(*flags).code == 6
+    assert shop.paid() == [1, 2, 3]
+
+
 def test_a_table_of_somebody_else_stops_a_batch_before_it_begins(shop: Shop) -> None:
     shop.write(1)
     (shop.command.folder / "notes.csv").write_text("not ours\n")

@@ -125,7 +125,7 @@ class TestBegin:
 
     def test_its_markers_begin_with_its_full_name(self, journal: SqliteJournal) -> None:
         batch = journal.batch(begin(journal, row(A), number=2))
-        assert batch.batch8.startswith(identity.batch_prefix("books.2"))
+        assert batch.batch8.startswith(identity.batch_prefix("books"))
 
     def test_without_markers_none_are_tested(self, journal: SqliteJournal) -> None:
         assert journal.batch(begin(journal, row(A), markers=False)).markers == "off"
