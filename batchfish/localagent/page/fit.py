@@ -9,7 +9,7 @@ from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.coerce import coerce, wants_link, wants_year
 from batchfish.localagent.page.looks import Look, look_at
 from batchfish.localagent.page.match import SURE, read_items
-from batchfish.localagent.page.model import TRUST, Facet, Fact
+from batchfish.localagent.page.model import TRUST, Facet, Fact, Source
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.units import measures_same
 from batchfish.localagent.page.words import similarity_of
@@ -153,8 +153,6 @@ def _score(wanted: Wanted, look: Look, size: int) -> float:
         return 0.0
     if column.is_old != ("old price" in wanted.senses):
         return 0.0
-    if "name" in wanted.senses and look.is_typed:
-        return 0.0
     best = max(_score_names(wanted, look), _score_look(wanted, look))
     if wanted.kind is Kind.ARRAY and not any(fact.items for fact in look.sample):
         best *= ALONE
@@ -168,7 +166,14 @@ def _score(wanted: Wanted, look: Look, size: int) -> float:
 
 def _score_names(wanted: Wanted, look: Look) -> float:
     spellings = (wanted.label, wanted.spelled, *wanted.aliases)
-    scores = (similarity_of(spellings, name) * TRUST[source] for name, source in look.column.names)
+    is_doubtful = (
+        "name" in wanted.senses and look.is_typed
+    )  # a class may call a rank “title”, a label does not
+    scores = (
+        similarity_of(spellings, name) * TRUST[source]
+        for name, source in look.column.names
+        if not is_doubtful or source in {Source.PAIR, Source.DATA}
+    )
     return max(scores, default=0.0)
 
 

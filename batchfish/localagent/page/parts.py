@@ -39,8 +39,11 @@ class Part:
 
 def parts_of(element: HtmlElement, text: str) -> Iterator[Part]:
     """Find what the lines of a text say under labels of their own, and what stands before a price."""
+    lines = SEPARATOR.split(text)
     is_one = len(element) < PAIR or has_own_text(element)
-    for number, line in enumerate(SEPARATOR.split(text), start=1):
+    for number, line in enumerate(lines, start=1):
+        if len(lines) > 1 and line.strip():
+            yield Part(text=line, line=number, place=f"|{number}")
         if found := LABELLED.fullmatch(line):
             name, value = found.groups()
             if is_label(name):

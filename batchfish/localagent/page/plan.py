@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+NUMBER_WORDS = frozenset({"number", "no", "nr", "num", "nummer", "numero"})
+"""A thing's number may stand after what it is: “Episode 12”."""
+
+
 class Kind(StrEnum):
     """What a field holds."""
 
@@ -90,7 +94,8 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
     currency = ending.upper() if ending.upper() in CURRENCIES else None
     named = label(" ".join(words[:-1]) if unit or currency else name)
     senses = senses_of(named, label(thing))
-    aliases = [label(thing)] if thing and "name" in senses else []
+    is_number = kind is Kind.INTEGER and NUMBER_WORDS.issuperset(named.phrase.split())
+    aliases = [label(thing)] if thing and ("name" in senses or is_number) else []
     if kind is Kind.ARRAY and schema.get("items", {}).get("type", "string") != "object":
         aliases.append(label(singular(name)))
     return Wanted(

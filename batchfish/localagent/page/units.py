@@ -75,6 +75,7 @@ IN_NAMES: Mapping[str, str] = {
 }
 # fmt: on
 # Written apart, these are words.
+SHORTEST_WORD = 4
 NEVER_IN_NAMES = frozenset({"in", "years"})
 ZERO_CELSIUS = 273.15
 
@@ -94,7 +95,7 @@ def unit_of(spelling: str) -> str | None:
 
 def unit_in_name(word: str) -> str | None:
     """Give the unit that a word at the end of a property name asks for."""
-    unit = IN_NAMES.get(word, word)
+    unit = IN_NAMES.get(word) or (_BY_SPELLING.get(word, word) if len(word) >= SHORTEST_WORD else word)
     return unit if unit in _DIMENSION and unit not in NEVER_IN_NAMES else None
 
 
