@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """How far an item has come; `core/lifecycle.py` holds the ways between them."""
+    """How far an item has come; `core/transitions.py` holds the ways between them."""
 
     QUEUED = "queued"
     SUBMITTING = "submitting"

@@ -41,6 +41,7 @@ def wait_before(
     attempts: int, retry_after: float | None, rules: RetryRules, chance: Callable[[], float]
 ) -> float:
     """Seconds before the attempt that follows `attempts` others: full jitter, or as the API asks."""
-    ceiling = min(rules.wait_max, rules.wait_initial * 2.0 ** max(0, attempts - 1))
+    doublings = min(max(0, attempts - 1), 60)  # past any wait that a manifest may name
+    ceiling = min(rules.wait_max, rules.wait_initial * 2.0**doublings)
     asked = min(max(retry_after or 0.0, 0.0), max(LONGEST_WAIT, rules.wait_max))
     return max(chance() * ceiling, asked)

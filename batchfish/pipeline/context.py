@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from batchfish.core.events import Event, RunEnded, SubmitAccepted, SubmitUnanswered
 from batchfish.core.items import Status
-from batchfish.core.lifecycle import Change, Circumstances, advance
+from batchfish.core.lifecycle import Change, advance
+from batchfish.core.moves import Circumstances
 from batchfish.pipeline.bell import Bell
 
 if TYPE_CHECKING:

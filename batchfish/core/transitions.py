@@ -1,0 +1,69 @@
+"""The ways between the statuses of an item, all of them."""
+
+from __future__ import annotations
+
+from batchfish.core.events import (
+    Adopted,
+    CancelWished,
+    CannotTell,
+    DeadlinePassed,
+    Event,
+    Intended,
+    ProvenAbsent,
+    RetryWished,
+    RunEnded,
+    RunFound,
+    RunLost,
+    SubmitAccepted,
+    SubmitDeferred,
+    SubmitRejected,
+    SubmitUnanswered,
+)
+from batchfish.core.items import Status
+
+_ALIVE = frozenset({Status.RUNNING, Status.CANCELLING})
+_LEFT = frozenset({Status.QUEUED, Status.FAILED, Status.CANCELLED})
+_AFTER_ABSENCE = _LEFT | {Status.HELD}
+_AFTER_LOSS = frozenset({Status.HELD, Status.UNANSWERED, Status.RUNNING})
+_AFTER_END = _LEFT | _AFTER_LOSS | {Status.SUCCEEDED}
+
+TRANSITIONS: dict[type[Event], dict[Status, frozenset[Status]]] = {
+    Intended: {Status.QUEUED: frozenset({Status.SUBMITTING})},
+    SubmitAccepted: {Status.SUBMITTING: _ALIVE},
+    SubmitDeferred: {Status.SUBMITTING: _LEFT},
+    SubmitRejected: {Status.SUBMITTING: frozenset({Status.FAILED})},
+    SubmitUnanswered: {Status.SUBMITTING: frozenset({Status.UNANSWERED})},
+    Adopted: {
+        Status.QUEUED: frozenset({Status.RUNNING}),
+        Status.UNANSWERED: _ALIVE,
+        Status.HELD: _ALIVE,
+        Status.FAILED: _ALIVE,
+        Status.CANCELLED: _ALIVE,
+        Status.RUNNING: frozenset({Status.RUNNING}),
+        Status.CANCELLING: frozenset({Status.CANCELLING}),
+        Status.SUCCEEDED: frozenset({Status.SUCCEEDED}),
+    },
+    ProvenAbsent: {Status.UNANSWERED: _AFTER_ABSENCE, Status.HELD: _AFTER_ABSENCE},
+    CannotTell: {Status.UNANSWERED: frozenset({Status.HELD})},
+    RunEnded: {Status.RUNNING: _AFTER_END, Status.CANCELLING: _AFTER_END | {Status.CANCELLING}},
+    RunLost: {Status.RUNNING: _AFTER_LOSS, Status.CANCELLING: _AFTER_LOSS | {Status.CANCELLING}},
+    RunFound: {Status.UNANSWERED: _ALIVE, Status.HELD: _ALIVE},
+    DeadlinePassed: {Status.RUNNING: frozenset({Status.CANCELLING})},
+    CancelWished: {
+        Status.QUEUED: frozenset({Status.CANCELLED}),
+        Status.RUNNING: frozenset({Status.CANCELLING}),
+        **{status: frozenset({status}) for status in Status if status not in {Status.QUEUED, Status.RUNNING}},
+    },
+    RetryWished: {
+        Status.FAILED: frozenset({Status.QUEUED}),
+        Status.CANCELLED: frozenset({Status.QUEUED}),
+    },
+}
+"""Event, status before, statuses that may come of it.
+
+An event about an attempt that the item does not follow may also leave the item as it is.
+"""
+
+
+class IllegalTransition(AssertionError):
+    """An event met an item it cannot happen to: a bug of ours, never of the world."""
