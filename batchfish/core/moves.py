@@ -141,7 +141,9 @@ def _after_vain_create(item: Item, message: str, circumstances: Circumstances) -
     refused = item.refused + 1
     since = item.refused_at if item.refused_at is not None else circumstances.now
     others_are_accepted = (circumstances.last_accepted or 0.0) > since
-    if refused >= CREATES_IN_VAIN and others_are_accepted:
+    # Runs found meanwhile may have used the attempts up, that this create was meant to be one of.
+    is_used_up = item.attempts - item.unpaid >= circumstances.rules.retry.attempts and not item.retry_wish
+    if is_used_up or (refused >= CREATES_IN_VAIN and others_are_accepted):
         return replace(item, status=Status.FAILED, reason="create_failed", message=message, refused=refused)
     pause = min(circumstances.chance() * PAUSE_IN_VAIN * (refused - 1), retry.LONGEST_WAIT)
     return replace(

@@ -271,6 +271,14 @@ class TestLaws:
         assert intents
         assert all(step.before.open() == [] for step in intents)
 
+    def test_a_create_is_intended_only_while_the_runs_known_are_fewer_than_allowed(
+        self, steps: list[Step]
+    ) -> None:
+        for step in steps:
+            known = step.before.item
+            if isinstance(step.event, Intended) and not known.retry_wish:
+                assert known.attempts - known.unpaid < RULES.retry.attempts
+
     def test_the_status_is_that_of_the_attempt_it_follows(self, steps: list[Step]) -> None:
         states = {
             Status.SUBMITTING: AttemptState.SUBMITTING,
