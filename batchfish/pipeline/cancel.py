@@ -1,4 +1,8 @@
-"""Runs that are to be cancelled: the API is asked, and asked again, until a look shows their end."""
+"""Runs that are to be cancelled: the API is asked, and asked again, until a look shows their end.
+
+They are those of items that a person or a deadline cancels, and surplus ones: a run that is alive beside the
+one that speaks for its item. Before that is cancelled the poller has had the time to look at both.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,13 @@ async def cancel(ctx: Context) -> None:
     bell, asked = ctx.bell.listen(), dict[str, float]()
     while not ctx.is_over():
         now = ctx.clock.boottime()
-        wanted = [
-            one.attempt.run_id
-            for one in ctx.journal.open_attempts(AttemptState.RUNNING)
-            if one.item.status is Status.CANCELLING and one.attempt.run_id is not None
-        ]
-        asked = {run_id: asked[run_id] for run_id in wanted if run_id in asked}
-        due = [run_id for run_id in wanted if asked.get(run_id, -ASK_AGAIN) + ASK_AGAIN <= now]
+        wanted = {}
+        for one in ctx.journal.open_attempts(AttemptState.RUNNING):
+            run_id, is_surplus = one.attempt.run_id, one.attempt.k != one.item.follows
+            if run_id is not None and (is_surplus or one.item.status is Status.CANCELLING):
+                wanted[run_id] = asked.get(run_id, now if is_surplus else now - ASK_AGAIN)
+        asked = wanted
+        due = [run_id for run_id, at in asked.items() if at + ASK_AGAIN <= now]
         if due:
             try:
                 await ctx.agent.cancel(due)

@@ -157,23 +157,24 @@ def unknown_runs(ctx: Context, listing: Listing, one: Tracked) -> list[RunSeen]:
 
 
 def adopt(ctx: Context, item: int, run: RunSeen) -> None:
-    """Bind a found run to the item that its marker names, as the attempt of its own k."""
+    """Bind a found run to the item that its marker names, as the attempt of that k where it is free."""
     marker = identity.read_marker(run.goal or "")
     if marker is None:
         return
-    attempt = ctx.journal.attempt(item, marker.k)
+    k = marker.k
+    attempt = ctx.journal.attempt(item, k)
     if attempt is not None and attempt.run_id is not None:
-        # Two runs of one create: the API itself has doubled it. There is one place for a run per attempt.
+        # Two runs of one create: the API itself has doubled it. The second counts as an attempt of its own.
         ctx.notice(f"money: one create made two runs: {attempt.run_id} and {run.run_id}")
-        return
+        k, attempt = ctx.journal.item(item).k + 1, None
     event = Adopted(
         run_id=run.run_id,
-        k=marker.k,
+        k=k,
         marker=str(marker),
         key_id=ctx.agent.key_id,
         created_at=run.created_at,
     )
-    ctx.record(item, marker.k if attempt is not None else None, event)
+    ctx.record(item, k if attempt is not None else None, event)
 
 
 async def _look_for_control(ctx: Context, one: Tracked, this_round: Round, rules: UnansweredRules) -> Control:

@@ -1,0 +1,77 @@
+"""A run too many: it is found, counted, reported and cancelled, and the item is not paid for once more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batchfish.journal.sqlite import SqliteJournal
+from tests.pipeline.model_server import BookedRun, Faults
+from tests.pipeline.simulation import Simulation, settle_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOREVER = 1e6
+
+
+def double(simulation: Simulation, run: BookedRun, *, earlier: bool = False) -> BookedRun:
+    """Put a second run of the very same create into the server's books, one that takes forever."""
+    twin = replace(run, run_id=f"{run.run_id}-twin", ends_at=simulation.loop.now + FOREVER)
+    if earlier:
+        twin.created_at -= 5.0
+    simulation.server.runs[twin.run_id] = twin
+    return twin
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_create_that_the_api_doubled_costs_one_cancelled_run(tmp_path: Path, *, earlier: bool) -> None:
+    simulation = Simulation(folder=tmp_path, seed=4, items=6, kills=1, kill_within=3.0)
+    twins: list[BookedRun] = []
+
+    def double_the_third() -> None:
+        if simulation.server.creates == 4:
+            twins.append(double(simulation, list(simulation.server.runs.values())[2], earlier=earlier))
+
+    simulation.server.on_create.append(double_the_third)
+    report = simulation.run()
+    assert report.stop is None
+    (twin,) = twins
+    assert simulation.statuses() == {"succeeded": 6}
+    assert len(simulation.server.runs) == 7
+    assert twin.cancelled_at is not None
+    assert any("one create made two runs" in notice for notice in simulation.notices)
+    journal = SqliteJournal(simulation.path)
+    assert journal.count_runs(simulation.batch) == 7
+    assert journal.count_open() == 0
+    journal.close()
+
+
+def test_a_doubled_run_is_not_taken_for_the_run_of_another_create(tmp_path: Path) -> None:
+    """The first run failed, and so does its twin; the second create is in doubt while the twin is found."""
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=2,
+        items=1,
+        faults=Faults(runs_fail=1.0),
+        rules=settle_of(10, concurrency=1, attempts=3),
+    )
+    server = simulation.server
+
+    def misbehave() -> None:
+        if server.creates == 2:
+            twin = double(simulation, server.runs["run-1"])
+            twin.ends_at = simulation.loop.now
+        server.faults = Faults(
+            runs_fail=1.0 if server.creates == 1 else 0.0,
+            resets_without_acting=1.0 if server.creates == 2 else 0.0,
+        )
+
+    server.on_create.append(misbehave)
+    report = simulation.run()
+    assert report.stop is None
+    assert simulation.statuses() == {"succeeded": 1}
+    assert server.creates == 3
+    assert sum("one create made two runs" in notice for notice in simulation.notices) == 1
