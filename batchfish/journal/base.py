@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -68,8 +69,12 @@ class Journal(Protocol):
     before `commit` returns. A commit that fails raises StorageFailed, and every later write does.
     """
 
-    def due(self, batch: int, now: float, limit: int) -> Sequence[Item]:
-        """Give up to `limit` selected, queued items whose time has come, first ones first."""
+    def due(self, batch: int, now: float, limit: int, *, furthest: float = math.inf) -> Sequence[Item]:
+        """Give up to `limit` selected, queued items whose time has come, first ones first.
+
+        Times are epoch seconds. What is due later than `furthest` was written before the clock was set back:
+        its time has come, too.
+        """
         ...
 
     def next_due_at(self, batch: int) -> float | None:

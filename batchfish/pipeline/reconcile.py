@@ -115,7 +115,7 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -
 async def _look(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -> Finding:
     """Look for the run of a doubted create and, where it is not found in time, for a control."""
     rules = ctx.terms[one.item.batch].rules.unanswered
-    control = Control.MISSING
+    control, began_at = Control.MISSING, _elapsed(ctx, one.attempt)
     try:
         listing = await find(ctx, search_text(one.attempt.marker), PATIENCE * rules.settle)
         found = unknown_runs(ctx, listing, one)
@@ -125,7 +125,7 @@ async def _look(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -> 
         return Finding(unreachable_for=PATIENCE * rules.settle)
     doubt.looks += 1
     if listing.is_complete and not found:
-        doubt.empty_looks.append(_elapsed(ctx, one.attempt))
+        doubt.empty_looks.append(began_at)  # it may show no more than what was there then
     return Finding(found=found, control=control)
 
 

@@ -15,6 +15,7 @@ from batchfish.core.events import (
 )
 from batchfish.core.items import AttemptState
 from batchfish.core.reconcile import pause_between_looks
+from batchfish.core.retry import LONGEST_WAIT
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline.context import Context, StopKind
 
@@ -44,7 +45,7 @@ async def submit(ctx: Context) -> None:
     async with asyncio.TaskGroup() as creates:
         while not ctx.is_over():
             room = await _find_room(ctx)
-            due = ctx.journal.due(ctx.batch.pk, ctx.clock.now(), room) if room else []
+            due = _what_is_due(ctx, room) if room else []
             if not due:
                 await bell.wait(ctx.clock, _idle_time(ctx))
                 continue
@@ -52,6 +53,12 @@ async def submit(ctx: Context) -> None:
                 task = creates.create_task(_send(ctx, item, create))
                 ctx.session.creates.add(task)
                 task.add_done_callback(ctx.session.creates.discard)
+
+
+def _what_is_due(ctx: Context, room: int) -> Sequence[Item]:
+    now = ctx.clock.now()
+    longest = max(LONGEST_WAIT, ctx.rules.retry.wait_max)
+    return ctx.journal.due(ctx.batch.pk, now, room, furthest=now + longest)
 
 
 async def _find_room(ctx: Context) -> int:
