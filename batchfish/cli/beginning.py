@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.messages import several
+from batchfish.cli.wiring import SystemClock, chance
 from batchfish.core import identity
 from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal import batches, ingest
@@ -116,10 +117,17 @@ def agree_to_changes(intention: Intention, *, agreed: bool, ask: Callable[[str],
 
 
 async def refuse_lost_journal(
-    connection: sqlite3.Connection, agent: WebAgent, intention: Intention, journal: Path
+    connection: sqlite3.Connection, agent: WebAgent, intention: Intention, journal: Path, *, patience: float
 ) -> None:
     """Raise NeedsYes where the API knows runs of this batch that no journal here does; no flag answers it."""
-    keys = await find_strangers(agent, intention.family, known_batch8s(connection))
+    keys = await find_strangers(
+        agent,
+        intention.family,
+        known_batch8s(connection),
+        clock=SystemClock(),
+        chance=chance(),
+        patience=patience,
+    )
     lost = ingest.count_staged(connection, keys)
     if lost:
         raise NeedsYes(

@@ -91,7 +91,9 @@ async def _run_manifest(
 ) -> int:
     if intention.batch is None and not args.new:
         async with make_agent(access, journal, env) as agent:
-            await beginning.refuse_lost_journal(journal.connection, agent, intention, journal.path)
+            await beginning.refuse_lost_journal(
+                journal.connection, agent, intention, journal.path, patience=args.max_outage
+            )
     if intention.batch is None:
         target, folder = tables.target_for(
             intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output
@@ -183,8 +185,8 @@ async def bring_to_completion(
     check_settle(args.settle, is_near=is_near, agreed=args.yes)
     async with make_agent(access, journal, env) as agent:
         ctx = make_context(args, journal, batch, agent, voice, is_near=is_near)
-        voice.say(announce(ctx, before))
         with signals.listening(ctx, voice):
+            voice.say(announce(ctx, before))
             report = await run_batch(
                 ctx,
                 lambda ctx: wishes.heed(ctx, journal),

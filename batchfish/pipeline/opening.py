@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from batchfish.core import identity
 from batchfish.core.items import AttemptState
 from batchfish.errors import NotPermitted, TryLater, WebAgentUnavailable
-from batchfish.pipeline.patience import looking
+from batchfish.pipeline.patience import looking, repeating
 from batchfish.pipeline.reconcile import adopt, find, unknown_runs
 from batchfish.pipeline.submit import search_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
+    from batchfish.pipeline.clock import Clock
     from batchfish.pipeline.context import Context
     from batchfish.webagent.base import Listing, WebAgent
 
@@ -105,12 +106,25 @@ async def _look_for_held(ctx: Context) -> None:
     await ctx.journal.commit()
 
 
-async def find_strangers(agent: WebAgent, name: str, known: Collection[str]) -> list[str]:
-    """List the item keys in runs of this very name whose batch is not among the `known`: a lost journal's."""
-    prefix = identity.batch_prefix(name)
-    listing = await agent.find_by_marker(f"bf-{prefix}")
-    if not listing.is_complete:
-        raise TryLater("the runs of this account cannot be listed completely: no batch may begin before that")
+async def find_strangers(
+    agent: WebAgent,
+    name: str,
+    known: Collection[str],
+    *,
+    clock: Clock,
+    chance: Callable[[], float],
+    patience: float,
+) -> list[str]:
+    """List the item keys in runs of this very name whose batch is not among the `known`: a lost journal's.
+
+    WebAgentUnavailable where no complete listing is to be had for `patience` seconds.
+    """
+    prefix, since = identity.batch_prefix(name), clock.boottime()
+    async for attempt in repeating(clock, chance, lambda _: clock.boottime() - since >= patience):
+        with attempt:
+            listing = await agent.find_by_marker(f"bf-{prefix}")
+            if not listing.is_complete:
+                raise WebAgentUnavailable("the listing of runs was not complete: no batch may begin before")
     markers = [identity.read_marker(run.goal or "") for run in listing.rows]
     return [
         marker.key

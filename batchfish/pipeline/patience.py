@@ -14,6 +14,7 @@ from batchfish.errors import WebAgentUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from batchfish.pipeline.clock import Clock
     from batchfish.pipeline.context import Context
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
@@ -23,20 +24,28 @@ LONGEST_ASKED = 900.0
 def looking(ctx: Context, gives_up: Callable[[], bool]) -> AsyncRetrying:
     """Repeat a look until an answer; once the stages detach, or on `gives_up`, its last error is raised."""
 
+    def stop(state: RetryCallState) -> bool:
+        ctx.is_unanswered(str(state.outcome.exception()) if state.outcome is not None else "no answer")
+        return ctx.has_detached() or gives_up()
+
+    return repeating(ctx.clock, ctx.chance, stop)
+
+
+def repeating(
+    clock: Clock, chance: Callable[[], float], stop: Callable[[RetryCallState], bool]
+) -> AsyncRetrying:
+    """Repeat a look until an answer, or until `stop` says so after one without: its error is raised then."""
+
     def wait(state: RetryCallState) -> float:
         ceiling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(state.attempt_number - 1, 10))
         error = state.outcome.exception() if state.outcome is not None else None
         asked = error.retry_after if isinstance(error, WebAgentUnavailable) else None
-        return max(ctx.chance() * ceiling, min(asked or 0.0, LONGEST_ASKED))
-
-    def stop(state: RetryCallState) -> bool:
-        ctx.is_unanswered(str(state.outcome.exception()) if state.outcome is not None else "no answer")
-        return ctx.has_detached() or gives_up()
+        return max(chance() * ceiling, min(asked or 0.0, LONGEST_ASKED))
 
     return AsyncRetrying(
         retry=retry_if_exception_type(WebAgentUnavailable),
         wait=wait,
         stop=stop,
-        sleep=ctx.clock.sleep,
+        sleep=clock.sleep,
         reraise=True,
     )

@@ -17,8 +17,8 @@ from batchfish.pipeline.submit import submit
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-GRACE = 20.0
-"""Seconds that creates on their way get for their answer once the run detaches."""
+GRACE = 15.0
+"""Seconds that creates on their way get for their answer once the run detaches, which takes 20 s in all."""
 
 TICK = 1.0
 
@@ -33,7 +33,7 @@ class RunReport:
 
 async def run_batch(ctx: Context, *companions: Callable[[Context], Coroutine[None, None, None]]) -> RunReport:
     """Bring the batch as far as it goes now. Companions (progress, wishes) run beside the stages."""
-    await open_batch(ctx)
+    await _open(ctx)
     try:
         async with asyncio.TaskGroup() as group:
             lookers = [group.create_task(stage(ctx)) for stage in (poll, reconcile, cancel, *companions)]
@@ -53,15 +53,35 @@ def first_of(errors: BaseExceptionGroup[BatchfishError]) -> BatchfishError:
     return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _watch(ctx: Context, submitter: asyncio.Task[None], lookers: Sequence[asyncio.Task[None]]) -> None:
-    """Keep the time limits, and let everybody go once nothing is left or the run detaches."""
+async def _open(ctx: Context) -> None:
+    """Open the batch; a run that detaches before that leaves it, whatever look it waits for."""
+    opening = asyncio.ensure_future(open_batch(ctx))
+    opening.add_done_callback(lambda _: ctx.bell.ring())
+    try:
+        await _keep_time(ctx, opening.done)
+    finally:
+        if ctx.has_detached():
+            opening.cancel()
+            await asyncio.wait([opening])
+    if not ctx.has_detached():
+        opening.result()
+
+
+async def _keep_time(ctx: Context, is_done: Callable[[], bool]) -> None:
+    """Return once it is done or the run detaches: at the latest when its time is up."""
     bell, limit = ctx.bell.listen(), ctx.pace.max_duration
-    while not ctx.is_over():
+    while not is_done() and not ctx.has_detached():
         lasted = ctx.clock.boottime() - ctx.session.began_at
         if limit is not None and lasted >= limit:
             ctx.stop(StopKind.MAX_DURATION, f"it has run for {lasted:.0f} s", detaches=True)
-            break
-        await bell.wait(ctx.clock, TICK if limit is None else max(0.01, min(TICK, limit - lasted)))
+        else:
+            await bell.wait(ctx.clock, TICK if limit is None else max(0.01, min(TICK, limit - lasted)))
+
+
+async def _watch(ctx: Context, submitter: asyncio.Task[None], lookers: Sequence[asyncio.Task[None]]) -> None:
+    """Let everybody go once nothing is left or the run detaches."""
+    await _keep_time(ctx, ctx.is_over)
+    bell = ctx.bell.listen()
     left = ctx.clock.boottime() + GRACE
     while not submitter.done() and ctx.clock.boottime() < left:
         await bell.wait(ctx.clock, max(0.01, left - ctx.clock.boottime()))
