@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SETTLE_HELP = "how long an unanswered create is looked for"
 MAX_OUTAGE = 900.0
-ONE_RUN = {
+NO_PACE = {
     "concurrency": 1,
     "halt": None,
     "poll_interval": None,
@@ -24,7 +24,7 @@ ONE_RUN = {
     "drain": False,
     "if_running": "skip",
 }
-"""What `run` has flags for, where one item is tried."""
+"""What `run` has flags for, in verbs about one item."""
 
 EPILOG = "Exit codes, manifests and how to go on after anything: README.md."
 
@@ -74,7 +74,7 @@ def _add_verbs_that_run(verbs: Verbs) -> None:
         "--sync", action="store_true", help="wait over /run, which shows and cancels nothing"
     )
     try_one.add_argument("--settle", type=values.duration, metavar="TIME", help=SETTLE_HELP)
-    try_one.set_defaults(**ONE_RUN)
+    try_one.set_defaults(**NO_PACE)
     resume = verbs.add_parser("resume", help="go on from the journal alone, without the manifest")
     _add_batch(resume)
     _add_running(resume)
@@ -119,6 +119,7 @@ def _add_verbs_that_decide(verbs: Verbs) -> None:
     held.add_argument("decision", nargs="?", choices=("list", "adopt", "resubmit", "drop"), default="list")
     held.add_argument("item", nargs="?", metavar="ITEM")
     held.add_argument("run_id", nargs="?", metavar="RUN")
+    held.set_defaults(**NO_PACE, settle=None)
     held.add_argument("--batch", help="a batch's name or manifest (default: the newest)")
     _add_access(held)
     _add_local_agent(held)
