@@ -7,16 +7,18 @@ import json
 import os
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from batchfish.cli.main import main
 from tests.cli.shop import Shop, open_shop
+from tests.endtoend.commands import end_all
 from tests.endtoend.serving import Server, serving
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -44,6 +46,7 @@ class Command:
     folder: Path
     capture: pytest.CaptureFixture[str]
     monkeypatch: pytest.MonkeyPatch
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(self, *arguments: str | Path, stdin: str = "") -> Outcome:
         """Call it; standard input is no terminal and holds this text."""
@@ -69,8 +72,10 @@ def command(
     for name in ("TINYFISH_API_KEY", "BATCHFISH_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     mask = os.umask(0o077)  # the command sets it for its process, which is the tests' here
-    yield Command(folder=tmp_path, capture=capsys, monkeypatch=monkeypatch)
+    command = Command(folder=tmp_path, capture=capsys, monkeypatch=monkeypatch)
+    yield command
     os.umask(mask)
+    end_all(command.started)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ class Shop:
 
     def start(self, *flags: str) -> subprocess.Popen[str]:
         """Run the CSV in a process of its own."""
-        desk = Desk(folder=self.command.folder, base_url=self.server.base_url)
+        desk = Desk(folder=self.command.folder, base_url=self.server.base_url, started=self.command.started)
         return desk.start("run", self.file.name, "--goal", "Read it.", *SETTLE, *flags)
 
     def runs(self) -> list[Booked]:

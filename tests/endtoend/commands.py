@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 KEY = "sk-canary-7f3a9c51e2"
 
 
+def end_all(started: Sequence[subprocess.Popen[str]]) -> None:
+    """End the processes that a test has started and not yet ended."""
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
     """A folder to work in, and the API that the commands started there speak to."""
@@ -37,10 +45,7 @@ class Desk:
 
     def __exit__(self, *_: object) -> None:
         """Leave no process behind, however the test has ended."""
-        for process in self.started:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+        end_all(self.started)
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:  # noqa: ANN401 - handed on
         """Start a command; its output is kept unless `options` say otherwise."""

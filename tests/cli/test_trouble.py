@@ -1,0 +1,121 @@
+"""The account's and the API's troubles: no item fails for them, and the exit code says what helps."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batchfish.webagent.wire import error_envelope
+from tests.cli.shop import open_shop
+from tests.endtoend.serving import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cli.conftest import Command
+
+NOTHING_LISTED = {"data": [], "pagination": {"total": 0, "next_cursor": None, "has_more": False}}
+RUN = ("run", "rows.csv", "--goal", "Read it.", "--settle", "2s")
+
+
+@contextmanager
+def refusing(status: int, code: str, *, looks: str = "empty") -> Iterator[str]:
+    """Refuse creates (and looks); listings are empty otherwise."""
+
+    class Refusal(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer(status if looks == "refused" else 200, NOTHING_LISTED)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(status, {})
+
+        def answer(self, status: int, body: object) -> None:
+            content = json.dumps(body if status == 200 else error_envelope(code, "Refused.")).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "looks", "code"),
+    [
+        (401, "INVALID_API_KEY", "refused", 77),
+        (401, "INVALID_API_KEY", "empty", 77),
+        (402, "INSUFFICIENT_CREDITS", "empty", 75),
+        (403, "INSUFFICIENT_CREDITS", "empty", 75),
+        (404, "NOT_FOUND", "empty", 2),
+    ],
+)
+def test_a_refusal_of_the_account_fails_no_item(
+    command: Command,
+    status: int,
+    error: str,
+    looks: str,
+    code: int,
+) -> None:
+    (command.folder / "rows.csv").write_text("url\nhttps://shop.example/1\nhttps://shop.example/2\n")
+    with refusing(status, error, looks=looks) as base_url:
+        command.use(base_url)
+        outcome = command(*RUN)
+    assert outcome.code == code, outcome
+    assert "Refused." in outcome.err or "key" in outcome.err
+    if looks == "empty":
+        assert command("status", "--json").summary["counts"] == {"queued": 2}
+
+
+def test_an_api_out_of_reach_is_try_later(command: Command) -> None:
+    (command.folder / "rows.csv").write_text("url\nhttps://shop.example/1\n")
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        port = server.server_address[1]
+    command.use(f"http://127.0.0.1:{port}")
+    assert command(*RUN, "--max-outage", "1s").code == 75
+
+
+@pytest.mark.process
+def test_an_outage_midway_is_try_later_and_the_same_command_goes_on(
+    command: Command, request: pytest.FixtureRequest
+) -> None:
+    folder = command.folder / "server"
+    with serving(folder, "duration=0.1") as server:
+        shop = open_shop(command, server, request.node.nodeid)
+        shop.write(1, 2, 3)
+        assert shop.run("--limit", "1").code == 0
+    outcome = shop.run("--max-outage", "1s")
+    assert outcome.code == 75
+    assert shop.paid() == [1]
+    with serving(folder, "duration=0.1", port=server.port):
+        assert shop.run().code == 0
+    assert shop.paid() == [1, 2, 3]
+
+
+@pytest.mark.process
+def test_looks_that_fail_are_repeated_also_before_a_batch_begins(
+    command: Command, request: pytest.FixtureRequest
+) -> None:
+    with serving(command.folder / "server", "duration=0.02,look_error=0.6") as server:
+        shop = open_shop(command, server, request.node.nodeid)
+        for turn in range(3):
+            shop.write(*range(turn + 1))
+            assert shop.run("--new", "-y").code == 0
+        shop.file.rename(shop.file.with_name(f"{shop.name}more.csv"))
+        assert command("run", f"{shop.name}more.csv", "--goal", "Read.", "--settle", "2s").code == 0
