@@ -146,7 +146,7 @@ def test_a_cancel_beside_a_run_is_carried_out_by_that_run(patient_shop: Shop) ->
     until(lambda: len(patient_shop.paid()) == 2)
     one = patient_shop.command("cancel", patient_shop.name, "i1")
     assert one.code == 0
-    assert f"the process that works on it cancels 1 items of {patient_shop.name}" in one.err
+    assert f"the process that works on it cancels 1 item of {patient_shop.name}" in one.err
     until(lambda: {run.url: run.status for run in patient_shop.runs()}[patient_shop.url(1)] == "CANCELLED")
     until(lambda: patient_shop.paid() == [1, 2, 3])  # its slot was given to the next
     everything = patient_shop.command("cancel", patient_shop.name)
@@ -165,7 +165,7 @@ def test_a_cancel_alone_follows_the_runs_to_their_end(patient_shop: Shop) -> Non
     assert patient_shop.run("-j", "2", "--max-duration", "1s").code == 3
     outcome = patient_shop.command("cancel", patient_shop.name)
     assert outcome.code == 0
-    assert f"3 items of {patient_shop.name} are to be cancelled" in outcome.err
+    assert f"cancelling 3 items of {patient_shop.name}" in outcome.err
     assert [run.status for run in patient_shop.runs()] == ["CANCELLED"] * 2
     assert patient_shop.journal.statuses() == {"cancelled": 3}
     assert patient_shop.run().code == 4
