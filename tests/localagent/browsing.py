@@ -92,3 +92,28 @@ def _values(
             return
         case _:
             yield path, value
+
+
+def browsers_of(pid: int) -> list[Path]:
+    """Give the folders in /proc of the browser processes that a process has started."""
+    return [process for process in children_of(pid) if b"--headless" in _read(process / "cmdline")]
+
+
+def children_of(pid: int) -> list[Path]:
+    """Give the folders in /proc of the processes that a process has started, and those that they have."""
+    found: list[Path] = []
+    todo = [str(pid)]
+    while todo:
+        process = Path("/proc", todo.pop())
+        with contextlib.suppress(OSError):  # it may have ended
+            for thread in process.joinpath("task").iterdir():
+                children = thread.joinpath("children").read_text().split()
+                found += [Path("/proc", child) for child in children]
+                todo += children
+    return found
+
+
+def _read(file: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return file.read_bytes()
+    return b""

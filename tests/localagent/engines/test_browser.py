@@ -7,17 +7,17 @@ import contextlib
 import os
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
 from batchfish.localagent.engines.base import RunRequest
-from tests.localagent.browsing import PAGES, Case, cases, count_right, engine_over, read
+from tests.localagent.browsing import PAGES, Case, browsers_of, cases, count_right, engine_over, read
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+    from pathlib import Path
 
     from batchfish.localagent.engines.base import Engine
 
@@ -184,12 +184,4 @@ async def test_a_run_whose_browser_is_killed_fails_in_words_and_the_next_is_read
 
 def browsers() -> list[Path]:
     """Give the folders in /proc of the browser processes that this one has started."""
-    found, todo = [], [Path("/proc", str(os.getpid()))]
-    while todo:
-        process = todo.pop()
-        with contextlib.suppress(OSError):  # it may have ended
-            for thread in process.joinpath("task").iterdir():
-                todo += [Path("/proc", pid) for pid in thread.joinpath("children").read_text().split()]
-            if b"--headless" in process.joinpath("cmdline").read_bytes():
-                found.append(process)
-    return found
+    return browsers_of(os.getpid())
