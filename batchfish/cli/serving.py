@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +70,7 @@ def serve(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
     """Serve the API on this machine until told to stop."""
     from batchfish.localagent.__main__ import main
 
+    os.environ.pop(API_KEY, None)  # what the agent starts inherits the rest: readers of pages, a browser
     options = agent_options(args, Path.cwd())
     options += ["--port", str(args.port)]
     if args.store is not None:
