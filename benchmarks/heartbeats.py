@@ -69,14 +69,16 @@ async def pages() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def watch(client: httpx.AsyncClient, url: str, late: list[float]) -> None:
-    """Follow one stream, and note by how much each heartbeat misses its schedule."""
+async def watch(client: httpx.AsyncClient, url: str, late: list[float], opened: asyncio.Semaphore) -> None:
+    """Follow one stream, and note by how much each heartbeat misses its schedule; one left out is 1 s."""
     body = {"url": url, "goal": "wait"}
     async with client.stream("POST", "/v1/automation/run-sse", json=body) as stream:
         begun, beats = 0.0, 0
         async for line in stream.aiter_lines():
             now = time.perf_counter()
-            begun = begun or now
+            if not begun:
+                begun = now
+                opened.release()
             if line.startswith("data:") and json.loads(line[5:])["type"] == "HEARTBEAT":
                 beats += 1
                 late.append(now - begun - beats * EVERY)
@@ -114,7 +116,11 @@ async def measure(agent: Endpoint, origin: str, *, is_busy: bool, streams: int, 
         else:
             for _ in range(2):
                 await client.post("/v1/automation/run-async", json={"url": f"{origin}/never", "goal": "wait"})
-        tasks = [asyncio.create_task(watch(client, f"{origin}/never", late)) for _ in range(streams)]
+        opened = asyncio.Semaphore(0)
+        tasks = [asyncio.create_task(watch(client, f"{origin}/never", late, opened)) for _ in range(streams)]
+        for _ in tasks:
+            await opened.acquire()
+        late.clear()
         before, begun = await finished(client), time.perf_counter()
         await asyncio.sleep(seconds)
         read, passed = await finished(client) - before, time.perf_counter() - begun
