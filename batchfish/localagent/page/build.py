@@ -34,7 +34,9 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
     title = " ".join("".join(tree.xpath("//title[1]//text()")).split())
     notices = " ".join(tree.xpath("//noscript//text()"))
     scripts = [
-        script.text or "" for script in tree.iter("script") if script.get("type") == "application/ld+json"
+        script.text or ""
+        for script in tree.iter("script")
+        if (script.get("type") or "").strip().lower().startswith("application/ld+json")
     ]
     count = sum(1 for _ in tree.iter("script")) - len(scripts)
     head = list(structured.metas(tree, url))

@@ -61,6 +61,7 @@ class Cell:
     facet: Facet = Facet.TEXT
     level: int = PLAIN_LEVEL
     is_old: bool = False
+    is_composite: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,6 +194,7 @@ class RecordReader:
             names=place.names,
             level=place.level,
             is_old=place.is_old,
+            is_composite=len(element) > 1 and not has_own_text(element),
         )
         if element.tag == "a":
             yield from self._link(place, text)

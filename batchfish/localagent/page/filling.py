@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from batchfish.localagent.page.coerce import coerce
 from batchfish.localagent.page.further import find_row, published
 from batchfish.localagent.page.match import SURE, Candidate, Match, match, read_items, score_label
-from batchfish.localagent.page.model import GoingOn
+from batchfish.localagent.page.model import GoingOn, Source
 from batchfish.localagent.page.nesting import flatten, nest
 from batchfish.localagent.page.plan import Kind, Wanted
 from batchfish.localagent.page.records import NoList, read_records
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.model import Fact, Page
 
 LONGEST_SHOWN = 80
+SAYS_LISTS = frozenset({Source.PAIR, Source.DATA, Source.MARK})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +125,8 @@ class Filling:
         for fact in sorted(self._page.facts, key=lambda fact: -score_label(one, fact) * fact.trust):
             if score_label(one, fact) * fact.trust < SURE:
                 break
+            if not fact.items and fact.source not in SAYS_LISTS:
+                continue  # a title with a comma in it is one title
             if values := read_items(fact, one.member, self._page.locale):
                 self._note(where, f"{fact.where}, {len(values)} values")
                 return values[: self._most(one)], None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.addresses import find_address
+from batchfish.localagent.page.coerce import read_stock
 from batchfish.localagent.page.money import EMAIL, find_money
 from batchfish.localagent.page.ratings import OUT_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SHORT, BARE = 60, 14
+SHORT, SHORT_NOTICE, BARE = 60, 40, 14
 """A price is no more than this many letters besides the amount itself."""
 
 
@@ -24,6 +25,8 @@ def formed(text: str) -> Iterator[tuple[str, str]]:
         yield "city", address.city
     if len(text) > SHORT:
         return
+    if len(text) <= SHORT_NOTICE and read_stock(text.casefold()) is not None:
+        yield "availability", text
     money = find_money(text)
     if len({one.number for one in money}) == 1 and len(text) - len(money[0].text) <= BARE:
         yield "price", text

@@ -192,6 +192,7 @@ def _columns(by_key: dict[str, dict[int, Cell]], size: int) -> list[Column]:
             facet=said[0],
             level=level,
             is_old=all(cell.is_old for cell in cells.values()),
+            is_composite=any(cell.is_composite for cell in cells.values()),
             is_constant=len(texts) == 1 and len(cells) > 1,
         )
     return list(_labelled(list(columns.values()), size))

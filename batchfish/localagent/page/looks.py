@@ -48,7 +48,8 @@ class Look:
     def is_plain(self) -> bool:
         """Whether it holds words that are said nowhere to be something in particular."""
         is_labelled = self.column.key.startswith("“") or self.column.key.endswith("@badge")
-        return self.column.facet is Facet.TEXT and not (self.column.is_old or self.is_typed or is_labelled)
+        is_part = self.column.facet is Facet.TEXT and not (self.column.is_old or self.is_typed or is_labelled)
+        return is_part and not (self.column.is_composite and self.column.level > LAST_HEADING)
 
 
 def look_at(group: Group, locale: Locale) -> list[Look]:
@@ -61,7 +62,7 @@ def look_at(group: Group, locale: Locale) -> list[Look]:
         _name_by_kind(looks)
     title = _find_title(looks)
     _find_links(looks, title)
-    _find_prose(looks)
+    _find_prose(looks, title)
     return looks
 
 
@@ -156,13 +157,24 @@ def _belong(link: Look, title: Look | None) -> bool:
     return f"{title.column.key}/".startswith(f"{key}/") or f"{key}/".startswith(f"{title.column.key}/")
 
 
-def _find_prose(looks: Sequence[Look]) -> None:
+def _begins_with(look: Look, title: Look | None) -> bool:
+    """Whether a column says the titles again, and then more."""
+    if title is None:
+        return False
+    cells = title.column.cells
+    return all(
+        number in cells and fact.text.startswith(cells[number].text)
+        for number, fact in look.column.cells.items()
+    )
+
+
+def _find_prose(looks: Sequence[Look], title: Look | None) -> None:
     """Find the column that describes: the longest of those of more than a few words."""
     found = []
     for look in looks:
         words = sum(len(fact.text.split()) for fact in look.sample) / len(look.sample)
         is_more = words >= FEWEST_WORDS_OF_PROSE and not look.column.is_constant
-        if look.is_plain and "name" not in look.kinds and is_more:
+        if look.is_plain and "name" not in look.kinds and is_more and not _begins_with(look, title):
             found.append((words, look))
     if found:
         max(found, key=lambda one: one[0])[1].kinds["description"] = PROSE

@@ -78,10 +78,10 @@ class Facet(StrEnum):
 class Column:
     """What the records of a group say in one place.
 
-    `key` names the place in the same way on the next page of a list; `names` are what it may be called,
-    each with
-    where that name comes from; `cells` go by the number of the record. `level` is how much it looks like a
-    title: 1 to 6 for headings, 7 for a link, 8 for strong text, 9 for any other.
+    `key` names the place in the same way on the next page of a list. `names` are what it may be called, each
+    with where that name comes from. `cells` go by the number of the record. `level` is how much it looks like
+    a title: 1 to 6 for headings, 7 for a link, 8 for strong text, 9 for any other.
+    `is_composite`: its text is put together of elements side by side, and is no value by itself.
     """
 
     key: str
@@ -91,6 +91,7 @@ class Column:
     level: int = 9
     is_old: bool = False
     is_constant: bool = False
+    is_composite: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from batchfish.localagent.page.units import unit_in_name
+from batchfish.localagent.page.units import measures_same, unit_in_name
 from batchfish.localagent.page.vocabulary import CURRENCIES, KIND_WORDS
 from batchfish.localagent.page.words import CAMEL, Label, label, senses_of, singular
 
@@ -96,6 +96,8 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
     senses = senses_of(named, label(thing))
     is_number = kind is Kind.INTEGER and NUMBER_WORDS.issuperset(named.phrase.split())
     aliases = [label(thing)] if thing and ("name" in senses or is_number) else []
+    if unit and measures_same(unit, "seconds"):
+        aliases.append(label(f"{named.phrase} time"))
     if kind is Kind.ARRAY and schema.get("items", {}).get("type", "string") != "object":
         aliases.append(label(singular(name)))
     return Wanted(

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 SHORT = 1500
 BARE = 200
 HUMAN_CHECK = re.compile(
-    r"verify (?:that )?you(?:'| a|’)re? (?:are )?(?:a )?(?:not a robot|human)|are you (?:a )?(?:human|robot)"
+    r"security check|one more step|captcha|human verification|you are not a (?:bot|robot)"
+    r"|verify (?:that )?you(?:'| a|’)re? (?:are )?(?:a )?(?:not a robot|human)|are you (?:a )?(?:human|robot)"
     r"|i(?:'|’)?m not a robot|i am human|checking your browser|unusual traffic|complete the captcha"
     r"|solve the captcha|prove you are human|just a moment|attention required|access denied"
     r"|pardon our interruption|press (?:and|&) hold|bist du ein mensch|sind sie ein mensch|kein roboter"

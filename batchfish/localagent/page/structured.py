@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -26,6 +27,8 @@ ABOUT_OTHERS = frozenset(
 )
 STEP = "HowToStep"
 OF_ADDRESSES = frozenset({"image", "logo", "thumbnail"})
+AROUND = re.compile(r"<!--|-->|/\*\s*<!\[CDATA\[\s*\*/|/\*\s*\]\]>\s*\*/|<!\[CDATA\[|\]\]>")
+"""What old pages put around a script to hide it from older browsers."""
 DEEPEST = 6
 MOST_VALUES = 2000
 BY_ATTRIBUTE: Mapping[str, str] = {"meta": "content", "time": "datetime", "data": "value", "meter": "value"}
@@ -90,7 +93,7 @@ def linked_data(texts: list[str]) -> Iterator[Entity]:
     """Read the things that JSON-LD blocks speak of; a block that is not JSON is passed over."""
     for text in texts:
         try:
-            document = json.loads(text, strict=False)
+            document = json.loads(AROUND.sub("", text).strip().rstrip(";"), strict=False)
         except (ValueError, RecursionError):
             continue
         stack = [(document, False)]

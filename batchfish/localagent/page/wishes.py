@@ -34,7 +34,6 @@ LONGEST_FIELD = 6
 LONGEST_NOUN = 3
 MOST_FIELDS = 30
 ONE_OF_A_KIND = frozenset({"contact", "recipe", "article"})
-OWNERS = frozenset({"page", "article", "product", "site"})
 LISTS = frozenset({"features", "tags", "ingredients", "instructions"})
 CAMEL_CASE = re.compile(r"[a-z][a-z0-9]*[A-Z]\w*")
 IN_BRACKETS = re.compile(r"\(([^()]*)\)")
@@ -141,8 +140,6 @@ def _of_owner(rest: str) -> dict[str, Any] | None:
     if len(words) > 1 and all(singular(word) != word and _is_known(singular(word)) for word in plurals):
         names = [(singular(word), hint) for word, (_, hint) in zip(plurals, fields, strict=True)]
         return _wrapped(_object(names), f"{' '.join(words[:-1])}s", is_list=True)
-    if len(words) > 1 and words[0].lower() in OWNERS:
-        fields[0] = (" ".join(words[1:]), fields[0][1])
     return _object(fields)
 
 
@@ -166,6 +163,9 @@ def _of_thing(text: str, noun: str) -> dict[str, Any] | None:
     if not noun or (thing is None and (not is_list or _names_values(noun))):
         return None
     names = THINGS[thing or "other"]
+    if is_list and len(names) == 1:
+        listed = {_key(noun): {"type": "array", "items": {"type": "string"}}}
+        return {"type": "object", "properties": listed, "required": list(listed)}
     kinds = {name: _kind_of(name) for name in names}
     fields = {"type": "object", "properties": kinds, "required": names[:1] if is_list else []}
     return _wrapped(fields, noun, is_list=is_list)

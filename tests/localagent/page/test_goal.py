@@ -39,7 +39,7 @@ def test_a_list_is_named_after_what_is_wanted_and_has_the_fields_that_are_named(
 @pytest.mark.parametrize(
     ("goal", "fields"),
     [
-        ("Extract the page title", "title"),
+        ("Extract the page title", "page_title"),
         ("What is the price?", "price"),
         ("Read the book's title, author and number of pages", "title author number_of_pages"),
         ("Find the contact details. Return JSON with keys: name, email", "name email"),
