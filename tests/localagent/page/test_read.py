@@ -271,12 +271,10 @@ class TestMachines:
 
 def test_the_row_that_the_goal_names_is_the_one() -> None:
     rows = "<tr><td>Brick Lane</td><td>£36</td></tr><tr><td>Canal Bank</td><td>£41</td></tr>"
-    page = f"<table><tr><th>Site</th><th>Fee</th></tr>{rows}</table>"
+    html = f"<html><body><table><tr><th>Site</th><th>Fee</th></tr>{rows}</table></body></html>"
     asked = schema(site="string", fee="number")
-    read = read_page(
-        f"<html><body>{page}</body></html>", url="u", goal="What does Canal Bank cost?", schema=asked
-    )
-    assert read.result == {"site": "Canal Bank", "fee": 41}
+    named = read_page(html, url="u", goal="What does Canal Bank cost?", schema=asked)
+    assert named.result == {"site": "Canal Bank", "fee": 41}
     assert read_page(html, url="u", goal="What does it cost?", schema=asked).result is None
 
 
@@ -288,7 +286,8 @@ REFUSED = {
     ),
     "LOCAL_HUMAN_CHECK": "<html><title>Just a moment…</title><body><p>Verify you are human</p></body></html>",
     "LOCAL_HUMAN_CHECK ": (
-        "<html><body><h1>One more step</h1><p>Please complete the security check.</p><p>Price: £0</p></body></html>"
+        "<html><body><h1>One more step</h1><p>Please complete the security check.</p>"
+        "<p>Price: £0</p></body></html>"
     ),
     "LOCAL_LOGIN_WALL": (
         "<html><body><h1>Sign in</h1><form>Name <input> Password <input type=password></form></body></html>"
