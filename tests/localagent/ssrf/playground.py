@@ -23,6 +23,7 @@ VECTORS = (Path(__file__).parent / "vectors.js").read_text("utf-8")
 NAME = re.compile(r"^    (\w+): ", re.MULTILINE)
 EVERY_VECTOR = tuple(NAME.findall(VECTORS))
 INSIDE = {"localhost": ("127.0.0.1", "::1"), "app.localhost": ("127.0.0.1",)}
+SECRET = "<p>A secret of this machine, for nobody else.</p><dl><dt>Attempts</dt><dd>0</dd></dl>"
 WAIT = "<p>This page leads on to another one in a moment."
 LOCAL_SUFFIXES = (".local", ".internal", ".home.arpa", ".localdomain")
 
@@ -122,7 +123,7 @@ class Playground:
         words = head.decode("latin-1").split(" ")
         asked = parse_qs(urlsplit(words[1]).query) if len(words) > 1 and head.endswith(b"\r\n") else {}
         self.hits.add((asked.get("by", ["connection"])[0], asked.get("form", [repr(head[:8])])[0]))
-        await _answer(writer, "200 OK", "text/html", "<p>secret</p>")
+        await _answer(writer, "200 OK", "text/html", SECRET)
 
     async def _attack(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -19,7 +19,6 @@ const vectors = (() => {
     stylesheet: link("stylesheet"),
     prefetch: link("prefetch"),
     preload: link("preload", { as: "fetch" }),
-    preconnect: (href) => { link("preconnect")(href.replace("http:", "https:")); return later(); },
     css: (url) => { document.body.style.backgroundImage += `${document.body.style.backgroundImage && ","}url("${url}")`; return later(); },
     font: (url) => new FontFace("x", `url("${url}")`).load(),
     object: (data) => add("object", { data }),
