@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
-    from batchfish.localagent.engines.base import Engine
+    from batchfish.localagent.engines.base import Engine, Step
 
 # One browser for all tests here: starting one takes longer than most of them.
 pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
@@ -168,13 +168,12 @@ async def test_the_browser_is_sandboxed_unless_root_runs_it(traps: Engine) -> No
 
 
 async def test_a_run_whose_browser_is_killed_fails_in_words_and_the_next_is_read(traps: Engine) -> None:
-    await read(traps, ask("plain"))
-    running = asyncio.create_task(read(traps, ask("busy")))
-    await asyncio.sleep(1)
-    for process in browsers():
-        with contextlib.suppress(ProcessLookupError):  # it ended with its parent
-            os.kill(int(process.name), signal.SIGKILL)
-    outcome, _ = await running
+    def kill(step: Step) -> None:
+        for process in browsers():
+            with contextlib.suppress(ProcessLookupError):  # it ended with its parent
+                os.kill(int(process.name), signal.SIGKILL)
+
+    outcome = await traps.run(ask("plain"), kill)
     assert outcome.failure is not None
     assert outcome.failure.code == "LOCAL_BROWSER_GONE"
     assert outcome.failure.category == "SYSTEM_FAILURE"
