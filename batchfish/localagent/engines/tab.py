@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as ActionTimeout
 
-from batchfish.localagent.engines.scripts import control, tab_script
+from batchfish.localagent.engines.scripts import control
+from batchfish.localagent.engines.world import World
 from batchfish.localagent.load import LARGEST_PAGE, LoadFailed, check_kind, check_scheme, check_status
 
 if TYPE_CHECKING:
@@ -24,10 +25,8 @@ SETTLE_TIME = 8.0
 BUSY_TIME = 4.0
 REQUEST_TIME = 4.0
 NEWS_TIME = 1.5
-LOOK_TIME = 15.0
 ACTION_TIME = 1.5
 PICTURE_TIME = 3.0
-MOST_MOVES = 20
 MOST_SCREENS = 30
 JPEG_QUALITY = 45
 # What a page waits for before it shows more; pictures and open lines go on for as long as they like.
@@ -37,7 +36,6 @@ UNSAFE_PORT = "ERR_UNSAFE_PORT"
 DOWNLOAD = ("Download is starting", "ERR_ABORTED")
 SAFE = frozenset(["GET", "HEAD"])
 ERROR_PAGE = "chrome-error:"
-WORLD = "batchfish"
 
 
 class Tab:
@@ -48,6 +46,7 @@ class Tab:
         self._page = page
         self._cdp = cdp
         self._ticket = ticket
+        self._world = World(page, cdp)
         self._answer: Response | None = None
         self._patience = BUSY_TIME
         self._requests: dict[Request, float] = {}
@@ -91,24 +90,24 @@ class Tab:
         begun = time.monotonic()
         while (elapsed := time.monotonic() - begun) < SETTLE_TIME:
             asked_at = time.monotonic()
-            await self._ask(f"rest({(SETTLE_TIME - elapsed) * 1000:.0f})")
+            await self._world.ask(f"rest({(SETTLE_TIME - elapsed) * 1000:.0f})")
             if any(sent + REQUEST_TIME > time.monotonic() for sent in self._requests.values()):
                 continue
-            if self._patience <= 0 or not await self._ask("isBusy()"):
+            if self._patience <= 0 or not await self._world.ask("isBusy()"):
                 break
             self._patience -= time.monotonic() - asked_at
         await self._check()
 
     async def wait_for_news(self) -> bool:
         """Wait a while for something new on a page that is at rest; False where nothing comes."""
-        if not await self._ask(f"news({NEWS_TIME * 1000:.0f})"):
+        if not await self._world.ask(f"news({NEWS_TIME * 1000:.0f})"):
             return False
         await self.settle()
         return True
 
     async def scroll(self) -> None:
         """Show every part of the page once, and let come what that loads."""
-        if await self._ask(f"scroll({MOST_SCREENS})"):
+        if await self._world.ask(f"scroll({MOST_SCREENS})"):
             await self.settle()
 
     async def source(self, *, kept: bool = False) -> bytes:
@@ -116,7 +115,7 @@ class Tab:
 
         `kept`: also what was seen at the last call, and has made room for other things since.
         """
-        html = str(await self._ask(f"source({str(kept).lower()})")).encode("utf-8", "replace")
+        html = str(await self._world.ask(f"source({str(kept).lower()})")).encode("utf-8", "replace")
         if len(html) > LARGEST_PAGE:
             message = f"{self.url} shows more than {LARGEST_PAGE // 2**20} MB."
             raise LoadFailed("LOCAL_TOO_LARGE", message)
@@ -170,43 +169,6 @@ class Tab:
             if self._page.is_closed():
                 raise
             return None  # the frame has gone
-
-    async def _ask(self, call: str) -> Any:  # noqa: ANN401 - JSON
-        """Call a function of `tab.js` in a world of its own; again where the page moves on meanwhile."""
-        for _ in range(MOST_MOVES):
-            try:
-                async with asyncio.timeout(LOOK_TIME):
-                    return await self._call(call)
-            except TimeoutError:
-                message = f"{self.url} is too busy to be looked at."
-                raise LoadFailed("LOCAL_TIMEOUT", message) from None
-            except Error:
-                if self._page.is_closed():
-                    raise
-                await self._wait_for_document()
-        raise LoadFailed("LOCAL_REDIRECTS", f"{self.url} does not stay: it moves on again and again.")
-
-    async def _wait_for_document(self) -> None:
-        try:
-            await self._page.wait_for_load_state("domcontentloaded", timeout=OPEN_TIME * 1000)
-        except ActionTimeout:
-            message = f"{self.url} did not answer within {OPEN_TIME:.0f} s."
-            raise LoadFailed("LOCAL_TIMEOUT", message, is_ours=True) from None
-
-    async def _call(self, call: str) -> Any:  # noqa: ANN401 - JSON
-        tree = await self._cdp.send("Page.getFrameTree")
-        frame = tree["frameTree"]["frame"]["id"]
-        world = await self._cdp.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": WORLD})
-        asked = {
-            "expression": f"(globalThis.tab ??= {tab_script()}).{call}",
-            "contextId": world["executionContextId"],
-            "awaitPromise": True,
-            "returnByValue": True,
-        }
-        answer = await self._cdp.send("Runtime.evaluate", asked)
-        if "exceptionDetails" in answer:
-            raise RuntimeError(str(answer["exceptionDetails"]))
-        return answer["result"].get("value")
 
     async def _check(self) -> None:
         """Hold the page, wherever its scripts have led by now, to be one that may be read."""
