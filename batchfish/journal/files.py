@@ -63,7 +63,8 @@ def own(path: Path) -> sqlite3.Connection:
     with _closed_on_error(connection, path):
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise StorageFailed(f"{path}: the journal is damaged ({verdict}); nothing is sent")
+            damage = verdict.splitlines()[-1]  # a line before says in which database
+            raise StorageFailed(f"{path}: the journal is damaged ({damage}); nothing is sent")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise StorageFailed(f"{path}: this file system takes no write-ahead log, which a journal needs")

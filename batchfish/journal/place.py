@@ -45,6 +45,8 @@ def owner_of(journal: Path) -> int | None:
     """
     try:
         owner = int(journal.with_name(journal.name + ".lock").read_text(encoding="ascii"))
+        if owner <= 0:
+            return None  # to the system call such numbers mean groups of processes
         os.kill(owner, 0)
     except PermissionError:
         return owner

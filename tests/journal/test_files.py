@@ -1,0 +1,274 @@
+"""The journal's file: for its owner alone, recognised, checked, brought up to date, and refused in words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batchfish.errors import StorageFailed
+from batchfish.journal import files
+from batchfish.journal.files import APPLICATION_ID, connect, own, transaction
+from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import Driver, begin, row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+A, B = "https://books.example/a", "https://books.example/b"
+VERSION = len(files.MIGRATIONS)
+PAGE = 4096
+
+
+def filled(path: Path, items: int = 40) -> Path:
+    """Make a journal with attempts and results in it, and close it."""
+    with closing(SqliteJournal(path)) as journal:
+        batch = begin(journal, *(row(f"{A}/{n}", inputs={"text": "x" * 300}) for n in range(items)))
+        driver = Driver(journal=journal)
+        for item in journal.due(batch, 1e9, items // 2):
+            driver.accept(item.pk)
+            driver.finish(item.pk, b'{"long": "' + b"y" * 6_000 + b'"}')
+        journal.commit_now()
+    return path
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> object:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+class TestNew:
+    @pytest.mark.usefixtures("open_umask")
+    def test_it_is_its_owners_alone_also_while_it_is_written(self, path: Path) -> None:
+        with closing(SqliteJournal(path)) as journal:
+            begin(journal, row(A))
+            modes = {name.name: stat.S_IMODE(name.stat().st_mode) for name in path.parent.iterdir()}
+        assert modes == {"books.db": 0o600, "books.db-wal": 0o600, "books.db-shm": 0o600}
+
+    def test_it_loses_nothing_that_was_committed_when_the_power_fails(self, journal: SqliteJournal) -> None:
+        assert pragma(journal.connection, "journal_mode") == "wal"
+        assert pragma(journal.connection, "synchronous") == 2  # FULL: each commit waits for the disk
+        assert pragma(journal.connection, "mmap_size") == 0
+
+    def test_it_trusts_nothing_that_stands_in_the_file(self, journal: SqliteJournal) -> None:
+        assert pragma(journal.connection, "trusted_schema") == 0
+        assert pragma(journal.connection, "foreign_keys") == 1
+
+    def test_it_says_what_it_is(self, journal: SqliteJournal) -> None:
+        assert pragma(journal.connection, "application_id") == APPLICATION_ID
+        assert pragma(journal.connection, "user_version") == VERSION
+
+    def test_a_file_that_was_only_just_made_is_made_anew(self, path: Path) -> None:
+        path.touch(mode=0o600)
+        SqliteJournal(path).close()
+        with closing(connect(path, read_only=True)) as reader:
+            assert pragma(reader, "user_version") == VERSION
+
+    def test_a_name_with_signs_of_a_url_is_a_name(self, tmp_path: Path) -> None:
+        path = tmp_path / "a?mode=ro&b#c%20d é.db"
+        SqliteJournal(path).close()
+        assert [name.name for name in tmp_path.iterdir()] == [path.name]
+
+    def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(StorageFailed, match="cannot make the journal: No such file"):
+            SqliteJournal(tmp_path / "nowhere" / "books.db")
+
+    def test_a_link_to_nowhere_is_not_followed(self, tmp_path: Path, path: Path) -> None:
+        path.symlink_to(tmp_path / "elsewhere.db")
+        with pytest.raises(StorageFailed, match="cannot make the journal"):
+            SqliteJournal(path)
+        assert not (tmp_path / "elsewhere.db").exists()
+
+
+class TestForeign:
+    def test_a_database_of_another_program_is_left_as_it_is(self, path: Path) -> None:
+        with closing(sqlite3.connect(path)) as other:
+            other.executescript("CREATE TABLE moz_places (url); PRAGMA user_version = 1;")
+        before = path.read_bytes()
+        for opening in (own, connect):
+            with pytest.raises(StorageFailed, match="a database of another program"):
+                opening(path)
+        assert path.read_bytes() == before
+
+    @pytest.mark.parametrize(
+        "content", [b"url,goal\n" * 200, b"\0" * 4096, b"SQLite format 3\0" + b"x" * 600]
+    )
+    def test_a_file_that_is_no_database_is_left_as_it_is(self, path: Path, content: bytes) -> None:
+        path.write_bytes(content)
+        for opening in (own, connect):
+            with pytest.raises(StorageFailed, match="not a journal that can be used"):
+                opening(path)
+        assert path.read_bytes() == content
+
+    def test_a_folder_in_its_place(self, path: Path) -> None:
+        path.mkdir()
+        with pytest.raises(StorageFailed, match="cannot open the journal"):
+            SqliteJournal(path)
+
+
+class TestDamaged:
+    def test_a_page_that_was_wiped_is_noticed_unless_it_held_only_bytes_of_a_result(self, path: Path) -> None:
+        whole = filled(path).read_bytes()
+        tables = ("batches", "requests", "items", "attempts", "counts", "meta")
+        queries = [f"SELECT * FROM {table}" for table in tables]  # noqa: S608 - our own words
+
+        def content() -> list[object]:
+            with closing(connect(path, read_only=True)) as reader:
+                return [reader.execute(query).fetchall() for query in queries]
+
+        before, noticed = content(), 0
+        for start in range(0, len(whole), PAGE):
+            path.write_bytes(whole[:start] + bytes(PAGE) + whole[start + PAGE :])
+            try:
+                own(path).close()
+            except StorageFailed:
+                noticed += 1
+            else:
+                assert content() == before
+        assert noticed > len(tables)
+
+    def test_a_file_that_was_cut_is_noticed(self, path: Path) -> None:
+        whole = filled(path).read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(StorageFailed, match=r"damaged|not a journal that can be used"):
+            SqliteJournal(path)
+
+    def test_what_is_damaged_is_said(self, path: Path) -> None:
+        whole = bytearray(filled(path).read_bytes())
+        with closing(connect(path, read_only=True)) as reader:
+            query = "SELECT rootpage FROM sqlite_schema WHERE name = 'attempts'"
+            (page,) = reader.execute(query).fetchone()
+        whole[(page - 1) * PAGE : page * PAGE] = bytes(PAGE)
+        path.write_bytes(whole)
+        with pytest.raises(
+            StorageFailed, match=r"books\.db: the journal is damaged \(Tree .*\); nothing is sent"
+        ):
+            SqliteJournal(path)
+
+    def test_a_write_ahead_log_that_was_torn_ends_where_it_is_whole(self, path: Path) -> None:
+        """What the disk had not taken in full was never committed; what stands before it is."""
+        with closing(SqliteJournal(path)) as journal:
+            begin(journal, row(A, "one"))
+            log = path.with_name("books.db-wal").read_bytes()
+            journal.connection.execute("UPDATE items SET message = 'half'")
+            torn = path.with_name("books.db-wal").read_bytes()[: len(log) + 2_000]
+            copy = path.with_name("copy.db")
+            copy.write_bytes(path.read_bytes())
+            copy.with_name("copy.db-wal").write_bytes(torn)
+        with closing(SqliteJournal(copy)) as journal:
+            assert journal.connection.execute("SELECT id, message FROM items").fetchall() == [("one", None)]
+
+
+class TestVersions:
+    def test_a_newer_schema_is_refused_and_left_alone(self, path: Path) -> None:
+        with closing(SqliteJournal(path)) as journal:
+            journal.connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+        for opening in (own, connect):
+            with pytest.raises(
+                StorageFailed, match=rf"newer batchfish \(schema {VERSION + 1}\); use that one"
+            ):
+                opening(path)
+
+    def test_an_older_schema_is_brought_up_with_all_it_holds(
+        self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        filled(path)
+        with closing(connect(path, read_only=True)) as reader:
+            before = reader.execute("SELECT * FROM attempts").fetchall()
+        script = tmp_path / "more.sql"
+        script.write_text("ALTER TABLE attempts ADD COLUMN price INTEGER;")
+        monkeypatch.setattr(files, "MIGRATIONS", (*files.MIGRATIONS, str(script)))
+        with pytest.raises(StorageFailed, match=rf"its schema, version {VERSION}, is older"):
+            connect(path, read_only=True)
+        with closing(own(path)) as owner:
+            assert pragma(owner, "user_version") == VERSION + 1
+            after = owner.execute("SELECT * FROM attempts").fetchall()
+        assert after == [(*values, None) for values in before]
+
+    def test_a_change_of_schema_that_fails_changes_nothing(
+        self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        filled(path)
+        script = tmp_path / "more.sql"
+        script.write_text("ALTER TABLE attempts ADD COLUMN price INTEGER; SELECT * FROM nowhere;")
+        monkeypatch.setattr(files, "MIGRATIONS", (*files.MIGRATIONS, str(script)))
+        with pytest.raises(StorageFailed, match="no such table: nowhere"):
+            own(path)
+        monkeypatch.undo()
+        with closing(own(path)) as owner:
+            assert pragma(owner, "user_version") == VERSION
+            assert "price" not in [name for _, name, *_ in owner.execute("PRAGMA table_info(attempts)")]
+
+    def test_a_reader_of_an_empty_file_is_told_how_it_becomes_a_journal(self, path: Path) -> None:
+        path.touch()
+        with pytest.raises(StorageFailed, match="`batchfish run` or `resume` brings it up to date"):
+            connect(path, read_only=True)
+
+
+class TestReaders:
+    def test_a_reader_sees_what_is_committed_and_nothing_else(
+        self, journal: SqliteJournal, driver: Driver, path: Path
+    ) -> None:
+        batch = begin(journal, row(A))
+        (item,) = journal.due(batch, 1e9, 1)
+        driver.accept(item.pk)
+        with closing(connect(path, read_only=True)) as reader:
+            query = "SELECT count(*) FROM attempts"
+            assert reader.execute(query).fetchone() == (0,)
+            journal.commit_now()
+            assert reader.execute(query).fetchone() == (1,)
+
+    def test_a_reader_in_the_middle_of_a_table_keeps_nobody_from_writing(
+        self, journal: SqliteJournal, driver: Driver, path: Path
+    ) -> None:
+        batch = begin(journal, *(row(f"{A}/{n}") for n in range(100)))
+        with closing(connect(path, read_only=True)) as reader:
+            cursor = reader.execute("SELECT status FROM items ORDER BY row")
+            cursor.fetchone()
+            for item in journal.due(batch, 1e9, 100):
+                driver.accept(item.pk)
+            journal.commit_now()
+            assert {status for (status,) in cursor} == {"queued"}  # all of one moment
+            assert set(reader.execute("SELECT status FROM items")) == {("running",)}
+
+    def test_a_reader_cannot_write(self, journal: SqliteJournal, path: Path) -> None:
+        with closing(connect(path, read_only=True)) as reader, pytest.raises(sqlite3.OperationalError):
+            reader.execute("DELETE FROM items")
+
+    def test_a_reader_opens_what_nobody_has_open(self, path: Path) -> None:
+        filled(path)
+        with closing(connect(path, read_only=True)) as reader:
+            assert reader.execute("SELECT count(*) FROM items").fetchone() == (40,)
+
+
+class TestTransaction:
+    def test_all_of_it_or_nothing(self, journal: SqliteJournal) -> None:
+        connection = journal.connection
+
+        def break_off() -> None:
+            with transaction(connection):
+                connection.execute("INSERT INTO meta VALUES ('a', 'b')")
+                raise RuntimeError("half-way")
+
+        with pytest.raises(RuntimeError, match="half-way"):
+            break_off()
+        assert connection.execute("SELECT * FROM meta WHERE name = 'a'").fetchall() == []
+        with transaction(connection):
+            connection.execute("INSERT INTO meta VALUES ('a', 'b')")
+        assert connection.execute("SELECT value FROM meta WHERE name = 'a'").fetchall() == [("b",)]
+
+    def test_a_statement_that_fails_is_a_failure_of_the_journal(self, journal: SqliteJournal) -> None:
+        with pytest.raises(StorageFailed, match="NOT NULL"), transaction(journal.connection):
+            journal.connection.execute("INSERT INTO meta VALUES ('a', NULL)")
+        assert not journal.connection.in_transaction

@@ -1,0 +1,254 @@
+"""Many writes in one transaction: durable once the commit returns, or the journal is finished with."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batchfish.errors import StorageFailed
+from batchfish.journal.files import connect
+from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import Driver, begin, row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+A = "https://books.example/a"
+
+
+@pytest.fixture
+def items(journal: SqliteJournal) -> list[int]:
+    batch = begin(journal, *(row(f"{A}/{n}") for n in range(20)))
+    return [item.pk for item in journal.due(batch, 1e9, 20)]
+
+
+def seen_by_others(path: Path) -> int:
+    """Count the attempts that another connection sees."""
+    with closing(connect(path, read_only=True)) as reader:
+        (count,) = reader.execute("SELECT count(*) FROM attempts").fetchone()
+    return int(count)
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """Let no file of this process grow any further than the journal's log is, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    length = path.with_name(path.name + "-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class TestCommit:
+    async def test_what_was_written_is_durable_when_it_returns_and_not_before(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        driver.intend(items[0])
+        assert seen_by_others(path) == 0
+        await journal.commit()
+        assert seen_by_others(path) == 1
+
+    async def test_callers_of_one_turn_share_one_transaction(
+        self, journal: SqliteJournal, driver: Driver, items: list[int]
+    ) -> None:
+        statements: list[str] = []
+        journal.connection.set_trace_callback(statements.append)
+
+        async def accept(item: int) -> None:
+            driver.accept(item)
+            await journal.commit()
+
+        await asyncio.gather(*map(accept, items))
+        journal.connection.set_trace_callback(None)
+        assert [text for text in statements if text.startswith(("BEGIN", "COMMIT"))] == [
+            "BEGIN IMMEDIATE",
+            "COMMIT",
+        ]
+
+    async def test_what_comes_a_turn_later_is_committed_for_itself(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        driver.intend(items[0])
+        first = asyncio.create_task(journal.commit())
+        await asyncio.sleep(0)
+        driver.intend(items[1])
+        second = asyncio.create_task(journal.commit())
+        await asyncio.gather(first, second)
+        assert seen_by_others(path) == 2
+
+    async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        driver.intend(items[0])
+        first = asyncio.create_task(journal.commit())
+        second = asyncio.create_task(journal.commit())
+        await asyncio.sleep(0)
+        first.cancel()
+        await second
+        assert seen_by_others(path) == 1
+
+    async def test_a_commit_of_nothing_returns(self, journal: SqliteJournal) -> None:
+        await journal.commit()
+        journal.commit_now()
+
+    def test_what_was_not_committed_is_lost_with_the_process(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        driver.intend(items[0])
+        journal.close()
+        assert seen_by_others(path) == 0
+        with closing(SqliteJournal(path)) as again:
+            assert again.item(items[0]).status == "queued"
+
+    def test_a_commit_waits_for_the_disk_in_the_thread_of_the_loop(
+        self, journal: SqliteJournal, driver: Driver, items: list[int]
+    ) -> None:
+        before = threading.active_count()
+        driver.intend(items[0])
+        journal.commit_now()
+        assert threading.active_count() == before
+
+
+class TestFailure:
+    async def test_a_full_disk_stops_everybody_who_waits_and_everything_after(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        driver.accept(items[0], "run-kept")
+        await journal.commit()
+        with full_disk(path):
+            driver.intend(items[1])
+            results = await asyncio.gather(journal.commit(), journal.commit(), return_exceptions=True)
+        assert [type(result) for result in results] == [StorageFailed, StorageFailed]
+        assert "cannot be used any further: disk I/O error" in str(results[0])
+        # The disk has room again; what the file holds is not known any more all the same.
+        with pytest.raises(StorageFailed, match="cannot be used any further"):
+            journal.attempt_of_run("run-kept")
+        with pytest.raises(StorageFailed, match="cannot be used any further"):
+            journal.set_markers(1, "off")
+        with pytest.raises(StorageFailed, match="cannot be used any further"):
+            await journal.commit()
+        journal.close()
+        with closing(SqliteJournal(path)) as again:
+            assert again.attempt_of_run("run-kept") is not None
+            assert again.item(items[1]).status == "queued"
+
+    def test_a_write_that_does_not_fit_takes_its_whole_group_back(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        (pages,) = journal.connection.execute("PRAGMA page_count").fetchone()
+        journal.connection.execute(f"PRAGMA max_page_count = {pages}")
+        driver.accept(items[0])
+        with pytest.raises(StorageFailed, match="database or disk is full"):
+            driver.finish(items[0], b'"' + b"x" * 1_000_000 + b'"')
+        with pytest.raises(StorageFailed):
+            journal.commit_now()
+        journal.close()
+        assert seen_by_others(path) == 0
+
+    def test_one_run_for_two_attempts_is_a_failure_and_not_a_change(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        driver.accept(items[0], "run-1")
+        journal.commit_now()
+        with pytest.raises(StorageFailed, match=r"attempts\.run_id"):
+            driver.accept(items[1], "run-1")
+        journal.close()
+        assert seen_by_others(path) == 1
+
+    async def test_a_failure_that_nobody_waits_for_is_told_to_the_next(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        driver.intend(items[0])
+        with full_disk(path):
+            waiting = asyncio.create_task(journal.commit())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.sleep(0.01)
+        with pytest.raises(StorageFailed):
+            await journal.commit()
+
+
+class TestOwners:
+    def test_whoever_was_overtaken_writes_nothing_more(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        """Somebody removed the lock file, and another process has begun: two would send the same items."""
+        driver.accept(items[0])
+        journal.commit_now()
+        with closing(SqliteJournal(path)) as second:
+            with pytest.raises(StorageFailed, match="another process has taken it over"):
+                driver.intend(items[1])
+            with pytest.raises(StorageFailed):
+                journal.commit_now()
+            assert Driver(journal=second).intend(items[1]) == 1
+            second.commit_now()
+        assert seen_by_others(path) == 2
+
+    def test_an_owner_that_comes_back_takes_over_again(self, path: Path) -> None:
+        for _ in range(3):
+            with closing(SqliteJournal(path)) as journal:
+                journal.set_markers(1, "off")
+                journal.commit_now()
+
+    def test_a_journal_that_was_replaced_is_noticed(self, journal: SqliteJournal, path: Path) -> None:
+        journal.check_place()
+        path.rename(path.with_name("moved.db"))
+        with pytest.raises(StorageFailed, match="the journal is gone"):
+            journal.check_place()
+        path.write_bytes(path.with_name("moved.db").read_bytes())
+        with pytest.raises(StorageFailed, match="another file has taken the journal's place"):
+            journal.check_place()
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import Driver
+
+async def main():
+    journal = SqliteJournal(Path(sys.argv[1]))
+    driver = Driver(journal=journal)
+    for item in journal.due(1, 1e9, 10_000):
+        driver.intend(item.pk)
+        await journal.commit()
+        sys.stdout.write(f"{item.pk}\\n")  # from here on its create may be on its way
+        sys.stdout.flush()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("lines", [1, 17, 60])
+def test_every_intent_that_was_committed_survives_a_kill(path: Path, lines: int) -> None:
+    with closing(SqliteJournal(path)) as journal:
+        begin(journal, *(row(f"{A}/{n}") for n in range(2_000)))
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        text=True,
+    )
+    assert writer.stdout is not None
+    sent = [int(writer.stdout.readline()) for _ in range(lines)]
+    writer.send_signal(signal.SIGKILL)
+    sent += [int(line) for line in writer.stdout.read().splitlines()]
+    writer.stdout.close()
+    assert writer.wait() == -signal.SIGKILL
+    with closing(SqliteJournal(path)) as journal:
+        found = {one.item.pk for one in journal.open_attempts()}
+    assert set(sent) <= found
+    assert len(found) <= len(sent) + 1  # the one whose commit had not returned
