@@ -105,6 +105,7 @@ class Driver:
 
     def intend(self, item: int) -> int:
         """Write the item's next intent; give its k."""
+        self.now += 1.0
         known = self.journal.item(item)
         k = known.k + 1
         event = Intended(

@@ -1,0 +1,601 @@
+"""What the stages rely on, held against the journal that they are handed: a real file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchfish.core.events import (
+    Adopted,
+    CancelWished,
+    CannotTell,
+    ProvenAbsent,
+    RetryWished,
+    RunEnded,
+    RunFound,
+    RunLost,
+    SubmitAccepted,
+    SubmitDeferred,
+    SubmitRejected,
+    SubmitUnanswered,
+)
+from batchfish.core.items import AttemptState, Status
+from batchfish.core.runs import RunError, RunSeen
+from batchfish.journal import records
+from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import BOOT, KEY, Driver, begin, edit, row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from batchfish.core.items import Attempt
+    from batchfish.journal.base import Journal
+
+A = "https://books.example/a"
+
+
+def contents(journal: Journal, batch: int, now: float = 1e9, limit: int = 99) -> list[str]:
+    return [item.id for item in journal.due(batch, now, limit)]
+
+
+def named(*ids: str, **more: object) -> list[tuple[str, str | None, dict[str, Any]]]:
+    return [row(f"{A}/{item_id}", item_id, **more) for item_id in ids]
+
+
+@pytest.fixture
+def batch(journal: SqliteJournal) -> int:
+    return begin(journal, *named("a", "b", "c", "d"))
+
+
+@pytest.fixture
+def pks(journal: SqliteJournal, batch: int) -> list[int]:
+    return [item.pk for item in journal.due(batch, 1e9, 99)]
+
+
+def test_the_journal_is_what_the_stages_ask_for(journal: SqliteJournal) -> None:
+    port: Journal = journal
+    assert port.unfinished_batches() == []
+
+
+class TestDue:
+    def test_items_come_in_the_order_of_the_manifest_and_no_more_than_asked_for(
+        self, journal: SqliteJournal, batch: int
+    ) -> None:
+        assert contents(journal, batch) == ["a", "b", "c", "d"]
+        assert contents(journal, batch, limit=2) == ["a", "b"]
+        assert contents(journal, batch, limit=0) == []
+
+    def test_an_item_on_its_way_is_due_no_more_even_before_the_commit(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.intend(pks[1])
+        assert contents(journal, batch) == ["a", "c", "d"]
+
+    def test_a_time_that_has_not_come_is_waited_for(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.accept(pks[0])
+        driver.finish(pks[0], None, "FAILED")
+        driver.record(pks[0], None, RetryWished())  # due at that moment
+        moment = driver.now
+        assert contents(journal, batch, moment) == ["b", "c", "d", "a"]
+        assert contents(journal, batch, moment - 0.5) == ["b", "c", "d"]
+        for pk in pks[1:]:
+            driver.intend(pk)
+        assert journal.next_due_at(batch) == moment
+
+    def test_what_is_due_too_far_ahead_is_due_now(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.now = 1e9
+        driver.accept(pks[0])
+        driver.finish(pks[0], None, "FAILED")
+        driver.record(pks[0], None, RetryWished())
+        assert contents(journal, batch, 5_000.0) == ["b", "c", "d"]
+        due = journal.due(batch, 5_000.0, 99, furthest=5_900.0)
+        assert [item.id for item in due] == ["b", "c", "d", "a"]
+        assert [item.id for item in journal.due(batch, 5_000.0, 3, furthest=5_900.0)] == ["b", "c", "d"]
+        assert [item.id for item in journal.due(batch, 1e9 - 100, 9, furthest=1e9 + 800)] == ["b", "c", "d"]
+
+    def test_nothing_queued_is_nothing_to_wait_for(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        assert journal.next_due_at(batch) == 0.0
+        for pk in pks:
+            driver.intend(pk)
+        assert journal.next_due_at(batch) is None
+        assert journal.next_due_at(batch + 1) is None
+
+    def test_what_the_manifest_wants_no_more_is_not_sent(self, journal: SqliteJournal, batch: int) -> None:
+        edit(journal, batch, *named("a", "d"))
+        assert contents(journal, batch) == ["a", "d"]
+
+    def test_a_selection_holds_for_this_process(
+        self, journal: SqliteJournal, batch: int, pks: list[int]
+    ) -> None:
+        assert journal.selection() is None
+        journal.select([pks[2], pks[0]])
+        assert contents(journal, batch) == ["a", "c"]
+        assert journal.selection() == frozenset({pks[0], pks[2]})
+        journal.select([])
+        assert contents(journal, batch) == []
+        assert journal.next_due_at(batch) is None
+        assert journal.selection() == frozenset()
+        journal.select(None)
+        assert contents(journal, batch) == ["a", "b", "c", "d"]
+        assert journal.selection() is None
+
+    def test_batches_are_kept_apart(self, journal: SqliteJournal, batch: int) -> None:
+        second = begin(journal, *named("x"), number=2, chance=b"efgh")
+        assert contents(journal, second) == ["x"]
+        assert contents(journal, batch) == ["a", "b", "c", "d"]
+
+
+class TestLookups:
+    def test_an_item_is_found_by_what_its_marker_says(
+        self, journal: SqliteJournal, batch: int, pks: list[int]
+    ) -> None:
+        item, batch8 = journal.item(pks[2]), journal.batch(batch).batch8
+        assert journal.item_by_key(batch8, item.key) == item
+        assert journal.item_by_key(batch8, "a" * 13) is None
+        assert journal.item_by_key("aaaaaaaa", item.key) is None
+
+    def test_an_attempt_comes_back_as_it_was_written(
+        self, journal: SqliteJournal, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.doubt(pks[0])
+        event = Adopted(run_id="run-1", k=1, marker="m", key_id=KEY, created_at=1.5)
+        written = driver.record(pks[0], 1, event)
+        assert journal.attempt(pks[0], 1) == written.attempt
+        assert journal.attempt_of_run("run-1") == written.attempt
+        assert journal.item(pks[0]) == written.item
+        assert journal.attempt(pks[0], 2) is None
+        assert journal.attempt_of_run("run-2") is None
+
+    def test_an_attempt_can_be_written_without_its_item(
+        self, journal: SqliteJournal, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.doubt(pks[0])
+        item, attempt = journal.item(pks[0]), journal.attempt(pks[0], 1)
+        assert attempt is not None
+        changed = replace(attempt, given_up_at=7.0, given_up_boot_id="boot-2")
+        journal.write_attempt(changed)
+        assert journal.attempt(pks[0], 1) == changed
+        assert journal.item(pks[0]) == item
+
+    @pytest.mark.parametrize("markers", ["proven", "off"])
+    def test_what_the_test_of_the_markers_found_is_kept(
+        self, journal: SqliteJournal, batch: int, markers: str
+    ) -> None:
+        journal.set_markers(batch, markers)
+        journal.commit_now()
+        assert journal.batch(batch).markers == markers
+
+
+class TestOpenAttempts:
+    @pytest.fixture(autouse=True)
+    def _bring_items_along(self, driver: Driver, pks: list[int]) -> None:
+        driver.intend(pks[0])
+        driver.accept(pks[1])
+        driver.doubt(pks[2])
+        driver.doubt(pks[3])
+        driver.record(pks[3], 1, CannotTell(message="no control"))
+
+    def names(self, found: Sequence[Any]) -> list[str]:
+        return [one.item.id for one in found]
+
+    def test_all_of_them_by_the_time_of_their_intent(self, journal: SqliteJournal, batch: int) -> None:
+        found = journal.open_attempts()
+        assert self.names(found) == ["a", "b", "c", "d"]
+        assert [one.attempt.state for one in found] == ["submitting", "running", "unanswered", "held"]
+        assert {one.batch8 for one in found} == {journal.batch(batch).batch8}
+
+    def test_those_in_some_states(self, journal: SqliteJournal) -> None:
+        assert self.names(journal.open_attempts(AttemptState.HELD, AttemptState.RUNNING)) == ["b", "d"]
+        assert journal.open_attempts(AttemptState.ENDED) == []
+
+    def test_those_of_one_item(self, journal: SqliteJournal, pks: list[int]) -> None:
+        assert self.names(journal.open_attempts(item=pks[2])) == ["c"]
+        assert journal.open_attempts(AttemptState.RUNNING, item=pks[2]) == []
+
+    def test_slots_are_counted_over_all_batches(self, journal: SqliteJournal, driver: Driver) -> None:
+        assert (journal.count_open(), journal.count_held_open()) == (4, 1)
+        second = begin(journal, *named("x"), number=2, chance=b"efgh")
+        (item,) = journal.due(second, 1e9, 1)
+        driver.accept(item.pk)
+        assert (journal.count_open(), journal.count_held_open()) == (5, 1)
+        assert list(journal.unfinished_batches()) == [1, second]
+
+    def test_an_end_and_a_proof_free_them(
+        self, journal: SqliteJournal, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.finish(pks[1])
+        driver.record(pks[2], 1, ProvenAbsent())
+        driver.record(pks[0], 1, SubmitDeferred(reason="rate_limited", message=""))
+        assert self.names(journal.open_attempts()) == ["d"]
+        assert (journal.count_open(), journal.count_held_open()) == (1, 1)
+
+
+class TestKnownRuns:
+    def test_the_first_accepted_of_a_batch(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        assert journal.first_accepted(batch) is None
+        driver.doubt(pks[0])
+        assert journal.first_accepted(batch) is None
+        driver.accept(pks[1], "run-1")
+        driver.finish(pks[1])
+        found = journal.first_accepted(batch)
+        assert found is not None
+        assert found.run_id == "run-1"
+        assert journal.first_accepted(batch + 1) is None
+
+    def test_the_latest_accepted_under_a_key_is_a_control(
+        self, journal: SqliteJournal, driver: Driver, pks: list[int]
+    ) -> None:
+        assert journal.latest_accepted(KEY) is None
+        driver.accept(pks[0], "run-1")
+        driver.accept(pks[1], "run-2")
+        driver.finish(pks[1])
+        driver.doubt(pks[2])
+        assert self.run_of(journal.latest_accepted(KEY)) == "run-2"
+        assert journal.latest_accepted("key-2") is None
+
+    def test_a_fresh_control_was_intended_after_the_doubt_within_its_boot(
+        self, journal: SqliteJournal, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.accept(pks[0], "before")
+        moment = driver.now
+        driver.accept(pks[1], "first-after")
+        driver.accept(pks[2], "second-after")
+        assert self.run_of(journal.first_accepted_after(KEY, BOOT, moment)) == "first-after"
+        assert journal.first_accepted_after(KEY, BOOT, driver.now) is None
+        assert journal.first_accepted_after(KEY, "boot-2", moment) is None
+        assert journal.first_accepted_after("key-2", BOOT, moment) is None
+
+    def test_a_run_without_a_marker_is_no_control(
+        self, journal: SqliteJournal, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.accept(pks[0], "run-1")
+        attempt = journal.attempt(pks[0], 1)
+        assert attempt is not None
+        journal.write_attempt(replace(attempt, marker=""))
+        assert journal.latest_accepted(KEY) is None
+        assert journal.first_accepted_after(KEY, BOOT, 0.0) is None
+
+    def test_a_run_of_another_key_is_told_before_an_open_create_of_it(
+        self, journal: SqliteJournal, driver: Driver, pks: list[int]
+    ) -> None:
+        other = Driver(journal=journal, key_id="key-2")
+        driver.accept(pks[0], "run-of-mine")
+        assert journal.run_of_another_key(KEY) is None
+        other.doubt(pks[1])
+        found = journal.run_of_another_key(KEY)
+        assert found is not None
+        assert (found.run_id, found.state) == (None, "unanswered")
+        other.accept(pks[2], "run-of-theirs")
+        assert self.run_of(journal.run_of_another_key(KEY)) == "run-of-theirs"
+        assert self.run_of(journal.run_of_another_key("key-2")) == "run-of-mine"
+
+    @pytest.mark.parametrize("is_held", [False, True])
+    def test_a_create_in_doubt_under_another_key_counts_until_it_is_proven_absent(
+        self, journal: SqliteJournal, pks: list[int], *, is_held: bool
+    ) -> None:
+        other = Driver(journal=journal, key_id="key-2")
+        other.doubt(pks[1])
+        if is_held:
+            other.record(pks[1], 1, CannotTell(message="no control"))
+        assert journal.run_of_another_key(KEY) is not None
+        other.record(pks[1], 1, ProvenAbsent())
+        assert journal.run_of_another_key(KEY) is None
+
+    def test_runs_of_a_batch_are_counted_whatever_became_of_them(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        assert journal.count_runs(batch) == 0
+        driver.accept(pks[0])
+        driver.finish(pks[0], None, "FAILED")
+        driver.record(pks[0], None, RetryWished())
+        driver.accept(pks[0])
+        driver.doubt(pks[1])
+        edit_keeps = named("b", "c", "d")
+        journal.commit_now()
+        edit(journal, batch, *edit_keeps)
+        assert journal.count_runs(batch) == 2
+        assert journal.count_runs(batch + 1) == 0
+
+    def run_of(self, attempt: Attempt | None) -> str | None:
+        assert attempt is not None
+        return attempt.run_id
+
+
+class TestResults:
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"{}",
+            b'{ "a" : 1.10,\n"a":2 }',
+            b'"\\ud800"',
+            b"\xff\xfe not JSON \x00 at all",
+            b"1" * 5_000,
+            b"[" * 100_000,
+            b"",
+            b'"' + b"x" * 5_000_000 + b'"',
+        ],
+        ids=["empty", "odd", "surrogate", "bytes", "digits", "nested", "nothing", "large"],
+    )
+    def test_a_result_is_kept_byte_for_byte(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int], raw: bytes
+    ) -> None:
+        driver.accept(pks[0])
+        driver.finish(pks[0], raw)
+        (chunk,) = journal.outcomes(batch)
+        assert chunk[0].result == raw
+        assert not chunk[0].is_whole_answer
+
+    def test_an_answer_that_could_not_be_cut_is_kept_as_such(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        run_id = driver.accept(pks[0])
+        run = RunSeen(run_id=run_id, status="COMPLETED", result=b"{whole", is_whole_answer=True)
+        driver.record(pks[0], 1, RunEnded(run=run))
+        (chunk,) = journal.outcomes(batch)
+        assert (chunk[0].result, chunk[0].is_whole_answer) == (b"{whole", True)
+
+    def test_an_attempt_keeps_its_first_result(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.accept(pks[0])
+        driver.finish(pks[0], b"1")
+        again = driver.record(pks[0], None, CancelWished())
+        attempt = journal.attempt(pks[0], 1)
+        assert attempt is not None
+        run = RunSeen(run_id=attempt.run_id or "", status="COMPLETED", result=b"2")
+        journal.write(replace(again, attempt=attempt, run=run), driver.now)
+        (chunk,) = journal.outcomes(batch)
+        assert chunk[0].result == b"1"
+
+    def test_a_money_event_is_kept_with_its_time(
+        self, journal: SqliteJournal, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.accept(pks[0])
+        driver.finish(pks[0])
+        ghost = Adopted(run_id="ghost", k=2, marker="m", key_id=KEY)
+        driver.record(pks[0], None, ghost)
+        assert journal.connection.execute("SELECT at, item, k, message FROM money_events").fetchall() == [
+            (driver.now, pks[0], 2, "a second run ghost of a finished item")
+        ]
+
+
+class TestOutcomes:
+    def test_every_wanted_item_in_the_order_of_the_manifest(
+        self,
+        journal: SqliteJournal,
+        driver: Driver,
+        batch: int,
+        pks: list[int],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        driver.accept(pks[1], "run-b")
+        driver.finish(pks[1], b"1")
+        driver.accept(pks[3], "run-d")
+        journal.commit_now()
+        edit(journal, batch, *named("d", "c", "b", inputs={"title": "Emma"}), *named("e"))
+        monkeypatch.setattr(records, "CHUNK", 3)
+        chunks = list(journal.outcomes(batch))
+        assert [[one.item.id for one in chunk] for chunk in chunks] == [["d", "c", "b"], ["e"]]
+        d, c, b = chunks[0]
+        assert (b.item.status, b.result, b.request.inputs) == ("succeeded", b"1", {"title": "Emma"})
+        assert (d.item.status, d.result) == ("running", None)
+        assert d.attempt is not None
+        assert d.attempt.run_id == "run-d"
+        assert (c.attempt, c.result, c.submitted_at) == (None, None, None)
+
+    def test_the_attempt_that_speaks_gives_the_result_and_the_first_accepted_one_the_time(
+        self, journal: SqliteJournal, driver: Driver, batch: int, pks: list[int]
+    ) -> None:
+        driver.doubt(pks[0])
+        driver.record(pks[0], 1, ProvenAbsent())
+        driver.accept(pks[0])
+        first = driver.now - 1  # when it was intended
+        failure = RunError(message="no", category="SYSTEM_FAILURE")
+        ended = RunEnded(run=RunSeen(run_id="run-2", status="FAILED", result=b'"half"', error=failure))
+        driver.record(pks[0], 2, ended)
+        driver.accept(pks[0], "run-3")
+        driver.finish(pks[0], b'"whole"')
+        (chunk,) = journal.outcomes(batch)
+        assert (chunk[0].result, chunk[0].submitted_at, chunk[0].item.attempts) == (b'"whole"', first, 2)
+
+    def test_a_batch_without_items_has_none(self, journal: SqliteJournal) -> None:
+        assert list(journal.outcomes(begin(journal))) == []
+
+
+class TestFlags:
+    def test_a_write_leaves_alone_what_the_manifest_says(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.accept(pks[0])
+        journal.commit_now()
+        edit(journal, batch, *named("b", "c", "d"))
+        driver.finish(pks[0])
+        item = journal.item(pks[0])
+        assert (item.status, item.wanted) == (Status.SUCCEEDED, False)
+
+    def test_a_persons_wishes_are_kept(self, journal: SqliteJournal, driver: Driver, pks: list[int]) -> None:
+        driver.accept(pks[0])
+        driver.record(pks[0], None, CancelWished())
+        assert journal.item(pks[0]).cancel_wish
+        driver.finish(pks[0], None, "CANCELLED")
+        driver.record(pks[0], None, RetryWished())
+        item = journal.item(pks[0])
+        assert (item.status, item.cancel_wish, item.retry_wish) == (Status.QUEUED, False, True)
+
+
+FATES = (
+    "accept",
+    "doubt",
+    "refuse",
+    "reject",
+    "success",
+    "failure",
+    "lose",
+    "find",
+    "absent",
+    "cancel",
+    "retry",
+)
+
+
+@given(steps=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(FATES)), max_size=40))
+def test_counts_by_status_always_equal_a_recount(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, str]]
+) -> None:
+    journal = SqliteJournal(tmp_path_factory.mktemp("counts") / "books.db")
+    journal.connection.execute("PRAGMA synchronous = OFF")  # nothing is killed here
+    try:
+        batch = begin(journal, *named("a", "b", "c", "d"))
+        driver, pks = Driver(journal=journal), [item.pk for item in journal.due(batch, 1e9, 9)]
+        for number, (n, fate) in enumerate(steps):
+            _let(driver, pks[n], fate)
+            if number % 7 == 6:
+                journal.commit_now()
+                edit(journal, batch, *named(*"abcd"[: number % 5]))
+            recount = Counter(
+                (status, wanted)
+                for status, wanted in journal.connection.execute("SELECT status, wanted FROM items")
+            )
+            kept = journal.connection.execute("SELECT status, wanted, n FROM counts WHERE n <> 0").fetchall()
+            assert {(status, wanted): n for status, wanted, n in kept} == recount
+    finally:
+        journal.close()
+
+
+def _let(driver: Driver, pk: int, fate: str) -> None:
+    """Let something happen to an item, if it can."""
+    item = driver.journal.item(pk)
+    status, k = item.status, item.follows
+    match fate:
+        case "accept" | "doubt" | "refuse" | "reject" if status is Status.QUEUED:
+            k = driver.intend(pk)
+            answers: dict[str, Any] = {
+                "accept": SubmitAccepted(run_id=f"run-{pk}-{k}"),
+                "doubt": SubmitUnanswered(message="reset"),
+                "refuse": SubmitDeferred(reason="rate_limited", message=""),
+                "reject": SubmitRejected(reason="invalid_request", message=""),
+            }
+            driver.record(pk, k, answers[fate])
+        case "success" | "failure" if status in {Status.RUNNING, Status.CANCELLING}:
+            error = RunError(message="", category="SYSTEM_FAILURE") if fate == "failure" else None
+            ended = "FAILED" if error else "COMPLETED"
+            driver.record(pk, k, RunEnded(run=RunSeen(run_id="", status=ended, error=error, result=b"1")))
+        case "lose" if status in {Status.RUNNING, Status.CANCELLING}:
+            driver.record(pk, k, RunLost())
+        case "lose" if status is Status.UNANSWERED:
+            driver.record(pk, k, CannotTell(message=""))
+        case "find" if status is Status.HELD and item.reason == "lost_remote":
+            driver.record(pk, k, RunFound())
+        case "find" if status is Status.UNANSWERED:
+            driver.record(pk, k, Adopted(run_id=f"run-{pk}-{k}", k=k, marker="m", key_id=KEY))
+        case "absent" if status in {Status.UNANSWERED, Status.HELD}:
+            driver.record(pk, k, ProvenAbsent())
+        case "cancel":
+            driver.record(pk, None, CancelWished())
+        case "retry" if status in {Status.FAILED, Status.CANCELLED}:
+            driver.record(pk, None, RetryWished())
+        case _:
+            pass
+
+
+class TestQueryPlans:
+    """The statements of the stages' inner loops search an index; none reads a table from end to end."""
+
+    def plan(self, journal: SqliteJournal, *calls: Callable[[], object]) -> list[str]:
+        statements: list[str] = []
+        journal.connection.set_trace_callback(statements.append)
+        for call in calls:
+            call()
+        journal.connection.set_trace_callback(None)
+        assert statements
+        return [
+            detail
+            for statement in statements
+            for *_, detail in journal.connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+        ]
+
+    def test_what_is_due_is_found_by_its_partial_index_in_order(
+        self, journal: SqliteJournal, batch: int
+    ) -> None:
+        plan = self.plan(
+            journal, lambda: journal.due(batch, 5.0, 8, furthest=905.0), lambda: journal.next_due_at(batch)
+        )
+        assert [detail.split(" (")[0] for detail in plan] == [
+            "SEARCH i USING INDEX items_due",
+            "SEARCH i USING INDEX items_due",
+            "SEARCH i USING COVERING INDEX items_due",
+        ]
+
+    def test_open_attempts_are_found_by_their_partial_index(self, journal: SqliteJournal) -> None:
+        plan = self.plan(
+            journal,
+            journal.open_attempts,
+            lambda: journal.open_attempts(AttemptState.RUNNING),
+            journal.count_open,
+            journal.count_held_open,
+            journal.unfinished_batches,
+        )
+        searched = [detail for detail in plan if " a USING" in detail]
+        assert len(searched) == 5
+        assert all("attempts_open" in detail for detail in searched)
+        assert not [detail for detail in plan if "SCAN" in detail and "attempts_open" not in detail]
+
+    def test_one_item_is_found_by_its_key(self, journal: SqliteJournal, batch: int, pks: list[int]) -> None:
+        driver = Driver(journal=journal)
+        driver.accept(pks[0], "run-1")
+        item = journal.item(pks[0])
+        plan = self.plan(
+            journal,
+            lambda: journal.item(item.pk),
+            lambda: journal.request(item.pk),
+            lambda: journal.attempt(item.pk, 1),
+            lambda: journal.attempt_of_run("run-1"),
+            lambda: journal.item_by_key(journal.batch(batch).batch8, item.key),
+        )
+        assert not [detail for detail in plan if "SCAN" in detail]
+        (of_item,) = [
+            d for d in self.plan(journal, lambda: journal.open_attempts(item=item.pk)) if " a " in d
+        ]
+        assert "PRIMARY KEY (item=?" in of_item
+
+    def test_what_is_asked_before_the_first_create_reads_no_whole_table(
+        self, journal: SqliteJournal, batch: int
+    ) -> None:
+        plan = self.plan(
+            journal,
+            lambda: journal.first_accepted(batch),
+            lambda: journal.count_runs(batch),
+            lambda: journal.latest_accepted(KEY),
+            lambda: journal.first_accepted_after(KEY, BOOT, 0.0),
+        )
+        assert not [detail for detail in plan if "SCAN" in detail]
+        assert sum("items_begun" in detail for detail in plan) == 2
+        assert sum("attempts_accepted" in detail for detail in plan) == 2
+
+
+def test_an_item_that_is_not_there_is_a_bug_and_no_silence(journal: SqliteJournal) -> None:
+    with pytest.raises(ValueError, match="not enough values"):
+        journal.item(99)
+
+
+def test_a_create_belongs_to_an_item_that_exists(
+    journal: SqliteJournal, driver: Driver, pks: list[int]
+) -> None:
+    driver.accept(pks[0])
+    journal.commit_now()
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        journal.connection.execute("DELETE FROM items")
