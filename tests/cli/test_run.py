@@ -156,3 +156,51 @@ def test_a_plan_sends_nothing_and_counts(shop: Shop) -> None:
         }
     assert shop.paid() == [1]
     assert "would submit 3 items" in shop.command("plan", shop.file.name, "--goal", "Read it.").out
+
+
+def test_goal_variables_and_schema_come_from_files_and_flags(shop: Shop) -> None:
+    folder = shop.command.folder
+    shop.file.write_text(f"id,url,title\ni1,{shop.url(1)},Walden\n")
+    (folder / "goal.txt").write_text("Read {{ title }} in {{ currency }}.")
+    (folder / "schema.json").write_text(
+        '{"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}'
+    )
+    flags = ("--goal-file", "goal.txt", "--schema", "schema.json", "--var", "currency=GBP")
+    assert shop.run(*flags, "--poll-interval", "100ms", goal=None).code == 0
+    (row,) = shop.table()
+    assert isinstance(row["price"], float)
+    assert row["input_title"] == "Walden"
+    assert "Read Walden in GBP." in row["result"]
+
+
+def test_repeated_rows_are_numbered_where_that_is_meant(shop: Shop) -> None:
+    shop.write(1, 1, ids=False)
+    refused = shop.run()
+    assert refused.code == 2
+    assert "--allow-duplicates" in refused.err
+    assert shop.run("--allow-duplicates").code == 0
+    assert shop.paid() == [1, 1]
+
+
+def test_the_journal_can_lie_elsewhere(shop: Shop) -> None:
+    shop.write(1)
+    assert shop.run("--journal", "elsewhere.db", "-o", "out.csv").code == 0
+    assert not (shop.command.folder / ".batchfish" / f"{shop.name}.db").exists()
+    assert shop.command("status", "--journal", "elsewhere.db", "--json").summary["ended"] == 1
+
+
+def test_the_journal_is_found_from_any_folder_below_its_manifest(shop: Shop) -> None:
+    shop.write(1)
+    shop.run()
+    below = shop.command.folder / "below"
+    below.mkdir()
+    shop.command.monkeypatch.chdir(below)
+    assert shop.command("status", shop.name, "--json").summary["batch"] == shop.name
+    assert shop.command("run", f"../{shop.file.name}", "--goal", "Read it.", *SETTLE).code == 0
+    assert shop.paid() == [1]
+
+
+def test_status_watches_until_the_end(shop: Shop) -> None:
+    shop.write(1)
+    shop.run()
+    assert len(shop.command("status", "--watch").out.splitlines()) == 1

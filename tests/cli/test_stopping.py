@@ -31,7 +31,12 @@ def slow_shop(command: Command, request: pytest.FixtureRequest) -> Iterator[Shop
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_leaves_the_runs_alive_and_the_same_command_goes_on(
     slow_shop: Shop, number: signal.Signals, code: int

@@ -44,7 +44,7 @@ def files_with_the_key(folder: Path) -> list[Path]:
     return [path for path in files if any(form in path.read_bytes() for form in FORMS)]
 
 
-@pytest.mark.parametrize("given", ["environment", "file"])
+@pytest.mark.parametrize("given", ["environment", pytest.param("file", marks=pytest.mark.slow)])
 def test_nothing_shows_the_key_of_a_remote_api(tmp_path: Path, given: str) -> None:
     work = tmp_path / "work"
     flags: tuple[str, ...] = ()
