@@ -26,6 +26,7 @@ ROOTED = re.compile(r"/(?:[\w-][\w.-]*/?)*(?:\?[\w=&%.-]*)?$")
 FEWEST_ROWS = 2
 FORMED = 1000
 """Where the lines begin that are told apart by their form: an address and its parts are several values."""
+MOST_LOOKED_AT = 10_000
 HEAD_MARKS = frozenset({"byline", "author", "autor", "auteur", "meta", "date", "kicker", "caption", "credit"})
 LABELLED = re.compile(r"\s*([^\W\d_][^:\n]{0,58}?)\s*[::]\s+(\S.*)", re.DOTALL)
 SEPARATOR = re.compile(r"\s+[|·•]\s+|\n")
@@ -211,6 +212,8 @@ class FactFinder:
 
     def _looks(self) -> Iterator[Fact]:
         """Find what its form alone says what it is: amounts of money, ratings, addresses."""
+        if len(self.elements) > MOST_LOOKED_AT:
+            return  # so much is a list, where a form alone says of nothing that it is the one
         for element in self.elements:
             if element in self._margin:
                 continue
