@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.build import build_page
+from batchfish.localagent.page.choices import choice_in
 from batchfish.localagent.page.filling import Evidence, Filling
 from batchfish.localagent.page.goal import UNCLEAR, understand
 from batchfish.localagent.page.model import Unreadable
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.model import GoingOn, Page
 
 LABELS_SHOWN = 12
+NOT_CHOSEN = (
+    "The goal asks for a choice that this reader does not make (“{}”): it reads the records of a list as they"
+    " stand on the page, and neither filters nor sorts them. Ask for all of them with the field that decides,"
+    " and choose in the table; or leave the words out if the page shows just what is wanted."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +71,8 @@ def read_page(
     asked = understand(goal, schema)
     if asked.schema is None:
         return Reading(code="LOCAL_GOAL_UNCLEAR", message=UNCLEAR)
+    if choice := choice_in(asked.goal, asked.schema):
+        return Reading(code="LOCAL_GOAL_CHOOSES", message=NOT_CHOSEN.format(choice))
     filling = Filling(page, asked, after=after)
     fields = plan(asked.schema)
     result = filling.fill([one for one in fields if after is None or one.name == after.name])
