@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.coerce import coerce
 from batchfish.localagent.page.units import measures_same, unit_of
+from batchfish.localagent.page.vocabulary import MEASURED
 from batchfish.localagent.page.words import label, similarity_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ SURE = 0.68
 CLOSE = 0.08
 """Values whose scores differ by less are equally good; where they say different things, none is sure."""
 UNIT_BONUS = 0.1
+WHOLE = 0.9
+"""Below this only a part of a label is the field's name: “Price of patience” for a price."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +84,10 @@ def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Ma
 def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[Candidate]:
     found = []
     for fact in facts:
-        score = score_label(wanted, fact) * fact.trust
+        alike = score_label(wanted, fact)
+        score = alike * fact.trust
+        if alike < WHOLE and wanted.senses & MEASURED and not any(map(str.isnumeric, fact.text)):
+            continue
         if wanted.unit and score and (unit := _unit_in(fact.text)) and measures_same(unit, wanted.unit):
             score += UNIT_BONUS
         if score >= SURE and (value := coerce(fact, wanted, locale)) is not None:

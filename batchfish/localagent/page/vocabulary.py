@@ -15,6 +15,7 @@ CONCEPTS: Mapping[str, list[str]] = _DATA["concepts"]
 IRREGULAR: Mapping[str, str] = _DATA["irregular"]
 STOPWORDS = frozenset[str](_DATA["stopwords"])
 KIND_WORDS = frozenset[str](_DATA["kind_words"])
+MEASURED = frozenset[str](_DATA["measured"])
 CHANGING = frozenset[str](_DATA["changing"])
 SUFFIXES = tuple[str, ...](_DATA["suffixes"])
 GENERIC_HEADINGS = frozenset[str](_DATA["generic_headings"])

@@ -9,11 +9,12 @@ import pytest
 from sample_inputs.score import Mark
 from tests.localagent.acceptance import score
 
-REACHED = {"open": 0.99, "closed": 0.74}
+REACHED = {"open": 0.99, "closed": 0.8}
 """The share of right values on core pages; what goes below has become worse.
 
 The reader was built with the open half. The closed half says how it does on pages that it was not built with:
-0.742 when it was first opened.
+0.742 when it was first opened. The second measure, after the reader was mended, is 0.807; the pages were no
+longer unseen then.
 """
 
 

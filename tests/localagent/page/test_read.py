@@ -70,6 +70,21 @@ class TestHonesty:
         reading = look("<p>Price: £8.50</p>", price="number", pages={"type": "integer", **NULL})
         assert reading.result == {"price": 8.5, "pages": None}
 
+    @pytest.mark.parametrize(
+        ("said", "price"), [("Three years of waiting", None), ("£8.50 a day", "£8.50 a day")]
+    )
+    def test_a_label_with_more_words_than_the_name_needs_a_value_that_may_be_meant(
+        self, said: str, price: str | None
+    ) -> None:
+        body = f"<dl><dt>Price of patience</dt><dd>{said}</dd><dt>Weight</dt><dd>1.2 kg</dd></dl>"
+        reading = look(body, price={"type": "string", **NULL}, weight="string")
+        assert reading.result == {"price": price, "weight": "1.2 kg"}
+
+    def test_a_label_that_is_the_name_may_have_any_text(self) -> None:
+        assert look("<dl><dt>Price</dt><dd>on request</dd></dl>", price="string").result == {
+            "price": "on request"
+        }
+
     def test_and_else_the_page_fails_naming_it_and_what_was_seen(self) -> None:
         reading = look("<p>Price: £8.50</p>", price="number", pages="integer")
         assert (reading.result, reading.code) == (None, "LOCAL_NOT_FOUND")
