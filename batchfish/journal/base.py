@@ -101,8 +101,12 @@ class Journal(Protocol):
         """The attempt that a run belongs to, None where the journal does not know the run."""
         ...
 
-    def open_attempts(self, *states: AttemptState, item: int | None = None) -> Sequence[Tracked]:
-        """Every attempt in these states (none given: in any open one), of one item or of all batches."""
+    def attempts(self, item: int, k: int | None) -> tuple[Attempt | None, Sequence[Attempt]]:
+        """Give the item's k-th attempt, where there is one, and its other attempts that are open."""
+        ...
+
+    def open_attempts(self, *states: AttemptState) -> Sequence[Tracked]:
+        """Give every attempt of all batches in these states (none given: in any open one)."""
         ...
 
     def count_open(self) -> int:

@@ -24,6 +24,7 @@ _TRACKED = (
     f"SELECT {records.ITEM}, {records.ATTEMPT}, b.batch8 FROM attempts a"
     " JOIN items i ON i.pk = a.item JOIN batches b ON b.pk = i.batch"
 )
+_ATTEMPTS_OF_ITEM = f"SELECT {records.ATTEMPT} FROM attempts a WHERE a.item = ? AND (a.k = ? OR {_IS_OPEN})"
 _QUEUED = "i.batch = ? AND i.status = 'queued' AND i.wanted = 1"
 
 
@@ -157,16 +158,18 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         )
         return records.attempt_from(rows[0]) if rows else None
 
-    def open_attempts(self, *states: AttemptState, item: int | None = None) -> Sequence[Tracked]:
-        """Give every attempt in these states (none given: in any open one), of one item or of all batches."""
-        conditions, values = [_IS_OPEN], list[str | float](states)
-        if states:
-            conditions.append(f"a.state IN ({', '.join('?' for _ in states)})")
-        if item is not None:
-            conditions.append("a.item = ?")
-            values.append(item)
-        query = f"{_TRACKED} WHERE {' AND '.join(conditions)} ORDER BY a.intended_at, a.item, a.k"
-        return [records.tracked_from(row) for row in self._group.read(query, *values)]
+    def attempts(self, item: int, k: int | None) -> tuple[Attempt | None, Sequence[Attempt]]:
+        """Give the item's k-th attempt, where there is one, and its other attempts that are open."""
+        rows = self._group.read(_ATTEMPTS_OF_ITEM, item, -1 if k is None else k)
+        known = {attempt.k: attempt for attempt in map(records.attempt_from, rows)}
+        about = None if k is None else known.pop(k, None)
+        return about, list(known.values())
+
+    def open_attempts(self, *states: AttemptState) -> Sequence[Tracked]:
+        """Give every attempt of all batches in these states (none given: in any open one)."""
+        narrower = f" AND a.state IN ({', '.join('?' for _ in states)})" if states else ""
+        query = f"{_TRACKED} WHERE {_IS_OPEN}{narrower} ORDER BY a.intended_at, a.item, a.k"
+        return [records.tracked_from(row) for row in self._group.read(query, *states)]
 
     def count_open(self) -> int:
         """Count the slots that are held, by all batches of the journal."""

@@ -121,13 +121,12 @@ class Context:
     def record(self, item_pk: int, k: int | None, event: Event) -> Change:
         """Write what the event makes of an item and its k-th attempt; it is durable after the next commit."""
         item = self.journal.item(item_pk)
-        attempt = None if k is None else self.journal.attempt(item_pk, k)
-        others = [tracked.attempt for tracked in self.journal.open_attempts(item=item_pk)]
+        attempt, others = self.journal.attempts(item_pk, k)
         circumstances = Circumstances(
             now=self.clock.now(),
             rules=self.terms[item.batch].rules,
             chance=self.chance,
-            others=[other for other in others if attempt is None or other.k != attempt.k],
+            others=others,
             last_accepted=self.session.last_accepted,
         )
         change = advance(item, attempt, event, circumstances)

@@ -84,7 +84,7 @@ class Driver:
     def record(self, item: int, k: int | None, event: Event) -> Change:
         """Write what the event makes of an item; the caller commits."""
         self.now += 1.0
-        attempt = None if k is None else self.journal.attempt(item, k)
+        attempt, others = self.journal.attempts(item, k)
         change = advance(
             self.journal.item(item),
             attempt,
@@ -93,11 +93,7 @@ class Driver:
                 now=self.now,
                 rules=self.rules,
                 chance=lambda: 0.5,
-                others=[
-                    one.attempt
-                    for one in self.journal.open_attempts(item=item)
-                    if attempt is None or one.attempt.k != attempt.k
-                ],
+                others=others,
             ),
         )
         self.journal.write(change, self.now)

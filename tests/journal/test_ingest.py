@@ -277,7 +277,7 @@ class TestRepeated:
 ROWS = st.lists(
     st.tuples(st.sampled_from([A, B, C]), st.sampled_from([None, "one", "two", "three"])), max_size=6
 )
-STEPS = st.lists(st.tuples(ROWS, st.integers(0, 3)), min_size=1, max_size=6)
+STEPS = st.lists(st.tuples(ROWS, st.integers(0, 3)), min_size=1, max_size=4)
 
 
 @given(steps=STEPS)
