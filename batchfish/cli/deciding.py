@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from batchfish.cli import places, selecting, wishes
@@ -91,8 +91,7 @@ def send_again(ctx: Context, item: Item) -> None:
 def cancel(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     """Cancel a batch, or items of it; a process that works on it is asked to do it."""
     place = places.find(args.batch, args.journal, is_local=args.local)
-    connection, batch = places.open_for_reading(place)
-    with closing(connection):
+    with places.open_for_reading(place) as (connection, batch):
         items = [item_called(connection, batch, name).pk for name in args.items] or None
     which = several(len(items), "item") if items else "everything that has not ended"
     wish = None
@@ -205,8 +204,7 @@ async def _carry_out(ctx: Context, decision: str, item: Item, run_id: str | None
 
 
 def _list_held(args: Namespace, place: places.Place, voice: Voice) -> int:
-    connection, batch = places.open_for_reading(place)
-    with closing(connection):
+    with places.open_for_reading(place) as (connection, batch):
         items = reading.held_items(connection, batch.pk)
     if args.json:
         put_object(type="held", batch=batch.name, items=[item._asdict() for item in items])

@@ -40,8 +40,7 @@ def status(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
     """Say how far a batch is, once or again and again."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     while True:
-        connection, batch = places.open_for_reading(place)
-        with closing(connection):
+        with places.open_for_reading(place) as (connection, batch):
             counts = count(connection, batch.pk)
             pace = measure(connection, batch.pk, counts, time.time())
         owner = owner_of(place.journal)
@@ -93,8 +92,7 @@ def results(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
     place = places.find(args.batch, args.journal, is_local=args.local)
     if args.failed and args.output is None:
         raise WrongInput("--failed leaves rows out: name a file of its own for them with -o FILE")
-    connection, batch = places.open_for_reading(place)
-    with closing(connection):
+    with places.open_for_reading(place) as (connection, batch):
         counts = count(connection, batch.pk)
     report = tables.write_batch(
         place.journal,
@@ -118,8 +116,7 @@ def results(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
 def explain(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
     """Tell everything about one item: what it asks, its attempts, why it stands so, and what comes next."""
     place = places.find(args.batch, args.journal, is_local=args.local)
-    connection, batch = places.open_for_reading(place)
-    with closing(connection):
+    with places.open_for_reading(place) as (connection, batch):
         item = item_called(connection, batch, args.item)
         url, goal = reading.question_of(connection, item.pk)
         attempts = reading.attempts_of(connection, item.pk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from batchfish.journal.place import refuse_network_file_system
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
     from batchfish.journal.base import Batch
 
@@ -87,13 +88,14 @@ def find(batch: str | None, journal: Path | None, *, is_local: bool, folder: Pat
     )
 
 
-def open_for_reading(place: Place) -> tuple[sqlite3.Connection, Batch]:
+@contextmanager
+def open_for_reading(place: Place) -> Iterator[tuple[sqlite3.Connection, Batch]]:
     """Open a journal beside whoever works on it, and give the batch that is meant."""
-    connection = connect(place.journal, read_only=True)
-    batch = batches.newest(connection) if place.batch is None else batches.named(connection, place.batch)
-    if batch is None:
-        raise no_batch(place.journal, place.batch)
-    return connection, batch
+    with closing(connect(place.journal, read_only=True)) as connection:
+        batch = batches.newest(connection) if place.batch is None else batches.named(connection, place.batch)
+        if batch is None:
+            raise no_batch(place.journal, place.batch)
+        yield connection, batch
 
 
 def no_batch(journal: Path, name: str | None) -> WrongInput:
@@ -125,11 +127,10 @@ def _leads_to(name: str, journal: Path, batch: Batch, *, is_local: bool) -> bool
         place = find(name, None, is_local=is_local)
         if not place.journal.samefile(journal):
             return False
-        connection, found = open_for_reading(place)
+        with open_for_reading(place) as (_, found):
+            return found.pk == batch.pk
     except (WrongInput, StorageFailed, OSError):
         return False
-    connection.close()
-    return found.pk == batch.pk
 
 
 def _journal_of_manifest(manifest: Path, *, is_local: bool) -> Path:

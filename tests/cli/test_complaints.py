@@ -41,7 +41,7 @@ def test_an_api_that_cannot_be_reached_is_said_to_be_just_that(offline: Command)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         offline.use(f"http://127.0.0.1:{free.getsockname()[1]}")
-        outcome = offline("run", "rows.csv", "--goal", "Read it.")
+        outcome = offline("run", "rows.csv", "--goal", "Read it.", "--max-outage", "250ms")
     assert outcome.code == 75
     assert "the API gave no answer (" in outcome.err
     assert "Try again later: the same command goes on." in outcome.err
