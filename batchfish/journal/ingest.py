@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from batchfish.core.items import ItemSpec
 
 EXAMPLES = 5
+CACHE_KIB = 32 * 1024
 
 # Without an order of its own: that of a schema's properties is the result's, and that of the columns.
 _JSON = msgspec.json.Encoder()
@@ -189,6 +190,16 @@ def merge(connection: sqlite3.Connection, batch: int) -> None:
 
     It stands inside the caller's transaction.
     """
+    (usual,) = connection.execute("PRAGMA cache_size").fetchone()
+    # Keys lie scattered over their index: many are inserted quickly only while it fits into memory.
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    try:
+        _merge(connection, batch)
+    finally:
+        connection.execute(f"PRAGMA cache_size = {usual}")
+
+
+def _merge(connection: sqlite3.Connection, batch: int) -> None:
     connection.execute("INSERT OR IGNORE INTO requests (digest, body) SELECT digest, body FROM temp.shapes")
     connection.execute("UPDATE items SET wanted = 0 WHERE pk IN (SELECT pk FROM temp.gone)")
     connection.execute(

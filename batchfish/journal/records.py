@@ -18,6 +18,10 @@ CHUNK = 2000
 _ITEM_FIELDS = tuple(field.name for field in fields(Item))
 _ATTEMPT_FIELDS = tuple(field.name for field in fields(Attempt))
 _MOVING = tuple(name for name in _ITEM_FIELDS if name not in {"pk", "batch", "key", "id", "row", "wanted"})
+# What an attempt is, as against what becomes of it: written once.
+_FIXED = frozenset(
+    {"item", "k", "marker", "key_id", "body_sha256", "intended_at", "intended_boot", "boot_id", "server_date"}
+)
 _FLAGS = frozenset({"wanted", "cancel_wish", "retry_wish"})
 
 ITEM = ", ".join(f"i.{name}" for name in _ITEM_FIELDS)
@@ -27,7 +31,7 @@ UPDATE_ITEM = f"UPDATE items SET {', '.join(f'{name} = ?' for name in _MOVING)},
 PUT_ATTEMPT = (
     f"INSERT INTO attempts ({', '.join(_ATTEMPT_FIELDS)}) VALUES ({', '.join('?' for _ in _ATTEMPT_FIELDS)})"
     " ON CONFLICT (item, k) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _ATTEMPT_FIELDS if name not in {"item", "k"})
+    + ", ".join(f"{name} = excluded.{name}" for name in _ATTEMPT_FIELDS if name not in _FIXED)
 )
 BATCH = ", ".join(field.name for field in fields(Batch))
 

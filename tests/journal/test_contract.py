@@ -167,6 +167,8 @@ class TestLookups:
         changed = replace(attempt, given_up_at=7.0, given_up_boot_id="boot-2")
         journal.write_attempt(changed)
         assert journal.attempt(pks[0], 1) == changed
+        journal.write_attempt(replace(changed, marker="another", key_id="another", intended_boot=1.0))
+        assert journal.attempt(pks[0], 1) == changed  # what was intended is not rewritten
         assert journal.item(pks[0]) == item
 
     @pytest.mark.parametrize("markers", ["proven", "off"])
