@@ -91,7 +91,6 @@ class GroupCommit:
 
     def _fail(self, error: sqlite3.Error | str) -> StorageFailed:
         self._failure = f"{self._path}: the journal cannot be used any further: {error}"
-        if self._connection.in_transaction:
-            with suppress(sqlite3.Error):  # the first error is the one to tell
-                self._connection.rollback()
+        with suppress(sqlite3.Error):  # the first error is the one to tell
+            self._connection.rollback()
         return StorageFailed(self._failure)

@@ -43,6 +43,7 @@ class Simulation:
     kill_within: float = 30.0
     pace: Pace = field(default_factory=lambda: Pace(poll_interval=0.5))
     wrap: Callable[[WebAgent], WebAgent] = lambda agent: agent
+    open_journal: Callable[[Path], SqliteJournal] = SqliteJournal
     notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -62,10 +63,10 @@ class Simulation:
         """Live through the history, deaths and all, until a process comes to its own end."""
         try:
             for _ in range(self.kills):
-                report = self._live(self.chance.uniform(0.01, self.kill_within))
+                report = self.live(self.chance.uniform(0.01, self.kill_within))
                 if report is not None:
                     return report
-            report = self._live(None)
+            report = self.live(None)
             assert report is not None
             return report
         finally:
@@ -99,9 +100,9 @@ class Simulation:
         journal.close()
         return batch
 
-    def _live(self, lifetime: float | None) -> RunReport | None:
+    def live(self, lifetime: float | None) -> RunReport | None:
         """Start a process; give its report, or None where it was killed after `lifetime` seconds."""
-        journal = SqliteJournal(self.path)
+        journal = self.open_journal(self.path)
         journal.connection.execute("PRAGMA synchronous = OFF")  # the death of a process loses no page
         wire = Wire(self.server)
         agent = WebAgentClient(api_key="simulated", base_url="http://127.0.0.1:1", transport=wire)
@@ -131,9 +132,7 @@ class Simulation:
             journal.close()
             return life.result()
         wire.is_cut = True
-        if journal.connection.in_transaction:
-            journal.connection.rollback()
-        journal.close()
+        journal.close()  # what is not committed is lost
         self.loop.run_until_complete(self._bury())
         return None
 

@@ -1,0 +1,154 @@
+"""A process ends at any step of its journal, or its disk is full there: the next one goes on, at no cost."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from batchfish.errors import StorageFailed
+from batchfish.journal.sqlite import SqliteJournal
+from tests.pipeline.model_server import Faults
+from tests.pipeline.simulation import Simulation, settle_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from batchfish.core.items import Attempt
+    from batchfish.core.lifecycle import Change
+
+LOSSY = Faults(
+    acts_then_resets=0.3, fails_without_acting=0.1, refuses_rate=0.1, latest_act=2.0, longest_lag=0.5
+)
+
+
+class Fate(StrEnum):
+    """What happens at one step of the journal."""
+
+    KILLED = "killed"
+    DISK_FULL = "disk full"
+
+
+@dataclass(kw_only=True)
+class Moira:
+    """Counts the steps of all journals, before and after each write and commit, and ends one of them."""
+
+    fate: Fate
+    at: int
+    simulation: Simulation | None = None
+    steps: int = 0
+    has_struck: bool = False
+
+    def step(self, journal: SqliteJournal) -> None:
+        self.steps += 1
+        if self.steps != self.at:
+            return
+        if self.fate is Fate.DISK_FULL:
+            length = journal.path.with_name(f"{journal.path.name}-wal").stat().st_size
+            resource.setrlimit(resource.RLIMIT_FSIZE, (length, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+            return
+        assert self.simulation is not None
+        self.simulation.loop.stop()
+        self.has_struck = True
+        journal.close()
+        raise asyncio.CancelledError  # the process is no more: what still runs of it reaches nothing
+
+
+class MortalJournal(SqliteJournal):
+    """Tells of each of its steps."""
+
+    def __init__(self, path: Path, moira: Moira) -> None:
+        super().__init__(path)
+        self._moira = moira
+
+    def write(self, change: Change, now: float) -> None:
+        self._moira.step(self)
+        super().write(change, now)
+        self._moira.step(self)
+
+    def write_attempt(self, attempt: Attempt) -> None:
+        self._moira.step(self)
+        super().write_attempt(attempt)
+        self._moira.step(self)
+
+    def set_markers(self, batch: int, markers: str) -> None:
+        self._moira.step(self)
+        super().set_markers(batch, markers)
+        self._moira.step(self)
+
+    async def commit(self) -> None:
+        self._moira.step(self)
+        await super().commit()
+        self._moira.step(self)
+
+
+def history(folder: Path, items: int, faults: Faults, moira: Moira) -> Simulation:
+    """Live through processes until one comes to its end; the second and later ones meet no fate."""
+    simulation = Simulation(
+        folder=folder,
+        seed=11,
+        items=items,
+        faults=faults,
+        rules=settle_of(5, concurrency=2, attempts=3),
+        open_journal=lambda path: MortalJournal(path, moira),
+    )
+    moira.simulation = simulation
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        for _ in range(3):
+            try:
+                report = simulation.live(None)
+            except (StorageFailed, asyncio.CancelledError):
+                moira.has_struck, report = True, None
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            if report is not None:
+                assert report.stop is None
+                return simulation
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        simulation.loop.close()
+    pytest.fail("one fate, and yet three processes did not come to an end")
+
+
+@pytest.mark.parametrize(
+    ("items", "faults"),
+    [
+        pytest.param(2, LOSSY, id="two"),
+        pytest.param(6, Faults(), id="six", marks=pytest.mark.slow),
+        pytest.param(6, LOSSY, id="six, answers lost", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("fate", list(Fate))
+def test_at_every_step(tmp_path: Path, items: int, faults: Faults, fate: Fate) -> None:
+    clean = Moira(fate=fate, at=-1)
+    history(tmp_path, items, faults, clean)
+    assert clean.steps > 10 * items
+    struck = 0
+    for at in range(1, clean.steps + 1):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        moira = Moira(fate=fate, at=at)
+        simulation = history(folder, items, faults, moira)
+        assert simulation.server.violations == [], at
+        assert simulation.statuses() == {"succeeded": items}, at
+        assert len(simulation.server.runs) == items, at
+        _compare(simulation)
+        struck += moira.has_struck
+    assert struck > clean.steps / 2  # a log that has room left takes some of what is written to a full disk
+
+
+def _compare(simulation: Simulation) -> None:
+    """Hold the journal against the server's books: every run is known to it, on its own item."""
+    with closing(SqliteJournal(simulation.path)) as journal:
+        rows: Any = journal.connection.execute(
+            "SELECT a.run_id, i.url, a.state FROM attempts a JOIN items i ON i.pk = a.item"
+            " WHERE a.run_id IS NOT NULL"
+        ).fetchall()
+        assert journal.count_open() == 0
+    booked = {(run.run_id, run.url, "ended") for run in simulation.server.runs.values()}
+    assert set(rows) == booked
