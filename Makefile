@@ -51,7 +51,8 @@ demo: .venv/.ready-to-run ## Read the sample site into a table, on this machine 
 
 .PHONY: test
 test: .venv/.ready-to-develop ## Run the fast tests on all cores (ARGS="-k word" for some of them)
-	@.venv/bin/pytest -n auto -m "not slow" $(ARGS)
+	@# Two workers a core: many tests wait, for a process they started or for the disk.
+	.venv/bin/pytest -n $$((2 * $$(nproc))) --dist worksteal -m "not slow" $(ARGS)
 
 .PHONY: test-all
 test-all: .venv/.ready-to-develop ## Run every test: long sweeps, many more examples

@@ -91,7 +91,7 @@ def check_end(server: Server, desk: Desk, journal: JournalView, count: int) -> N
 @pytest.mark.parametrize(
     ("count", "kills"),
     [
-        pytest.param(120, 5, id="5"),
+        pytest.param(60, 3, id="3"),
         pytest.param(500, 20, id="20", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
     ],
 )

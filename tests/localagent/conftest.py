@@ -8,14 +8,14 @@ import httpx
 import pytest
 
 from batchfish.localagent.app import create_app
-from batchfish.localagent.book import RunBook
 from batchfish.localagent.liveview.links import WatchLinks
-from batchfish.localagent.runs import RunQueue
 from batchfish.localagent.settings import ServeSettings
-from tests.localagent.strings import Clock, HandEngine
+from tests.localagent.strings import Clock, HandEngine, working_queue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from batchfish.localagent.runs import RunQueue
 
 KEY = {"X-API-Key": "any"}
 LINKS = WatchLinks("http://127.0.0.1:1234", "secret")
@@ -33,11 +33,8 @@ def engine() -> HandEngine:
 
 @pytest.fixture
 async def queue(engine: HandEngine, clock: Clock) -> AsyncIterator[RunQueue]:
-    """Give a queue that works on two runs at once."""
-    book = RunBook(":memory:")
-    async with RunQueue(book, engine, cap=2, clock=clock) as queue:
+    async with working_queue(engine, clock) as queue:
         yield queue
-    book.close()
 
 
 @pytest.fixture

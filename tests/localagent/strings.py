@@ -1,15 +1,18 @@
-"""An engine and a clock that tests hold the strings of, and a way to make runs."""
+"""An engine and a clock that tests hold the strings of, a queue over them, and a way to make runs."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from batchfish.localagent.book import RunBook
 from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
+from batchfish.localagent.runs import RunQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     import httpx
 
@@ -55,6 +58,14 @@ class HandEngine:
 
     async def close(self) -> None:
         """There is nothing to release."""
+
+
+@contextlib.asynccontextmanager
+async def working_queue(engine: HandEngine, clock: Clock) -> AsyncIterator[RunQueue]:
+    """Give a queue that works on two runs at once."""
+    with contextlib.closing(RunBook(":memory:")) as book:
+        async with RunQueue(book, engine, cap=2, clock=clock) as queue:
+            yield queue
 
 
 async def settle() -> None:

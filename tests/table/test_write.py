@@ -433,7 +433,7 @@ except StorageFailed as error:
 
 @pytest.mark.process
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("limit", [0, 1000, 200_000])
+@pytest.mark.parametrize("limit", [0, pytest.param(1000, marks=pytest.mark.slow), 200_000])
 def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path: Path, suffix: str, limit: int) -> None:
     """A limit on the size of files stands for the full disk."""
     target = tmp_path / f"out{suffix}"
@@ -467,7 +467,7 @@ write_table(Path({target!r}), plan_columns([], [], OutputRules()), chunks, may_r
 
 @pytest.mark.process
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("at", [0, 50, 100])
+@pytest.mark.parametrize("at", [0, pytest.param(50, marks=pytest.mark.slow), 100])
 def test_a_killed_writer_leaves_the_old_file_and_the_next_one_cleans_up(
     tmp_path: Path, suffix: str, at: int
 ) -> None:

@@ -1,4 +1,7 @@
-"""A real Chromium, and the application served to it, over an engine that tests hold the strings of."""
+"""A real Chromium, and the application served to it, over an engine that tests hold the strings of.
+
+A module shares one browser, and one event loop with it: a browser takes longer to start than most tests take.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from tests.localagent.sockets import served_app
 
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def served(queue: RunQueue, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the application over a real socket, and give a client of it, with a key."""
     async with (
@@ -32,7 +36,7 @@ async def served(queue: RunQueue, clock: Clock) -> AsyncIterator[httpx.AsyncClie
         yield client
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
     """Start a browser, or skip in words."""
     playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 
 from batchfish.localagent.engines.base import Match, RunFailure, RunOutcome, Step
-from tests.localagent.strings import create
+from tests.localagent.strings import create, working_queue
 from tests.webagent.servers import say, serving
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     import httpx
     from playwright.async_api import Browser, Page
 
+    from batchfish.localagent.runs import RunQueue
     from tests.localagent.strings import Clock, HandEngine
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
 
 URL = "http://a.example/"
 DAY = 24 * 3600.0
@@ -51,7 +53,14 @@ CONTRAST = """
 """
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def queue(engine: HandEngine, clock: Clock) -> AsyncIterator[RunQueue]:
+    """Give a queue on the event loop of the browser."""
+    async with working_queue(engine, clock) as queue:
+        yield queue
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(chromium: Browser, served: httpx.AsyncClient) -> AsyncIterator[Page]:
     """Give a tab in which nothing may go wrong: no dialog, no error; it is closed before the server ends."""
     tab = await chromium.new_page(viewport={"width": 1200, "height": 800}, reduced_motion="reduce")
