@@ -70,9 +70,7 @@ def intend(
         )
     version = identity.FINGERPRINT_VERSION
     if batch is not None:
-        (version,) = connection.execute(
-            "SELECT fingerprint_version FROM batches WHERE pk = ?", (batch.pk,)
-        ).fetchone()
+        version = batches.fingerprint_version(connection, batch.pk)
     ingest.stage(connection, manifest.items(), version)
     number = batch.number if batch is not None else number + 1
     return Intention(
@@ -123,7 +121,7 @@ async def refuse_lost_journal(
     keys = await find_strangers(
         agent,
         intention.family,
-        known_batch8s(connection),
+        batches.batch8s(connection),
         clock=SystemClock(),
         chance=chance(),
         patience=patience,
@@ -134,11 +132,6 @@ async def refuse_lost_journal(
             f"the account already has runs for {several(lost, 'item')} of {intention.name}, made with a "
             f"journal that is not {journal}. Put that journal back, or pay for them again with --new."
         )
-
-
-def known_batch8s(connection: sqlite3.Connection) -> set[str]:
-    """Give what the markers of this journal's batches begin with."""
-    return {batch8 for (batch8,) in connection.execute("SELECT batch8 FROM batches")}
 
 
 def take_in(

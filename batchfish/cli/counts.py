@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.core.items import Status
+from batchfish.journal import reading
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,18 +52,12 @@ class Counts:
 
 def count(connection: sqlite3.Connection, batch: int) -> Counts:
     """Read the counts that the journal keeps."""
-    rows = connection.execute(
-        "SELECT status, n FROM counts WHERE batch = ? AND wanted = 1 AND n > 0", (batch,)
-    )
-    return Counts(by_status=dict(rows))
+    return Counts(by_status=reading.counts(connection, batch))
 
 
 def count_selected(connection: sqlite3.Connection) -> Counts:
     """Count the items that this process has selected."""
-    rows = connection.execute(
-        "SELECT status, count(*) FROM items WHERE pk IN (SELECT pk FROM temp.selected) GROUP BY status"
-    )
-    return Counts(by_status=dict(rows))
+    return Counts(by_status=reading.selected_counts(connection))
 
 
 def exit_code(

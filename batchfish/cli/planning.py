@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,12 +14,13 @@ from batchfish.cli.manifests import load
 from batchfish.cli.messages import put, several
 from batchfish.cli.wiring import SystemClock
 from batchfish.core.items import Status
-from batchfish.journal.files import connect, migrate
+from batchfish.journal import ingest, reading
+from batchfish.journal.files import connect_or_empty
 
 if TYPE_CHECKING:
+    import sqlite3
     from argparse import Namespace
     from collections.abc import Mapping
-    from pathlib import Path
 
     from batchfish.cli.messages import Voice
     from batchfish.journal.ingest import Difference
@@ -86,7 +86,7 @@ def plan(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
         put(f"{args.file}: nothing is selected: the manifest has no items")
         return ExitCode.OK
     path = args.journal or places.journal_of(manifest.folder.absolute(), manifest.name, is_local=args.local)
-    with closing(_open(path)) as connection:
+    with closing(connect_or_empty(path)) as connection:
         found = make_plan(args, connection, manifest)
     if args.json:
         put_object(**_as_object(found))
@@ -102,32 +102,16 @@ def make_plan(args: Namespace, connection: sqlite3.Connection, manifest: Manifes
     )
     batch, difference = intention.batch, intention.difference
     counts = Counts() if batch is None else count(connection, batch.pk)
-    (alive,) = connection.execute(
-        "SELECT count(*) FROM attempts WHERE state IN ('submitting', 'unanswered', 'running')"
-    ).fetchone()
-    rows = connection.execute(
-        "SELECT n.row, n.id, n.url, n.inputs FROM temp.incoming n LEFT JOIN items i ON i.pk = n.item"
-        " WHERE i.pk IS NULL OR i.status = 'queued' ORDER BY n.row"
-    )
-    chosen = selecting.choose(args, rows.fetchall(), manifest.variables)
+    chosen = selecting.choose(args, ingest.staged_to_submit(connection), manifest.variables)
     return Plan(
         batch=intention.name,
         begins=batch is None,
         difference=difference,
         counts=counts,
-        alive=alive,
+        alive=reading.alive_count(connection),
         to_submit=len(chosen),
         most_runs=len(chosen) * manifest.rules.retry.attempts,
     )
-
-
-def _open(journal: Path) -> sqlite3.Connection:
-    """Open a journal to read it; where there is none, an empty one that lives in memory."""
-    if journal.exists():
-        return connect(journal, read_only=True)
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection, journal)
-    return connection
 
 
 def _put_plan(found: Plan) -> None:

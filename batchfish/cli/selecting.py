@@ -7,17 +7,15 @@ import random
 from typing import TYPE_CHECKING
 
 from batchfish.errors import WrongInput
+from batchfish.journal import ingest, reading
 
 if TYPE_CHECKING:
     import sqlite3
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
-    from batchfish.journal.base import Batch
+    from batchfish.journal.base import Batch, Row
     from batchfish.journal.sqlite import SqliteJournal
-
-Row = tuple[int, str, str, str]
-"""An item's key in its table, its id, its URL and its inputs as JSON."""
 
 
 def is_asked_for(args: Namespace) -> bool:
@@ -29,17 +27,14 @@ def selects_any(args: Namespace, connection: sqlite3.Connection, variables: Mapp
     """Whether flags leave any of the staged rows; WrongInput where they are wrong: nothing has begun yet."""
     if not is_asked_for(args):
         return True
-    rows = connection.execute("SELECT row, id, url, inputs FROM temp.incoming ORDER BY row").fetchall()
-    return bool(choose(args, rows, variables))
+    return bool(choose(args, ingest.staged(connection), variables))
 
 
 def select(args: Namespace, journal: SqliteJournal, batch: Batch) -> None:
     """Choose what may be submitted in this process; nothing of it is stored."""
     chosen = None
     if is_asked_for(args):
-        rows = journal.connection.execute(
-            "SELECT pk, id, url, inputs FROM items WHERE batch = ? AND wanted = 1 ORDER BY row", (batch.pk,)
-        ).fetchall()
+        rows = reading.wanted_rows(journal.connection, batch.pk)
         chosen = choose(args, rows, batch.manifest.get("variables", {}))
     journal.select(chosen)
 
@@ -47,15 +42,15 @@ def select(args: Namespace, journal: SqliteJournal, batch: Batch) -> None:
 def choose(args: Namespace, rows: Sequence[Row], variables: Mapping[str, str]) -> list[int]:
     """Give the keys of the rows that flags select, in manifest order; `variables` are the manifest's."""
     if args.item:
-        unknown = set(args.item) - {row[1] for row in rows}
+        unknown = set(args.item) - {row.id for row in rows}
         if unknown:
             raise WrongInput(f"no item is called {', '.join(sorted(unknown))}")
-        rows = [row for row in rows if row[1] in args.item]
+        rows = [row for row in rows if row.id in args.item]
     if args.where:
         rows = _keep_where(args.where, rows, variables)
     if args.sample is not None:
         rows = sorted(random.sample(rows, min(args.sample, len(rows))))
-    return [row[0] for row in rows[: args.limit]]
+    return [row.key for row in rows[: args.limit]]
 
 
 def _keep_where(where: str, rows: Sequence[Row], variables: Mapping[str, str]) -> list[Row]:
@@ -66,7 +61,7 @@ def _keep_where(where: str, rows: Sequence[Row], variables: Mapping[str, str]) -
         return [
             row
             for row in rows
-            if condition.holds({**variables, **json.loads(row[3]), "id": row[1], "url": row[2]})
+            if condition.holds({**variables, **json.loads(row.inputs), "id": row.id, "url": row.url})
         ]
     except (InvalidExpression, ExpressionFailed) as error:
         raise WrongInput(f"--where: {error}") from None

@@ -13,7 +13,7 @@ from batchfish.core.events import CancelWished
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from batchfish.cli.messages import Voice
     from batchfish.pipeline.context import Context
@@ -22,9 +22,28 @@ HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
+def heeding(act: Callable[[int], None]) -> Iterator[None]:
+    """Call `act` with the number of each signal, between two turns of the event loop, not amid one."""
+    loop = asyncio.get_running_loop()
+    for number in HEEDED:
+        loop.add_signal_handler(number, act, number)
+    try:
+        yield
+    finally:
+        for number in HEEDED:
+            loop.remove_signal_handler(number)
+
+
+def cancel_alive(ctx: Context) -> None:
+    """Wish for every run that is on its way or alive to be cancelled."""
+    for one in ctx.journal.open_attempts():
+        ctx.record(one.item.pk, None, CancelWished())
+    ctx.bell.ring()
+
+
+@contextmanager
 def listening(ctx: Context, voice: Voice) -> Iterator[None]:
     """Stop submitting at a person's first Ctrl-C, who may then wait, cancel or leave; detach at any other."""
-    loop = asyncio.get_running_loop()
 
     def interrupted(number: int) -> None:
         was_told = ctx.session.stop is not None and ctx.session.stop.signal is not None
@@ -34,28 +53,23 @@ def listening(ctx: Context, voice: Voice) -> Iterator[None]:
                 f"{ctx.alive()} runs are alive and are followed to their end. Press Ctrl-C again to leave "
                 "them to themselves (`run` takes them up later), or type c and Enter to cancel them."
             )
-            loop.add_reader(sys.stdin, _read_choice, ctx)
+            asyncio.get_running_loop().add_reader(sys.stdin, _read_choice, ctx)
             return
         ctx.stop(StopKind.SIGNAL, signal.Signals(number).name, detaches=True, signal=number)
 
-    for number in HEEDED:
-        loop.add_signal_handler(number, interrupted, number)
-    try:
-        yield
-    finally:
-        for number in HEEDED:
-            loop.remove_signal_handler(number)
-        if is_terminal():
-            loop.remove_reader(sys.stdin)
+    with heeding(interrupted):
+        try:
+            yield
+        finally:
+            if is_terminal():
+                asyncio.get_running_loop().remove_reader(sys.stdin)
 
 
 def _read_choice(ctx: Context) -> None:
     line = sys.stdin.readline()
     match line.strip().lower():
         case "c" | "cancel":
-            for one in ctx.journal.open_attempts():
-                ctx.record(one.item.pk, None, CancelWished())
-            ctx.bell.ring()
+            cancel_alive(ctx)
         case "d" | "detach" | "q":
             ctx.stop(StopKind.SIGNAL, "detached", detaches=True)
         case _ if not line:  # the terminal has gone

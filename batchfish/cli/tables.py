@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from batchfish.cli import places
 from batchfish.core.expressions import compile_template
 from batchfish.errors import WrongInput
-from batchfish.journal.files import connect
+from batchfish.journal import outputs
+from batchfish.journal.files import connect, snapshot
 from batchfish.journal.records import read_outcomes
 from batchfish.manifest.rules import rules_from
 from batchfish.pipeline.collect import rows_of
@@ -72,21 +73,19 @@ def write_batch(
     with closing(connect(journal, read_only=True)) as reader, closing(connect(journal)) as writer:
 
         def record(mark: FileMark) -> None:
-            writer.execute(
-                "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)",
-                (str(target), json.dumps(asdict(mark)), time.time()),
-            )
+            outputs.record(writer, str(target), json.dumps(asdict(mark)), time.time())
 
-        return write_table(
-            target,
-            plan_of(reader, batch),
-            rows_of(lambda: read_outcomes(reader, batch.pk), batch.name, failed_only=failed_only),
-            raw_csv=raw_csv,
-            written=_written(reader),
-            may_replace=agreed,
-            parents_under=folder,
-            record=record,
-        )
+        with snapshot(reader):
+            return write_table(
+                target,
+                plan_of(reader, batch),
+                rows_of(lambda: read_outcomes(reader, batch.pk), batch.name, failed_only=failed_only),
+                raw_csv=raw_csv,
+                written=_written(reader),
+                may_replace=agreed,
+                parents_under=folder,
+                record=record,
+            )
 
 
 def show(path: Path, rows: int) -> str:
@@ -98,19 +97,10 @@ def show(path: Path, rows: int) -> str:
 
 def plan_of(connection: sqlite3.Connection, batch: Batch) -> ColumnPlan:
     """Decide a batch's columns from the schemas and variables of its items."""
-    bodies = connection.execute(
-        "SELECT r.body FROM items i JOIN requests r ON r.pk = i.request"
-        " WHERE i.batch = ? AND i.wanted = 1 GROUP BY r.pk ORDER BY min(i.row)",
-        (batch.pk,),
-    )
-    schemas = [schema for (body,) in bodies if (schema := json.loads(body).get("output_schema"))]
-    inputs = connection.execute(
-        "SELECT j.key FROM items i, json_each(i.inputs) j WHERE i.batch = ? AND i.wanted = 1"
-        " GROUP BY j.key ORDER BY min(i.row), min(j.id)",
-        (batch.pk,),
-    )
-    return plan_columns(schemas, [name for (name,) in inputs], rules_from(batch.manifest).output)
+    bodies = map(json.loads, outputs.bodies(connection, batch.pk))
+    schemas = [schema for body in bodies if (schema := body.get("output_schema"))]
+    return plan_columns(schemas, outputs.input_names(connection, batch.pk), rules_from(batch.manifest).output)
 
 
 def _written(connection: sqlite3.Connection) -> list[FileMark]:
-    return [FileMark(**json.loads(mark)) for (mark,) in connection.execute("SELECT mark FROM outputs")]
+    return [FileMark(**json.loads(mark)) for mark in outputs.marks(connection)]

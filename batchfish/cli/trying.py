@@ -17,10 +17,10 @@ from batchfish.cli.messages import put
 from batchfish.cli.running import make_context, wait_for
 from batchfish.cli.serving import local_agent
 from batchfish.cli.settings import check_settle, remote_access
+from batchfish.cli.signals import cancel_alive, heeding
 from batchfish.cli.telling import Teller
 from batchfish.cli.wiring import SystemClock, client_options
 from batchfish.core import identity
-from batchfish.core.events import CancelWished
 from batchfish.core.items import Status
 from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal import batches, ingest, reading
@@ -158,7 +158,6 @@ def _announce(ctx: Context, item: Item, voice: Voice) -> None:
 @contextmanager
 def _cancelling(ctx: Context, voice: Voice, *, can_cancel: bool) -> Iterator[None]:
     """Let Ctrl-C cancel the remote run, and the second one, or a scheduler's signal, leave it to itself."""
-    loop = asyncio.get_running_loop()
 
     def interrupted(number: int) -> None:
         was_told = ctx.session.stop is not None
@@ -170,18 +169,10 @@ def _cancelling(ctx: Context, voice: Voice, *, can_cancel: bool) -> Iterator[Non
             ctx.stop(StopKind.SIGNAL, "left alone", detaches=True, signal=number)
             return
         ctx.stop(StopKind.SIGNAL, "the remote run is being cancelled; Ctrl-C again leaves it", signal=number)
-        for one in ctx.journal.open_attempts():
-            ctx.record(one.item.pk, None, CancelWished())
-        ctx.bell.ring()
+        cancel_alive(ctx)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in numbers:
-        loop.add_signal_handler(number, interrupted, number)
-    try:
+    with heeding(interrupted):
         yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 def _exit_code(item: Item, report: RunReport) -> int:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core.verdict import Verdict, compile_checks, judge_run
 from batchfish.errors import NeedsYes
-from batchfish.journal import place
+from batchfish.journal import meta, place, reading
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.manifest.rules import rules_from
 from batchfish.pipeline.context import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from sqlite3 import Connection
 
     from batchfish.cli.settings import Access
     from batchfish.core.runs import RunSeen
@@ -68,25 +67,14 @@ def owned_journal(path: Path, *, agreed: bool) -> Iterator[SqliteJournal]:
 def _check_identity(journal: SqliteJournal, *, agreed: bool) -> None:
     machine = MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else None
     now = place.identify(journal.path, machine, SystemClock.boot_id)
-    known = read_meta(journal.connection, "place")
+    known = meta.read(journal.connection, "place")
     if known is not None:
         try:
             place.compare(json.loads(known), now)
         except NeedsYes:
             if not agreed:
                 raise
-    write_meta(journal.connection, "place", json.dumps(now))
-
-
-def read_meta(connection: Connection, name: str) -> str | None:
-    """Read what a journal remembers about itself."""
-    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return None if row is None else row[0]
-
-
-def write_meta(connection: Connection, name: str, value: str) -> None:
-    """Let a journal remember something about itself."""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+    meta.write(journal.connection, "place", json.dumps(now))
 
 
 def make_agent(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -> WebAgentClient:
@@ -98,22 +86,16 @@ def make_agent(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -
 
 def client_options(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -> dict[str, Any]:
     """Give the options of a client: the journal's salt tells keys apart, its requests name their secrets."""
-    salt = read_meta(journal.connection, "salt")
+    salt = meta.read(journal.connection, "salt")
     if salt is None:
         salt = secrets.token_hex(16)
-        write_meta(journal.connection, "salt", salt)
+        meta.write(journal.connection, "salt", salt)
     return {
         "api_key": access.api_key.value,
         "base_url": access.base_url,
         "salt": bytes.fromhex(salt),
-        "secrets": _secrets_for(journal.connection, env),
+        "secrets": {name: env[name] for name in reading.secret_names(journal.connection) if name in env},
     }
-
-
-def _secrets_for(connection: Connection, env: Mapping[str, str]) -> dict[str, str]:
-    bodies = connection.execute("SELECT body FROM requests WHERE body LIKE '%password_env%'")
-    names = {json.loads(body).get("proxy_config", {}).get("password_env") for (body,) in bodies}
-    return {name: env[name] for name in names if name in env}
 
 
 def terms_of(batch: Batch) -> Terms:

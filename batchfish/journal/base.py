@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +39,15 @@ class Request:
     goal: str
     fields: Mapping[str, Any]
     inputs: Mapping[str, str]
+
+
+class Row(NamedTuple):
+    """What flags choose an item by. `key` is its key in the table it stands in, `inputs` are JSON."""
+
+    key: int
+    id: str
+    url: str
+    inputs: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -49,6 +49,19 @@ def latest_number(connection: sqlite3.Connection, name: str, period: str | None)
     return max((number for number, full in rows if full == full_name(name, period, number)), default=0)
 
 
+def fingerprint_version(connection: sqlite3.Connection, batch: int) -> int:
+    """Give the version of the fingerprints that a batch's items are known by."""
+    (version,) = connection.execute(
+        "SELECT fingerprint_version FROM batches WHERE pk = ?", (batch,)
+    ).fetchone()
+    return int(version)
+
+
+def batch8s(connection: sqlite3.Connection) -> set[str]:
+    """Give what the markers of this journal's batches begin with."""
+    return {batch8 for (batch8,) in connection.execute("SELECT batch8 FROM batches")}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewBatch:
     """A batch that is to begin: what its manifest is called and says, and the API that it belongs to.

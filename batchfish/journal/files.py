@@ -49,6 +49,15 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def connect_or_empty(path: Path) -> sqlite3.Connection:
+    """Open a journal's file to read it; where there is none, an empty journal that lives in memory."""
+    if path.exists():
+        return connect(path, read_only=True)
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, path)
+    return connection
+
+
 def own(path: Path) -> sqlite3.Connection:
     """Open the one read-write connection of a journal's owner; make the file (0600) where there is none.
 
@@ -105,6 +114,16 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if version > len(MIGRATIONS):
         raise StorageFailed(f"{path}: written by a newer batchfish (schema {version}); use that one")
     return int(version)
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all that a block reads be of one moment, whatever the journal's owner writes meanwhile."""
+    connection.execute("BEGIN DEFERRED")
+    try:
+        yield
+    finally:
+        connection.rollback()
 
 
 @contextmanager

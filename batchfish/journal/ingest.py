@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchfish.core import identity
+from batchfish.journal.base import Row
 from batchfish.journal.files import transaction
 from batchfish.journal.repeats import match_repeated
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from batchfish.core.items import ItemSpec
 
@@ -213,6 +214,21 @@ def _merge(connection: sqlite3.Connection, batch: int) -> None:
         " FROM temp.incoming n JOIN requests r ON r.digest = n.digest WHERE n.item IS NULL ORDER BY n.row",
         (batch,),
     )
+
+
+def staged(connection: sqlite3.Connection) -> Sequence[Row]:
+    """Give the staged rows, in manifest order."""
+    rows = connection.execute("SELECT row, id, url, inputs FROM temp.incoming ORDER BY row")
+    return [Row(*row) for row in rows]
+
+
+def staged_to_submit(connection: sqlite3.Connection) -> Sequence[Row]:
+    """Give the staged and compared rows that are new, or stand as items that wait, in manifest order."""
+    rows = connection.execute(
+        "SELECT n.row, n.id, n.url, n.inputs FROM temp.incoming n LEFT JOIN items i ON i.pk = n.item"
+        " WHERE i.pk IS NULL OR i.status = 'queued' ORDER BY n.row"
+    )
+    return [Row(*row) for row in rows]
 
 
 def count_staged(connection: sqlite3.Connection, keys: Iterable[str]) -> int:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchfish.core.items import Status
 from batchfish.journal import records
+from batchfish.journal.base import Row
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from batchfish.core.items import Attempt, Item
     from batchfish.journal.base import Batch
 
+_ALIVE = "'submitting', 'unanswered', 'running'"
 _ENDED = ", ".join(f"'{status.value}'" for status in Status if status.is_final)
 
 
@@ -38,6 +41,45 @@ def all_batches(connection: sqlite3.Connection) -> Sequence[Batch]:
     """Give the batches of a journal in the order they were begun."""
     rows = connection.execute(f"SELECT {records.BATCH} FROM batches ORDER BY pk")
     return [records.batch_from(row) for row in rows]
+
+
+def counts(connection: sqlite3.Connection, batch: int) -> Mapping[str, int]:
+    """Give how many wanted items of a batch are in which status, as the journal keeps count."""
+    return dict(
+        connection.execute(
+            "SELECT status, n FROM counts WHERE batch = ? AND wanted = 1 AND n > 0", (batch,)
+        ).fetchall()
+    )
+
+
+def selected_counts(connection: sqlite3.Connection) -> Mapping[str, int]:
+    """Count by status the items that this process has selected."""
+    return dict(
+        connection.execute(
+            "SELECT status, count(*) FROM items WHERE pk IN (SELECT pk FROM temp.selected) GROUP BY status"
+        ).fetchall()
+    )
+
+
+def alive_count(connection: sqlite3.Connection) -> int:
+    """Count the attempts of all batches that are on their way or alive, and wait for no person."""
+    (number,) = connection.execute(f"SELECT count(*) FROM attempts WHERE state IN ({_ALIVE})").fetchone()
+    return int(number)
+
+
+def wanted_rows(connection: sqlite3.Connection, batch: int) -> Sequence[Row]:
+    """Give what flags choose the wanted items of a batch by, in manifest order."""
+    rows = connection.execute(
+        "SELECT pk, id, url, inputs FROM items WHERE batch = ? AND wanted = 1 ORDER BY row", (batch,)
+    )
+    return [Row(*row) for row in rows]
+
+
+def secret_names(connection: sqlite3.Connection) -> set[str]:
+    """Name the variables of the environment that hold what the journal's requests keep secret."""
+    bodies = connection.execute("SELECT body FROM requests WHERE body LIKE '%password_env%'")
+    names = {json.loads(body).get("proxy_config", {}).get("password_env") for (body,) in bodies}
+    return names - {None}
 
 
 def find_item(connection: sqlite3.Connection, batch: int, item_id: str) -> Item | None:

@@ -10,7 +10,7 @@ import pytest
 from batchfish.core.events import Adopted, CancelWished, RetryWished, RunLost
 from batchfish.core.items import Status
 from batchfish.journal import reading
-from batchfish.journal.files import connect
+from batchfish.journal.files import connect, snapshot
 from tests.journal.building import KEY, Driver, begin, edit, row
 
 if TYPE_CHECKING:
@@ -136,3 +136,24 @@ def test_whether_a_person_cancelled(
     assert reading.was_cancelled(reader, batch)
     edit(journal, batch, *(row(f"{A}/{name}", name) for name in "abcdf"))
     assert not reading.was_cancelled(reader, batch)
+
+
+def test_a_snapshot_stays_as_it_was_while_the_owner_writes(
+    journal: SqliteJournal, driver: Driver, reader: sqlite3.Connection, batch: int, pks: dict[str, int]
+) -> None:
+    with snapshot(reader):
+        before = reading.counts(reader, batch)
+        driver.accept(pks["a"])
+        driver.finish(pks["a"], b"{}")
+        journal.commit_now()
+        assert reading.counts(reader, batch) == before == {"queued": 6}
+    assert reading.counts(reader, batch) == {"queued": 5, "succeeded": 1}
+
+
+def test_what_is_alive_and_what_flags_choose_by_are_read_beside_the_owner(
+    lived: dict[str, int], reader: sqlite3.Connection, batch: int
+) -> None:
+    assert reading.alive_count(reader) == 1
+    rows = reading.wanted_rows(reader, batch)
+    assert [(one.id, one.url) for one in rows] == [(name, f"{A}/{name}") for name in "abcdef"]
+    assert [one.key for one in rows] == list(lived.values())
