@@ -27,7 +27,8 @@ class Control(Enum):
 
     FRESH = "intended after the doubted create was given up, and found"
     OLDER = "older than the doubt, and found"
-    MISSING = "a known run was looked for and not found"
+    TOO_NEW = "known for so short a time that it may not be listed yet, and not found"
+    MISSING = "known for longer than `settle`, and not found"
     IMPOSSIBLE = "this journal never had an accepted run"
 
 
@@ -92,7 +93,8 @@ def judge(evidence: Evidence, rules: UnansweredRules) -> Judgement:
     if rules.then != "hold" and _is_shown_empty(evidence, needed, looks=2, apart=rules.settle / 10):
         if evidence.control is Control.MISSING:
             return Hold("not found, but neither is a run that surely exists: the listing proves nothing")
-        return Absent()
+        if evidence.control is not Control.TOO_NEW:
+            return Absent()
     return LookAgain(pause_between_looks(evidence.looks, rules.settle))
 
 

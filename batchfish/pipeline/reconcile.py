@@ -55,16 +55,22 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Round:
-    """One round of looks: the controls it has looked for, by marker, so that each is looked for once."""
+class Controls:
+    """Runs known to exist that looks must show, by their markers.
 
-    controls: dict[str, bool] = field(default_factory=dict)
+    `looked_for` tells which were found in the present round, so that each is looked for once in it;
+    `missed_since` is when one was first not found, in boot-time seconds.
+    """
+
+    looked_for: dict[str, bool] = field(default_factory=dict)
+    missed_since: dict[str, float] = field(default_factory=dict)
 
 
 async def reconcile(ctx: Context) -> None:
     """Settle doubts until nothing is left or the run detaches."""
     bell = ctx.bell.listen()
     doubts: dict[tuple[int, int], tuple[Tracked, Doubt]] = {}
+    controls = Controls()
     while not ctx.is_over():
         doubts = {
             (one.item.pk, one.attempt.k): (one, doubts.get((one.item.pk, one.attempt.k), (one, Doubt()))[1])
@@ -75,16 +81,16 @@ async def reconcile(ctx: Context) -> None:
         if not due:
             await bell.wait(ctx.clock, max(0.001, min(waits, default=IDLE)))
             continue
-        this_round = Round()
+        controls.looked_for.clear()
         for start in range(0, len(due), LOOKS_AT_ONCE):
             together = due[start : start + LOOKS_AT_ONCE]
-            await asyncio.gather(*(_settle(ctx, one, doubt, this_round) for one, doubt in together))
+            await asyncio.gather(*(_settle(ctx, one, doubt, controls) for one, doubt in together))
 
 
-async def _settle(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -> None:
+async def _settle(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) -> None:
     """Look once for the run of one doubted create, and act on what the evidence says."""
     rules = ctx.terms[one.item.batch].rules.unanswered
-    finding = await _look(ctx, one, doubt, this_round) if one.attempt.marker else Finding()
+    finding = await _look(ctx, one, doubt, controls) if one.attempt.marker else Finding()
     if _is_settled(ctx, one) or (finding.unreachable_for and ctx.has_detached()):
         return  # a person, or another look, was quicker; or the look was broken off
     found = finding.found
@@ -112,7 +118,7 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -
             doubt.next_look = _elapsed(ctx, one.attempt) + after
 
 
-async def _look(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -> Finding:
+async def _look(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) -> Finding:
     """Look for the run of a doubted create and, where it is not found in time, for a control."""
     rules = ctx.terms[one.item.batch].rules.unanswered
     control, began_at = Control.MISSING, _elapsed(ctx, one.attempt)
@@ -120,7 +126,7 @@ async def _look(ctx: Context, one: Tracked, doubt: Doubt, this_round: Round) -> 
         listing = await find(ctx, search_text(one.attempt.marker), PATIENCE * rules.settle)
         found = unknown_runs(ctx, listing, one)
         if not found and listing.is_complete and _elapsed(ctx, one.attempt) >= rules.settle:
-            control = await _look_for_control(ctx, one, this_round, rules)
+            control = await _look_for_control(ctx, one, controls, rules)
     except WebAgentUnavailable:
         return Finding(unreachable_for=PATIENCE * rules.settle)
     doubt.looks += 1
@@ -177,7 +183,9 @@ def adopt(ctx: Context, item: int, run: RunSeen) -> None:
     ctx.record(item, k if attempt is not None else None, event)
 
 
-async def _look_for_control(ctx: Context, one: Tracked, this_round: Round, rules: UnansweredRules) -> Control:
+async def _look_for_control(
+    ctx: Context, one: Tracked, controls: Controls, rules: UnansweredRules
+) -> Control:
     """Look for a run that surely exists, as the doubted one was looked for."""
     given_up_at = one.attempt.given_up_at or 0.0
     fresh = ctx.journal.first_accepted_after(ctx.agent.key_id, ctx.clock.boot_id, given_up_at)
@@ -185,12 +193,15 @@ async def _look_for_control(ctx: Context, one: Tracked, this_round: Round, rules
     if known is None:
         return Control.IMPOSSIBLE
     marker = known.marker
-    if marker not in this_round.controls:
+    if marker not in controls.looked_for:
         listing = await find(ctx, search_text(marker), PATIENCE * rules.settle)
-        this_round.controls[marker] = any(carries(row.goal, marker) for row in listing.rows)
-    if not this_round.controls[marker]:
-        return Control.MISSING
-    return Control.FRESH if fresh is not None else Control.OLDER
+        controls.looked_for[marker] = any(carries(row.goal, marker) for row in listing.rows)
+    if controls.looked_for[marker]:
+        return Control.FRESH if fresh is not None else Control.OLDER
+    # A listing lags: its silence about a run that was made just now says nothing of the listing.
+    missed_since = controls.missed_since.setdefault(marker, ctx.clock.boottime())
+    is_too_new = ctx.clock.boottime() - missed_since < rules.settle
+    return Control.TOO_NEW if is_too_new else Control.MISSING
 
 
 def _is_settled(ctx: Context, one: Tracked) -> bool:

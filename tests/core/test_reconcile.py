@@ -89,6 +89,10 @@ class TestAbsence:
         assert isinstance(judgement, Hold)
         assert "a run that surely exists" in judgement.message
 
+    def test_a_control_that_is_too_new_to_be_listed_neither_proves_nor_holds(self) -> None:
+        late = PATIENCE * SETTLE
+        assert isinstance(judge(evidence(late, 10 * late, control=Control.TOO_NEW), RULES), LookAgain)
+
     def test_time_alone_proves_nothing(self) -> None:
         assert isinstance(judge(evidence(elapsed=1e9, looks=0), RULES), LookAgain)
 
@@ -118,7 +122,7 @@ class TestAbsence:
             late = [at for at in empty_looks if at >= patience * settle]
             assert then == "reconcile"
             assert markers_work
-            assert control is not Control.MISSING
+            assert control not in {Control.MISSING, Control.TOO_NEW}
             assert len(late) >= 2
             assert late[-1] - late[0] >= settle / 10 - 1e-6
             assert unreachable_for < PATIENCE * settle
