@@ -9,14 +9,15 @@ import logging
 import os
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from batchfish.errors import WrongInput
+from batchfish.localagent.engines.homes import make_home
 from batchfish.localagent.engines.scripts import CONTROLS, controls_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from tempfile import TemporaryDirectory
 
     from playwright.async_api import Browser, Dialog, Page, Playwright
 
@@ -152,7 +153,7 @@ class Chromium:
         is_root = os.geteuid() == 0
         if is_root:
             LOGGER.warning(AS_ROOT)
-        self._home = TemporaryDirectory(prefix="batchfish-chromium-")
+        self._home = make_home()
         try:
             return await self._driver.chromium.launch(
                 executable_path=self._executable,
@@ -160,7 +161,12 @@ class Chromium:
                 args=list(ARGUMENTS),
                 # For what the browser would ask on its own account: without credentials nothing gets through.
                 proxy={"server": self._egress.url, "bypass": "<-loopback>"},
-                env={"PATH": SEARCH_PATH, "HOME": self._home.name, "LANG": "C.UTF-8"},
+                env={
+                    "PATH": SEARCH_PATH,
+                    "HOME": self._home.name,
+                    "TMPDIR": self._home.name,
+                    "LANG": "C.UTF-8",
+                },
                 timeout=START_TIME * 1000,
                 handle_sigint=False,
                 handle_sigterm=False,
