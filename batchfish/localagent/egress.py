@@ -17,6 +17,7 @@ import h11
 from batchfish.localagent.addresses import Odd, Origin, plain_host
 from batchfish.localagent.dial import Dialer, Refused
 from batchfish.localagent.peers import Peer, pass_body, relay, without_hops
+from batchfish.localagent.site import NO_SAMPLE_SITE, is_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,7 +146,9 @@ class Egress:
         if url.scheme != "http":
             raise Refused("LOCAL_ADDRESS_REFUSED", "Only http and https are opened.")
         origin = _origin(url)
-        if self._site is not None and self._site.owns(origin.host):
+        if is_sample(origin.host):
+            if self._site is None:
+                raise Refused("LOCAL_ADDRESS_REFUSED", f"{origin} is no real site, and {NO_SAMPLE_SITE}.")
             await _answer_from_site(self._site, request, url, client)
             return
         async with Peer(await self._dialer.dial(origin), h11.CLIENT) as server:
@@ -156,8 +159,8 @@ class Egress:
     async def _tunnel(self, target: str, client: Peer, ticket: Ticket) -> None:
         """Open a tunnel that carries TLS, or the upgrade to a WebSocket, and no other protocol."""
         origin = _origin(_split(f"https://{target}"))
-        if self._site is not None and self._site.owns(origin.host):
-            raise Refused("LOCAL_ADDRESS_REFUSED", f"{origin}: the sample site is served by http alone.")
+        if is_sample(origin.host):
+            raise Refused("LOCAL_ADDRESS_REFUSED", f"{origin}: a sample site is served by http alone.")
         async with Peer(await self._dialer.dial(origin), h11.CLIENT) as server:
             await client.say(h11.Response(status_code=200, headers=[], reason=b"Connected"))
             first = client.take_rest() or await client.read()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX = ".example"
+NO_SAMPLE_SITE = "no sample site is served here: --site FOLDER names one"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,16 +22,16 @@ class SitePage:
     content_type: str
 
 
+def is_sample(host: str) -> bool:
+    """Whether a host is a sample site's, whatever its pages: no real one can have the name (RFC 2606)."""
+    return host.endswith(SUFFIX)
+
+
 class SampleSite:
     """A folder of pages: `http://HOST/PATH` is the first of `HOST/PATH`, `….html` and `…/index.html`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
-
-    @staticmethod
-    def owns(host: str) -> bool:
-        """Whether a host belongs to the sample site, whatever its pages: a name no real site can have."""
-        return host.endswith(SUFFIX)
 
     def read(self, url: str) -> SitePage | None:
         """Read the page of an address; None where there is none.
@@ -40,9 +41,7 @@ class SampleSite:
         parts = urlsplit(url)
         host = parts.hostname or ""
         names = [unquote(name) for name in parts.path.split("/") if name]
-        if not host.endswith(SUFFIX) or any(
-            name.startswith(".") or "/" in name or "\0" in name for name in names
-        ):
+        if not is_sample(host) or any(name.startswith(".") or "/" in name or "\0" in name for name in names):
             return None
         home = self._folder / host
         wanted = home.joinpath(*names)

@@ -197,6 +197,15 @@ async def test_the_sample_site_is_read_and_never_written(tmp_path: Path) -> None
             assert answer.startswith(b"HTTP/1.1 403 ")
 
 
+async def test_where_there_is_no_sample_site_its_names_are_refused_with_a_remedy() -> None:
+    async with egress_to() as egress:
+        with egress.admit() as ticket:
+            assert (await speak(ticket, "GET http://shop.example/ HTTP/1.1")).startswith(b"HTTP/1.1 403 ")
+    ((_, refused),) = ticket.refusals
+    assert not refused.is_ours  # another attempt would do no better
+    assert "--site FOLDER" in str(refused)
+
+
 async def test_a_name_that_leads_nowhere_is_the_networks_fault() -> None:
     async def nothing(host: str, port: int) -> Sequence[str]:
         raise OSError
