@@ -3,79 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
 from batchfish.core.describe import Keys, cut, is_number, name_kind, quote, spell_path
-from batchfish.core.violations import Violation, find_violations
-
-# Whoever checks a schema mostly checks values against it, too.
-__all__ = [
-    "FORMATS",
-    "KEYWORDS",
-    "MAX_BYTES",
-    "MAX_DEPTH",
-    "TYPES",
-    "SchemaProblem",
-    "Violation",
-    "check_schema",
-    "find_violations",
-]
+from batchfish.core.keywords import BELONGS, CHECKS, INSTEAD, KEYWORDS
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 10
-_MAX_COUNT = 2**53
-TYPES = ("object", "array", "string", "number", "integer", "boolean")
-FORMATS = ("date", "date-time", "duration", "time")
-KEYWORDS = (
-    "anyOf",
-    "enum",
-    "format",
-    "items",
-    "maxItems",
-    "maximum",
-    "minItems",
-    "minimum",
-    "nullable",
-    "properties",
-    "propertyOrdering",
-    "required",
-    "type",
-)
-
-# What people write instead, and what says the same within the subset.
-_INSTEAD = {
-    "oneOf": 'Use "anyOf" instead.',
-    "allOf": "Merge its branches into one schema.",
-    "const": 'Use an "enum" with one value instead.',
-    "additionalProperties": "Leave it out: properties beyond the schema are not asked for.",
-    "title": "Leave it out, or say it in the goal.",
-    "description": "Leave it out, and say it in the goal.",
-    "example": "Leave it out, or give the example in the goal.",
-    "examples": "Leave it out, or give the examples in the goal.",
-    "$ref": "Write the schema out in its place.",
-    "$defs": "Write the schemas out where they are used.",
-    "$schema": "Leave it out.",
-    "pattern": "Say it in the goal, and test it with a check.",
-    "minLength": "Say it in the goal, and test it with a check.",
-    "maxLength": "Say it in the goal, and test it with a check.",
-}
-# Which type a keyword belongs to.
-_BELONGS = {
-    "enum": ("string",),
-    "format": ("string",),
-    "items": ("array",),
-    "maxItems": ("array",),
-    "minItems": ("array",),
-    "maximum": ("number", "integer"),
-    "minimum": ("number", "integer"),
-    "properties": ("object",),
-    "propertyOrdering": ("object",),
-    "required": ("object",),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,17 +102,17 @@ def _check_node(node: Mapping[str, Any], keys: Keys) -> Iterator[SchemaProblem]:
         where = (*keys, name)
         if name not in KEYWORDS:
             near = get_close_matches(str(name), KEYWORDS, n=1)
-            remedy = _INSTEAD.get(str(name)) or (f'Did you mean "{near[0]}"?' if near else "Leave it out.")
+            remedy = INSTEAD.get(str(name)) or (f'Did you mean "{near[0]}"?' if near else "Leave it out.")
             yield SchemaProblem(
                 keys=where, message=f'"{cut(name)}" is not part of the API\'s subset', remedy=remedy
             )
             continue
-        message = _KEYWORD_CHECKS[name](value) if name in _KEYWORD_CHECKS else None
+        message = CHECKS[name](value) if name in CHECKS else None
         if message is not None:
             is_list = name == "type" and isinstance(value, list)
             hint = 'Use one type, and "nullable: true" where null is allowed.' if is_list else None
             yield SchemaProblem(keys=where, message=message, remedy=hint)
-        kinds = _BELONGS.get(name)
+        kinds = BELONGS.get(name)
         if kinds and node.get("type") not in kinds and not (name == "required" and _is_branch(keys)):
             kind = f"type {quote(node['type'])}" if "type" in node else "no type"
             yield SchemaProblem(
@@ -209,65 +147,6 @@ def _check_names(node: Mapping[str, Any], keys: Keys) -> Iterator[SchemaProblem]
 
 def _is_branch(keys: Keys) -> bool:
     return len(keys) > 1 and keys[-2] == "anyOf"
-
-
-def _check_type(value: object) -> str | None:
-    if isinstance(value, str) and value in TYPES:
-        return None
-    near = get_close_matches(value, TYPES, n=1) if isinstance(value, str) else []
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"a type is one of {', '.join(TYPES)}, not {quote(value)}{hint}"
-
-
-def _check_enum(value: object) -> str | None:
-    if not isinstance(value, list) or not value or not all(isinstance(entry, str) for entry in value):
-        return "an enum is a list of texts, at least one"
-    return None if len(set(value)) == len(value) else "an enum names each value once"
-
-
-def _check_format(value: object) -> str | None:
-    return None if value in FORMATS else f"a format is one of {', '.join(FORMATS)}, not {quote(value)}"
-
-
-def _check_count(value: object) -> str | None:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT
-    return None if is_count else f"expected a whole number from 0, got {quote(value)}"
-
-
-def _check_bound(value: object) -> str | None:
-    return None if is_number(value) and abs(value) <= _MAX_COUNT else f"expected a number, got {quote(value)}"
-
-
-def _check_branches(value: object) -> str | None:
-    return (
-        None if isinstance(value, list) and value else f"expected a list of schemas, got {name_kind(value)}"
-    )
-
-
-def _check_string_list(value: object) -> str | None:
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        return "expected a list of names"
-    return None if len(set(value)) == len(value) else "each name stands in it once"
-
-
-_KEYWORD_CHECKS: Mapping[str, Callable[[object], str | None]] = {
-    "anyOf": _check_branches,
-    "enum": _check_enum,
-    "format": _check_format,
-    "maxItems": _check_count,
-    "maximum": _check_bound,
-    "minItems": _check_count,
-    "minimum": _check_bound,
-    "nullable": lambda value: (
-        None if isinstance(value, bool) else f"expected true or false, got {quote(value)}"
-    ),
-    "properties": lambda value: (
-        None if isinstance(value, Mapping) else f"expected a map, got {name_kind(value)}"
-    ),
-    "propertyOrdering": _check_string_list,
-    "required": _check_string_list,
-    "type": _check_type,
-}
 
 
 def _measure(schema: Mapping[str, Any]) -> int | None:

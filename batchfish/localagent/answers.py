@@ -11,7 +11,7 @@ from batchfish.localagent.captures import SCREENSHOT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from batchfish.localagent.book import RunPage, StoredRun
+    from batchfish.localagent.records import RunPage, StoredRun
     from batchfish.localagent.runs import Cancellation
     from batchfish.localagent.trail import TimedStep
 

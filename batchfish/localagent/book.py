@@ -6,12 +6,12 @@ import os
 import secrets
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.errors import WrongInput
 from batchfish.localagent.captures import Captures
+from batchfish.localagent.records import NewRun, RunFilter, RunPage, StoredRun
 from batchfish.webagent.wire import RunStatus
 
 if TYPE_CHECKING:
@@ -23,59 +23,6 @@ SCHEMA = Path(__file__).with_name("book.sql")
 FORMAT = 0x62664C31  # in the file's head: "bfL", and a version that rises with every change of the tables
 ALIVE = (RunStatus.PENDING, RunStatus.RUNNING)
 NEWEST_FIRST = "desc"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewRun:
-    """A run about to be written down; documents are JSON text, `origin` is the path that asked for it."""
-
-    run_id: str
-    url: str
-    goal: str
-    options: str
-    output_schema: str | None
-    origin: str
-    visible_at: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredRun:
-    """A run as the book has it: times in epoch seconds, the rest of its documents as JSON text."""
-
-    seq: int
-    run_id: str
-    url: str
-    goal: str
-    options: str
-    output_schema: str | None
-    origin: str
-    status: RunStatus
-    created_at: float
-    started_at: float | None
-    finished_at: float | None
-    result: str | None
-    error: str | None
-    validation: str | None
-    steps: str | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunFilter:
-    """Which runs a listing shows: `created_after` is inclusive, `created_before` exclusive, epoch seconds."""
-
-    goal: str | None = None
-    status: RunStatus | None = None
-    created_after: float | None = None
-    created_before: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunPage:
-    """One page of a listing: its runs, how many match in all, and whether more follow."""
-
-    runs: tuple[StoredRun, ...]
-    total: int
-    has_more: bool
 
 
 class RunBook:

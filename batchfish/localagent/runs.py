@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from batchfish.localagent.book import NewRun, RunBook, RunFilter, RunPage, StoredRun
 from batchfish.localagent.ends import CANCELLED, RunEnd, completed, failed
 from batchfish.localagent.engines.base import (
     Engine,
@@ -21,12 +20,15 @@ from batchfish.localagent.engines.base import (
     Step,
     system_failure,
 )
+from batchfish.localagent.records import NewRun, RunFilter, RunPage, StoredRun
 from batchfish.localagent.trail import Trail, captures_of, dump_steps, load_steps, timed
 from batchfish.localagent.unheeded import unheeded
 from batchfish.webagent.wire import RUN, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from batchfish.localagent.book import RunBook
 
 LOGGER = logging.getLogger(__name__)
 RESTARTED = system_failure(

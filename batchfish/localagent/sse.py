@@ -12,7 +12,7 @@ from batchfish.webagent.wire import EventType
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from batchfish.localagent.book import StoredRun
+    from batchfish.localagent.records import StoredRun
     from batchfish.localagent.runs import RunQueue
     from batchfish.localagent.trail import Trail
 

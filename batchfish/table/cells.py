@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from batchfish.table.columns import Kind
 from batchfish.table.jsontext import string_of
+from batchfish.table.kinds import Kind
 
 Cell: TypeAlias = str | int | float | date | None
 

@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from batchfish.errors import WrongInput
+from batchfish.table.kinds import Kind, declared, kind_of, unify
 
 if TYPE_CHECKING:
     from batchfish.core.rules import OutputRules
 
-
-class Kind(StrEnum):
-    """What the cells of one column hold; every cell may also be null."""
-
-    STRING = "string"
-    INT64 = "int64"
-    FLOAT64 = "float64"
-    BOOL = "bool"
-    DATE = "date"
-    DATETIME = "datetime"
-    """An instant, to the microsecond, in UTC: what a page says."""
-    INSTANT = "instant"
-    """An instant, to the millisecond, in UTC: what the API or we say."""
-    LIST = "list"
-    """A JSON array, as its text."""
-    OBJECT = "object"
-    """A JSON object, as its text."""
-    TEXT = "text"
-    """Any JSON value: a string as itself, everything else as its JSON text."""
-
-
-# What `output.columns` may ask for. A column asked to be a string takes what is none as its JSON text.
-DECLARABLE = {
-    "float64": Kind.FLOAT64,
-    "int64": Kind.INT64,
-    "string": Kind.TEXT,
-    "bool": Kind.BOOL,
-    "date": Kind.DATE,
-    "datetime": Kind.DATETIME,
-}
 
 LEADING = (
     ("item_id", Kind.STRING),
@@ -123,13 +92,13 @@ def plan_columns(
     explode = None if output.explode is None else _path(output.explode)
     label = explode[-1] if explode else "record"
     records = schemas if explode is None else _item_schemas(schemas, explode)
-    kinds = _unify(_properties(record, is_item=explode is not None) for record in records)
+    kinds = unify(_properties(record, is_item=explode is not None) for record in records)
     for name, dtype in output.columns.items():
         source = None if name == label and None in kinds else name
         if schemas and source not in kinds:
             known = [label if known is None else known for known in kinds]
             raise WrongInput(f"output.columns: no schema has a property {name!r}.{_nearest(name, known)}")
-        kinds[source] = _declared(name, dtype)
+        kinds[source] = declared(name, dtype)
     taken = {*dict(leading(is_exploded=explode is not None)), *dict(RAW), *dict(TRAILING)}
     taken.update(map(input_column, inputs))
     return ColumnPlan(
@@ -175,53 +144,10 @@ def _properties(schema: Mapping[str, Any], *, is_item: bool) -> dict[str | None,
     """List what one record may hold; a list's item that is no object is a record of one value, named None."""
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
-        return {None: _kind(schema)} if is_item and _kind(schema) is not Kind.OBJECT else {}
+        return {None: kind_of(schema)} if is_item and kind_of(schema) is not Kind.OBJECT else {}
     ordering = schema.get("propertyOrdering")
     first = [name for name in ordering if name in properties] if isinstance(ordering, list) else []
-    return {name: _kind(properties[name]) for name in dict.fromkeys([*first, *properties])}
-
-
-def _kind(node: object) -> Kind:
-    """Decide what a column holds whose values are what `node`, a part of a schema, describes."""
-    match node:
-        case {"anyOf": [*branches]} if branches:
-            return reduce(_widened, map(_kind, branches))
-        case {"type": "number"}:
-            return Kind.FLOAT64
-        case {"type": "integer"}:
-            return Kind.INT64
-        case {"type": "boolean"}:
-            return Kind.BOOL
-        case {"type": "string", "format": "date"}:
-            return Kind.DATE
-        case {"type": "string", "format": "date-time"}:
-            return Kind.DATETIME
-        case {"type": "string"}:
-            return Kind.STRING
-        case {"type": "array"}:
-            return Kind.LIST
-        case {"type": "object"}:
-            return Kind.OBJECT
-        case _:
-            return Kind.TEXT
-
-
-def _widened(one: Kind, other: Kind) -> Kind:
-    """Find the kind that holds the values of both."""
-    if one is other:
-        return one
-    return Kind.FLOAT64 if {one, other} == {Kind.INT64, Kind.FLOAT64} else Kind.TEXT
-
-
-def _unify(records: Iterable[Mapping[str | None, Kind]]) -> dict[str | None, Kind]:
-    """Make one set of properties of several, in the order they first appear."""
-    unified: dict[str | None, Kind] = {}
-    for record in records:
-        for source, kind in record.items():
-            unified[source] = _widened(unified.get(source, kind), kind)
-    if None in unified and len(unified) > 1:  # some records are objects, others are not: the text of both
-        unified[None] = Kind.TEXT
-    return unified
+    return {name: kind_of(properties[name]) for name in dict.fromkeys([*first, *properties])}
 
 
 def _named(kinds: Mapping[str | None, Kind], label: str, taken: AbstractSet[str]) -> Iterator[ResultColumn]:
@@ -242,14 +168,6 @@ def _named(kinds: Mapping[str | None, Kind], label: str, taken: AbstractSet[str]
 def _text(name: str) -> str:
     r"""Spell half a surrogate pair, which JSON can escape but a file cannot hold, as `\udXXX`."""
     return name.encode("utf-8", "backslashreplace").decode()
-
-
-def _declared(name: str, dtype: str) -> Kind:
-    """Read a type that `output.columns` gives."""
-    if dtype not in DECLARABLE:
-        types = ", ".join(sorted(DECLARABLE))
-        raise WrongInput(f"output.columns.{name}: {dtype!r} is no type. Use one of {types}.")
-    return DECLARABLE[dtype]
 
 
 def _spelled(path: tuple[str, ...]) -> str:

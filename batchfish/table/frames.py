@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from batchfish.table.columns import RECORD_INDEX, TRAILING, ColumnPlan, Kind, input_column, leading
+from batchfish.table.columns import RECORD_INDEX, TRAILING, ColumnPlan, input_column, leading
+from batchfish.table.kinds import Kind
 from batchfish.table.rows import Record, RecordReader, TableRow
 
 if TYPE_CHECKING:

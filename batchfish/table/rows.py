@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw
@@ -19,8 +19,11 @@ from batchfish.table.cells import (
     read_string,
     shown,
 )
-from batchfish.table.columns import ColumnPlan, Kind, ResultColumn
 from batchfish.table.jsontext import elements, is_shallow, members, text_of
+from batchfish.table.kinds import Kind
+
+if TYPE_CHECKING:
+    from batchfish.table.columns import ColumnPlan, ResultColumn
 
 
 class TableRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):

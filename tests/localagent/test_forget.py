@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from batchfish.localagent.book import NewRun, RunBook
+from batchfish.localagent.book import RunBook
 from batchfish.localagent.ends import completed
 from batchfish.localagent.forget import keep_bounded
+from batchfish.localagent.records import NewRun
 from tests.pipeline.virtual_time import EPOCH, VirtualTimeLoop
 
 DAY = 24 * 3600.0

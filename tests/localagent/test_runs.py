@@ -6,9 +6,10 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.book import NewRun, RunBook, RunFilter
+from batchfish.localagent.book import RunBook
 from batchfish.localagent.ends import completed
 from batchfish.localagent.engines.base import RunOutcome, RunRequest
+from batchfish.localagent.records import NewRun, RunFilter
 from batchfish.localagent.runs import RunQueue
 from tests.localagent.strings import Clock, HandEngine, settle
 

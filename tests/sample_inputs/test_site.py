@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from batchfish.core.schema import check_schema, find_violations
+from batchfish.core.schema import check_schema
+from batchfish.core.violations import find_violations
 from sample_inputs import make_site
 
 HERE = Path(make_site.__file__).parent

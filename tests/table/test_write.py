@@ -122,9 +122,12 @@ def read(target: Path) -> list[dict[str, Any]]:
         case ".parquet":
             return pl.read_parquet(target).to_dicts()
         case ".csv":
-            csv.field_size_limit(2**20)
-            with target.open(newline="", encoding="utf-8") as file:
-                return list(csv.DictReader(file, strict=True))
+            usual = csv.field_size_limit(2**20)
+            try:
+                with target.open(newline="", encoding="utf-8") as file:
+                    return list(csv.DictReader(file, strict=True))
+            finally:
+                csv.field_size_limit(usual)
         case _:
             with target.open(encoding="utf-8") as file:
                 return [json.loads(line) for line in file]

@@ -13,8 +13,9 @@ import pytest
 from batchfish import WebAgentClient
 from batchfish.core.runs import RunError
 from batchfish.errors import NotPermitted, RunMayExist, TryLater, WrongInput
-from batchfish.localagent.book import RunBook, RunFilter
+from batchfish.localagent.book import RunBook
 from batchfish.localagent.engines.base import RunFailure, RunOutcome, Step
+from batchfish.localagent.records import RunFilter
 from batchfish.localagent.runs import RunQueue
 from batchfish.localagent.settings import ServeSettings
 from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamEvent, StreamingUrl

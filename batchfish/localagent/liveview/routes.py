@@ -8,10 +8,10 @@ from fastapi import APIRouter, Header
 from fastapi.responses import Response, StreamingResponse
 
 from batchfish.localagent import sse
-from batchfish.localagent.book import StoredRun
 from batchfish.localagent.captures import SCREENSHOT
 from batchfish.localagent.liveview.links import PATH, WatchLinks
 from batchfish.localagent.liveview.told import tell_run, tell_step
+from batchfish.localagent.records import StoredRun
 from batchfish.localagent.runs import RunQueue
 from batchfish.localagent.trail import step_number
 

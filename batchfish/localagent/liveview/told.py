@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from batchfish.localagent.captures import SCREENSHOT
 
 if TYPE_CHECKING:
-    from batchfish.localagent.book import StoredRun
+    from batchfish.localagent.records import StoredRun
     from batchfish.localagent.trail import TimedStep
 
 LARGEST_RESULT = 256 * 1024

@@ -9,10 +9,10 @@ from fastapi.responses import Response
 
 from batchfish.localagent.answers import next_cursor, read_cursor, summary, whole
 from batchfish.localagent.bodies import ListQuery, RunIds
-from batchfish.localagent.book import RunFilter, StoredRun
 from batchfish.localagent.captures import HTML, SCREENSHOT
 from batchfish.localagent.documents import RunAnswer, RunPageAnswer, RunsAnswer
 from batchfish.localagent.liveview.links import WatchLinks
+from batchfish.localagent.records import RunFilter, StoredRun
 from batchfish.localagent.routes.ascii_json import Json
 from batchfish.localagent.routes.refusals import ANY, BODY, LOOK, answers, no_such_run, refused
 from batchfish.localagent.runs import RunQueue

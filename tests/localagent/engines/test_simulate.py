@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batchfish.core.schema import find_violations
+from batchfish.core.violations import find_violations
 from batchfish.errors import WrongInput
 from batchfish.localagent.engines.base import RunRequest
 from batchfish.localagent.engines.simulate import SimulateEngine, make_result
