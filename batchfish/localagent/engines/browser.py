@@ -11,7 +11,6 @@ from batchfish.localagent.engines.chromium import ChromiumGone, NoChromium
 from batchfish.localagent.engines.errand import errand_of
 from batchfish.localagent.engines.lists import Result, count_of, extends, is_more, join
 from batchfish.localagent.engines.reading import Unread, agent_failure, not_loaded, read_page, tell
-from batchfish.localagent.engines.tab import Tab
 from batchfish.localagent.load import Loaded, LoadFailed
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.engines.chromium import Chromium
     from batchfish.localagent.engines.frames import ReadAnswer
     from batchfish.localagent.engines.pool import WorkerPool
+    from batchfish.localagent.engines.tab import Tab
     from batchfish.localagent.page.model import GoingOn
 
 RUN_TIME = 120.0
@@ -40,6 +40,8 @@ class BrowserEngine:
 
     async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
         """Do on a page what its goal asks for and read it, or say why that cannot be done."""
+        from batchfish.localagent.engines.tab import Tab  # playwright: a tenth of the agent's start
+
         try:
             async with asyncio.timeout(RUN_TIME):
                 with self._egress.admit() as ticket:
