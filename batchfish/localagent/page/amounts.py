@@ -42,6 +42,12 @@ def units_in(text: str) -> set[str]:
     return {unit for match in NUMBER.finditer(text) if (unit := unit_of(match["unit"] or ""))}
 
 
+def sole_unit(text: str) -> str | None:
+    """Give the unit of a text that is an amount and nothing else."""
+    found = NUMBER.fullmatch(text.strip())
+    return unit_of(found["unit"] or "") if found else None
+
+
 def one_amount(text: str, unit: str | None, locale: Locale) -> float | None:
     """Read the one amount of a text, in `unit` where that is asked for; None where it is not one."""
     text = HEDGES.sub("", text)

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page import structured
 from batchfish.localagent.page.decode import decode
 from batchfish.localagent.page.facts import FactFinder
 from batchfish.localagent.page.groups import find_groups
+from batchfish.localagent.page.head import metas
 from batchfish.localagent.page.labels import title_parts
 from batchfish.localagent.page.language import language_of
+from batchfish.localagent.page.linked_data import linked_data
+from batchfish.localagent.page.marked_data import marked_data
 from batchfish.localagent.page.model import Fact, Page, Source, Unreadable
 from batchfish.localagent.page.numbers import Locale
 from batchfish.localagent.page.pagination import find_more
+from batchfish.localagent.page.pairs import find_pairs
 from batchfish.localagent.page.refuse import EMPTY, refuse
+from batchfish.localagent.page.roles import find_roles
+from batchfish.localagent.page.signs import find_signs
 from batchfish.localagent.page.things import groups_of_things, told
 from batchfish.localagent.page.tree import drop_unseen, forget, parse, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from batchfish.localagent.page.entities import Value
 
 
 def build_page(body: bytes, *, url: str, content_type: str, like: str | None = None) -> Page | Unreadable:
@@ -39,14 +46,20 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
         if (script.get("type") or "").strip().lower().startswith("application/ld+json")
     ]
     count = sum(1 for _ in tree.iter("script")) - len(scripts)
-    head = list(structured.metas(tree, url))
+    head = list(metas(tree, url))
     next_links = [link.get("href", "") for link in tree.iter("link") if link.get("rel") == "next"]
     drop_unseen(tree)
     if unreadable := refuse(tree, title=title, scripts=count, notices=notices):
         return unreadable
     finder = FactFinder(tree, url)
-    entities = [*structured.linked_data(scripts), *structured.microdata(tree)]
-    facts = [*told(entities, finder, title), *finder.find(), *_head(title, head)]
+    entities = [*linked_data(scripts), *marked_data(tree)]
+    facts = [
+        *told(entities, finder, title),
+        *find_pairs(finder),
+        *find_roles(finder),
+        *find_signs(finder),
+        *_head(title, head),
+    ]
     return Page(
         locale=Locale(language=language_of(tree, text_of(tree)), url=url),
         facts=tuple(facts),
@@ -59,7 +72,7 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
     )
 
 
-def _head(title: str, metas: list[tuple[str, structured.Value]]) -> Iterator[Fact]:
+def _head(title: str, metas: list[tuple[str, Value]]) -> Iterator[Fact]:
     for number, (label, value) in enumerate(metas, start=1):
         yield Fact(
             label=label,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin
 
 from batchfish.localagent.page.facts import LONGEST_VALUE
-from batchfish.localagent.page.marks import is_useful
 from batchfish.localagent.page.model import Facet, Fact, Source
 from batchfish.localagent.page.naming import (
     AUTHOR,
@@ -22,11 +21,13 @@ from batchfish.localagent.page.naming import (
 )
 from batchfish.localagent.page.parts import Part, parts_of, tails_of
 from batchfish.localagent.page.ratings import attribute_text
+from batchfish.localagent.page.steps import Steps
 from batchfish.localagent.page.tree import (
     BLOCKS,
     HEADINGS,
     is_beside_the_point,
     is_old,
+    marks,
     one_line,
     text_of,
 )
@@ -44,10 +45,8 @@ MOST_CELLS = 90
 MOST_ELEMENTS = 300
 MOST_DEEP = 24
 SHORT = 90
-SHARED = 0.6
-"""Classes that this share of the records has say where an element stands; rarer ones are values."""
 LINK_LEVEL, STRONG_LEVEL, PLAIN_LEVEL = 7, 8, 9
-MEMBERS = frozenset({"a", "span", "li"})
+AVATARS = frozenset({"avatar", "gravatar", "userpic"})
 CONTACTS = {"mailto": "email", "tel": "phone"}
 
 
@@ -81,14 +80,13 @@ class RecordReader:
 
     def __init__(self, records: Sequence[Record], finder: FactFinder) -> None:
         self._finder = finder
-        self._count = len(records)
-        self._shared = _shared_classes(records)
+        self._steps = Steps(records)
 
     def read(self, record: Record) -> Iterator[Cell]:
         """Give the cells of a record in the order in which they stand."""
         seen = Counter[str]()
         stack = [
-            _Place(element=element, key=self._step("", element, seen) if len(record) > 1 else "")
+            _Place(element=element, key=self._steps.name("", element, seen) if len(record) > 1 else "")
             for element in reversed(record)
         ]
         visited = 0
@@ -112,7 +110,7 @@ class RecordReader:
             level = min(level, STRONG_LEVEL)
         return _Place(
             element=child,
-            key=self._step(place.key, child, seen),
+            key=self._steps.name(place.key, child, seen),
             names=(*self._said_before(child, seen), *own_names(child), *inherited),
             level=level,
             is_old=place.is_old or is_old(child),
@@ -126,24 +124,9 @@ class RecordReader:
             seen["by"] += 1
         return () if names == AUTHOR and seen["by"] > 1 else names
 
-    def _step(self, key: str, element: HtmlElement, seen: Counter[str]) -> str:
-        """Name an element within its record: tag, the classes that most records share, else what it wraps."""
-        classes = [name for name in element.get("class", "").split() if is_useful(name)]
-        known = self._shared.get((key.count("/"), element.tag), Counter())
-        kept = [name for name in classes if known[name] >= SHARED * self._count]
-        if not kept and classes:
-            best = max(classes, key=lambda name: known[name])
-            kept = [best] if known[best] > 1 or self._count == 1 else []
-        wraps = ""
-        if not kept and len(element) == 1 and not has_own_text(element):
-            wraps = f"({element[0].tag})"
-        path = f"{key}/{'.'.join([element.tag, *sorted(kept)])}{wraps}"
-        seen[path] += 1
-        return path if seen[path] == 1 else f"{path}#{seen[path]}"
-
     def _fact(self, place: _Place, text: str, *, line: int = 0, items: tuple[str, ...] = ()) -> Fact:
         element = place.element
-        time = element if element.tag == "time" else element.find("time")
+        time = element if element.get("datetime") else element.find("*[@datetime]")
         link = element if element.tag == "a" else element.find(".//a")
         href = link.get("href") if link is not None else None
         exact = (time.get("datetime") if time is not None else None) or element.get("content")
@@ -208,7 +191,8 @@ class RecordReader:
             fact = self._fact(place, urljoin(self._finder.url, source))
             yield Cell(key=f"{place.key}@src", fact=fact, names=(("image", Source.ROLE),), facet=Facet.IMAGE)
         if alt := (place.element.get("alt") or "").strip():
-            yield Cell(key=f"{place.key}@alt", fact=self._fact(place, alt), names=(("alt", Source.MARK),))
+            name = "author" if AVATARS.intersection(marks(place.element)) else "alt"
+            yield Cell(key=f"{place.key}@alt", fact=self._fact(place, alt), names=((name, Source.MARK),))
 
     def _link(self, place: _Place, text: str) -> Iterator[Cell]:
         raw = (place.element.get("href") or "").strip()
@@ -243,19 +227,3 @@ class RecordReader:
             fact=self._fact(place, part.text, line=part.line, items=items),
             names=((part.name, part.source),) if part.name else (),
         )
-
-
-def _shared_classes(records: Sequence[Record]) -> dict[tuple[int, str], Counter[str]]:
-    """Count, by depth and tag, in how many records a class occurs."""
-    counts: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
-    for record in records:
-        found: set[tuple[int, str, str]] = set()
-        start = 1 if len(record) == 1 else 0
-        stack = [(element, -start) for element in record]
-        while stack and len(found) < MOST_ELEMENTS:
-            element, depth = stack.pop()
-            found.update((depth, element.tag, name) for name in element.get("class", "").split())
-            stack.extend((child, depth + 1) for child in element)
-        for depth, tag, name in found:
-            counts[depth, tag][name] += 1
-    return counts

@@ -38,7 +38,7 @@ _ALONE = rf"{_DIGITS}(?=\s*(?:$|[.,;:\n]|(?:{one_of('with')}|{one_of('and')})\s)
 _COMPARED = rf"(?<!number ){one_of('compare')}\s+(?:{one_of('determiners')}\s+)?"
 _BOUND = rf"{one_of('limits')}\s+"
 _LOWER = rf"(?:{_SIGN}?\s?{_DIGITS}\s+\w+\s+)?"
-_STATE = rf"{one_of('states')}\b(?!\s+{one_of('state_fields')}\b)"
+_STATE = rf"{one_of('states')}\b(?!\s+(?:{one_of('state_fields')}|{one_of('at_present')})\b)"
 _ONLY = rf"{one_of('only')}\s+(?:(?:{one_of('determiners')}|those|ones|return|show|include|list)\s+)*"
 _RECENT = rf"{one_of('since')}\s+(?:the\s+(?:last|past)\s+)?\d+"
 _SUPERLATIVE = rf"(?:{one_of('superlatives')}|{one_of('ordering_words')})"
@@ -69,21 +69,38 @@ IN_HEAD = tuple(
         rf"^(?:{_NUMBER}\s+|{_ONLY})?{one_of('superlatives')}\b(?!.*\b{one_of('values')}$)",
         rf"\b{one_of('superlatives_after')}\b",
         rf"^(?!.*\b{one_of('quantities')}\b).*\b{_STATE}",
+        rf"\b(?:{_NUMBER})(?:[.,]\d)?[- ]{one_of('star')}\s+(?!{one_of('star_fields')}\b)\w+",
     )
 )
+BEFORE_FIELDS = tuple(
+    compiled(pattern)
+    for pattern in (
+        rf"\b{one_of('recent')}\s+(?:{_NUMBER}\s+)?{one_of('times')}\b",
+        rf"\b(?:{_NUMBER}\s+)?{one_of('recent_after')}\b",
+    )
+)
+"""What restricts the records by when they are from, wherever before the fields it stands."""
+THE_ONE = compiled(rf"^(?:the\s+)?{one_of('superlatives')}\s+(?!{one_of('values')}\b)[^\W\d_]+(?!['’]s)\b")
+"""Where one thing is wanted: the best of several, which are not compared here."""
 HEAD_ENDS = compiled(rf"[.,;:(\n]|\s(?:of|for|from|{one_of('and')})\s")
 
 
 def choice_in(goal: str, schema: Mapping[str, Any]) -> str | None:
     """Give the words by which a goal chooses among a list's records or orders them; None where it does not.
 
-    `schema` is what is wanted; where it holds no list, there is nothing to choose from.
+    `schema` is what is wanted; where it holds no list, only the best of several things can be meant.
     """
-    if not _wants_list(schema):
-        return None
     text = CONDITION.sub("", SKETCH.sub(" ", QUOTED.sub(" ", goal)))
-    head = _head(text)
-    tries = chain((one.search(text) for one in ANYWHERE), (one.search(head) for one in IN_HEAD))
+    before = _before_fields(text)
+    head = before[: found.start()] if (found := HEAD_ENDS.search(before)) else before
+    if not _wants_list(schema):
+        found = THE_ONE.search(head)
+        return found[0] if found else None
+    tries = chain(
+        (one.search(text) for one in ANYWHERE),
+        (one.search(head) for one in IN_HEAD),
+        (one.search(before) for one in BEFORE_FIELDS),
+    )
     found = next(filter(None, tries), None)
     return " ".join(found[0].split()) if found else None
 
@@ -97,9 +114,9 @@ def _wants_list(schema: Mapping[str, Any]) -> bool:
     )
 
 
-def _head(text: str) -> str:
+def _before_fields(text: str) -> str:
     """Give what is wanted, without its fields: “cheapest hats” of “List the cheapest hats with …”."""
     verb = VERB.search(text)
     rest = DETERMINERS.sub("", TOP.sub("", DETERMINERS.sub("", text[verb.end() if verb else 0 :])).strip())
-    cuts = [found.start() for pattern in (WITH, COLON, HEAD_ENDS) if (found := pattern.search(rest))]
+    cuts = [found.start() for pattern in (WITH, COLON) if (found := pattern.search(rest))]
     return rest[: min(cuts, default=len(rest))]

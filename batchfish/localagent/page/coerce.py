@@ -14,7 +14,7 @@ from batchfish.localagent.page.ratings import read_rating
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.units import convert
 from batchfish.localagent.page.vocabulary import ABSENT, NO, STOCK, YES
-from batchfish.localagent.page.words import fold
+from batchfish.localagent.page.words import label
 
 if TYPE_CHECKING:
     from batchfish.localagent.page.model import Fact
@@ -29,12 +29,20 @@ BYLINE = re.compile(
     r"^(?:(?:written |posted |words |story )?by|von|par|por|di|door|av|af|autor|author)\b:?\s+(?=\S)",
     re.IGNORECASE,
 )
+OF_IS_BY = frozenset({"es", "fr", "pt"})
+OF = re.compile(r"^de\s+(?=[^\W\d_a-zà-ÿ])")
+"""In some languages a book is not by its author, but of its author."""
 AFTER_BYLINE = re.compile(
     r"\s*(?:[,|·•–—]|\s-\s|\b(?:on|am|le|el|il|em|op|posted|published|updated|publié|veröffentlicht)\b)(?=.*\d).*$",
     re.IGNORECASE,
 )
 LONGEST_TEXT = 20_000
 LONGEST_NAME = 80
+DASHES = ("–", "—", "-", ":")
+SHORT_NOTICE, LONGEST_NOTICE = 40, 120
+NOTICE_PARTS = re.compile(r"\s[–—-]\s|[,;.:(|•·]")
+LONGEST_BEFORE = 12
+"""A price in words may begin with as many letters; with more, the text says other things as well."""
 WORDS_OF_YEARS = frozenset(
     {"year", "jahr", "anne", "ano", "anno", "jahrgang", "annata", "millesime", "vintage"}
 )
@@ -45,8 +53,9 @@ LINKS = frozenset({"website"})
 def coerce(fact: Fact, wanted: Wanted, locale: Locale) -> str | float | bool | None:
     """Give a fact's value as the field wants it; None where the text is no such value."""
     text = fact.text.strip()
-    if text.casefold() in ABSENT and not fact.exact:
-        return None
+    says_nothing = text.casefold() in ABSENT and not fact.exact
+    if says_nothing and (wanted.is_nullable or wanted.kind is not Kind.TEXT or not re.search(r"\w", text)):
+        return None  # “unknown” is what a page says where a text must be
     match wanted.kind:
         case Kind.TEXT:
             return _text(fact, wanted, locale)
@@ -68,7 +77,7 @@ def _text(fact: Fact, wanted: Wanted, locale: Locale) -> str | None:
     text = one_line(fact.text)[:LONGEST_TEXT].strip()
     senses = wanted.senses
     if wanted.choices:
-        return next((choice for choice in wanted.choices if fold(choice) == fold(text)), None)
+        return _choice(text, wanted)
     if "email" in senses:
         found = set(EMAIL.findall(text))
         return found.pop() if len(found) == 1 else None
@@ -77,14 +86,33 @@ def _text(fact: Fact, wanted: Wanted, locale: Locale) -> str | None:
         return numbers[0].strip() if len(numbers) == 1 else None
     if "currency" in senses:
         return _currency(text, locale)
+    if senses & {"price", "old price"} and len(money := find_money(text)) == 1:
+        before = text.partition(money[0].text)[0].rstrip()
+        text = money[0].text if len(before) > LONGEST_BEFORE or before.endswith(DASHES) else text
     if wants_link(wanted):
         return fact.link or (text if urlsplit(text).scheme in {"http", "https"} else None)
     if wants_person(wanted):
+        if locale.tongue in OF_IS_BY:
+            text = OF.sub("", text)
         text = (
             AFTER_BYLINE.sub("", BYLINE.sub("", text)).strip(" ,") if len(text) < LONGEST_NAME * 2 else text
         )
         return text if re.search(r"[^\W\d_]{2}", text) else None
     return text or None
+
+
+def _choice(text: str, wanted: Wanted) -> str | None:
+    """Give the choice that a text means: the same words, the only one of them in it, or the same stock."""
+    said = label(text).phrase
+    named = {choice: label(choice).phrase for choice in wanted.choices}
+    if same := next((choice for choice, words in named.items() if words == said), None):
+        return same
+    if len(text) > LONGEST_NAME:
+        return None
+    found = [choice for choice, words in named.items() if words and f" {words} " in f" {said} "]
+    if not found and "availability" in wanted.senses and (answer := read_stock(text.casefold())) is not None:
+        found = [choice for choice, words in named.items() if read_stock(words) is answer]
+    return found[0] if len(found) == 1 else None
 
 
 def wants_link(wanted: Wanted) -> bool:
@@ -115,7 +143,7 @@ def _boolean(fact: Fact, wanted: Wanted) -> bool | None:
         exact = (fact.exact or fact.link or "").rsplit("/", 1)[-1].casefold()
         for said in filter(None, (exact, text)):
             if (answer := read_stock(said)) is not None:
-                return answer
+                return answer is not ("sold out" in wanted.senses)
     first = re.match(r"\W*(\w+)|[✓✔✅✗✘❌]", text)
     word = (first[1] or first[0]) if first else ""
     if word in YES or word in NO:
@@ -129,6 +157,15 @@ def read_stock(text: str) -> bool | None:
         if phrase in text and re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text):
             return answer
     return None
+
+
+def is_stock_notice(text: str) -> bool:
+    """Whether a text says whether something can be had, and hardly anything else, or that first of all."""
+    plain = text.casefold().strip()
+    if len(plain) > LONGEST_NOTICE or read_stock(plain) is None:
+        return False
+    first = NOTICE_PARTS.split(plain)[0]
+    return len(plain) <= SHORT_NOTICE or (len(first) <= SHORT_NOTICE and read_stock(first) is not None)
 
 
 def _bounded(value: float | None, wanted: Wanted) -> float | None:

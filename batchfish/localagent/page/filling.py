@@ -9,6 +9,7 @@ from batchfish.localagent.page.coerce import coerce
 from batchfish.localagent.page.further import find_row, published
 from batchfish.localagent.page.match import SURE, Candidate, Match, match, read_items, score_label
 from batchfish.localagent.page.model import GoingOn, Source
+from batchfish.localagent.page.nested_lists import inner_list, read_nested
 from batchfish.localagent.page.nesting import flatten, nest
 from batchfish.localagent.page.plan import Kind, Wanted
 from batchfish.localagent.page.records import NoList, read_records
@@ -63,7 +64,7 @@ class Filling:
         result: dict[str, Any] = {}
         for one in wanted:
             where = f"{path}.{one.name}" if path else one.name
-            value, why = self._value(one, outcome, where)
+            value, why = self._value(one, outcome, where, is_alone=len(wanted) == 1)
             if value is not None:
                 result[one.name] = value
             elif one.is_nullable:
@@ -88,9 +89,9 @@ class Filling:
                 found = published(self._page, one)
                 outcome.found.update({one.name: found} if found else {})
 
-    def _value(self, one: Wanted, outcome: Match, where: str) -> tuple[Any, str | None]:
+    def _value(self, one: Wanted, outcome: Match, where: str, *, is_alone: bool) -> tuple[Any, str | None]:
         if one.kind is Kind.OBJECT:
-            return self._nested(one, where), None
+            return self._nested(one, where, is_alone=is_alone), None
         if one.kind is Kind.ARRAY:
             return self._list(one, where)
         found = outcome.found.get(one.name)
@@ -102,16 +103,24 @@ class Filling:
     def _note(self, name: str, where: str, text: str = "") -> None:
         self.evidence.append(Evidence(name=name, where=where, text=text[:LONGEST_SHOWN]))
 
-    def _nested(self, one: Wanted, where: str) -> dict[str, Any] | None:
-        """Fill an object from the facts that carry its name, else from all."""
+    def _nested(self, one: Wanted, where: str, *, is_alone: bool) -> dict[str, Any] | None:
+        """Fill an object from the facts that carry its name, where they are enough, else from all.
+
+        An object that is all that is wanted is what the page is about.
+        """
         prefix = one.label.phrase + " "
         own = [
             replace(fact, label=name.removeprefix(prefix))
             for fact in self._page.facts
             if (name := label(fact.label).phrase).startswith(prefix)
         ]
-        missing = dict(self.missing)
-        result = self.fill(one.fields, own or self._page.facts, where)
+        tries: list[Sequence[Fact] | None] = [None] if is_alone else [own, self._page.facts]
+        evidence, missing = list(self.evidence), dict(self.missing)
+        for facts in tries:
+            self.evidence, self.missing = list(evidence), dict(missing)
+            result = self.fill(one.fields, facts, where)
+            if len(self.missing) == len(missing):
+                break
         if any(value is not None for value in result.values()):
             return result
         self.missing = missing
@@ -121,6 +130,8 @@ class Filling:
         if one.member is None:
             return None, None
         if one.member.kind is Kind.OBJECT:
+            if inner := inner_list(one.member.fields):
+                return self._nested_records(one, one.member.fields, inner, where)
             return self._records(one, one.member.fields, where)
         for fact in sorted(self._page.facts, key=lambda fact: -score_label(one, fact) * fact.trust):
             if score_label(one, fact) * fact.trust < SURE:
@@ -150,6 +161,15 @@ class Filling:
         limits = [limit for limit in (one.most_items, self._asked.most) if limit is not None]
         before = self._after.found if self._after else 0
         return max(0, min(limits) - before) if limits else None
+
+    def _nested_records(
+        self, one: Wanted, fields: Sequence[Wanted], inner: Wanted, where: str
+    ) -> tuple[list[Any] | None, str | None]:
+        records = read_nested(self._page, fields, inner)
+        if isinstance(records, NoList):
+            return None, records.why
+        self._note(where, f"{len(records.rows)} records from {records.where}")
+        return list(records.rows)[: self._most(one)], None
 
     def _records(
         self, one: Wanted, fields: Sequence[Wanted], where: str

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.addresses import find_address
-from batchfish.localagent.page.coerce import read_stock
+from batchfish.localagent.page.coerce import is_stock_notice
+from batchfish.localagent.page.lines import LABELLED, led_by_label
 from batchfish.localagent.page.money import EMAIL, find_money
 from batchfish.localagent.page.ratings import OUT_OF
+from batchfish.localagent.page.words import concepts_of, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SHORT, SHORT_NOTICE, BARE = 60, 40, 14
+SHORT, BARE = 60, 14
 """A price is no more than this many letters besides the amount itself."""
 
 
@@ -23,10 +25,12 @@ def formed(text: str) -> Iterator[tuple[str, str]]:
         yield "street address", address.street
         yield "postal code", address.postcode
         yield "city", address.city
+    if is_stock_notice(text):
+        yield "availability", text
     if len(text) > SHORT:
         return
-    if len(text) <= SHORT_NOTICE and read_stock(text.casefold()) is not None:
-        yield "availability", text
+    if says_another(text):
+        return
     money = find_money(text)
     if len({one.number for one in money}) == 1 and len(text) - len(money[0].text) <= BARE:
         yield "price", text
@@ -34,3 +38,10 @@ def formed(text: str) -> Iterator[tuple[str, str]]:
         yield "rating", text
     elif EMAIL.fullmatch(text):
         yield "email", text
+
+
+def says_another(text: str) -> bool:
+    """Whether a text calls an amount something else than a price or a rating: “Deposit: £50”."""
+    found = LABELLED.fullmatch(text)
+    led = found.groups() if found else led_by_label(text)
+    return led is not None and not concepts_of(label(led[0])) & {"price", "rating"}

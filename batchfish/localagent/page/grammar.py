@@ -45,4 +45,8 @@ BULLET = compiled(
     r"(?:[:(–—-][^\S\n]*(.*))?$",
     re.MULTILINE,
 )
-AFTER_NOUN = compiled(r"[,:(\[{]|\s+(?:and|as|that|which|where|under|in|at)\b")
+OF_EACH = compiled(
+    rf"\s+(?:of|for|from|von|de|di|van|per)\s+{one_of('each')}\s+(?P<noun>[^\W\d_]+(?:\s[^\W\d_]+)?)(?=\s*(?:$|[.,;:\n])|\s+(?:on|in|at|from|as|and|listed|shown)\s)"
+)
+"""Where fields come before the things that have them: “title and date of each talk”."""
+AFTER_NOUN = compiled(r"[,:(\[{]|\s+(?:and|as|that|which|where|under|in|at|on|for)\b")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.cells import LINK_LEVEL, PLAIN_LEVEL, STRONG_LEVEL, Cell, RecordReader
+from batchfish.localagent.page.cells import PLAIN_LEVEL, STRONG_LEVEL, Cell, RecordReader
 from batchfish.localagent.page.headers import headers_of, name_by_header, split_header
-from batchfish.localagent.page.labels import is_label
 from batchfish.localagent.page.model import Column, Facet, Group, Source
+from batchfish.localagent.page.places import gather
 from batchfish.localagent.page.regions import Record, Region, RegionFinder, kind_class
 from batchfish.localagent.page.tables import is_for_layout, lay_out, read_ways
 from batchfish.localagent.page.tree import HEADINGS, marks, one_line, text_of
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.facts import FactFinder
     from batchfish.localagent.page.tables import Sheet
 
+BRACKETED = re.compile(r"[^()]+\(([^()]+)\)")
 MOST_REGIONS = 60
 MOST_WORK = 250_000
 """Elements looked at in all regions together, over which the smaller ones are passed by."""
-RARE = 0.04
-FEWEST_CONSTANT = 3
 LONGEST_TITLE = 120
 MOST_HEADINGS = 300
 
@@ -80,9 +80,10 @@ class _Builder:
                 for number, row in enumerate(sheet.rows)
                 if (cell := row[place]) is not None
             }
-            names = ((header, Source.PAIR),) if header else ()
+            names = tuple((name, Source.PAIR) for name in sheet.names[place])
             level = STRONG_LEVEL if place == 0 else PLAIN_LEVEL
             columns.append(Column(key=f"{sheet.way}:{place}:{header}", names=names, cells=cells, level=level))
+            columns.extend(_in_brackets(columns[-1], header))
             links = {number: replace(fact, text=fact.link) for number, fact in cells.items() if fact.link}
             if links:
                 columns.append(
@@ -115,10 +116,10 @@ class _Builder:
         for number, record in enumerate(records):
             for cell in reader.read(record):
                 by_key[cell.key].setdefault(number, cell)
-        columns = _columns(by_key, len(records))
+        first = records[0][0]
+        columns = gather(by_key, len(records), marks(first))
         if not columns:
             return None
-        first = records[0][0]
         for row in headers_of(records) if header is None else [header]:
             columns = name_by_header(columns, list(reader.read((row,))))
         parent = first.getparent()
@@ -132,7 +133,12 @@ class _Builder:
             marks=tuple(words),
             where=f"{first.tag}.{name}" if name else str(first.tag),
             is_marginal=all(self._finder.is_marginal(record[0]) for record in records),
+            spans=tuple(self._span(record) for record in records),
         )
+
+    def _span(self, record: Record) -> tuple[int, int]:
+        last = record[-1]
+        return self._finder.number(record[0]), self._finder.number(last) + self._sizes[last] - 1
 
     def _titles(self, first: HtmlElement, records: frozenset[HtmlElement] = frozenset()) -> list[str]:
         """Give the headings over an element, the nearest of each rank; those inside `records` are theirs."""
@@ -156,6 +162,15 @@ class _Builder:
         return [title for title in self._titles(records[0][0], inside) if title in last]
 
 
+def _in_brackets(column: Column, header: str) -> Iterator[Column]:
+    """Give the second value of cells that hold two: 14 and 3 of “14 (3)” under “Goals (penalties)”."""
+    name = BRACKETED.fullmatch(header)
+    found = {number: BRACKETED.fullmatch(fact.text) for number, fact in column.cells.items()}
+    cells = {number: replace(column.cells[number], text=match[1]) for number, match in found.items() if match}
+    if name and cells and len(cells) * 2 >= len(column.cells):
+        yield replace(column, key=f"{column.key}@()", names=((name[1], Source.PAIR),), cells=cells)
+
+
 def _sizes(elements: Sequence[HtmlElement]) -> dict[HtmlElement, int]:
     sizes = dict.fromkeys(elements, 1)
     for element in reversed(elements):
@@ -163,70 +178,3 @@ def _sizes(elements: Sequence[HtmlElement]) -> dict[HtmlElement, int]:
         if parent in sizes:
             sizes[parent] += sizes[element]
     return sizes
-
-
-def _columns(by_key: dict[str, dict[int, Cell]], size: int) -> list[Column]:
-    """Make columns of cells: rare ones left out, those that say the same made one, labels taken as such."""
-    columns: dict[tuple[Facet, tuple[tuple[int, str], ...]], Column] = {}
-    for key, cells in by_key.items():
-        if len(cells) <= RARE * size or (
-            size > FEWEST_CONSTANT and len(cells) == 1 and not key.startswith("“")
-        ):
-            continue
-        said = (
-            next(iter(cells.values())).facet,
-            tuple((number, cell.fact.text) for number, cell in cells.items()),
-        )
-        names = _common_names(cells)
-        level = min(cell.level for cell in cells.values())
-        if (known := columns.get(said)) is not None:
-            columns[said] = replace(
-                known, names=tuple(dict.fromkeys([*known.names, *names])), level=min(level, known.level)
-            )
-            continue
-        texts = {text for _, text in said[1]}
-        columns[said] = Column(
-            key=key,
-            names=names,
-            cells={number: cell.fact for number, cell in cells.items()},
-            facet=said[0],
-            level=level,
-            is_old=all(cell.is_old for cell in cells.values()),
-            is_composite=any(cell.is_composite for cell in cells.values()),
-            is_constant=len(texts) == 1 and len(cells) > 1,
-        )
-    return list(_labelled(list(columns.values()), size))
-
-
-def _common_names(cells: dict[int, Cell]) -> tuple[tuple[str, Source], ...]:
-    """Give the names that most of a column's cells have, the commonest first."""
-    counts: dict[tuple[str, Source], int] = defaultdict(int)
-    for cell in cells.values():
-        for name in dict.fromkeys(cell.names):
-            counts[name] += 1
-    usual = [name for name, count in counts.items() if count * 2 >= len(cells)]
-    return tuple(sorted(usual, key=lambda name: -counts[name]))
-
-
-def _labelled(columns: Sequence[Column], size: int) -> Iterator[Column]:
-    """Give a column the name that stands before it, the same in every record."""
-    before: Column | None = None
-    for column in columns:
-        named = column
-        if (
-            before is not None
-            and before.is_constant
-            and before.level != LINK_LEVEL
-            and not column.is_constant
-            and column.facet is Facet.TEXT
-        ):
-            text = next(iter(before.cells.values())).text
-            many = len(before.cells) >= min(FEWEST_CONSTANT, size) and len(before.cells) >= len(column.cells)
-            if is_label(text) and (many or text.endswith(":")) and _parent(before.key) == _parent(column.key):
-                named = replace(column, names=((text.rstrip(": "), Source.PAIR), *column.names))
-        yield named
-        before = column if column.facet is Facet.TEXT else before
-
-
-def _parent(key: str) -> str:
-    return key.rpartition("/")[0]

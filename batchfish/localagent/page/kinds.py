@@ -6,9 +6,10 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.coerce import read_stock
+from batchfish.localagent.page.amounts import sole_unit
+from batchfish.localagent.page.coerce import is_stock_notice, read_stock
 from batchfish.localagent.page.dates import find_dates
-from batchfish.localagent.page.facts import LABELLED
+from batchfish.localagent.page.lines import LABELLED
 from batchfish.localagent.page.model import Column, Facet, Fact
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
 from batchfish.localagent.page.ratings import read_rating
@@ -35,6 +36,7 @@ SURENESS: Mapping[str, float] = {
     "year": 0.7,
     "bare price": 0.7,
 }
+"""How sure it is of a column that it is of a kind; of one of amounts, its unit is compared."""
 
 
 def kinds_of(fact: Fact, locale: Locale) -> Iterator[str]:
@@ -54,13 +56,15 @@ def kinds_of(fact: Fact, locale: Locale) -> Iterator[str]:
         yield "rating"
     if EMAIL.fullmatch(text):
         yield "email"
+    if has_digit and (unit := sole_unit(text)):
+        yield f"amount in {unit}"
     if IN_BRACKETS.fullmatch(text):
         yield "review count"
     if len(set(YEAR.findall(text))) == 1:
         yield "year"
     if BARE_PRICE.fullmatch(text):
         yield "bare price"
-    if read_stock(text.casefold()) is not None:
+    if is_stock_notice(text):
         yield "availability"
 
 

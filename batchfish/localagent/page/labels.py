@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from batchfish.localagent.page.marks import MICROFORMAT
 from batchfish.localagent.page.vocabulary import GENERIC_HEADINGS, MARK_NOISE
 from batchfish.localagent.page.words import CAMEL
 
@@ -34,5 +35,6 @@ def is_label(text: str) -> bool:
 
 def plain_mark(name: str) -> str:
     """Take out of a class name what says nothing of the value: `product-price` is a price."""
-    words = re.findall(r"[a-z0-9]+", CAMEL.sub(" ", name).lower())
+    found = MICROFORMAT.fullmatch(name)
+    words = re.findall(r"[a-z0-9]+", CAMEL.sub(" ", found[1] if found else name).lower())
     return " ".join(word for word in words if word not in MARK_NOISE) or name

@@ -11,6 +11,7 @@ from batchfish.localagent.page.amounts import units_in
 from batchfish.localagent.page.dates import day_first_of
 from batchfish.localagent.page.kinds import SURENESS, columns_by_kind, kinds_of
 from batchfish.localagent.page.model import Column, Facet, Fact
+from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.tree import one_line
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _look(column: Column, locale: Locale, kind: str = "") -> Look:
     return Look(
         column=column,
         sample=sample,
-        kinds={kind: SURENESS[kind]} if kind else {},
+        kinds={kind: SURENESS[kind]} if kind in SURENESS else {},
         units=frozenset(shared),
         locale=locale,
         is_typed=bool(kind) or typed >= MOST * len(sample),
@@ -103,7 +104,7 @@ def _name_by_kind(looks: Sequence[Look]) -> None:
                 if count >= MOST * len(look.sample):
                     alike[kind].append(look)
     for kind, several in alike.items():
-        if len(several) == 1:
+        if len(several) == 1 and kind in SURENESS:
             several[0].kinds[kind] = SURENESS[kind]
 
 
@@ -112,7 +113,7 @@ def _find_title(looks: Sequence[Look]) -> Look | None:
     found = [
         (look.column.level, place, look)
         for place, look in enumerate(looks)
-        if look.is_plain and _may_name(look)
+        if _is_heading(look) or (look.is_plain and _may_name(look) and not look.column.key.endswith("@()"))
     ]
     if not found:
         return None
@@ -127,6 +128,13 @@ def _find_title(looks: Sequence[Look]) -> Look | None:
         sureness = NAME_BY_PLACE if place == min(other for _, other, _ in found) else 0.0
     best.kinds["name"] = sureness
     return best
+
+
+def _is_heading(look: Look) -> bool:
+    """Whether a column holds headings, which name a record also by a number; a price in one is a price."""
+    column = look.column
+    is_set = column.facet is Facet.TEXT and column.level <= LAST_HEADING and not column.is_constant
+    return is_set and not column.is_old and not any(find_money(fact.text) for fact in look.sample)
 
 
 def _may_name(look: Look) -> bool:

@@ -10,6 +10,7 @@ from batchfish.localagent.page.vocabulary import (
     MARGINAL_ROLES,
     MARGINAL_TAGS,
     MARGINAL_WORDS,
+    MENU_WORDS,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +35,16 @@ def find_margin(elements: Sequence[HtmlElement]) -> set[HtmlElement]:
 def _begins_margin(element: HtmlElement) -> bool:
     if element.tag in MARGINAL_TAGS or element.get("role") in MARGINAL_ROLES:
         return True
-    return element.tag not in NEVER and not MARGINAL_WORDS.isdisjoint(marks(element))
+    if element.tag in NEVER:
+        return False
+    words = MARGINAL_WORDS.intersection(marks(element))
+    return bool(words - MENU_WORDS) or (bool(words) and _is_of_links(element))
+
+
+def _is_of_links(element: HtmlElement) -> bool:
+    """Whether most of a text leads elsewhere: a menu of dishes does not."""
+    linked = sum(len(text_of(link)) for link in element.iter("a", "button"))
+    return linked * 2 >= len(text_of(element))
 
 
 def _announces_others(heading: HtmlElement) -> bool:

@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.vocabulary import UTILITY_STARTS, UTILITY_WORDS
+from batchfish.localagent.page.words import concepts_of, label
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from lxml.html import HtmlElement
 
 HASHED = re.compile(
     r"(?=.*\d)(?=.*[a-zA-Z])[\w-]*(?:[a-z]\d[a-z]|\d[a-z]\d|[A-Z]\w?[a-z]?\d)[\w-]*|(?:css|sc|jsx|_)-?\w{5,}"
 )
 SIZED = re.compile(r"-?(?:[a-z]{1,4}-)+(?:\d[\w./%-]*|\[.*\]|xs|sm|md|lg|xl|auto|full|px)")
+MICROFORMAT = re.compile(r"(?:p|u|dt|e)-((?!auto$|none$|hidden$)[a-z]{3,}(?:-[a-z]+)*)")
+"""A class of microformats: what the element holds, after a letter for its kind."""
+NAMING = ("data-testid", "data-test", "data-qa", "data-field", "data-label", "data-th")
+FEWEST_MEMBERS = 3
+"""A word that so many names begin with is that of the block which they are members of."""
+
+
+def names_in(element: HtmlElement) -> list[str]:
+    """Give the names that the markup gives an element: its classes, its id, names for scripts and tests."""
+    said = [element.get(attribute, "") for attribute in ("id", *NAMING)]
+    return [*element.get("class", "").split(), *filter(None, said)]
+
+
+def blocks_in(names: Iterable[str], owner: Collection[str]) -> frozenset[str]:
+    """Find the words that names begin with only to say of what block they are: `dish-price`, `livre__prix`.
+
+    `names` are the plain names of a block's members, `owner` the words of its own name. Another word that
+    says what a value is, is part of its name: `author-name` is no name of the thing.
+    """
+    leads = Counter(words[0] for name in set(names) if len(words := name.split()) > 1)
+    shared = {lead for lead, count in leads.items() if count >= FEWEST_MEMBERS}
+    return frozenset(owner) | {lead for lead in shared if not concepts_of(label(lead))}
+
+
+def without_block(name: str, blocks: Collection[str]) -> str:
+    """Take the word of a block off the name of its member."""
+    lead, _, rest = name.partition(" ")
+    return rest if rest and lead in blocks else name
 
 
 def is_useful(name: str) -> bool:
     """Whether a class may say what an element holds, not how it is set or by which tool it was made."""
     plain = name.lower()
+    if MICROFORMAT.fullmatch(plain):
+        return True
     if ":" in plain or len(plain) == 1 or plain in UTILITY_WORDS:
         return False
     return not (

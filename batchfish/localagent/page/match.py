@@ -24,6 +24,7 @@ SURE = 0.68
 CLOSE = 0.08
 """Values whose scores differ by less are equally good; where they say different things, none is sure."""
 UNIT_BONUS = 0.1
+FALLBACK = 0.8
 WHOLE = 0.9
 """Below this only a part of a label is the field's name: “Price of patience” for a price."""
 
@@ -62,22 +63,27 @@ def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Ma
     for row, by_node in enumerate(best):
         for node, candidate in by_node.items():
             scores[row][column[node]] = candidate.score
+    chosen = [
+        None if place is None else by_node[nodes[place]]
+        for place, by_node in zip(assign(scores), best, strict=True)
+    ]
+    owners = {one.fact.node: one.score for one in chosen if one is not None}
     outcome = Match()
-    for one, by_node, chosen in zip(wanted, best, assign(scores), strict=True):
-        if chosen is None:
+    for one, by_node, got in zip(wanted, best, chosen, strict=True):
+        if got is None:
             continue
-        candidate = by_node[nodes[chosen]]
         rivals = [
             rival
-            for rival in by_node.values()
-            if rival.score > candidate.score - CLOSE and not _says_same(rival.value, candidate.value)
+            for node, rival in by_node.items()
+            if rival.score > got.score - CLOSE
+            and not _says_same(rival.value, got.value)
+            and owners.get(node, 0.0) <= rival.score  # what another field surely gets is no rival
         ]
-        taken = {id(other) for other in outcome.found.values()}
-        if rivals := [rival for rival in rivals if id(rival) not in taken]:
-            said = " or ".join(f"“{one_of.fact.text}”" for one_of in (candidate, rivals[0]))
-            outcome.unsure[one.name] = f"{candidate.fact.where}: {said}?"
+        if rivals:
+            said = " or ".join(f"“{one_of.fact.text}”" for one_of in (got, rivals[0]))
+            outcome.unsure[one.name] = f"{got.fact.where}: {said}?"
         else:
-            outcome.found[one.name] = candidate
+            outcome.found[one.name] = got
     return outcome
 
 
@@ -109,7 +115,8 @@ def _split(text: str) -> Iterator[str]:
 
 def score_label(wanted: Wanted, fact: Fact) -> float:
     """Say how well a fact's label fits a field's name, spelled with its unit or without."""
-    return similarity_of((wanted.label, wanted.spelled, *wanted.aliases), fact.label)
+    best = similarity_of((wanted.label, wanted.spelled, *wanted.aliases), fact.label)
+    return max(best, FALLBACK * similarity_of(wanted.fallbacks, fact.label))
 
 
 def _unit_in(text: str) -> str | None:

@@ -99,7 +99,8 @@ class Group:
     """Things of one kind, as a sheet: `size` records, and columns that hold what they say.
 
     `titles` are what stands over it, the nearest heading first, `marks` the words of its classes; `where`
-    says in words where it was found, and `key` names it in the same way on the next page of a list.
+    says in words where it was found, and `key` names it in the same way on the next page of a list. `spans`
+    are the numbers of the first and the last element of each record, where they are known.
     """
 
     key: str
@@ -110,6 +111,7 @@ class Group:
     where: str
     is_table: bool = False
     is_marginal: bool = False
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SIGN = "|".join(re.escape(sign) for sign in sorted(SYMBOLS, key=len, reverse=True))
 _CODE = rf"(?:{'|'.join(sorted(CURRENCIES))})"
 _AMOUNT = r"(?:\d{1,3}(?:['’\u202f\xa0\u2009 ]\d{3}(?!\d))+(?:[.,]\d{1,2})?|\d[\d.,]*)(?:(?<=[.,])[-–—])?"
-_LARGE = r"(?!\s?(?:[kKmMbB]|bn|tsd|[Mm]io|[Mm]rd|[mM]illion\w*|[bB]illion\w*|[mM]illiard\w*)\b)"
+_LARGE = r"(?!\s?(?:[kKmMbB](?!\.\w)|bn|tsd|[Mm]io|[Mm]rd|[mM]illion\w*|[bB]illion\w*|[mM]illiard\w*)\b)"
 MONEY = re.compile(
     rf"(?<![\w])(?P<before>{_SIGN}|\b{_CODE})\s?(?P<minus>[-−])?(?P<first>(?>{_AMOUNT})){_LARGE}"
     rf"|(?P<second>(?<![\w.,])(?>{_AMOUNT}))\s?(?P<after>{_SIGN}|{_CODE})(?![^\W\d_])"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.facts import PAIR
 from batchfish.localagent.page.labels import is_label, plain_mark
-from batchfish.localagent.page.marks import is_useful
+from batchfish.localagent.page.marks import NAMING, is_useful
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.tree import one_line, text_of
+from batchfish.localagent.page.words import concepts_of, label
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -18,31 +18,47 @@ if TYPE_CHECKING:
 SAYING = frozenset({"text", "content", "body", "lead"})
 """Classes that only set an element, as a rule, but may also say what it holds."""
 AUTHOR = (("author", Source.ROLE),)
+BARE = re.compile(r"\s*(?:in|by|von|par|por|from|filed under|posted in|di|door|av)\s+", re.IGNORECASE)
+DIVIDER = re.compile(r"[|·•;,.()\n]\s+|\s[–—-]\s")
 BY = re.compile(r"(?:^|\W)(?:by|von|par|por|di|door|av|af)\s*:?\s*$", re.IGNORECASE)
 
 
 def label_before(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
-    """Give the name that the text before an element gives it: “by”, a label with a colon; of dd, its dt."""
-    parent, previous = element.getparent(), element.getprevious()
+    """Give the name that the text before an element gives it: “by”, a label; of dd, its dt."""
+    parent = element.getparent()
     if element.tag == "dd" and parent is not None:
-        terms = list(parent.iterchildren("dt")) if len(parent) == PAIR else []
+        terms = list(parent.iterchildren("dt")) if len(parent) == len(("dt", "dd")) else []
         before = next(element.itersiblings("dt", preceding=True), None)
         term = terms[0] if terms else before
         return (
             ((one_line(text_of(term)), Source.PAIR),) if term is not None and is_label(text_of(term)) else ()
         )
-    text = ((parent.text if parent is not None else "") if previous is None else previous.tail) or ""
+    text = text_before(element)
     if BY.search(text):
         return AUTHOR
-    name = text.strip()
-    return ((name.rstrip(" :"), Source.PAIR),) if name.endswith(":") and is_label(name) else ()
+    name = said_last(text)
+    return ((name, Source.PAIR),) if name else ()
+
+
+def text_before(element: HtmlElement) -> str:
+    """Give the text right before an element, within what holds it."""
+    parent, previous = element.getparent(), element.getprevious()
+    return ((parent.text if parent is not None else "") if previous is None else previous.tail) or ""
+
+
+def said_last(text: str) -> str:
+    """Give the label that a text ends on: words before a colon, or words that mean a kind of value."""
+    name = DIVIDER.split(text.strip())[-1].strip()
+    plain = name.rstrip(" :")
+    return plain if is_label(plain) and (name.endswith(":") or concepts_of(label(plain))) else ""
 
 
 def own_names(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
     """Give what its attributes call an element: properties, classes, labels for scripts."""
-    marked = [(name, Source.DATA) for name in element.get("itemprop", "").split()]
+    said = f"{element.get('itemprop', '')} {element.get('property', '')}"
+    marked = [(name.rpartition(":")[2], Source.DATA) for name in said.split()]
     classes = [name for name in element.get("class", "").split() if is_useful(name) or name in SAYING]
-    others = [element.get(name, "") for name in ("data-testid", "data-field", "data-label", "data-th")]
+    others = [element.get(name, "") for name in NAMING]
     return (*marked, *((plain_mark(name), Source.MARK) for name in [*classes, *filter(None, others)]))
 
 
@@ -52,7 +68,9 @@ def has_own_text(element: HtmlElement) -> bool:
 
 
 def full_text(element: HtmlElement) -> str:
-    """Give an element's text; where it is cut short, its title says the whole."""
+    """Give an element's text without a bare “by” or “in”; where it is cut short, its title says the whole."""
+    if len(element) == 1 and BARE.fullmatch(element.text or "") and not (element[0].tail or "").strip():
+        return full_text(element[0])
     text = text_of(element)
     if text.endswith(("…", "...")):
         titled = element if element.get("title") else element.find(".//*[@title]")

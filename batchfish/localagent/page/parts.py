@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.facts import AMOUNT, BYLINE, LABELLED, PAIR, SEPARATOR
 from batchfish.localagent.page.labels import is_label
+from batchfish.localagent.page.lines import AMOUNT, BYLINE, LABELLED, SEPARATOR, led_by_label
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
 from batchfish.localagent.page.naming import has_own_text
@@ -22,7 +22,12 @@ SHORT = 90
 TAIL = re.compile(r"[\s\-–—:|·.…,]+$")
 TRIMMED = " \t\n,;:|·•–—-()[]/"
 ENDS_NAME = re.compile(r"\s*[(,|·•\[\d]|\s[–—-]\s|\n")
-WORD_THEN_NUMBER = re.compile(r"([^\W\d_]{3,}(?: [^\W\d_]{3,})?)\s+(\d[\d.,]*(?:\s?/\s?\d+)?)")
+HANGING = re.compile(r"\s(?:on|am|at|in|le|el|il|op|den|em|updated|posted)$")
+WORD_THEN_NUMBER = re.compile(
+    r"([^\W\d_]{3,}(?: [^\W\d_]{3,})?|[^\W\d_]{2,6}\.)\s*(\d[\d.,]*(?:\s?/\s?\d+)?)"
+)
+DASHED = re.compile(r"(\S.{0,78}?)\s[–—-]\s(\S.*)", re.DOTALL)
+IN_BRACKETS = re.compile(r"\S.*\s\(([^()]*[^\W\d_][^()]*)\)")
 NO_HEADS = ("from ", "ab ", "now ", "was ", "à partir", "desde ", "da ", "vanaf ")
 
 
@@ -40,7 +45,7 @@ class Part:
 def parts_of(element: HtmlElement, text: str) -> Iterator[Part]:
     """Find what the lines of a text say under labels of their own, and what stands before a price."""
     lines = SEPARATOR.split(text)
-    is_one = len(element) < PAIR or has_own_text(element)
+    is_one = len(element) <= 1 or has_own_text(element)
     for number, line in enumerate(lines, start=1):
         if len(lines) > 1 and line.strip():
             yield Part(text=line, line=number, place=f"|{number}")
@@ -48,23 +53,38 @@ def parts_of(element: HtmlElement, text: str) -> Iterator[Part]:
             name, value = found.groups()
             if is_label(name):
                 yield Part(name=name, text=value, source=Source.PAIR, line=number)
-        elif found := BYLINE.fullmatch(line):
+                yield from _halves(name, value, number)
+        elif (found := DASHED.fullmatch(line)) and not find_money(line):
+            yield from _halves(found[1], found[2], number)
+        elif (found := BYLINE.fullmatch(line)) and is_one:
             yield _author(found[1], number)
+        if is_one and (led := led_by_label(line)):
+            yield Part(name=led[0], text=led[1], source=Source.PAIR, line=number)
         if len(line) <= SHORT:
             yield from _short(line, number, is_one=is_one)
 
 
+def _halves(first: str, second: str, line: int) -> Iterator[Part]:
+    """Give what stands on both sides of a colon or a dash: a day and its hours, a name and what it is."""
+    yield Part(text=first, line=line, place="@first")
+    yield Part(text=second, line=line, place="@second")
+
+
 def _short(line: str, number: int, *, is_one: bool) -> Iterator[Part]:
     """Give what a short line holds; in one made of several elements, numbers may have run together."""
-    for amount, noun in AMOUNT.findall(line) if is_one else ():
+    amounts = AMOUNT.findall(line) if is_one else []
+    for amount, noun in amounts:
+        text = line if len(amounts) == 1 else f"{amount} {noun}"
         for name in dict.fromkeys((noun, noun.split()[0])):
-            yield Part(name=name, text=f"{amount} {noun}", source=Source.QUANTITY, line=number)
+            yield Part(name=name, text=text, source=Source.QUANTITY, line=number)
     if found := WORD_THEN_NUMBER.fullmatch(line):
         yield Part(name=found[1], text=found[2], source=Source.QUANTITY, line=number)
     if mail := EMAIL.search(line):
         yield Part(name="email", text=mail[0], source=Source.ROLE, line=number)
     elif is_phone(line):
         yield Part(name="phone", text=line, source=Source.ROLE, line=number)
+    if found := IN_BRACKETS.fullmatch(line):
+        yield Part(text=found[1], line=number, place="@()")
     money = find_money(line)
     head = TAIL.sub("", line[: line.find(money[0].text)]) if money else ""
     if head and not line.casefold().startswith(NO_HEADS):
@@ -82,4 +102,5 @@ def tails_of(element: HtmlElement) -> Iterator[Part]:
 
 
 def _author(text: str, line: int) -> Part:
-    return Part(name="author", text=ENDS_NAME.split(text)[0].strip(), source=Source.ROLE, line=line)
+    name = HANGING.sub("", ENDS_NAME.split(text)[0].strip())
+    return Part(name="author", text=name, source=Source.ROLE, line=line)

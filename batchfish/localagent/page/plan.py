@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from batchfish.localagent.page.units import measures_same, unit_in_name
-from batchfish.localagent.page.vocabulary import CURRENCIES, KIND_WORDS
-from batchfish.localagent.page.words import CAMEL, Label, label, senses_of, singular
+from batchfish.localagent.page.units import measures_same, split_unit
+from batchfish.localagent.page.vocabulary import CURRENCIES, KIND_WORDS, NEVER_NAMES, THINGS_OF_FIELDS
+from batchfish.localagent.page.words import CAMEL, PERIODS, Label, label, senses_of, singular
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 NUMBER_WORDS = frozenset({"number", "no", "nr", "num", "nummer", "numero"})
@@ -33,13 +34,18 @@ class Kind(StrEnum):
     ARRAY = "array"
 
 
+WORDS_OF_YEARS = frozenset({"year", "jahr", "annee", "ano", "anno"})
+PER_PERIOD = re.compile(r"(.+) per (\w+)")
+FORMATS = frozenset({Kind.DATE, Kind.DATE_TIME, Kind.TIME, Kind.DURATION})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
     """One property of a schema.
 
     `label` is its name as a label, `spelled` the same with its unit, in case the page spells it so, `aliases`
-    what else it may be called, `senses` the concepts of what it means. `fields` are an object's own
-    properties, `member` is what an array holds.
+    what else it may be called, `fallbacks` what will do where nothing is called so, `senses` the concepts of
+    what it means. `fields` are an object's own properties, `member` is what an array holds.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Wanted:
     spelled: Label
     kind: Kind
     aliases: tuple[Label, ...] = ()
+    fallbacks: tuple[Label, ...] = ()
     senses: frozenset[str] = frozenset()
     unit: str | None = None
     currency: str | None = None
@@ -77,9 +84,9 @@ def plan(schema: Mapping[str, Any], thing: str = "") -> tuple[Wanted, ...]:
 def _first_names(fields: list[Wanted]) -> list[Wanted]:
     """Let the first text that is nothing else name the things, where no field is called so."""
     for place, one in enumerate(fields):
-        is_open = not one.senses and not KIND_WORDS.issuperset(one.label.phrase.split())
-        if one.kind is Kind.TEXT and is_open:
-            return [*fields[:place], replace(one, senses=frozenset({"name"})), *fields[place + 1 :]]
+        says_what = bool(one.senses) or not KIND_WORDS.issuperset(one.label.phrase.split())
+        if one.kind is Kind.TEXT and says_what and one.senses.isdisjoint(NEVER_NAMES):
+            return [*fields[:place], replace(one, senses=one.senses | {"name"}), *fields[place + 1 :]]
         if one.kind is Kind.TEXT:
             break
     return fields
@@ -89,15 +96,22 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
     schema = _plain_branch(schema)
     words = CAMEL.sub("_", name).replace("-", "_").split("_")
     kind = _kind(schema)
-    ending = words[-1] if len(words) > 1 and kind in {Kind.NUMBER, Kind.INTEGER} else ""
-    unit = unit_in_name(ending.lower()) if ending else None
-    currency = ending.upper() if ending.upper() in CURRENCIES else None
-    named = label(" ".join(words[:-1]) if unit or currency else name)
+    is_amount = kind in {Kind.NUMBER, Kind.INTEGER}
+    unit, plain = split_unit(words) if is_amount else (None, words)
+    currency = words[-1].upper() if is_amount and words[-1].upper() in CURRENCIES else None
+    named = label(" ".join(words[:-1] if currency and len(words) > 1 else plain))
     senses = senses_of(named, label(thing))
     is_number = kind is Kind.INTEGER and NUMBER_WORDS.issuperset(named.phrase.split())
     aliases = [label(thing)] if thing and ("name" in senses or is_number) else []
+    if own := _without_thing(named, thing):
+        aliases.append(own)
     if unit and measures_same(unit, "seconds"):
         aliases.append(label(f"{named.phrase} time"))
+    if "sold out" in senses:
+        senses |= {"availability"}
+        aliases.append(label("availability"))
+    if (base := PER_PERIOD.fullmatch(named.phrase)) and base[2] in PERIODS:
+        aliases.append(label(base[1]))
     if kind is Kind.ARRAY and schema.get("items", {}).get("type", "string") != "object":
         aliases.append(label(singular(name)))
     return Wanted(
@@ -105,6 +119,7 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
         label=named,
         spelled=label(name),
         aliases=tuple(aliases),
+        fallbacks=tuple(_fallbacks(named, unit)),
         senses=senses,
         kind=kind,
         unit=unit,
@@ -123,6 +138,22 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
     )
 
 
+def _fallbacks(name: Label, unit: str | None) -> Iterator[Label]:
+    """Give what will do where nothing is called so: the largest of a measure, the date of a year."""
+    if unit:
+        yield label(f"maximum {name.phrase}")
+    if name.phrase in WORDS_OF_YEARS:
+        yield label("date")
+
+
+def _without_thing(name: Label, thing: str) -> Label | None:
+    """Give the name of a field without the thing that it belongs to: of `lake_type` of a lake, the type."""
+    words = name.phrase.split()
+    things = {*label(thing).phrase.split(), *label(singular(thing)).phrase.split(), *THINGS_OF_FIELDS}
+    rest = [word for word in words if word not in things]
+    return label(" ".join(rest)) if 0 < len(rest) < len(words) else None
+
+
 def _plain_branch(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """Take the first alternative of anyOf: one form is enough to fill."""
     branches = schema.get("anyOf")
@@ -132,5 +163,5 @@ def _plain_branch(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 def _kind(schema: Mapping[str, Any]) -> Kind:
     kind, form = schema.get("type", "string"), schema.get("format")
     if kind == "string":
-        return Kind(form) if form else Kind.TEXT
+        return Kind(form) if form in FORMATS else Kind.TEXT
     return Kind(kind)

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 WIDTH = re.compile(r"width\s*:\s*(\d+(?:\.\d+)?)%")
 IN_CLASS = re.compile(r"(?:star|stars|rating|rated|score)[-_]?(\d)(?:[-_.]?(5|half))?$")
-OUT_OF = re.compile(
-    r"(\d+(?:[.,]\d+)?)\s*(?:/|\bof\b|\bout of\b|\bvon\b|\bsur\b|\bde\b|\bsu\b|\bvan\b|\bem\b)\s*(\d+)"
-)
+OUT_OF = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:/|\b(?:of|out of|von|sur|de|su|van|em|av|af|z)\b)\s*(\d+)")
 STARS = re.compile(r"[★⭐☆✭✩⯨½]{3,10}")
 FULL_WIDTH = 100
 MOST_STARS = 5

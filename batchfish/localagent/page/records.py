@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 GATE = 0.5
 """Below this share of the fields, weighed by how sure each is, a group is no list of what is asked for."""
-NULLABLE_WEIGHT = 0.6
+NULLABLE_WEIGHT, ABSENT_WEIGHT = 0.6, 0.3
 CLOSE = 0.04
 MARGIN_COST, NAMED_BONUS, TABLE_BONUS, SIZE_BONUS = 0.3, 0.15, 0.03, 0.015
+SECTION_CLOSE = 0.1
 NAMED = 0.6
 INTRUDER = 0.5
 SHOWN = 60
@@ -27,10 +28,14 @@ SHOWN = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Records:
-    """The records read from one group: values by field, those that lack a required one by number and name."""
+    """The records read from one group: values by field, those that lack a required one by number and name.
+
+    `numbers` are the numbers of the records in their group.
+    """
 
     fit: Fit
     rows: tuple[Mapping[str, Any], ...]
+    numbers: tuple[int, ...]
     lacking: tuple[tuple[int, str], ...]
     quality: float
     is_named: bool
@@ -58,10 +63,14 @@ def read_records(
         return NoList(
             why="there is no list on the page" if not groups else "no list on the page has these fields"
         )
-    best = read[0]
+    best = _whole(read[0], read[1:])
     if best.quality < GATE or not best.rows:
         return NoList(why=_best_guess(best, fields))
-    rivals = [one for one in read[1:] if one.quality > best.quality - CLOSE and not _share_records(best, one)]
+    rivals = [
+        one
+        for one in read
+        if one is not best and one.quality > best.quality - CLOSE and not _share_records(best, one)
+    ]
     if rivals:
         return NoList(
             why=f"two lists fit equally well: {best.fit.group.where} (“{_first(best)}”)"
@@ -72,8 +81,8 @@ def read_records(
 
 def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records:
     group, pairs = found.group, found.pairs
-    rows, lacking = _rows(found, fields)
-    weights = {one.name: NULLABLE_WEIGHT if one.is_nullable or not one.is_required else 1.0 for one in fields}
+    numbers, rows, lacking = _rows(found, fields)
+    weights = {one.name: _weight(one, is_missed=one.name not in pairs and len(pairs) > 1) for one in fields}
     filled = sum(
         weights[name] * pair.score * min(1.0, sum(name in row for row in rows) / max(1, len(rows)))
         for name, pair in pairs.items()
@@ -90,10 +99,26 @@ def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records
         - MARGIN_COST * group.is_marginal
         - len(lacking) / max(1, len(rows))
     )
-    return Records(fit=found, rows=tuple(rows), lacking=tuple(lacking), quality=quality, is_named=is_named)
+    return Records(
+        fit=found,
+        rows=tuple(rows),
+        numbers=tuple(numbers),
+        lacking=tuple(lacking),
+        quality=quality,
+        is_named=is_named,
+    )
 
 
-def _rows(found: Fit, fields: Sequence[Wanted]) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
+def _weight(wanted: Wanted, *, is_missed: bool) -> float:
+    """Say how much a field counts: one that may be null is hardly missed where several others are found."""
+    if wanted.is_required and not wanted.is_nullable:
+        return 1.0
+    return ABSENT_WEIGHT if is_missed else NULLABLE_WEIGHT
+
+
+def _rows(
+    found: Fit, fields: Sequence[Wanted]
+) -> tuple[list[int], list[dict[str, Any]], list[tuple[int, str]]]:
     """Make records; those that fill less than half of what others do are something else between them."""
     needed = {one.name for one in fields if one.is_required and not one.is_nullable}
     made = [
@@ -101,15 +126,32 @@ def _rows(found: Fit, fields: Sequence[Wanted]) -> tuple[list[dict[str, Any]], l
         for number in range(found.group.size)
     ]
     usual = max((len(row) for row in made), default=0)
-    rows = [
-        row
-        for row in made
+    numbers = [
+        number
+        for number, row in enumerate(made)
         if row
         and len(row) >= usual * INTRUDER
         and (not needed or len(needed & row.keys()) >= len(needed) * INTRUDER)
     ]
-    lacking = [(number, name) for number, row in enumerate(rows) for name in sorted(needed - row.keys())]
-    return rows, lacking
+    rows = [made[number] for number in numbers]
+    lacking = [(place, name) for place, row in enumerate(rows) for name in sorted(needed - row.keys())]
+    return numbers, rows, lacking
+
+
+def _whole(best: Records, others: Sequence[Records]) -> Records:
+    """Give the list of which the best is one section, where it fits nearly as well.
+
+    A section may look a little better than the whole by what its few records happen to have.
+    """
+    for other in others:
+        if other.quality < best.quality - SECTION_CLOSE:
+            break
+        is_section = len(other.rows) > len(best.rows) and set(map(str, best.rows)) <= set(
+            map(str, other.rows)
+        )
+        if is_section and other.is_named >= best.is_named:
+            return other
+    return best
 
 
 def _share_records(first: Records, second: Records) -> bool:

@@ -20,13 +20,18 @@ MOST_SPAN = 200
 MOST_TURNED = 60
 """A table with more rows than this is not one whose columns are the records."""
 LONGEST_HEADER = 80
+MOST_LIKE = 0.7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sheet:
-    """One way to read a table: headers, rows of cells under them; `is_marked`: the page marks the headers."""
+    """One way to read a table: headers, rows of cells under them; `is_marked`: the page marks the headers.
+
+    `names` are what a column is called: all of its headers, and the one that stands right above its cells.
+    """
 
     headers: tuple[str, ...]
+    names: tuple[tuple[str, ...], ...]
     rows: tuple[tuple[HtmlElement | None, ...], ...]
     way: str
     is_marked: bool
@@ -35,6 +40,7 @@ class Sheet:
 def lay_out(table: HtmlElement) -> Grid:
     """Lay a table out: a cell that spans several places stands in each of them."""
     rows = [row for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
+    rows = [row for row in rows if row.getparent().tag != "tfoot"] or rows
     grid: Grid = []
     hanging: dict[int, tuple[HtmlElement, int]] = {}
     for row in rows:
@@ -84,10 +90,21 @@ def read_ways(grid: Grid) -> Iterator[Sheet]:
     depth = _header_depth(grid)
     turned: Grid = [list(line) for line in zip(*grid, strict=True)]
     has_side = depth < len(grid) and all(cell is None or cell.tag == "th" for cell in turned[0][depth:])
-    rows = _sheet(grid, max(depth, 1), "rows", is_marked=depth > 0) if depth or not has_side else None
+    is_bare = not depth and (has_side or _begins_like_the_rest(grid))
+    top = 0 if is_bare else max(depth, 1)
+    rows = _sheet(grid, top, "rows", is_marked=depth > 0)
     can_turn = (has_side or not depth) and depth <= 1 and len(grid) <= MOST_TURNED
     columns = _sheet(turned, 1, "columns", is_marked=has_side) if can_turn else None
-    yield from filter(None, (rows, columns))
+    yield from filter(None, (columns, rows) if has_side else (rows, columns))
+
+
+def _begins_like_the_rest(grid: Grid) -> bool:
+    """Whether the first row holds values as the others do, so that the table has no headers."""
+    for cells in zip(*grid, strict=True):
+        numbers = [cell is not None and any(map(str.isdigit, text_of(cell))) for cell in cells]
+        if numbers[0] and sum(numbers) >= MOST_LIKE * len(numbers):
+            return True
+    return False
 
 
 def _header_depth(grid: Grid) -> int:
@@ -109,15 +126,20 @@ def _is_in_head(row: Sequence[HtmlElement | None]) -> bool:
 
 def _sheet(grid: Grid, depth: int, way: str, *, is_marked: bool) -> Sheet | None:
     heads = [row for row in grid[:depth] if len(set(row)) > 1]
-    headers = tuple(
-        " ".join(dict.fromkeys(_header_text(cell) for row in heads if (cell := row[column]) is not None))[
-            :LONGEST_HEADER
-        ].strip()
+    said = [
+        list(dict.fromkeys(_header_text(cell) for row in heads if (cell := row[column]) is not None))
         for column in range(len(grid[0]))
+    ]
+    headers = tuple(" ".join(texts)[:LONGEST_HEADER].strip() for texts in said)
+    names = tuple(
+        tuple(dict.fromkeys(filter(None, (header, *texts[-1:]))))
+        for header, texts in zip(headers, said, strict=True)
     )
     rows = tuple(tuple(row) for row in grid[depth:] if len({cell for cell in row if cell is not None}) > 1)
     rows = tuple(row for row in rows if not _repeats(row, headers))
-    return Sheet(headers=headers, rows=rows, way=way, is_marked=is_marked) if rows and any(headers) else None
+    if not rows or (depth and not any(headers)):
+        return None
+    return Sheet(headers=headers, names=names, rows=rows, way=way, is_marked=is_marked)
 
 
 def _header_text(cell: HtmlElement) -> str:

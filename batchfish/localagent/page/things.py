@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from batchfish.localagent.page.model import Column, Facet, Fact, Group, Source
+from batchfish.localagent.page.properties import names_of
 from batchfish.localagent.page.words import CAMEL, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from batchfish.localagent.page.entities import Entity, Value
     from batchfish.localagent.page.facts import FactFinder
-    from batchfish.localagent.page.structured import Entity, Value
 
-# Parts of a thing whose properties are the thing's own, for those who ask.
-TRANSPARENT = frozenset({
-    "offers", "aggregateRating", "address", "geo", "contactPoint", "priceSpecification", "nutrition",
-    "mainEntity", "reviewRating", "baseSalary", "value", "location", "jobLocation", "itemOffered",
-})  # fmt: skip
 LINKS = frozenset({"url", "sameAs", "mainEntityOfPage"})
 IMAGES = frozenset({"image", "logo", "thumbnailUrl", "photo", "contentUrl"})
 PAGES = frozenset({"BreadcrumbList", "WebSite", "WebPage", "ListItem", "SearchAction", "ItemList"})
@@ -42,16 +38,7 @@ def told(entities: Sequence[Entity], finder: FactFinder, title: str) -> Iterator
             fact = _fact(path, values[0], finder)
             if len(texts := tuple(dict.fromkeys(value.text for value in values))) > 1:
                 fact = replace(fact, text="\n".join(texts), exact=None, items=texts)
-            yield from (replace(fact, label=label) for label in names_of(path))
-
-
-def names_of(path: str) -> list[str]:
-    """Give what a property may be called: `offers.price` is the price of the thing itself."""
-    first, _, rest = path.rpartition(".")
-    names = [path.replace(".", " ")]
-    if rest != "name" and first and TRANSPARENT.issuperset(first.split(".")):
-        names.append(rest)
-    return names
+            yield from (replace(fact, label=label) for label in names_of(path, entity.types))
 
 
 def _fact(path: str, value: Value, finder: FactFinder) -> Fact:
@@ -90,7 +77,7 @@ def _group(kind: str, entities: Sequence[Entity], finder: FactFinder) -> Group:
     return Group(
         key=f"data {kind}",
         size=len(entities),
-        columns=tuple(_column(path, cells, finder.url) for path, cells in by_path.items()),
+        columns=tuple(_column(path, cells, finder.url, (kind,)) for path, cells in by_path.items()),
         titles=(),
         marks=tuple(CAMEL.sub(" ", kind).lower().split()),
         where=f"{Source.DATA} “{kind}”",
@@ -101,11 +88,11 @@ def _group(kind: str, entities: Sequence[Entity], finder: FactFinder) -> Group:
     )
 
 
-def _column(path: str, cells: dict[int, Fact], url: str) -> Column:
+def _column(path: str, cells: dict[int, Fact], url: str, types: tuple[str, ...]) -> Column:
     last = path.rpartition(".")[2]
     return Column(
         key=path,
-        names=tuple((name, Source.DATA) for name in names_of(path)),
+        names=tuple((name, Source.DATA) for name in names_of(path, types)),
         cells={
             number: replace(fact, text=fact.link or urljoin(url, fact.text))
             if last in LINKS | IMAGES

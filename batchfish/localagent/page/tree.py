@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from lxml import etree, html
 
-from batchfish.localagent.page.vocabulary import BADGE_WORDS, HIDDEN_WORDS, OLD_TAGS, OLD_WORDS
+from batchfish.localagent.page.icons import name_by_icons
+from batchfish.localagent.page.styles import HIDING, hidden_by_style
+from batchfish.localagent.page.vocabulary import BADGE_WORDS, HIDDEN_WORDS, OLD_TAGS, OLD_WORDS, SPOKEN_WORDS
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -36,22 +38,19 @@ UNSEEN_TAGS = (
     "textarea",
     "datalist",
 )
-STYLE_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
-MEDIA_RULE = re.compile(r"@[\w-]+[^{}]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
-HIDING = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|(?:left|text-indent|top)\s*:\s*-\d{4,}", re.IGNORECASE
-)
-SIMPLE_SELECTOR = re.compile(r"\w*[.#]([\w-]+)$")
 WORDS = re.compile(r"[a-z]+")
 LINE_END = re.compile(r"(?<=[^\s,;:.!?])\n")
 NO_PART = OLD_WORDS | BADGE_WORDS
 SPACE = re.compile(r"[^\S\n]+")
-FOOTNOTE = re.compile(r"\s*[\[(]?(?:\d{1,3}|[a-z*†‡])[\])]?\s*")
+FOOTNOTE = re.compile(r"\s*[\[(]?(?:\d{1,3}|[a-z*†‡])(?:\s*,\s*(?:\d{1,3}|[a-z*†‡]))*[\])]?\s*")
+POWERED = re.compile(r"(?:^|[\d\s/])[kcdm]?m$")
 WRAPPER = re.compile(
     r"<(/?)(div|span|b|i|u|em|strong|font|small|big|center|section|blockquote|tt|a|p|ul|li)\b[^>]*>",
     re.IGNORECASE,
 )
 DEEPEST = 120
+SPOKEN = "data-label"
+"""The attribute that says what an element is, to scripts or to those who cannot see."""
 UNSEEN = "data-batchfish-unseen"
 """The attribute by which a browser marks an element that it does not show."""
 
@@ -95,8 +94,12 @@ def _flatten(text: str) -> str:
 
 
 def drop_unseen(root: HtmlElement) -> None:
-    """Take out what a person cannot see: a reader that believes hidden text can be told anything."""
-    hidden = HIDDEN_WORDS | _hidden_by_style(root)
+    """Take out what a person cannot see: a reader that believes hidden text can be told anything.
+
+    What is read out to those who cannot see, and what is drawn for those who can, says what is beside it.
+    """
+    name_by_icons(root, SPOKEN)
+    hidden = hidden_by_style(root)
     unseen = [
         element
         for element in root.iter("*")
@@ -104,22 +107,28 @@ def drop_unseen(root: HtmlElement) -> None:
         or "hidden" in element.attrib
         or UNSEEN in element.attrib
         or HIDING.search(element.get("style", ""))
-        or not hidden.isdisjoint([*element.get("class", "").split(), element.get("id", "")])
+        or element in hidden
+        or not _hidden_words(element).isdisjoint([*element.get("class", "").split(), element.get("id", "")])
     ]
     for element in unseen:
         if element.getparent() is not None:
+            _name_next(element)
             element.drop_tree()
 
 
-def _hidden_by_style(root: HtmlElement) -> frozenset[str]:
-    names: set[str] = set()
-    for style in root.iter("style"):
-        rules = MEDIA_RULE.sub("", style.text or "")
-        for selectors, declarations in STYLE_RULE.findall(rules):
-            if HIDING.search(declarations):
-                found = (SIMPLE_SELECTOR.match(selector.strip()) for selector in selectors.split(","))
-                names |= {match[1] for match in found if match}
-    return frozenset(names)
+def _hidden_words(element: HtmlElement) -> frozenset[str]:
+    """Give the classes that hide an element: a heading that is read out is one of the page."""
+    return HIDDEN_WORDS - SPOKEN_WORDS if element.tag in HEADINGS else HIDDEN_WORDS
+
+
+def _name_next(element: HtmlElement) -> None:
+    following = element.getnext()
+    said = " ".join((element.text or "").split()) if len(element) == 0 else ""
+    is_spoken = not SPOKEN_WORDS.isdisjoint(element.get("class", "").split())
+    if not is_spoken or not said.endswith(":") or following is None or (element.tail or "").strip():
+        return
+    if SPOKEN not in following.attrib:
+        following.set(SPOKEN, said)
 
 
 def marks(element: HtmlElement) -> list[str]:
@@ -170,9 +179,25 @@ def is_beside_the_point(element: HtmlElement) -> bool:
     """Whether an element adds nothing to the value it stands in: a badge, a footnote mark, an old price."""
     return (
         element.tag in OLD_TAGS
+        or _is_control(element)
         or not NO_PART.isdisjoint(marks(element))
         or (element.tag == "sup" and FOOTNOTE.fullmatch("".join(element.itertext())) is not None)
-    )
+    ) and not _is_power(element)
+
+
+def _is_control(element: HtmlElement) -> bool:
+    """Whether an element is there to be pressed; what unfolds a text may be its heading."""
+    parent = element.getparent()
+    return element.tag == "button" and parent is not None and parent.tag not in {*HEADINGS, "dt", "summary"}
+
+
+def _is_power(element: HtmlElement) -> bool:
+    """Whether a raised number belongs to the unit before it: m², km³."""
+    if element.tag != "sup" or (element.text or "").strip() not in {"2", "3"}:
+        return False
+    previous, parent = element.getprevious(), element.getparent()
+    before = previous.tail if previous is not None else (parent.text if parent is not None else "")
+    return POWERED.search(before or "") is not None
 
 
 def clean(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # dimension -> unit -> (its size in the dimension's first unit, how it is written)
 UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
@@ -27,8 +27,8 @@ UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
         "oz": (0.028349523125, "oz ounce ounces"),
     },
     "area": {
-        "km2": (1, "km2 km² sqkm"),
-        "m2": (0.000001, "m2 m² sqm"),
+        "km2": (1, "km2 km² sqkm qkm"),
+        "m2": (0.000001, "m2 m² sqm qm mq"),
         "ha": (0.01, "ha hectare hectares hektar"),
         "mi2": (2.589988110336, "mi2 mi² sqmi"),
         "ft2": (9.290304e-8, "ft2 ft² sqft"),
@@ -50,6 +50,14 @@ UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
     "share": {"percent": (1, "% percent prozent pct"), "permille": (0.1, "‰ permille")},
     "power": {"w": (1, "w watt watts"), "kw": (1000, "kw kilowatt kilowatts")},
     "speed": {"kmh": (1, "km/h kmh kph"), "mph": (1.609344, "mph"), "ms": (3.6, "m/s")},
+    "flow": {"m3/s": (1, "m3/s m³/s"), "l/s": (0.001, "l/s"), "l/min": (1 / 60000, "l/min")},
+    "concentration": {"mg/l": (1, "mg/l"), "ug/m3": (0.000001, "µg/m³ μg/m³ ug/m3 µg/m3"), "ppm": (1, "ppm")},
+    "pressure": {"hpa": (1, "hpa mbar"), "bar": (1000, "bar"), "psi": (68.947573, "psi")},
+    "loudness": {"db": (1, "db dba")},
+    "light": {"lm": (1, "lm lumen lumens")},
+    "charge": {"mah": (1, "mah"), "ah": (1000, "ah")},
+    "torque": {"nm": (1, "nm")},
+    "rotation": {"rpm": (1, "rpm")},
     "frequency": {
         "hz": (1, "hz hertz"),
         "khz": (1000, "khz"),
@@ -76,6 +84,7 @@ IN_NAMES: Mapping[str, str] = {
 # fmt: on
 # Written apart, these are words.
 SHORTEST_WORD = 4
+SHORTEST_WHOLE = 3
 NEVER_IN_NAMES = frozenset({"in", "years"})
 ZERO_CELSIUS = 273.15
 
@@ -97,6 +106,16 @@ def unit_in_name(word: str) -> str | None:
     """Give the unit that a word at the end of a property name asks for."""
     unit = IN_NAMES.get(word) or (_BY_SPELLING.get(word, word) if len(word) >= SHORTEST_WORD else word)
     return unit if unit in _DIMENSION and unit not in NEVER_IN_NAMES else None
+
+
+def split_unit(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """Take the unit off the end of a property name: `flow_m3_s` is a flow in cubic metres a second."""
+    ends = [word.lower() for word in words[-2:]]
+    if len(words) > len(ends) and (unit := unit_of("/".join(ends))):
+        return unit, words[:-2]
+    if len(words) > 1 and (unit := unit_in_name(ends[-1])):
+        return unit, words[:-1]
+    return (unit_in_name(ends[-1]) if len(ends[-1]) >= SHORTEST_WHOLE else None), words
 
 
 def convert(value: float, found: str, wanted: str) -> float | None:

@@ -15,6 +15,7 @@ from batchfish.localagent.page.grammar import (
     ENDS,
     KEYS,
     LEADING,
+    OF_EACH,
     SEVERAL,
     SINGLE,
     TOP,
@@ -66,6 +67,8 @@ def _schema(text: str, noun: str) -> dict[str, Any] | None:
     if (keys := KEYS.search(text)) and (fields := list(_fields(keys[1]))):
         return _wrapped(_object(fields), noun, is_list=_is_list(text[: keys.start()], noun))
     owned = TOP.sub("", _after_verb(text)).strip()
+    if (each := OF_EACH.search(text)) and (fields := list(_fields(_after_verb(text[: each.start()])))):
+        return _wrapped(_object(fields), _several(each["noun"]), is_list=True)
     return _fields_after_noun(text, noun) or _of_thing(text, noun) or _of_owner(owned)
 
 
@@ -85,6 +88,14 @@ def _wrapped(fields: dict[str, Any], noun: str, *, is_list: bool) -> dict[str, A
     name = _key(noun) or "results"
     listed = {name: {"type": "array", "items": fields}}
     return {"type": "object", "properties": listed, "required": [name]}
+
+
+def _several(noun: str) -> str:
+    """Name several of a thing, by the plainest of rules."""
+    last = noun.rsplit(maxsplit=1)[-1]
+    if last.endswith("s"):
+        return noun
+    return f"{noun[:-1]}ies" if re.search(r"[^aeiou]y$", noun) else f"{noun}s"
 
 
 def _is_list(text: str, noun: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,21 @@ if TYPE_CHECKING:
 
 LETTERS = str.maketrans({"ß": "ss", "ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "’": "'"})
 DIGRAPHS = re.compile(r"(?<=[aou])e(?!\b)|(?<=a)a")
-CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+CAMEL = re.compile(r"(?<=[A-Za-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+COUNT_OF = re.compile(
+    r"^(?:number|no|nr|num|n|anzahl|zahl|nombre|numero|aantal|antal|total)(?:\s+(?:of|de|des|di|der|do|von|van|av))?\s+"
+)
+SEVERAL = re.compile(r"[^suio]s$")
+CUT = re.compile(r"\b([^\W\d_]{2,7})\.(?!\w)")
 WORD = re.compile(r"[^\W_]+")
 LONGEST_LABEL = 80
 SHORTEST_STEM = 4
+LONG_WORD, SHORTEST_PART = 8, 4
+COMPOUND = 0.78
+"""How sure it is that a word means what its last part means: many languages write two words in one."""
+VOWELS = ("a", "e", "i", "o")
+"""On these, words of Romance languages end; by them one of a thing differs from several."""
 PERIODS = frozenset({"night", "day", "week", "month", "year", "hour", "person", "guest", "seat", "user"})
 """A price per one of these is the price; one per kilogram is another."""
 _CONNECTORS = frozenset({"de", "del", "du", "di", "do", "da", "des", "of", "von", "van"})
@@ -34,10 +44,14 @@ _CONNECTORS = frozenset({"de", "del", "du", "di", "do", "da", "des", "of", "von"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Label:
-    """A label in comparable form: its words without accents, and the stems of those that weigh."""
+    """A label in comparable form: its words without accents, and the stems of those that weigh.
+
+    `cut` are words that a full stop cuts short: `Temp.`, `Alt.`
+    """
 
     phrase: str
     stems: frozenset[str]
+    cut: frozenset[str] = frozenset()
 
 
 def fold(text: str) -> str:
@@ -49,9 +63,11 @@ def fold(text: str) -> str:
 @lru_cache(maxsize=4096)
 def label(text: str) -> Label:
     """Make a label comparable: `firstPublished`, `first_published` and `First published:` come out alike."""
-    words = WORD.findall(fold(CAMEL.sub(" ", BRACKETS.sub(" ", text[:LONGEST_LABEL]))))
+    plain = fold(CAMEL.sub(" ", BRACKETS.sub(" ", text[:LONGEST_LABEL])))
+    words = WORD.findall(plain)
     weighty = [word for word in words if word not in STOPWORDS] or words
-    return Label(phrase=" ".join(words), stems=frozenset(map(_stem, weighty)))
+    cut = frozenset(CUT.findall(plain))
+    return Label(phrase=" ".join(words), stems=frozenset(map(_stem, weighty)), cut=cut)
 
 
 def similarity_of(names: Iterable[Label], text: str) -> float:
@@ -65,40 +81,69 @@ def similarity_of(names: Iterable[Label], text: str) -> float:
 def _stem(word: str) -> str:
     if word in IRREGULAR:
         return IRREGULAR[word]
-    for suffix in SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= SHORTEST_STEM:
-            return word.removesuffix(suffix)
-    return word
+    suffixes = (one for one in SUFFIXES if word.endswith(one) and len(word) - len(one) >= SHORTEST_STEM)
+    if not (suffix := next(suffixes, "")) and len(word) == SHORTEST_STEM and SEVERAL.search(word):
+        suffix = "s"
+    stem = word.removesuffix(suffix)
+    return stem[:-1] if stem.endswith(VOWELS) and len(stem) > SHORTEST_STEM else stem
 
 
 def similarity(wanted: Label, found: Label) -> float:
     """Say how sure it is that two labels mean the same: 1 is the same words, below 0.6 is a guess."""
     if not wanted.phrase or not found.phrase:
         return 0.0
-    if wanted.phrase == found.phrase:
+    if wanted.phrase.replace(" ", "") == found.phrase.replace(" ", ""):
         return 1.0
     if concepts_of(wanted) & concepts_of(found):
         return 0.95
+    found = _spelled_out(found, wanted)
     if wanted.stems == found.stems:
         return 0.93
+    if concepts_of(wanted) & _concepts_of_compound(found):
+        return COMPOUND
     if (wanted.stems ^ found.stems) & _CHANGING:
         return 0.0
     missing, extra = wanted.stems - found.stems - _KINDS, found.stems - wanted.stems - _KINDS
     common = (wanted.stems & found.stems) - _KINDS
+    return _partly(len(common), len(missing), len(extra))
+
+
+def _partly(common: int, missing: int, extra: int) -> float:
+    """Say how sure it is that labels mean the same of which a number of words are in both, or in one only."""
     if not common:
         return 0.0
-    if not missing and not extra:
-        return 0.9
     if not missing:
-        return max(0.85 - 0.1 * len(extra), 0.4)
+        return 0.9 if not extra else max(0.85 - 0.1 * extra, 0.4)
     if not extra:
-        return max(0.78 - 0.12 * len(missing), 0.3)
-    return 0.5 * len(common) / (len(common) + len(missing) + len(extra))
+        return max(0.78 - 0.12 * missing, 0.3)
+    return 0.5 * common / (common + missing + extra)
+
+
+def _spelled_out(found: Label, wanted: Label) -> Label:
+    """Put the words of a field's name in place of those that a page cuts short."""
+    whole = {_stem(cut): stem for cut in found.cut for stem in wanted.stems if stem.startswith(cut)}
+    return replace(found, stems=frozenset(whole.get(stem, stem) for stem in found.stems)) if whole else found
+
+
+@lru_cache(maxsize=4096)
+def _concepts_of_compound(name: Label) -> frozenset[str]:
+    """Give the concepts of the last part of a word that is put together: `Schulterhöhe` is a height."""
+    word = name.phrase
+    if " " in word or len(word) < LONG_WORD or concepts_of(name):
+        return frozenset()
+    for begin in range(SHORTEST_PART, len(word) - SHORTEST_PART + 1):
+        is_other = word[:begin] in CHANGING or word[:begin].removesuffix("s") in CHANGING
+        if known := _CONCEPTS_BY_PHRASE.get(word[begin:]):
+            return frozenset() if is_other else known
+    return frozenset()
 
 
 def concepts_of(name: Label) -> frozenset[str]:
     """Give the concepts that a label as a whole belongs to."""
-    spelled = _CONCEPTS_BY_PHRASE.get(name.phrase) or _CONCEPTS_BY_PHRASE.get(name.phrase.removesuffix("s"))
+    weighty = " ".join(word for word in name.phrase.split() if word not in STOPWORDS)
+    counted = COUNT_OF.sub("", name.phrase) if COUNT_OF.match(name.phrase) else ""
+    spellings = (name.phrase, singular(name.phrase), weighty, counted)
+    spelled = next((known for one in spellings if (known := _CONCEPTS_BY_PHRASE.get(one))), None)
     return (spelled or frozenset()) | _CONCEPTS_BY_STEMS.get(name.stems, frozenset())
 
 
@@ -145,6 +190,8 @@ def _index() -> tuple[dict[str, frozenset[str]], dict[frozenset[str], frozenset[
     for concept, phrases in CONCEPTS.items():
         for phrase in phrases:
             name = label(phrase)
+            if not name.phrase:
+                continue
             by_phrase[name.phrase] = by_phrase.get(name.phrase, frozenset()) | {concept}
             if len(name.stems) > 1:  # a single stem is too little: "discoverer" and "discovery" share theirs
                 by_stems[name.stems] = by_stems.get(name.stems, frozenset()) | {concept}

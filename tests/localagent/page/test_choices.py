@@ -10,6 +10,8 @@ from batchfish.localagent.page.choices import choice_in
 from batchfish.localagent.page.read import read_page
 
 RECORD = {"type": "object", "properties": {"name": {"type": "string"}, "price": {"type": "string"}}}
+NOTES = {"type": "array", "items": {"type": "string"}}
+ONE: dict[str, Any] = {"type": "object", "properties": {"fee": {"type": "number"}, "notes": NOTES}}
 LIST: dict[str, Any] = {"type": "object", "properties": {"hats": {"type": "array", "items": RECORD}}}
 
 
@@ -46,6 +48,13 @@ LIST: dict[str, Any] = {"type": "object", "properties": {"hats": {"type": "array
         ("List hats, price from low to high", "low to high"),
         ("List hats in descending order of price", "in descending order"),
         ("List hats published in 2024", "published in 2024"),
+        ("List all hats from the last 7 days with name and price", "from the last 7 days"),
+        ("List hats posted in the past month: name, price", "in the past month"),
+        ("List hats posted today with name", "posted today"),
+        ("List all 5-star hotels with name and price", "5-star hotels"),
+        ("List the four star hotels: name, price", "four star hotels"),
+        ("Alle Hüte der letzten 7 Tage mit Name", "der letzten 7 Tage"),
+        ("Lister les chapeaux des 7 derniers jours avec prix", "7 derniers jours"),
         ("Search for 'sun hats', filter under $50, extract top 5 as JSON", "under $50"),
         ("Alle Hüte unter 50 Euro mit Name und Preis", "unter 50 Euro"),
         ("Alle Hüte mit Name und Preis, sortiert nach Preis", "sortiert nach Preis"),
@@ -100,6 +109,9 @@ def test_words_that_filter_or_order_the_records_are_found(goal: str, said: str) 
         "Extract the hats of the table, which is sorted by price",
         "Extract hats in order of appearance",
         "Extract posts with title and date published",
+        "Extract hats with name, price and the lowest price of the last 30 days",
+        "Extract hotels with name and 5-star rating",
+        "Extract the produce on sale this week with name and price",
         "Extract hats with name, date added and price over time",
         "Extract all hats available on this page",
         "Extract tickets with number of stars, points and reviews",
@@ -118,9 +130,18 @@ def test_words_that_describe_fields_or_count_records_choose_nothing(goal: str) -
     "goal", ["Read the fee for trips over 5 km, at least $3", "Read the cheapest room's price"]
 )
 def test_where_no_list_is_wanted_there_is_nothing_to_choose_from(goal: str) -> None:
-    several = {"type": "array", "items": {"type": "string"}}
-    one = {"type": "object", "properties": {"fee": {"type": "number"}, "notes": several}}
-    assert choice_in(goal, one) is None
+    assert choice_in(goal, ONE) is None
+
+
+@pytest.mark.parametrize(
+    ("goal", "said"),
+    [
+        ("Extract the cheapest hotel: name and price", "cheapest hotel"),
+        ("Find the highest-rated blender with its price", "highest-rated blender"),
+    ],
+)
+def test_the_best_of_several_is_a_choice_also_where_one_thing_is_wanted(goal: str, said: str) -> None:
+    assert choice_in(goal, ONE) == said
 
 
 @pytest.mark.parametrize("schema", [None, LIST])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from batchfish.localagent.page.assignment import assign
-from batchfish.localagent.page.coerce import coerce
+from batchfish.localagent.page.coerce import coerce, is_stock_notice
 from batchfish.localagent.page.decode import decode
 from batchfish.localagent.page.model import Fact, Source
 from batchfish.localagent.page.numbers import Locale, parse_number
 from batchfish.localagent.page.plan import plan
+from batchfish.localagent.page.tree import parse, text_of
+from batchfish.localagent.page.units import split_unit
 
 
 def value(name: str, text: str, kind: str = "number", language: str = "en") -> object:
@@ -98,3 +100,66 @@ def test_pairs_are_chosen_all_at_once() -> None:
     assert assign([[0.9, 0.8], [0.85, 0.0]]) == [1, 0]
     assert assign([[0.0, 0.0]]) == [None]
     assert assign([]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("FULL_TIME", "full-time"),
+        ("Contract: part time, two years", "part-time"),
+        ("full-time or part-time", None),
+        ("shift work", None),
+    ],
+)
+def test_a_choice_is_taken_where_a_text_names_it_and_no_other(text: str, choice: str | None) -> None:
+    asked = {"type": "string", "enum": ["full-time", "part-time"]}
+    (wanted,) = plan({"type": "object", "properties": {"work": asked}})
+    fact = Fact(label="work", text=text, source=Source.PAIR, node=(1, 0), where="")
+    assert coerce(fact, wanted, Locale()) == choice
+
+
+@pytest.mark.parametrize(
+    ("text", "is_notice"),
+    [
+        ("In stock", True),
+        ("Nicht auf Lager – wieder lieferbar ab Mai", True),
+        ("Sold out. The next print run is expected in the autumn of this year.", True),
+        ("The brass lamp is a favourite of ours, and it is available in three colours and two sizes.", False),
+        ("Made by hand", False),
+    ],
+)
+def test_a_text_that_says_first_of_all_what_can_be_had(text: str, is_notice: bool) -> None:  # noqa: FBT001
+    assert is_stock_notice(text) is is_notice
+
+
+def test_what_can_be_had_again_only_later_cannot_be_had() -> None:
+    assert value("in_stock", "Nicht auf Lager – wieder lieferbar ab Mai", "boolean", "de") is False
+    assert value("sold_out", "Nicht auf Lager", "boolean", "de") is True
+
+
+@pytest.mark.parametrize(
+    ("text", "price"),
+    [("Leeks – £2.60 (kg)", "£2.60"), ("from £2.60 a day", "from £2.60 a day"), ("£2.60", "£2.60")],
+)
+def test_a_price_in_words_is_not_the_line_that_it_stands_in(text: str, price: str) -> None:
+    assert value("price", text, "string") == price
+
+
+def test_a_measure_is_told_from_a_footnote() -> None:
+    body = "<p>117.4&nbsp;km<sup>2</sup> (45 sq mi)<sup>[1]</sup></p><b>Soup<sup>1, 7</sup></b>"
+    tree = parse(f"<html><body>{body}</body></html>")
+    assert tree is not None
+    assert [text_of(element) for element in tree.iter("p", "b")] == ["117.4 km2 (45 sq mi)", "Soup"]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "rest"),
+    [
+        ("flow_m3_s", "m3/s", ["flow"]),
+        ("weight_kg", "kg", ["weight"]),
+        ("sqm", "m2", ["sqm"]),
+        ("age", None, ["age"]),
+    ],
+)
+def test_a_name_ends_on_its_unit(name: str, unit: str | None, rest: list[str]) -> None:
+    assert split_unit(name.split("_")) == (unit, rest)

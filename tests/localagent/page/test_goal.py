@@ -103,3 +103,17 @@ def test_a_list_is_followed_as_far_as_the_goal_says_and_no_further_than_the_limi
     goal: str, found: int, pages: int, *, more: bool
 ) -> None:
     assert understand(goal, {"type": "object"}).wants_more(found, pages) is more
+
+
+@pytest.mark.parametrize(
+    ("goal", "listed", "fields"),
+    [
+        ("Extract author, rating and date of each review", "reviews", ["author", "rating", "date"]),
+        ("List the title and time for every talk on this page", "talks", ["title", "time"]),
+    ],
+)
+def test_fields_may_come_before_the_things_that_have_them(goal: str, listed: str, fields: list[str]) -> None:
+    schema = understand(goal, None).schema
+    assert schema is not None
+    assert list(schema["properties"]) == [listed]
+    assert list(schema["properties"][listed]["items"]["properties"]) == fields

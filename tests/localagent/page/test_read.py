@@ -6,25 +6,8 @@ from typing import Any
 
 import pytest
 
-from batchfish.localagent.page.read import Reading, read_page
-
-NULL = {"nullable": True}
-
-
-def schema(**properties: str | dict[str, Any]) -> dict[str, Any]:
-    """Ask for properties: a type name, or a schema of their own; all are required."""
-    spelled = {name: {"type": kind} if isinstance(kind, str) else kind for name, kind in properties.items()}
-    return {"type": "object", "properties": spelled, "required": list(spelled)}
-
-
-def look(
-    body: str, *, head: str = "<title>Page</title>", lang: str = "en", **properties: str | dict[str, Any]
-) -> Reading:
-    filler = "<p>" + "Words that fill the page so that it looks like any other. " * 5 + "</p>"
-    start = f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">{head}</head>'
-    page = f"{start}<body>{body}{filler}</body></html>"
-    return read_page(page, url="http://a.example/p", schema=schema(**properties))
-
+from batchfish.localagent.page.read import read_page
+from tests.localagent.page.pages import NULL, look, schema
 
 LABELLED = {
     "definition list": "<dl><dt>Price</dt><dd>£8.50</dd><dt>Weight</dt><dd>1.2 kg</dd></dl>",

@@ -17,6 +17,17 @@ SAME = [
     ("founded_year", "Founded"),
     ("name", "Titel"),
     ("atomic_weight", "Standard atomic weight"),
+    ("mean_depth", "Average depth"),
+    ("max_load", "Max. load"),
+    ("altitude", "Alt."),
+    ("bagni", "bagno"),
+    ("reviews", "Bewertungen"),
+    ("height", "Schulterhöhe"),
+    ("price", "Vraagprijs"),
+    ("ph", "pH"),
+    ("prerelease", "Pre-release"),
+    ("pages", "Nº de páginas"),
+    ("updated_at", "Last updated"),
 ]
 OTHER = [
     ("price", "Old price"),
@@ -27,6 +38,10 @@ OTHER = [
     ("first_name", "Last name"),
     ("weight", "Height"),
     ("price", "Next price"),
+    ("price", "Versandpreis"),
+    ("price", "Grundpreis"),
+    ("posts", "Posted on"),
+    ("depth", "Max. depth"),
 ]
 
 

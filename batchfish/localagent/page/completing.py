@@ -1,0 +1,145 @@
+"""What is left open in a list: gaps in a column, the one text that nothing names, currencies, flags."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.page.coerce import read_stock, wants_link
+from batchfish.localagent.page.columns import Pair, agree, values_of
+from batchfish.localagent.page.match import SURE
+from batchfish.localagent.page.model import Facet
+from batchfish.localagent.page.plan import Kind
+from batchfish.localagent.page.words import similarity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from batchfish.localagent.page.looks import Look
+    from batchfish.localagent.page.model import Fact, Group
+    from batchfish.localagent.page.plan import Wanted
+
+LAST_SCORE = 0.69
+FLAG_SCORE, LONGEST_FLAG = 0.75, 25
+
+
+def fill_gaps(
+    fields: Sequence[Wanted],
+    looks: Sequence[Look],
+    pairs: dict[str, Pair],
+    alternates: Mapping[str, Sequence[int]],
+    size: int,
+) -> None:
+    """Take what a record lacks from a column that means the same: the regular for the special price.
+
+    A record that has less than half of what else is found is another thing between them, and stays as it is.
+    """
+    found = {name: set(pair.values) for name, pair in pairs.items()}
+    for one in fields:
+        pair = pairs.get(one.name)
+        if pair is None or len(pair.values) == size:
+            continue
+        others = [numbers for name, numbers in found.items() if name != one.name]
+        values = dict(pair.values)
+        for place in alternates[one.name]:
+            more = values_of(looks[place], one)
+            if agree(values, more):
+                values.update(
+                    (number, value)
+                    for number, value in more.items()
+                    if number not in values
+                    and sum(number in several for several in others) * 2 >= len(others)
+                )
+        pairs[one.name] = replace(pair, values=values)
+
+
+def take_the_last(
+    fields: Sequence[Wanted],
+    looks: Sequence[Look],
+    pairs: dict[str, Pair],
+    unsure: Mapping[str, str],
+    group: Group,
+) -> None:
+    """Give the one text that is wanted and not found the one text that every record has and nothing took."""
+    open_fields = [
+        one
+        for one in fields
+        if one.name not in pairs and one.name not in unsure and "currency" not in one.senses
+    ]
+    if len(open_fields) != 1 or len(pairs) * 2 < len(fields):
+        return
+    (one,) = open_fields
+    if one.kind is not Kind.TEXT or one.senses & {"price", "old price", "rating"} or wants_link(one):
+        return
+    said = {
+        tuple(fact.text for fact in pair.look.sample)
+        for pair in pairs.values()
+        if not pair.look.column.key.startswith("@")  # what is of a kind is only a part of such a text
+    }
+    free = [
+        look
+        for look in looks
+        if look.is_plain
+        and not look.column.is_constant
+        and not look.kinds.keys() - {"description", "name"}
+        and "@" not in look.column.key.removesuffix("@()").removesuffix("@second")
+        and not (group.is_table and look.column.names)
+        and len(look.column.cells) == group.size
+        and not any(_is_within(look.sample, texts) for texts in said)
+    ]
+    if len(free) == 1 and (values := values_of(free[0], one)):
+        pairs[one.name] = Pair(look=free[0], score=LAST_SCORE, values=values)
+
+
+def _is_within(sample: Sequence[Fact], texts: tuple[str, ...]) -> bool:
+    """Whether values are parts of those of another column, or hold them."""
+    return len(sample) == len(texts) and all(
+        fact.text in text or text in fact.text for fact, text in zip(sample, texts, strict=True)
+    )
+
+
+def take_currency(fields: Sequence[Wanted], pairs: dict[str, Pair]) -> None:
+    """Read the currency where the price stands, if the records say it nowhere else."""
+    money = [pairs[one.name] for one in fields if "price" in one.senses and one.name in pairs]
+    for one in fields:
+        if "currency" in one.senses and one.name not in pairs and money:
+            values = values_of(money[0].look, replace(one, kind=Kind.TEXT))
+            if values:
+                pairs[one.name] = Pair(look=money[0].look, score=money[0].score, values=values)
+
+
+def take_flags(fields: Sequence[Wanted], looks: Sequence[Look], pairs: dict[str, Pair], size: int) -> None:
+    """Read a yes or no that only some records say: “Sale” on a few of them, “Sold out” on others.
+
+    The others are the opposite where they may not be null. It is left open where no record says it, or where
+    every one does.
+    """
+    for one in fields:
+        known = pairs.get(one.name)
+        if one.kind is not Kind.BOOLEAN or (known and len(known.values) == size):
+            continue
+        told = (
+            "availability" not in one.senses or "sold out" in one.senses
+        )  # what is in stock is not always said to be
+        flagged = {
+            number: look
+            for look in looks
+            if look.column.facet is Facet.TEXT
+            for number, fact in look.column.cells.items()
+            if _flag(one, fact.text) is told
+        }
+        says_else = known is not None and set(known.values.values()) != {told}
+        if flagged and len(flagged) < size and not says_else:
+            others = dict.fromkeys(range(size), not told) if not one.is_nullable else {}
+            values = {**others, **dict.fromkeys(flagged, told)}
+            pairs[one.name] = Pair(look=next(iter(flagged.values())), score=FLAG_SCORE, values=values)
+
+
+def _flag(wanted: Wanted, text: str) -> bool | None:
+    """Say what a short text answers to a field whose name it says; None where it says another thing."""
+    if len(text) > LONGEST_FLAG:
+        return None
+    if "availability" in wanted.senses:
+        answer = read_stock(text.casefold())
+        return None if answer is None else answer is not ("sold out" in wanted.senses)
+    return True if similarity_of((wanted.label, *wanted.aliases), text.strip(" !")) >= SURE else None

@@ -1,0 +1,22 @@
+"""Lines of text as pages write them: a label and a value, who wrote it, a number with what it counts."""
+
+from __future__ import annotations
+
+import re
+
+from batchfish.localagent.page.words import concepts_of, label
+
+LABELLED = re.compile(r"\s*([^\W\d_][^:\n]{0,58}?)\s*[::]\s+(\S.*)", re.DOTALL)
+SEPARATOR = re.compile(r"\s+[|·•]\s+|\n")
+BYLINE = re.compile(r"(?:by|von|par|por|di|door|av)\s+(\S.{1,80})", re.IGNORECASE)
+AMOUNT = re.compile(
+    r"(?<![\w.,])(\d{1,3}(?:[\u202f\xa0 ]\d{3})+|\d[\d.,]*k?)[ªº]?\s*([^\W\d_]{3,}(?:\s[^\W\d_]{3,})?)"
+)
+LEADING = re.compile(r"([^\W\d_][^\d£$€:]{1,30}?)\s+((?:[£$€]\s?)?\d.*)", re.DOTALL)
+LONGEST_LED = 60
+
+
+def led_by_label(line: str) -> tuple[str, str] | None:
+    """Give the label that a short line begins with and what it says: “Serves 8”, “RRP £349”, “Built 1998”."""
+    found = LEADING.fullmatch(line.strip()) if len(line) <= LONGEST_LED else None
+    return (found[1], found[2]) if found and concepts_of(label(found[1])) else None

@@ -1,0 +1,188 @@
+"""Labels with values, as pages set them: lists of definitions, tables, lines, rows of two, headings."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.page.labels import is_label
+from batchfish.localagent.page.lines import LABELLED, SEPARATOR, led_by_label
+from batchfish.localagent.page.model import Source
+from batchfish.localagent.page.naming import said_last, text_before
+from batchfish.localagent.page.tree import BLOCKS, HEADINGS, clean, marks, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lxml.html import HtmlElement
+
+    from batchfish.localagent.page.facts import FactFinder
+    from batchfish.localagent.page.model import Fact
+
+LONGEST_SECTION = 400
+PAIR = 2
+FEWEST_ROWS = 2
+COLON = re.compile(r":\s*$")
+FURTHER_LABEL = re.compile(r"[.,;]?\s[^\W\d_]\w+:\s")
+BETWEEN = re.compile(r"\s*[,;/|·•&]\s*")
+STRESSED = frozenset({"strong", "b", "em", "span", "label", "dfn", "small"})
+LABEL_MARKS = frozenset({"label", "key", "term", "caption", "dt", "k", "lbl", "attr"})
+VALUE_MARKS = frozenset({"value", "val", "data", "dd", "v", "text", "content", "figure", "number"})
+INLINE = frozenset({"a", "b", "bdi", "data", "em", "i", "mark", "span", "strong", "time", "u", "var"})
+
+
+def find_pairs(finder: FactFinder) -> Iterator[Fact]:
+    """Find the values that stand under a label."""
+    yield from _definition_lists(finder)
+    yield from _tables(finder)
+    yield from _labelled_lines(finder)
+    yield from _begun_lines(finder)
+    yield from _rows_of_two(finder)
+    yield from _sections(finder)
+    yield from _after_labels(finder)
+    yield from _runs_of_pairs(finder)
+
+
+def _definition_lists(finder: FactFinder) -> Iterator[Fact]:
+    for dl in finder.root.iter("dl"):
+        for wrapper in dl.iterchildren("div"):
+            if sorted(child.tag for child in wrapper) == ["dd", "dt"]:
+                yield from _pairs(
+                    finder,
+                    [text_of(one) for one in wrapper.iterchildren("dt")],
+                    list(wrapper.iterchildren("dd")),
+                )
+        if dl.find("div") is not None:
+            continue
+        terms: list[str] = []
+        values: list[HtmlElement] = []
+        for entry in [*dl.iter("dt", "dd"), None]:
+            if (entry is None or entry.tag == "dt") and values:
+                yield from _pairs(finder, terms, values)
+                terms, values = [], []
+            if entry is not None and entry.tag == "dt":
+                terms.append(text_of(entry))
+            elif entry is not None:
+                values.append(entry)
+
+
+def _pairs(finder: FactFinder, terms: list[str], values: list[HtmlElement]) -> Iterator[Fact]:
+    for term in terms:
+        items = tuple(text_of(value) for value in values) if len(values) > 1 else _items(values[0])
+        text = "\n".join(items) if len(values) > 1 else None
+        if is_label(term):
+            yield finder.fact(term, values[0], Source.PAIR, text=text, items=items)
+
+
+def _tables(finder: FactFinder) -> Iterator[Fact]:
+    for row in finder.root.iter("tr"):
+        cells = [cell for cell in row if cell.tag in {"td", "th"}]
+        if len(cells) == PAIR or [cell.tag for cell in cells] == ["th", "td"] * 2:
+            for name, value in zip(cells[::2], cells[1::2], strict=True):
+                term = text_of(name)
+                if value.tag == "td" and is_label(term):
+                    yield finder.fact(term, value, Source.PAIR, items=_items(value))
+
+
+def _labelled_lines(finder: FactFinder) -> Iterator[Fact]:
+    for element in finder.elements:
+        is_text = element.tag in BLOCKS - {"dl", "tr", "table", "tbody"} or len(element) == 0
+        begins = COLON.search(element.text or "") is not None
+        is_run = begins and len(element) > 1 and len(_run(element[0])) == len(element)
+        if not (is_text or begins) or is_run or not finder.is_leaf(element):
+            continue
+        for number, line in enumerate(SEPARATOR.split(text_of(element))):
+            found = LABELLED.fullmatch(line)
+            led = found.groups() if found else led_by_label(line)
+            holds_more = len(element) > 1 and led is not None and FURTHER_LABEL.search(led[1]) is not None
+            if led and is_label(led[0]) and not holds_more:
+                yield finder.fact(led[0], element, Source.PAIR, text=led[1], line=number)
+
+
+def _begun_lines(finder: FactFinder) -> Iterator[Fact]:
+    """Find lines that begin with a label in an element of its own, several of them one below the other."""
+    for parent in finder.elements:
+        rows = [child for child in parent if len(child) == 1 and child[0].tag in STRESSED]
+        rows = [row for row in rows if not (row.text or "").strip() and (row[0].tail or "").strip()]
+        if len(rows) < FEWEST_ROWS:
+            continue
+        for row in rows:
+            term = text_of(row[0]).rstrip(" :")
+            if is_label(term):
+                yield finder.fact(term, row, Source.PAIR, text=clean(row[0].tail or "").lstrip(": "))
+
+
+def _rows_of_two(finder: FactFinder) -> Iterator[Fact]:
+    """Find rows of two plain elements, a short text and another, that come several in a row."""
+    for parent in finder.elements:
+        if parent.tag in {"dl", "table", "tbody", "tr", "select"} or len(parent) < FEWEST_ROWS:
+            continue
+        rows = [child for child in parent if len(child) == PAIR and child.tag not in {"tr", "dl"}]
+        rows = [row for row in rows if not (row.text or "").strip() and not (row[0].tail or "").strip()]
+        if len(rows) < FEWEST_ROWS or len({row[0].tag for row in rows}) > 1:
+            continue
+        for row in rows:
+            name, value = (row[1], row[0]) if _is_named_below(row) else (row[0], row[1])
+            term = text_of(name).rstrip(":")
+            if is_label(term) and name.tag not in {"a", "img", "input", "button"}:
+                yield finder.fact(term, value, Source.PAIR, items=_items(value))
+
+
+def _is_named_below(row: HtmlElement) -> bool:
+    """Whether the label of a pair stands after its value, as its class says."""
+    first, second = (set(marks(child)) for child in row)
+    return not second.isdisjoint(LABEL_MARKS) and first.isdisjoint(LABEL_MARKS)
+
+
+def _runs_of_pairs(finder: FactFinder) -> Iterator[Fact]:
+    """Find labels and values in turn, one beside the other, which their classes tell apart."""
+    for element in finder.elements:
+        following = element.getnext()
+        if following is None or LABEL_MARKS.isdisjoint(marks(element)):
+            continue
+        if LABEL_MARKS.isdisjoint(marks(following)) and not VALUE_MARKS.isdisjoint(marks(following)):
+            term = text_of(element).rstrip(" :")
+            if is_label(term):
+                yield finder.fact(term, following, Source.PAIR, items=_items(following))
+
+
+def _sections(finder: FactFinder) -> Iterator[Fact]:
+    """Take a heading for the label of what follows it, where that is short."""
+    for heading in finder.root.iter(*HEADINGS[1:], "legend", "caption"):
+        following = heading.getnext()
+        if following is None or following.tag in {*HEADINGS, "form", "table"}:
+            continue
+        text = text_of(following)
+        if text and len(text) < LONGEST_SECTION and is_label(term := text_of(heading)):
+            yield finder.fact(term, following, Source.PAIR, items=_items(following))
+
+
+def _after_labels(finder: FactFinder) -> Iterator[Fact]:
+    """Find elements right after a label: in the text before them, or in an element that ends with a colon."""
+    for element in finder.elements:
+        if element.tag in INLINE and (name := said_last(text_before(element))):
+            items = _run(element)
+            text = ", ".join(items) if len(items) > 1 else None
+            yield finder.fact(name, element, Source.PAIR, text=text, items=items if text else ())
+        previous = element.getprevious()
+        if previous is not None and not (previous.tail or "").strip() and previous.tag not in HEADINGS:
+            term = " ".join("".join(previous.itertext()).split()) if len(previous) <= 1 else ""
+            if term.endswith(":") and is_label(term) and len(text_of(element)) < LONGEST_SECTION:
+                yield finder.fact(term.rstrip(" :"), element, Source.PAIR, items=_items(element))
+
+
+def _run(element: HtmlElement) -> tuple[str, ...]:
+    """Give the texts of an element and of those like it that follow with nothing but marks between them."""
+    texts, following = [text_of(element)], element
+    while BETWEEN.fullmatch(following.tail or ""):
+        after = following.getnext()
+        if after is None or after.tag != element.tag:
+            break
+        following = after
+        texts.append(text_of(following))
+    return tuple(filter(None, texts))
+
+
+def _items(element: HtmlElement) -> tuple[str, ...]:
+    entries = [text_of(entry) for entry in element.iter("li")]
+    return tuple(filter(None, entries)) if len(entries) > 1 else ()

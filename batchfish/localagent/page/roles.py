@@ -1,0 +1,72 @@
+"""What elements are for by their kind: titles, addresses, times, articles, links to people and mail."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from batchfish.localagent.page.labels import is_generic
+from batchfish.localagent.page.lines import BYLINE, SEPARATOR
+from batchfish.localagent.page.model import Source
+from batchfish.localagent.page.naming import said_last, text_before
+from batchfish.localagent.page.tree import marks, one_line, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lxml.html import HtmlElement
+
+    from batchfish.localagent.page.facts import FactFinder
+    from batchfish.localagent.page.model import Fact
+
+HEAD_MARKS = frozenset({"byline", "author", "autor", "auteur", "meta", "date", "kicker", "caption", "credit"})
+
+
+def find_roles(finder: FactFinder) -> Iterator[Fact]:
+    """Find the values that a kind of element holds."""
+    for element in finder.elements:
+        match element.tag:
+            case "h1":
+                if not is_generic(text_of(element)):
+                    yield finder.fact(
+                        "title", element, Source.HEADING, text=text_of(element).replace("\n", " ")
+                    )
+            case "address":
+                yield finder.fact("address", element, Source.ROLE)
+            case "time" if not said_last(text_before(element)):
+                yield finder.fact("date published", element, Source.ROLE)
+            case "article":
+                yield from _article(finder, element)
+            case "a":
+                yield from _link_roles(finder, element)
+        if element.tag in {"p", "div", "span", "small", "cite", "address"} and finder.is_leaf(element):
+            for line in SEPARATOR.split(text_of(element)):
+                if found := BYLINE.fullmatch(line):
+                    yield finder.fact("author", element, Source.ROLE, text=found[1])
+
+
+def _article(finder: FactFinder, element: HtmlElement) -> Iterator[Fact]:
+    paragraphs = [one_line(text_of(one)) for one in element.iter("p") if not _is_of_head(one)]
+    if text := "\n".join(filter(None, paragraphs)):
+        yield finder.fact("article body", element, Source.ROLE, text=text)
+
+
+def _link_roles(finder: FactFinder, link: HtmlElement) -> Iterator[Fact]:
+    href = (link.get("href") or "").strip()
+    kind, _, rest = href.partition(":")
+    if "author" in link.get("rel", "").split():
+        yield finder.fact("author", link, Source.ROLE)
+    elif kind.lower() == "mailto":
+        yield finder.fact("email", link, Source.ROLE, text=unquote(rest.partition("?")[0]))
+    elif kind.lower() == "tel":
+        text = text_of(link)
+        yield finder.fact("phone", link, Source.ROLE, text=text if re.search(r"\d", text) else unquote(rest))
+
+
+def _is_of_head(paragraph: HtmlElement) -> bool:
+    """Whether a paragraph says who wrote an article and when, and is no part of it."""
+    has_time = paragraph.find(".//time") is not None
+    return (
+        has_time or BYLINE.match(text_of(paragraph)) is not None or bool(HEAD_MARKS & set(marks(paragraph)))
+    )

@@ -1,0 +1,60 @@
+"""Names of the places in a record: tag by tag, with the classes that most records share."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from batchfish.localagent.page.marks import is_useful
+from batchfish.localagent.page.naming import has_own_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lxml.html import HtmlElement
+
+    from batchfish.localagent.page.regions import Record
+
+MOST_ELEMENTS = 300
+SHARED = 0.6
+"""Classes that this share of the records has say where an element stands; rarer ones are values."""
+LISTS = frozenset({"ul", "ol"})
+
+
+class Steps:
+    """Names the elements of the records of one region; knows which classes the records share."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._count = len(records)
+        self._shared = _shared_classes(records)
+
+    def name(self, key: str, element: HtmlElement, seen: Counter[str]) -> str:
+        """Name an element within its record: tag, the classes that most records share, else what it wraps."""
+        classes = [name for name in element.get("class", "").split() if is_useful(name)]
+        known = self._shared.get((key.count("/"), element.tag), Counter())
+        kept = [name for name in classes if known[name] >= SHARED * self._count]
+        if not kept and classes:
+            best = max(classes, key=lambda name: known[name])
+            kept = [best] if known[best] > 1 or self._count == 1 else []
+        wraps = ""
+        if not kept and len(element) == 1 and not has_own_text(element) and element.tag not in LISTS:
+            wraps = f"({element[0].tag})"
+        path = f"{key}/{'.'.join([element.tag, *sorted(kept)])}{wraps}"
+        seen[path] += 1
+        return path if seen[path] == 1 else f"{path}#{seen[path]}"
+
+
+def _shared_classes(records: Sequence[Record]) -> dict[tuple[int, str], Counter[str]]:
+    """Count, by depth and tag, in how many records a class occurs."""
+    counts: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+    for record in records:
+        found: set[tuple[int, str, str]] = set()
+        start = 1 if len(record) == 1 else 0
+        stack = [(element, -start) for element in record]
+        while stack and len(found) < MOST_ELEMENTS:
+            element, depth = stack.pop()
+            found.update((depth, element.tag, name) for name in element.get("class", "").split())
+            stack.extend((child, depth + 1) for child in element)
+        for depth, tag, name in found:
+            counts[depth, tag][name] += 1
+    return counts

@@ -1,0 +1,47 @@
+"""What is left open in a list: flags on some of the records, gaps, texts without a name."""
+
+from __future__ import annotations
+
+from tests.localagent.page.pages import NULL, records
+
+ROW = '<li class="item"><h3>{0}</h3><b>£{1}</b>{2}</li>'
+SALE, GONE = '<span class="badge">Sale</span>', '<span class="badge">Sold out</span>'
+SHELF = ROW.format("Arc", 9, "") + ROW.format("Pebble", 5, SALE) + ROW.format("Nord", 7, GONE)
+
+
+def test_a_flag_that_some_records_bear_is_no_for_the_others() -> None:
+    found = records(f"<ul>{SHELF}</ul>", title="string", on_sale="boolean", available="boolean")
+    assert [(one["on_sale"], one["available"]) for one in found] == [
+        (False, True),
+        (True, True),
+        (False, False),
+    ]
+
+
+def test_it_is_not_known_where_it_may_be_null() -> None:
+    found = records(f"<ul>{SHELF}</ul>", title="string", available={"type": "boolean", **NULL})
+    assert [one["available"] for one in found] == [None, None, False]
+
+
+def test_a_flag_that_nothing_bears_is_not_there() -> None:
+    rows = "".join(ROW.format(name, 5, "") for name in "ABC")
+    assert records(f"<ul>{rows}</ul>", title="string", on_sale="boolean") is None
+
+
+def test_an_amount_is_found_by_its_unit_wherever_in_the_record_it_stands() -> None:
+    row = "<li><h3>{0}</h3><ul>{1}</ul></li>"
+    parts = (("A", ("55 m²", "2 rooms")), ("B", ("3 rooms", "88 m²")), ("C", ("31 m²",)))
+    body = "".join(row.format(name, "".join(f"<li>{one}</li>" for one in said)) for name, said in parts)
+    found = records(f"<ol>{body}</ol>", title="string", area_m2="integer", rooms={"type": "integer", **NULL})
+    assert [(one["area_m2"], one["rooms"]) for one in found] == [(55, 2), (88, 3), (31, None)]
+
+
+def test_what_stands_in_brackets_is_the_one_text_left() -> None:
+    lines = ("Garlic – £1.80 (bunch)", "Leeks – £2.60 (kg)", "Eggs – £3.25 (half dozen)")
+    found = records(
+        "<ul>" + "".join(f"<li>{line}</li>" for line in lines) + "</ul>",
+        name="string",
+        price="number",
+        unit="string",
+    )
+    assert found[2] == {"name": "Eggs", "price": 3.25, "unit": "half dozen"}

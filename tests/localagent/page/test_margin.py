@@ -1,0 +1,26 @@
+"""The margin of a page: a menu of links is in it, a menu of dishes is not."""
+
+from __future__ import annotations
+
+from batchfish.localagent.page.margin import find_margin
+from batchfish.localagent.page.tree import parse
+from tests.localagent.page.pages import records
+
+DISH = '<div class="dish"><b>{0}</b> <i>£{1}</i></div>'
+
+
+def test_a_menu_of_dishes_is_no_menu_of_the_page() -> None:
+    body = f'<div class="menu">{DISH.format("Soup", 6)}{DISH.format("Pie", 21)}{DISH.format("Tart", 7)}</div>'
+    assert records(body, name="string", price="number") == [
+        {"name": "Soup", "price": 6},
+        {"name": "Pie", "price": 21},
+        {"name": "Tart", "price": 7},
+    ]
+
+
+def test_a_menu_of_links_is() -> None:
+    links = "".join(f'<li><a href="/{name}">{name}</a></li>' for name in ("Tea", "Coffee", "Mugs"))
+    tree = parse(f'<html><body><ul class="menu">{links}</ul><p>Text</p></body></html>')
+    assert tree is not None
+    margin = find_margin(list(tree.iter("*")))
+    assert {element.tag for element in margin} == {"ul", "li", "a"}

@@ -1,0 +1,46 @@
+"""Labels with values, as pages set them beside, below and before each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.localagent.page.pages import look
+
+LAYOUTS = {
+    "value above its label": (
+        '<div><div class="fact"><b class="fact__value">10 weeks</b><i class="fact__label">Runs for</i></div>'
+        '<div class="fact"><b class="fact__value">£245</b><i class="fact__label">Fee</i></div></div>'
+    ),
+    "in turn, told apart by class": (
+        '<p><span class="k">Duration</span><span class="v">10 weeks</span>'
+        '<span class="k">Fee</span><span class="v">£245</span></p>'
+    ),
+    "lines that begin with a label": (
+        "<div><div><strong>Duration</strong> 10 weeks</div><div><strong>Fee</strong> £245</div></div>"
+    ),
+    "words before a number": "<div><span>Duration 10 weeks</span><span>Fee £245</span></div>",
+    "text before an element": "<p>Duration <b>10 weeks</b>, fee: <b>£245</b></p>",
+    "an element with a colon": "<div><i>Duration:</i><p>10 weeks</p></div><div><i>Fee:</i><p>£245</p></div>",
+}
+
+
+@pytest.mark.parametrize("body", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_a_label_and_its_value_in_every_layout(body: str) -> None:
+    reading = look(body, duration_weeks="integer", fee="number")
+    assert reading.result == {"duration_weeks": 10, "fee": 245}, reading.message
+
+
+def test_a_list_after_a_label_goes_on_while_there_are_only_marks_between() -> None:
+    body = "<p>Tags: <a>copper</a>, <a>sweet, dark tea</a></p>"
+    tags = {"type": "array", "items": {"type": "string"}}
+    assert look(body, tags=tags).result == {"tags": ["copper", "sweet, dark tea"]}
+
+
+def test_a_line_with_several_labels_is_not_the_value_of_the_first() -> None:
+    body = "<div><span>SKU: <b>CK-08</b></span> <span>Category: <a>Kitchen</a></span></div>"
+    assert look(body, sku="string", category="string").result == {"sku": "CK-08", "category": "Kitchen"}
+
+
+def test_what_is_struck_through_is_the_price_before() -> None:
+    body = '<p class="price"><del><b class="amount">£89</b></del> <ins><b class="amount">£71</b></ins></p>'
+    assert look(body, price="number", regular_price="number").result == {"price": 71, "regular_price": 89}

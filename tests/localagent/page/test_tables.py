@@ -1,0 +1,51 @@
+"""Tables with several rows of headers, with none, with totals, and with two values in a cell."""
+
+from __future__ import annotations
+
+from tests.localagent.page.pages import NULL, records
+
+
+def table(*rows: tuple[str, ...], head: str = "", foot: str = "") -> str:
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead>{head}</thead><tbody>{body}</tbody><tfoot>{foot}</tfoot></table>"
+
+
+def test_a_column_is_called_by_the_header_right_above_it_and_a_total_is_no_record() -> None:
+    head = (
+        "<tr><th rowspan=2>Station</th><th colspan=2>Monthly mean</th></tr>"
+        "<tr><th>Flow (m³/s)</th><th>Temp. (°C)</th></tr>"
+    )
+    foot = "<tr><td>All</td><td>3.9</td><td>9.2</td></tr>"
+    body = table(("Quern", "1.84", "9.1"), ("Weir", "–", "9.4"), head=head, foot=foot)
+    assert records(body, station="string", flow_m3_s={"type": "number", **NULL}, temperature_c="number") == [
+        {"station": "Quern", "flow_m3_s": 1.84, "temperature_c": 9.1},
+        {"station": "Weir", "flow_m3_s": None, "temperature_c": 9.4},
+    ]
+
+
+def test_a_table_without_headers_begins_with_a_record() -> None:
+    body = table(("Monday", "8:30 – 17:30"), ("Tuesday", "8:30 – 19:00"), ("Sunday", "Closed"))
+    assert records(body, day="string", hours="string") == [
+        {"day": "Monday", "hours": "8:30 – 17:30"},
+        {"day": "Tuesday", "hours": "8:30 – 19:00"},
+        {"day": "Sunday", "hours": "Closed"},
+    ]
+
+
+def test_a_second_value_in_brackets_goes_by_the_words_in_brackets() -> None:
+    head = "<tr><th>Player</th><th>Goals (pen.)</th></tr>"
+    body = table(("Venn", "14 (3)"), ("Ammer", "12 (0)"), head=head)
+    assert records(body, player="string", goals="integer", penalties="integer") == [
+        {"player": "Venn", "goals": 14, "penalties": 3},
+        {"player": "Ammer", "goals": 12, "penalties": 0},
+    ]
+
+
+def test_a_word_for_not_known_is_the_text_where_there_must_be_one() -> None:
+    head = "<tr><th>Name</th><th>Built</th></tr>"
+    body = table(("Tern", "unknown"), ("Rowe", "1904"), head=head)
+    assert records(body, name="string", built="string")[0] == {"name": "Tern", "built": "unknown"}
+    assert records(body, name="string", built={"type": "string", **NULL})[0] == {
+        "name": "Tern",
+        "built": None,
+    }
