@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.addresses import find_address
 from batchfish.localagent.page.coerce import is_stock_notice
+from batchfish.localagent.page.dates import find_dates
 from batchfish.localagent.page.lines import LABELLED, led_by_label
 from batchfish.localagent.page.money import EMAIL, find_money
+from batchfish.localagent.page.numbers import Locale
 from batchfish.localagent.page.ratings import OUT_OF
 from batchfish.localagent.page.words import concepts_of, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SHORT, BARE = 60, 14
+SHORT, SHORT_DATE, BARE = 60, 30, 14
 """A price is no more than this many letters besides the amount itself."""
 
 
@@ -31,6 +33,8 @@ def formed(text: str) -> Iterator[tuple[str, str]]:
         return
     if says_another(text):
         return
+    if len(text) <= SHORT_DATE and len(find_dates(text, Locale())) == 1:
+        yield "date published", text
     money = find_money(text)
     if len({one.number for one in money}) == 1 and len(text) - len(money[0].text) <= BARE:
         yield "price", text

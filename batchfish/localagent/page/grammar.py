@@ -49,4 +49,12 @@ OF_EACH = compiled(
     rf"\s+(?:of|for|from|von|de|di|van|per)\s+{one_of('each')}\s+(?P<noun>[^\W\d_]+(?:\s[^\W\d_]+)?)(?=\s*(?:$|[.,;:\n])|\s+(?:on|in|at|from|as|and|listed|shown)\s)"
 )
 """Where fields come before the things that have them: “title and date of each talk”."""
+FOR_EACH = compiled(
+    rf"\b{one_of('for_each')}\s+(?P<noun>[^\W\d_]+(?:\s[^\W\d_]+){{0,2}}?)(?:\s+on\s+the\s+page)?,?\s+{one_of('verbs')}\s+(?P<fields>.+)",
+    re.DOTALL,
+)
+"""Where the things come first: “For each talk, give the title and the date”."""
+EACH = compiled(rf"\b{one_of('each_one')}\s+$")
+"""What stands before one thing where several are meant, in the language whose plurals are known."""
+COLLECTIVE = frozenset[str](_DATA["collective"])
 AFTER_NOUN = compiled(r"[,:(\[{]|\s+(?:and|as|that|which|where|under|in|at|on|for)\b")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from batchfish.localagent.page.facts import LONGEST_VALUE
 from batchfish.localagent.page.forms import formed
 from batchfish.localagent.page.labels import plain_mark
-from batchfish.localagent.page.lines import AMOUNT
+from batchfish.localagent.page.lines import AMOUNT, SEPARATOR
 from batchfish.localagent.page.marks import blocks_in, names_in, without_block
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import find_money
@@ -92,5 +92,8 @@ def _looks(finder: FactFinder) -> Iterator[Fact]:
         if finder.is_old(element) and finder.is_leaf(element) and len(find_money(text_of(element))) == 1:
             yield finder.fact("old price", element, Source.ROLE)
         if element.tag not in {"body", "html"} and not finder.is_old(element) and finder.is_leaf(element):
-            for line, (label, text) in enumerate(formed(text_of(element)), start=FORMED):
+            whole = text_of(element)
+            parts = SEPARATOR.split(whole) if "\n" not in whole else [whole]
+            found = [one for part in parts for one in formed(part)]
+            for line, (label, text) in enumerate(found, start=FORMED):
                 yield finder.fact(label, element, Source.LOOK, text=text, line=line)

@@ -10,9 +10,12 @@ from batchfish.localagent.page.grammar import (
     AND,
     BRACKET,
     BULLET,
+    COLLECTIVE,
     COLON,
     DETERMINERS,
+    EACH,
     ENDS,
+    FOR_EACH,
     KEYS,
     LEADING,
     OF_EACH,
@@ -42,6 +45,8 @@ IN_BRACKETS = re.compile(r"\(([^()]*)\)")
 
 def schema_of(text: str, noun: str) -> dict[str, Any] | None:
     """Make a schema of a goal, where there is a way to; `noun` is what it wants."""
+    before = text[: text.find(noun)] if noun else ""
+    noun = _several(noun) if EACH.search(before) else noun
     schema = _schema(text, noun)
     return None if schema is None else _measured(schema)
 
@@ -60,6 +65,12 @@ def _after_verb(text: str) -> str:
 
 
 def _schema(text: str, noun: str) -> dict[str, Any] | None:
+    if (
+        (each := FOR_EACH.search(text))
+        and not BULLET.search(text)
+        and (fields := list(_fields(each["fields"])))
+    ):
+        return _wrapped(_object(fields), _noun_of(each), is_list=True)
     if shape := find_shape(text):
         return shape if shape["type"] == "object" else _wrapped(shape["items"], noun, is_list=True)
     if bullets := BULLET.findall(text):
@@ -68,7 +79,7 @@ def _schema(text: str, noun: str) -> dict[str, Any] | None:
         return _wrapped(_object(fields), noun, is_list=_is_list(text[: keys.start()], noun))
     owned = TOP.sub("", _after_verb(text)).strip()
     if (each := OF_EACH.search(text)) and (fields := list(_fields(_after_verb(text[: each.start()])))):
-        return _wrapped(_object(fields), _several(each["noun"]), is_list=True)
+        return _wrapped(_object(fields), _noun_of(each), is_list=True)
     return _fields_after_noun(text, noun) or _of_thing(text, noun) or _of_owner(owned)
 
 
@@ -90,6 +101,12 @@ def _wrapped(fields: dict[str, Any], noun: str, *, is_list: bool) -> dict[str, A
     return {"type": "object", "properties": listed, "required": [name]}
 
 
+def _noun_of(found: re.Match[str]) -> str:
+    """Give the noun of a match in the plural, where what stands before it calls for one."""
+    before = found.string[: found.start("noun")]
+    return _several(found["noun"]) if EACH.search(before) else found["noun"]
+
+
 def _several(noun: str) -> str:
     """Name several of a thing, by the plainest of rules."""
     last = noun.rsplit(maxsplit=1)[-1]
@@ -103,6 +120,8 @@ def _is_list(text: str, noun: str) -> bool:
     last = noun.rsplit(maxsplit=1)[-1].lower() if noun else ""
     if _thing_of(noun) in ONE_OF_A_KIND and not last.endswith("s"):
         return False
+    if last in COLLECTIVE:
+        return True
     is_plural = last.endswith("s") and not last.endswith("ss") and last not in SINGLE
     return bool(SEVERAL.search(text) or TOP.search(text)) or is_plural
 

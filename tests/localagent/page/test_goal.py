@@ -110,9 +110,12 @@ def test_a_list_is_followed_as_far_as_the_goal_says_and_no_further_than_the_limi
     [
         ("Extract author, rating and date of each review", "reviews", ["author", "rating", "date"]),
         ("List the title and time for every talk on this page", "talks", ["title", "time"]),
+        ("For each crew member, give the name and the role", "crew_members", ["name", "role"]),
+        ("Get every kettle with name and price", "kettles", ["name", "price"]),
+        ("Extract the tide table with date and height", "tide_table", ["date", "height"]),
     ],
 )
-def test_fields_may_come_before_the_things_that_have_them(goal: str, listed: str, fields: list[str]) -> None:
+def test_each_of_several_things_is_a_record_of_a_list(goal: str, listed: str, fields: list[str]) -> None:
     schema = understand(goal, None).schema
     assert schema is not None
     assert list(schema["properties"]) == [listed]
