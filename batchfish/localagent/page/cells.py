@@ -14,6 +14,7 @@ from batchfish.localagent.page.naming import (
     AUTHOR,
     full_text,
     has_own_text,
+    image_address,
     items_of,
     label_before,
     own_names,
@@ -186,8 +187,7 @@ class RecordReader:
                 yield self._part(place, part)
 
     def _image(self, place: _Place) -> Iterator[Cell]:
-        source = place.element.get("src") or place.element.get("data-src")
-        if source:
+        if source := image_address(place.element):
             fact = self._fact(place, urljoin(self._finder.url, source))
             yield Cell(key=f"{place.key}@src", fact=fact, names=(("image", Source.ROLE),), facet=Facet.IMAGE)
         if alt := (place.element.get("alt") or "").strip():

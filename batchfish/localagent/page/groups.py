@@ -8,9 +8,9 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.cells import PLAIN_LEVEL, STRONG_LEVEL, Cell, RecordReader
+from batchfish.localagent.page.cells import LINK_LEVEL, PLAIN_LEVEL, STRONG_LEVEL, Cell, RecordReader
 from batchfish.localagent.page.headers import headers_of, name_by_header, split_header
-from batchfish.localagent.page.model import Column, Facet, Group, Source
+from batchfish.localagent.page.model import Column, Facet, Fact, Group, Source
 from batchfish.localagent.page.places import gather
 from batchfish.localagent.page.regions import Record, Region, RegionFinder, kind_class
 from batchfish.localagent.page.tables import is_for_layout, lay_out, read_ways
@@ -82,8 +82,9 @@ class _Builder:
             }
             names = tuple((name, Source.PAIR) for name in sheet.names[place])
             level = STRONG_LEVEL if place == 0 else PLAIN_LEVEL
-            columns.append(Column(key=f"{sheet.way}:{place}:{header}", names=names, cells=cells, level=level))
-            columns.extend(_in_brackets(columns[-1], header))
+            column = Column(key=f"{sheet.way}:{place}:{header}", names=names, cells=cells, level=level)
+            leading = self._leading(column, [row[place] for row in sheet.rows])
+            columns += [column, *_in_brackets(column, header), *leading]
             links = {number: replace(fact, text=fact.link) for number, fact in cells.items() if fact.link}
             if links:
                 columns.append(
@@ -107,6 +108,19 @@ class _Builder:
             is_table=sheet.is_marked,
             is_marginal=self._finder.is_marginal(table),
         )
+
+    def _leading(self, column: Column, cells: Sequence[HtmlElement | None]) -> Iterator[Column]:
+        """Give the links that cells begin with, where more follows: a title over its subtitle."""
+        found: dict[int, Fact] = {}
+        for number, whole in column.cells.items():
+            cell = cells[number]
+            link = None if cell is None else cell.find(".//a")
+            text = "" if link is None else text_of(link)
+            if link is not None and text and whole.text.startswith(text):
+                found[number] = self._finder.fact("", link, Source.PAIR)
+        has_more = any(fact.text != column.cells[number].text for number, fact in found.items())
+        if len(found) == len(column.cells) and has_more:
+            yield replace(column, key=f"{column.key}/a", cells=found, level=LINK_LEVEL)
 
     def region(self, region: Region) -> Group | None:
         """Make a group of a region; None where its records say nothing."""

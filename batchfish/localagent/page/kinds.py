@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 SHORT, SHORT_NOTE, BARE = 60, 160, 14
 IN_BRACKETS = re.compile(r"\(\s*\d[\d.,\s]*k?\s*\)", re.IGNORECASE)
 YEAR = re.compile(r"(?<![\d.,/-])(?:1[5-9]\d\d|20\d\d)(?![\d.,/-])")
-BARE_PRICE = re.compile(r"\d{1,6}[.,]\d\d")
+WHOLE: Mapping[str, re.Pattern[str]] = {
+    "email": EMAIL,
+    "review count": IN_BRACKETS,
+    "bare price": re.compile(r"\d{1,6}[.,]\d\d"),
+    "bare rating": re.compile(r"[0-4][.,]\d|5[.,]0"),
+}
+"""Kinds that a text is of as a whole."""
 SURENESS: Mapping[str, float] = {
     "price": 0.74,
     "old price": 0.74,
@@ -35,6 +41,7 @@ SURENESS: Mapping[str, float] = {
     "review count": 0.7,
     "year": 0.7,
     "bare price": 0.7,
+    "bare rating": 0.7,
 }
 """How sure it is of a column that it is of a kind; of one of amounts, its unit is compared."""
 
@@ -54,16 +61,11 @@ def kinds_of(fact: Fact, locale: Locale) -> Iterator[str]:
         yield "phone"
     if read_rating(text) is not None:
         yield "rating"
-    if EMAIL.fullmatch(text):
-        yield "email"
     if has_digit and (unit := sole_unit(text)):
         yield f"amount in {unit}"
-    if IN_BRACKETS.fullmatch(text):
-        yield "review count"
+    yield from (kind for kind, pattern in WHOLE.items() if pattern.fullmatch(text))
     if len(set(YEAR.findall(text))) == 1:
         yield "year"
-    if BARE_PRICE.fullmatch(text):
-        yield "bare price"
     if is_stock_notice(text):
         yield "availability"
 

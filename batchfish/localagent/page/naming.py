@@ -78,6 +78,13 @@ def full_text(element: HtmlElement) -> str:
     return text
 
 
+def image_address(image: HtmlElement) -> str:
+    """Give where an image is loaded from, also one that is loaded only when it is scrolled to."""
+    candidates = [image.get(name, "") for name in ("src", "data-src", "data-original", "data-lazy-src")]
+    candidates += [image.get(name, "").split(" ")[0] for name in ("srcset", "data-srcset")]
+    return next((one for one in candidates if one and not one.startswith("data:")), "")
+
+
 def items_of(element: HtmlElement) -> tuple[str, ...]:
     """Give the members of a list: its entries, or like elements one beside the other with nothing between."""
     children = list(element)

@@ -26,7 +26,7 @@ COLON = re.compile(r":\s*$")
 FURTHER_LABEL = re.compile(r"[.,;]?\s[^\W\d_]\w+:\s")
 BETWEEN = re.compile(r"\s*[,;/|·•&]\s*")
 STRESSED = frozenset({"strong", "b", "em", "span", "label", "dfn", "small"})
-LABEL_MARKS = frozenset({"label", "key", "term", "caption", "dt", "k", "lbl", "attr"})
+LABEL_MARKS = frozenset({"label", "key", "term", "caption", "dt", "k", "lbl", "attr", "cap"})
 VALUE_MARKS = frozenset({"value", "val", "data", "dd", "v", "text", "content", "figure", "number"})
 INLINE = frozenset({"a", "b", "bdi", "data", "em", "i", "mark", "span", "strong", "time", "u", "var"})
 
@@ -102,14 +102,21 @@ def _labelled_lines(finder: FactFinder) -> Iterator[Fact]:
 def _begun_lines(finder: FactFinder) -> Iterator[Fact]:
     """Find lines that begin with a label in an element of its own, several of them one below the other."""
     for parent in finder.elements:
-        rows = [child for child in parent if len(child) == 1 and child[0].tag in STRESSED]
-        rows = [row for row in rows if not (row.text or "").strip() and (row[0].tail or "").strip()]
+        rows = [row for row in parent if (first := _first_said(row)) is not None and first.tag in STRESSED]
+        rows = [row for row in rows if (row[-1].tail or "").strip()]
         if len(rows) < FEWEST_ROWS:
             continue
         for row in rows:
-            term = text_of(row[0]).rstrip(" :")
+            term = text_of(row[-1]).rstrip(" :")
             if is_label(term):
-                yield finder.fact(term, row, Source.PAIR, text=clean(row[0].tail or "").lstrip(": "))
+                yield finder.fact(term, row, Source.PAIR, text=clean(row[-1].tail or "").lstrip(": "))
+
+
+def _first_said(row: HtmlElement) -> HtmlElement | None:
+    """Give the one child of an element that says something, where nothing is said before it."""
+    *before, last = row if len(row) else [None]
+    says_before = any(text_of(child) or (child.tail or "").strip() for child in before if child is not None)
+    return None if (row.text or "").strip() or says_before else last
 
 
 def _rows_of_two(finder: FactFinder) -> Iterator[Fact]:

@@ -36,7 +36,7 @@ def score_column(wanted: Wanted, look: Look, size: int) -> float:
         wants_link(wanted) and wanted.kind is Kind.TEXT and any("http" in fact.text for fact in look.sample)
     ):
         return 0.0
-    if column.facet is Facet.IMAGE and "image" not in wanted.senses:
+    if column.facet is not Facet.TEXT and (column.facet is Facet.IMAGE) != ("image" in wanted.senses):
         return 0.0
     if column.is_old != ("old price" in wanted.senses):
         return 0.0
@@ -72,6 +72,8 @@ def _score_look(wanted: Wanted, look: Look) -> float:
         best = max(best, kinds.get("description", 0.0))
     if "price" in wanted.senses:
         best = max(best, kinds.get("bare price", 0.0))
+    if "rating" in wanted.senses:
+        best = max(best, kinds.get("bare rating", 0.0))
     if wants_year(wanted):
         best = max(best, kinds.get("year", 0.0))
     if wanted.kind in DATES:
