@@ -67,7 +67,8 @@ class FactFinder:
     ) -> Fact:
         """Make a fact of an element's text, with what its attributes say more exactly."""
         first = value if len(value) == 0 else None
-        time = value if value.get("datetime") else value.find(".//*[@datetime]")
+        times = [value] if value.get("datetime") else value.findall(".//*[@datetime]")
+        time = times[0] if times and (text is None or len(times) == 1) else None  # else it is another part's
         link = value if value.tag == "a" else value.find(".//a")
         href = link.get("href") if link is not None else None
         return Fact(

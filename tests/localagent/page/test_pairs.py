@@ -44,3 +44,16 @@ def test_a_line_with_several_labels_is_not_the_value_of_the_first() -> None:
 def test_what_is_struck_through_is_the_price_before() -> None:
     body = '<p class="price"><del><b class="amount">£89</b></del> <ins><b class="amount">£71</b></ins></p>'
     assert look(body, price="number", regular_price="number").result == {"price": 71, "regular_price": 89}
+
+
+def test_of_two_days_in_a_line_each_has_its_own_label() -> None:
+    days = ('<time datetime="2023-11-17">17 Nov</time>', '<time datetime="2023-11-18">18 Nov</time>')
+    body = f"<p>{days[0]} · Last updated {days[1]}</p>"
+    day = {"type": "string", "format": "date"}
+    reading = look(body, published_at=day, updated_at=day)
+    assert reading.result == {"published_at": "2023-11-17", "updated_at": "2023-11-18"}
+
+
+def test_an_amount_that_a_line_calls_otherwise_is_not_the_price() -> None:
+    assert look("<p>Deposit: £50</p>", price="number").code == "LOCAL_NOT_FOUND"
+    assert look("<p>Our price £50</p>", price="number").result == {"price": 50}

@@ -222,6 +222,25 @@ class TestColumns:
             {"name": "B", "released": None, "price": 5},
         ]
 
+    def test_an_image_that_waits_to_be_scrolled_to_is_loaded_from_where_it_says(self) -> None:
+        row = (
+            '<li><img data-src="/{0}.jpg" src="data:image/gif;base64,R0"><h3><a href="/{0}">{0}</a></h3></li>'
+        )
+        body = "<ul>" + "".join(row.format(name) for name in "AB") + "</ul>"
+        assert self.items(body, name="string", image_url="string", url="string") == [
+            {"name": name, "image_url": f"http://a.example/{name}.jpg", "url": f"http://a.example/{name}"}
+            for name in "AB"
+        ]
+
+    def test_a_bare_number_up_to_five_in_every_record_is_a_rating(self) -> None:
+        row = "<li><h3>{0}</h3><b class=badge>{1}</b> (<i>{2} reviews</i>)</li>"
+        rows = (("Anchor", "4.6", 312), ("Basil", "4.1", 88))
+        body = "<ul>" + "".join(row.format(*one) for one in rows) + "</ul>"
+        assert self.items(body, name="string", rating="number", review_count="integer") == [
+            {"name": "Anchor", "rating": 4.6, "review_count": 312},
+            {"name": "Basil", "rating": 4.1, "review_count": 88},
+        ]
+
     def test_two_prices_of_a_record_are_none(self) -> None:
         row = "<li><h3>{0}</h3><b>£4</b><b>£9</b></li>"
         body = "<ul>" + "".join(row.format(name) for name in "ABC") + "</ul>"

@@ -49,3 +49,13 @@ def test_a_word_for_not_known_is_the_text_where_there_must_be_one() -> None:
         "name": "Tern",
         "built": None,
     }
+
+
+def test_a_title_is_the_link_that_its_cell_begins_with() -> None:
+    head = "<tr><th>Title</th><th>Year</th></tr>"
+    rows = (
+        ('<a href="/1">Salt</a><br><small>a novel</small>', "2022"),
+        ('<a href="/2">Fog</a> <i>poems</i>', "2019"),
+    )
+    found = records(table(*rows, head=head), title="string", year="integer")
+    assert [one["title"] for one in found] == ["Salt", "Fog"]
