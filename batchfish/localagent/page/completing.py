@@ -74,7 +74,7 @@ def take_the_last(
     said = {
         tuple(fact.text for fact in pair.look.sample)
         for pair in pairs.values()
-        if not pair.look.column.key.startswith("@")  # what is of a kind is only a part of such a text
+        if not pair.look.column.key.startswith("@@")  # what is of a kind is only a part of such a text
     }
     free = [
         look

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.model import Fact, Page
 
 LONGEST_SHOWN = 80
+ITEMS_BONUS = 0.1
 SAYS_LISTS = frozenset({Source.PAIR, Source.DATA, Source.MARK})
 
 
@@ -133,9 +134,9 @@ class Filling:
             if inner := inner_list(one.member.fields):
                 return self._nested_records(one, one.member.fields, inner, where)
             return self._records(one, one.member.fields, where)
-        for fact in sorted(self._page.facts, key=lambda fact: -score_label(one, fact) * fact.trust):
+        for fact in sorted(self._page.facts, key=lambda fact: -_score_list(one, fact)):
             if score_label(one, fact) * fact.trust < SURE:
-                break
+                continue
             if not fact.items and fact.source not in SAYS_LISTS:
                 continue  # a title with a comma in it is one title
             if values := read_items(fact, one.member, self._page.locale):
@@ -192,6 +193,11 @@ class Filling:
             key = records.fit.group.key
             self.going_on = GoingOn(name=one.name, key=key, found=found + len(made), pages=pages + 1)
         return made, None
+
+
+def _score_list(one: Wanted, fact: Fact) -> float:
+    """Say how well a fact fits a list: one that is a list fits better than one that has to be taken apart."""
+    return score_label(one, fact) * fact.trust + ITEMS_BONUS * bool(fact.items)
 
 
 def _is_money(one: Wanted, outcome: Match) -> bool:

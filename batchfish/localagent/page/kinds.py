@@ -27,6 +27,7 @@ WHOLE: Mapping[str, re.Pattern[str]] = {
     "email": EMAIL,
     "review count": IN_BRACKETS,
     "bare price": re.compile(r"\d{1,6}[.,]\d\d"),
+    "start time": re.compile(r"(?:[01]?\d|2[0-3])[:.h][0-5]\d(?:\s?(?:uhr|h|am|pm))?", re.IGNORECASE),
     "bare rating": re.compile(r"[0-4][.,]\d|5[.,]0"),
 }
 """Kinds that a text is of as a whole."""
@@ -42,6 +43,7 @@ SURENESS: Mapping[str, float] = {
     "year": 0.7,
     "bare price": 0.7,
     "bare rating": 0.7,
+    "start time": 0.7,
 }
 """How sure it is of a column that it is of a kind; of one of amounts, its unit is compared."""
 
@@ -94,7 +96,7 @@ def columns_by_kind(columns: Sequence[tuple[Column, Locale]], size: int) -> Iter
             yield (
                 kind,
                 Column(
-                    key=f"@{kind}", names=(), cells=dict(sorted(cells.items())), is_old=kind == "old price"
+                    key=f"@@{kind}", names=(), cells=dict(sorted(cells.items())), is_old=kind == "old price"
                 ),
             )
 

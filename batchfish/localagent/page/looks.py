@@ -118,6 +118,7 @@ def _find_title(looks: Sequence[Look]) -> Look | None:
     if not found:
         return None
     level, place, best = min(found, key=lambda one: one[:2])
+    best = next((look for look in looks if _is_first_half(look, best)), best)
     if level <= LAST_HEADING:
         sureness = NAME_BY_HEADING
     elif level == LINK_LEVEL:
@@ -128,6 +129,13 @@ def _find_title(looks: Sequence[Look]) -> Look | None:
         sureness = NAME_BY_PLACE if place == min(other for _, other, _ in found) else 0.0
     best.kinds["name"] = sureness
     return best
+
+
+def _is_first_half(look: Look, whole: Look) -> bool:
+    """Whether a column holds what stands before a colon or a dash in every cell of another."""
+    column = look.column
+    is_half = column.key == f"{whole.column.key}@first" and not column.is_constant
+    return is_half and len(column.cells) == len(whole.column.cells)
 
 
 def _is_heading(look: Look) -> bool:

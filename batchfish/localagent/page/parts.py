@@ -22,6 +22,7 @@ SHORT = 90
 TAIL = re.compile(r"[\s\-–—:|·.…,]+$")
 TRIMMED = " \t\n,;:|·•–—-()[]/"
 ENDS_NAME = re.compile(r"\s*[(,|·•\[\d]|\s[–—-]\s|\n")
+NUMBERED = re.compile(r"(?<![\w&])#\s?(\d+)\b")
 HANGING = re.compile(r"\s(?:on|am|at|in|le|el|il|op|den|em|updated|posted)$")
 WORD_THEN_NUMBER = re.compile(
     r"([^\W\d_]{3,}(?: [^\W\d_]{3,})?|[^\W\d_]{2,6}\.)\s*(\d[\d.,]*(?:\s?/\s?\d+)?)"
@@ -79,6 +80,8 @@ def _short(line: str, number: int, *, is_one: bool) -> Iterator[Part]:
             yield Part(name=name, text=text, source=Source.QUANTITY, line=number)
     if found := WORD_THEN_NUMBER.fullmatch(line):
         yield Part(name=found[1], text=found[2], source=Source.QUANTITY, line=number)
+    if found := NUMBERED.search(line):
+        yield Part(name="number", text=found[1], source=Source.QUANTITY, line=number)
     if mail := EMAIL.search(line):
         yield Part(name="email", text=mail[0], source=Source.ROLE, line=number)
     elif is_phone(line):

@@ -27,6 +27,7 @@ BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 COUNT_OF = re.compile(
     r"^(?:number|no|nr|num|n|anzahl|zahl|nombre|numero|aantal|antal|total)(?:\s+(?:of|de|des|di|der|do|von|van|av))?\s+"
 )
+NUMBER_SIGNS = frozenset({"#", "№", "nº", "n°"})
 SEVERAL = re.compile(r"[^suio]s$")
 CUT = re.compile(r"\b([^\W\d_]{2,7})\.(?!\w)")
 WORD = re.compile(r"[^\W_]+")
@@ -63,6 +64,7 @@ def fold(text: str) -> str:
 @lru_cache(maxsize=4096)
 def label(text: str) -> Label:
     """Make a label comparable: `firstPublished`, `first_published` and `First published:` come out alike."""
+    text = "number" if text.strip(" .:").casefold() in NUMBER_SIGNS else text
     plain = fold(CAMEL.sub(" ", BRACKETS.sub(" ", text[:LONGEST_LABEL])))
     words = WORD.findall(plain)
     weighty = [word for word in words if word not in STOPWORDS] or words

@@ -45,3 +45,22 @@ def test_what_stands_in_brackets_is_the_one_text_left() -> None:
         unit="string",
     )
     assert found[2] == {"name": "Eggs", "price": 3.25, "unit": "half dozen"}
+
+
+def test_a_line_in_two_halves_is_a_name_and_the_one_text_left() -> None:
+    lines = ("Monday: 9am – 5pm", "Tuesday: 9am – 7pm", "Sunday: closed")
+    body = "<ul>" + "".join(f"<li>{line}</li>" for line in lines) + "</ul>"
+    assert records(body, day="string", hours="string") == [
+        {"day": "Monday", "hours": "9am – 5pm"},
+        {"day": "Tuesday", "hours": "9am – 7pm"},
+        {"day": "Sunday", "hours": "closed"},
+    ]
+
+
+def test_times_of_day_and_numbers_after_their_sign_need_no_label() -> None:
+    row = "<li><time>{0}</time> <strong>{1}</strong> <em>{2}</em> <i>#{3}</i></li>"
+    rows = (("18:00", "Opening", "Main tent", 81), ("20:00", "Low Tide", "Barn", 79))
+    body = "<ul>" + "".join(row.format(*one) for one in rows) + "</ul>"
+    assert records(body, time="string", title="string", number="integer") == [
+        {"time": time, "title": title, "number": number} for time, title, _, number in rows
+    ]

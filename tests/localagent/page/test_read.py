@@ -146,6 +146,13 @@ class TestKinds:
             "tags": ["red", "blue"],
         }
 
+    def test_of_two_places_with_its_name_a_list_is_the_one_with_several_entries(self) -> None:
+        names = {"type": "array", "items": {"type": "string"}}
+        body = (
+            "<ul><li>Preparo: 15 min</li></ul><h2>Modo de preparo</h2><ol><li>Coza.</li><li>Junte.</li></ol>"
+        )
+        assert look(body, lang="pt", steps=names).result == {"steps": ["Coza.", "Junte."]}
+
     def test_an_object_inside(self) -> None:
         body = (
             '<script type="application/ld+json">{"@type": "Museum", "name": "M", "address": {"@type":'
