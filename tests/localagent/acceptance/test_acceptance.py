@@ -13,8 +13,8 @@ from tests.localagent.acceptance import score
 REACHED = {"open": 0.97}
 """The share of right values on core pages, by half; what goes below has become worse.
 
-The reader was built with the open half. A closed half says how it does on pages that it was not built with; it
-gets a line of its own with what it reached when it was first opened.
+The reader was built with the open half. A closed half says how it does on pages that it was not built with:
+it gets a line of its own, with what it reached when it was first opened.
 """
 
 
