@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.core import identity
 from batchfish.core.items import AttemptState
 from batchfish.errors import NotPermitted, TryLater, WebAgentUnavailable
+from batchfish.pipeline.lookup import find, list_whole, search_text
 from batchfish.pipeline.patience import looking, repeating
-from batchfish.pipeline.reconcile import adopt, find, unknown_runs
-from batchfish.pipeline.submit import search_text
+from batchfish.pipeline.reconcile import adopt, unknown_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from batchfish.pipeline.clock import Clock
     from batchfish.pipeline.context import Context
-    from batchfish.webagent.base import Listing, WebAgent
+    from batchfish.webagent.base import WebAgent
 
 
 async def open_batch(ctx: Context) -> None:
@@ -67,7 +68,7 @@ async def _take_in_unknown_runs(ctx: Context, batch: int) -> None:
                 glance = await ctx.agent.find_by_marker(f"bf-{batch8}-", limit=1)
         if glance.total is not None and glance.total == ctx.journal.count_runs(batch):
             return
-        listing = await _list_whole(ctx, f"bf-{batch8}-")
+        listing = await find(ctx, f"bf-{batch8}-", patience=math.inf)
     except WebAgentUnavailable as error:
         raise TryLater(f"the runs of this batch cannot be listed: {error}") from error
     for run in sorted(listing.rows, key=lambda row: (row.created_at or 0.0, row.run_id)):
@@ -80,17 +81,6 @@ async def _take_in_unknown_runs(ctx: Context, batch: int) -> None:
         else:
             adopt(ctx, item.pk, run)
     await ctx.journal.commit()
-
-
-async def _list_whole(ctx: Context, text: str) -> Listing:
-    """List until a listing is complete: one that is not proves nothing."""
-    async for attempt in looking(ctx, gives_up=lambda: False):
-        with attempt:
-            listing = await ctx.agent.find_by_marker(text)
-            if not listing.is_complete:
-                raise WebAgentUnavailable("the listing of runs was not complete")
-    ctx.is_answered()
-    return listing
 
 
 async def _look_for_held(ctx: Context) -> None:
@@ -122,9 +112,7 @@ async def find_strangers(
     prefix, since = identity.batch_prefix(name), clock.boottime()
     async for attempt in repeating(clock, chance, lambda _: clock.boottime() - since >= patience):
         with attempt:
-            listing = await agent.find_by_marker(f"bf-{prefix}")
-            if not listing.is_complete:
-                raise WebAgentUnavailable("the listing of runs was not complete: no batch may begin before")
+            listing = await list_whole(agent, f"bf-{prefix}")
     markers = [identity.read_marker(run.goal or "") for run in listing.rows]
     return [
         marker.key

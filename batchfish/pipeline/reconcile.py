@@ -20,8 +20,7 @@ from batchfish.core.reconcile import (
     judge,
 )
 from batchfish.errors import WebAgentUnavailable
-from batchfish.pipeline.patience import looking
-from batchfish.pipeline.submit import carries, search_text
+from batchfish.pipeline.lookup import carries, find, search_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,24 +124,14 @@ async def _look(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) ->
     try:
         listing = await find(ctx, search_text(one.attempt.marker), PATIENCE * rules.settle)
         found = unknown_runs(ctx, listing, one)
-        if not found and listing.is_complete and _elapsed(ctx, one.attempt) >= rules.settle:
+        if not found and _elapsed(ctx, one.attempt) >= rules.settle:
             control = await _look_for_control(ctx, one, controls, rules)
     except WebAgentUnavailable:
         return Finding(unreachable_for=PATIENCE * rules.settle)
     doubt.looks += 1
-    if listing.is_complete and not found:
+    if not found:
         doubt.empty_looks.append(began_at)  # it may show no more than what was there then
     return Finding(found=found, control=control)
-
-
-async def find(ctx: Context, text: str, patience: float) -> Listing:
-    """List runs by their goal until the API answers or has not answered for `patience` seconds."""
-    since = ctx.clock.boottime()
-    async for attempt in looking(ctx, gives_up=lambda: ctx.clock.boottime() - since >= patience):
-        with attempt:
-            listing = await ctx.agent.find_by_marker(text)
-    ctx.is_answered()
-    return listing
 
 
 def unknown_runs(ctx: Context, listing: Listing, one: Tracked) -> list[RunSeen]:

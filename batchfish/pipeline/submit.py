@@ -18,6 +18,7 @@ from batchfish.core.reconcile import pause_between_looks
 from batchfish.core.retry import LONGEST_WAIT
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline.context import Context, StopKind
+from batchfish.pipeline.lookup import carries, find, search_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,25 +98,22 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
     while not ctx.has_detached():
         waited = ctx.clock.boottime() - since
         try:
-            listing = await ctx.agent.find_by_marker(search_text(accepted.marker))
+            listing = await find(ctx, search_text(accepted.marker), ctx.pace.max_outage)
         except WebAgentUnavailable as error:
-            ctx.is_unanswered(str(error))
-            listing = None
-        if listing is not None:
-            ctx.is_answered()
-            looks += 1
-            if any(
-                row.run_id == accepted.run_id and carries(row.goal, accepted.marker) for row in listing.rows
-            ):
-                await _set_markers(ctx, "proven")
-                return
-            if listing.is_complete and waited >= settle:
-                ctx.notice(
-                    "markers: the first run is not found by the reference line in its goal; from here on "
-                    "a create without a clear answer is held for a person"
-                )
-                await _set_markers(ctx, "off")
-                return
+            # Other looks may have been answered meanwhile, so that this alone is the outage.
+            ctx.stop(StopKind.UNREACHABLE, f"the first run of this batch cannot be looked up: {error}")
+            return
+        looks += 1
+        if any(row.run_id == accepted.run_id and carries(row.goal, accepted.marker) for row in listing.rows):
+            await _set_markers(ctx, "proven")
+            return
+        if waited >= settle:
+            ctx.notice(
+                "markers: the first run is not found by the reference line in its goal; from here on "
+                "a create without a clear answer is held for a person"
+            )
+            await _set_markers(ctx, "off")
+            return
         await bell.wait(ctx.clock, pause_between_looks(looks, settle))
 
 
@@ -124,16 +122,6 @@ async def _set_markers(ctx: Context, found: str) -> None:
     await ctx.journal.commit()
     ctx.session.markers = found
     ctx.bell.ring()
-
-
-def search_text(marker: str) -> str:
-    """What to search goals for: the marker without its k, so that every attempt of the item is found."""
-    return marker[: marker.rindex("-") + 1]
-
-
-def carries(goal: str | None, marker: str) -> bool:
-    """Whether the goal's own last line is this very marker."""
-    return goal is not None and str(identity.read_marker(goal)) == marker
 
 
 async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, PreparedCreate]]:

@@ -1,0 +1,103 @@
+"""Listings that break off: they are no answer, neither to a doubt nor to the test of the markers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from batchfish.core import reconcile
+from batchfish.pipeline.context import Pace, StopKind
+from tests.pipeline.model_server import Faults
+from tests.pipeline.simulation import Simulation, settle_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from batchfish.webagent.base import Listing, WebAgent
+
+SETTLE = 10.0
+MAX_OUTAGE = 300.0
+
+
+def breaking_off(is_void: Callable[[], bool]) -> Any:  # noqa: ANN401 - stands in for a whole agent
+    """Give an agent whose listings show what they show, but break off while `is_void`."""
+
+    class BreakingOff:
+        def __init__(self, agent: WebAgent) -> None:
+            self._agent = agent
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._agent, name)
+
+        async def find_by_marker(self, text: str, *, limit: int | None = None) -> Listing:
+            listing = await self._agent.find_by_marker(text, limit=limit)
+            return replace(listing, is_complete=False) if limit is None and is_void() else listing
+
+    return BreakingOff
+
+
+@pytest.mark.parametrize("duration", [5.0, 10 * MAX_OUTAGE])
+def test_a_first_run_that_cannot_be_looked_up_is_an_outage(tmp_path: Path, duration: float) -> None:
+    """Whether or not other looks are answered meanwhile, as long as the first run is alive."""
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=1,
+        items=4,
+        rules=settle_of(SETTLE),
+        pace=Pace(max_outage=MAX_OUTAGE),
+        wrap=breaking_off(lambda: True),
+    )
+    simulation.server.durations = (duration, duration)
+    report = simulation.run()
+    assert report.stop is not None
+    assert report.stop.kind is StopKind.UNREACHABLE
+    assert "not complete" in report.stop.message
+    assert simulation.statuses() == {"succeeded": 1, "queued": 3}
+    assert simulation.loop.now < max(duration, MAX_OUTAGE) + 60.0
+
+
+def test_a_doubt_is_held_where_every_listing_breaks_off(tmp_path: Path) -> None:
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=1,
+        items=4,
+        rules=settle_of(SETTLE),
+        wrap=breaking_off(lambda: simulation.server.creates >= 3),
+    )
+    server = simulation.server
+    server.durations = (2_000.0, 2_000.0)  # other looks are answered all the time
+
+    def lose_the_third() -> None:
+        server.faults = Faults(acts_then_resets=1.0 if server.creates == 3 else 0.0)
+
+    server.on_create.append(lose_the_third)
+    report = simulation.run()
+    assert report.stop is None
+    assert simulation.statuses() == {"succeeded": 3, "held": 1}
+    (held,) = [notice for notice in simulation.notices if notice.startswith("held:")]
+    assert f"{reconcile.PATIENCE * SETTLE:.0f} s" in held
+    assert len(server.runs) == server.creates == 4
+
+
+def test_a_doubt_goes_on_where_listings_are_complete_again(tmp_path: Path) -> None:
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=1,
+        items=4,
+        rules=settle_of(SETTLE),
+        wrap=breaking_off(lambda: simulation.server.creates >= 3 and simulation.loop.now < 3 * SETTLE),
+    )
+    server = simulation.server
+
+    def lose_the_third() -> None:
+        server.faults = Faults(acts_then_resets=1.0 if server.creates == 3 else 0.0)
+
+    server.on_create.append(lose_the_third)
+    report = simulation.run()
+    assert report.stop is None
+    assert simulation.statuses() == {"succeeded": 4}
+    assert len(server.runs) == server.creates == 4
+    assert simulation.loop.now >= 3 * SETTLE
