@@ -12,6 +12,7 @@ from batchfish.webagent import wire
 from batchfish.webagent.cancels import RunCanceller
 from batchfish.webagent.connections import keep_urls_out_of_logs, open_clients
 from batchfish.webagent.creates import prove
+from batchfish.webagent.hiding import make_hide
 from batchfish.webagent.http import call
 from batchfish.webagent.listing import list_runs
 from batchfish.webagent.looks import RunReader
@@ -61,7 +62,9 @@ class WebAgentClient:
         address, key = check_base_url(base_url), check_api_key(api_key)
         self._key_id = key_digest(key, salt)
         self._secrets = secrets or {}
-        self._hidden = [key, *(value for value in self._secrets.values() if len(value) >= SECRET_LENGTH)]
+        self._hide = make_hide(
+            [key, *(value for value in self._secrets.values() if len(value) >= SECRET_LENGTH)]
+        )
         headers = {wire.API_KEY_HEADER: key, "User-Agent": f"batchfish/{__version__}"}
         keep_urls_out_of_logs()
         self._connections = open_clients(address, headers, transport)
@@ -166,12 +169,6 @@ class WebAgentClient:
                     case Complete():
                         await _notify(on_complete, event)
                 yield event
-
-    def _hide(self, message: str) -> str:
-        """Blot out a key or password that the other side has echoed."""
-        for secret in self._hidden:
-            message = message.replace(secret, "[hidden]")
-        return message
 
 
 async def _notify(callback: Callback[Event] | None, event: Event) -> None:

@@ -11,6 +11,7 @@ from batchfish.errors import WebAgentUnavailable
 from batchfish.webagent import wire
 from batchfish.webagent.base import Listing
 from batchfish.webagent.clock import read_date_header
+from batchfish.webagent.hiding import hide_in_run
 from batchfish.webagent.http import HttpAnswer, NoAnswer, call
 from batchfish.webagent.refusals import explain
 from batchfish.webagent.rows import Page, Unreadable, WrongShape, read_page_body
@@ -34,7 +35,7 @@ async def list_runs(
     is_complete = False
     for _ in range(MAX_PAGES):
         page, date = await _get_page(http, hide, goal, size, cursor)
-        rows.update((run.run_id, replace(run, result=None)) for run in page.rows)
+        rows.update((run.run_id, hide_in_run(replace(run, result=None), hide)) for run in page.rows)
         unread += page.unread
         total = page.total if total is None else max(total, page.total or 0)
         cursor = page.next_cursor

@@ -15,6 +15,7 @@ from batchfish.errors import BatchfishError, WebAgentUnavailable
 from batchfish.webagent import wire
 from batchfish.webagent.base import Look
 from batchfish.webagent.clock import read_date_header
+from batchfish.webagent.hiding import hide_in_run
 from batchfish.webagent.http import MAX_BODY_BYTES, HttpAnswer, NoAnswer, call
 from batchfish.webagent.ids import chunks, distinct, encode_ids, halves
 from batchfish.webagent.refusals import ENDPOINT_MISSING, explain, is_from_api
@@ -152,21 +153,19 @@ class RunReader:
             else:
                 self._take_hostile(ids[0], body, gathered)
             return
-        gathered.add(runs)
+        gathered.add(hide_in_run(run, self._hide) for run in runs)
         gathered.miss(missing)
 
-    @staticmethod
-    def _take_hostile(run_id: str, body: bytes, gathered: _Gathered) -> None:
+    def _take_hostile(self, run_id: str, body: bytes, gathered: _Gathered) -> None:
         """Take an answer about one run that no parser accepts; one that broke off counts as none."""
         try:
             run = read_only_run(body, run_id)
         except (Unreadable, WrongShape) as error:
             _logger.warning("the answer about run %s cannot be read: %s", run_id, error)
             return
-        gathered.add([] if run is None else [run])
+        gathered.add([] if run is None else [hide_in_run(run, self._hide)])
 
-    @staticmethod
-    def _take_giant(run_id: str, head: bytes, gathered: _Gathered) -> None:
+    def _take_giant(self, run_id: str, head: bytes, gathered: _Gathered) -> None:
         """Take a run whose answer is over the limit: if completed, it ends as failed, never to be repeated.
 
         Asking again would bring the same answer, for ever. Where even its beginning does not tell the
@@ -184,4 +183,4 @@ class RunReader:
                 never_retry=True,
             )
             run = replace(run, status=wire.RunStatus.FAILED.value, error=error)
-        gathered.add([run])
+        gathered.add([hide_in_run(run, self._hide)])

@@ -13,6 +13,7 @@ from batchfish.errors import WebAgentUnavailable, WrongInput
 from batchfish.webagent import wire
 from batchfish.webagent.answers import is_run_id
 from batchfish.webagent.creates import accepted_run, explain_create, prove
+from batchfish.webagent.hiding import hide_in_run
 from batchfish.webagent.http import HttpAnswer, call
 from batchfish.webagent.rows import read_run
 from batchfish.webagent.sse import Complete
@@ -74,6 +75,7 @@ class Roads:
         run = None
         if isinstance(answer, HttpAnswer) and answer.status in _RUN_STATUSES:
             run = read_run(answer.body)
+            run = None if run is None else hide_in_run(run, self._hide)
         proof = prove(answer, self._hide) if run is None else SubmitAccepted(run_id=run.run_id)
         if isinstance(proof, SubmitAccepted):
             self._made_by_run.add(proof.run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -11,6 +12,7 @@ import httpx
 from batchfish.core.events import SubmitAccepted, SubmitUnanswered
 from batchfish.webagent import wire
 from batchfish.webagent.creates import prove, prove_without_answer
+from batchfish.webagent.hiding import hide_in_run
 from batchfish.webagent.http import (
     ANSWER_SECONDS,
     NETWORK_FAILURES,
@@ -20,7 +22,7 @@ from batchfish.webagent.http import (
     describe,
     read_answer,
 )
-from batchfish.webagent.sse import Complete, FrameReader, FrameTooLarge, Heartbeat, read_event
+from batchfish.webagent.sse import Complete, FrameReader, FrameTooLarge, Heartbeat, Progress, read_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -106,12 +108,23 @@ async def _read_events(
                     continue
                 if run_id is None and not isinstance(event, Heartbeat):
                     run_id = event.run.run_id if isinstance(event, Complete) else event.run_id
-                yield event
+                yield _hide_in_event(event, hide)
                 if isinstance(event, Complete):
                     return
     except (*NETWORK_FAILURES, FrameTooLarge) as failure:
         message = f"the stream was cut before its run was named: {hide(describe(failure))}"
     raise NotAccepted(SubmitUnanswered(message=message)) if run_id is None else StreamCut(run_id)
+
+
+def _hide_in_event(event: StreamEvent, hide: Callable[[str], str]) -> StreamEvent:
+    match event:
+        case Progress(purpose=purpose):
+            return replace(event, purpose=hide(purpose))
+        case Complete(run=run, help_message=help_message):
+            told = None if help_message is None else hide(help_message)
+            return replace(event, run=hide_in_run(run, hide), help_message=told)
+        case _:
+            return event
 
 
 async def _read_frames(response: httpx.Response) -> AsyncGenerator[bytes, None]:

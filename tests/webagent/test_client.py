@@ -183,6 +183,24 @@ async def test_a_key_that_the_other_side_echoes_is_blotted_out() -> None:
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("before", ["", "x" * 489])
+async def test_a_key_in_the_words_of_a_runs_error_is_blotted_out(before: str) -> None:
+    """Also the piece of it that is left where the words are cut."""
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        error = {"message": f"{before} {KEY} and canary-password", "code": KEY.upper(), "category": "UNKNOWN"}
+        run = {"run_id": "r-1", "status": "FAILED", "goal": "find", "error": error}
+        return httpx.Response(200, json={"data": [run], "pagination": {"has_more": False, "total": 1}})
+
+    client = client_of(answer, secrets={"PW": "canary-password"})
+    looked = (await client.poll(["r-1"])).runs["r-1"]
+    (listed,) = (await client.find_by_marker("find")).rows
+    for run in (looked, listed):
+        assert run.error is not None
+        assert KEY[:6] not in run.error.message
+        assert "canary" not in run.error.message
+
+
 async def test_no_secret_is_in_a_repr_or_a_log(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,18 @@ async def test_a_stream_that_breaks_is_followed_up_on_its_run(sent: bytes) -> No
     assert last.run.result == b'{"a": 1}'
 
 
+async def test_a_key_that_the_stream_echoes_is_blotted_out() -> None:
+    told = b'data: {"type": "PROGRESS", "purpose": "sent %s"}\n\n' % KEY.encode()
+    end = (
+        b'data: {"type": "COMPLETE", "run_id": "r-1", "status": "FAILED", "error": "no %s"}\n\n'
+        % KEY.encode()
+    )
+    async with serving(say(HEAD, STARTED, told, end)) as server:
+        events = await watch(server)
+    assert len(events) == 3
+    assert KEY not in repr(events)
+
+
 async def test_a_stream_that_closes_before_the_run_is_named_warns() -> None:
     async with serving(say(HEAD, b": hello\n\n")) as server:
         with pytest.raises(RunMayExist):
