@@ -31,6 +31,7 @@ async def cancel(ctx: Context) -> None:
         asked = wanted
         due = [run_id for run_id, at in asked.items() if at + ASK_AGAIN <= now]
         if due:
+            await ctx.journal.commit()  # the wish outlives this process, whatever becomes of the cancel
             try:
                 await ctx.agent.cancel(due)
             except WebAgentUnavailable as error:
