@@ -12,7 +12,6 @@ from batchfish.cli.messages import put
 from batchfish.cli.wiring import SystemClock
 from batchfish.core.items import Status
 from batchfish.journal import batches, reading
-from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -29,12 +28,21 @@ ROWS_FOR_A_PERSON = 5
 def conclude(args: Namespace, voice: Voice, journal: SqliteJournal, batch: Batch, report: RunReport) -> int:
     """Write the table, record the end, and say what came of it and how to go on; give the exit code."""
     counts = count(journal.connection, batch.pk)
-    judged = count_selected(journal.connection) if journal.has_selection else counts
-    was_cancelled = counts.ended == counts.total and reading.was_cancelled(journal.connection, batch.pk)
-    code = exit_code(judged, report.stop, args.fail_on_error, was_cancelled=was_cancelled)
-    is_finished = report.stop is None or report.stop.kind is StopKind.CANCELLED
-    if is_finished and counts.ended == counts.total and not journal.count_open():
-        batches.finish(journal.connection, batch.pk, code, SystemClock().now())
+    stop, allowed = report.stop, args.fail_on_error
+    if counts.ended == counts.total and not journal.count_open():
+        # What is finished is finished, also where a rule of the batch would have stopped it at its last item.
+        stop = None if stop is None or stop.signal is None else stop
+        whole = exit_code(
+            counts, None, allowed, was_cancelled=reading.was_cancelled(journal.connection, batch.pk)
+        )
+        batches.finish(journal.connection, batch.pk, whole, SystemClock().now())
+    judged, selected = counts, journal.selection()
+    if selected is not None:
+        judged = count_selected(journal.connection)
+    was_cancelled = judged.ended == judged.total and reading.was_cancelled(
+        journal.connection, batch.pk, selected
+    )
+    code = exit_code(judged, stop, allowed, was_cancelled=was_cancelled)
     table = None
     if report.stop is None or report.stop.signal is None:
         table = tables.write_batch(

@@ -12,6 +12,7 @@ from batchfish.journal.base import Row
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from batchfish.core.items import Attempt, Item
     from batchfish.journal.base import Batch
@@ -157,13 +158,12 @@ def ended_since(connection: sqlite3.Connection, batch: int, since: float) -> tup
     return number, first
 
 
-def was_cancelled(connection: sqlite3.Connection, batch: int) -> bool:
-    """Whether a person has cancelled items that the manifest asks for."""
-    return (
-        connection.execute(
-            "SELECT 1 FROM items WHERE batch = ? AND wanted = 1 AND status = 'cancelled' AND cancel_wish = 1"
-            " LIMIT 1",
-            (batch,),
-        ).fetchone()
-        is not None
+def was_cancelled(
+    connection: sqlite3.Connection, batch: int, selected: AbstractSet[int] | None = None
+) -> bool:
+    """Whether a person has cancelled items that the manifest asks for; `selected` are the keys to look at."""
+    rows = connection.execute(
+        "SELECT pk FROM items WHERE batch = ? AND wanted = 1 AND status = 'cancelled' AND cancel_wish = 1",
+        (batch,),
     )
+    return any(selected is None or pk in selected for (pk,) in rows)
