@@ -26,13 +26,14 @@ from batchfish.core.events import Adopted, CancelWished, ProvenAbsent, RetryWish
 from batchfish.core.items import Status
 from batchfish.errors import BatchBusy, NeedsYes, WrongInput
 from batchfish.journal import batches, reading
+from batchfish.pipeline import reconcile
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
     from batchfish.cli.messages import Voice
-    from batchfish.core.items import Item
+    from batchfish.core.items import Attempt, Item
     from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Context
@@ -134,10 +135,16 @@ def _cancel_alone(
             number = await wishes.cancel_items(ctx, journal, batch.pk, items)
             voice.say(f"cancelling {several(number, 'item')} of {batch.name}")
         args.drain = True
-        await bring_to_completion(args, env, voice, journal, journal.batch(batch.pk), access)
-        return ExitCode.OK
+        code = await bring_to_completion(args, env, voice, journal, journal.batch(batch.pk), access)
+        return code if _is_left(journal, batch, items) else ExitCode.OK
 
     return asyncio.run(decide())
+
+
+def _is_left(journal: SqliteJournal, batch: Batch, items: Sequence[int] | None) -> bool:
+    """Whether something that was to be cancelled has not ended."""
+    left = reading.not_ended(journal.connection, batch.pk)
+    return bool(left if items is None else set(left) & set(items))
 
 
 def held(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
@@ -175,32 +182,39 @@ async def _carry_out(ctx: Context, decision: str, item: Item, run_id: str | None
     attempt = ctx.journal.attempt(item.pk, item.follows)
     match decision:
         case "adopt" if run_id is not None and attempt is not None:
-            if attempt.run_id is not None:
-                raise WrongInput(
-                    f"{item.id} has a run already, {attempt.run_id}: adopting is for items without"
-                )
-            if ctx.journal.attempt_of_run(run_id) is not None:
-                raise WrongInput(f"run {run_id} belongs to an item already")
-            look = await ctx.agent.poll([run_id])
-            if run_id not in look.runs:
-                raise WrongInput(f"the API knows no run {run_id}")
-            carried = identity.read_marker(look.runs[run_id].goal or "")
-            if carried is not None and carried.key != item.key:
-                raise WrongInput(f"run {run_id} was made for another item: its goal carries {carried}")
-            event = Adopted(
-                run_id=run_id,
-                k=attempt.k,
-                marker=attempt.marker,
-                key_id=ctx.agent.key_id,
-                created_at=look.runs[run_id].created_at,
-            )
-            ctx.record(item.pk, attempt.k, event)
+            await _adopt(ctx, item, attempt, run_id)
         case "resubmit":
             send_again(ctx, item)
         case _:
             ctx.record(item.pk, None, CancelWished())
             ctx.record(item.pk, item.follows, ProvenAbsent())
     await ctx.journal.commit()
+
+
+async def _adopt(ctx: Context, item: Item, attempt: Attempt, run_id: str) -> None:
+    """Bind a run that a person found to an item: to the attempt whose marker it carries, if it has one."""
+    if attempt.run_id is not None:
+        raise WrongInput(f"{item.id} has a run already, {attempt.run_id}: adopting is for items without")
+    if ctx.journal.attempt_of_run(run_id) is not None:
+        raise WrongInput(f"run {run_id} belongs to an item already")
+    look = await ctx.agent.poll([run_id])
+    if run_id not in look.runs:
+        raise WrongInput(f"the API knows no run {run_id}")
+    run = look.runs[run_id]
+    carried = identity.read_marker(run.goal or "")
+    if carried is None:
+        event = Adopted(
+            run_id=run_id,
+            k=attempt.k,
+            marker=attempt.marker,
+            key_id=ctx.agent.key_id,
+            created_at=run.created_at,
+        )
+        ctx.record(item.pk, attempt.k, event)
+    elif (carried.batch8, carried.key) == (ctx.journal.batch(item.batch).batch8, item.key):
+        reconcile.adopt(ctx, item.pk, run)
+    else:
+        raise WrongInput(f"run {run_id} was made for another item or batch: its goal carries {carried}")
 
 
 def _list_held(args: Namespace, place: places.Place, voice: Voice) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
-# Control characters and those that turn the direction of text: what a page says may hold them.
-_HOSTILE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# What a page says may hold control characters, those that turn the direction of text, and halves of
+# characters, which cannot be written at all.
+_HOSTILE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,8 +27,9 @@ class Voice:
             self.warn(text)
 
     def warn(self, text: str) -> None:
-        """Tell a person what is wrong."""
-        print(harmless(text), file=self.stream, flush=True)
+        """Tell a person what is wrong; that nobody listens any more ends no batch."""
+        with suppress(OSError):
+            print(harmless(text), file=self.stream, flush=True)
 
 
 def harmless(text: str) -> str:

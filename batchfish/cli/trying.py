@@ -22,6 +22,7 @@ from batchfish.cli.telling import Teller
 from batchfish.cli.wiring import SystemClock, client_options
 from batchfish.core import identity
 from batchfish.core.items import Status
+from batchfish.core.verdict import UnreadableResult, read_result
 from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal import batches, ingest, reading
 from batchfish.pipeline.context import StopKind
@@ -212,6 +213,6 @@ def _read(raw: bytes | None) -> object:
     if raw is None:
         return None
     try:
-        return json.loads(raw)
-    except ValueError:
+        return read_result(raw)
+    except UnreadableResult:
         return raw.decode("utf-8", "replace")

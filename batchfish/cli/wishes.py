@@ -54,9 +54,12 @@ async def heed_once(ctx: Context, journal: SqliteJournal) -> None:
     """Take up what lies in the mailbox now."""
     box = mailbox(journal.path)
     for path in sorted(box.glob("*.json")) if box.exists() else ():
-        wish = json.loads(path.read_text())
+        try:
+            wish = json.loads(path.read_text())
+        except FileNotFoundError:  # whoever left it has gone and taken it back
+            continue
         await cancel_items(ctx, journal, wish["batch"], wish["cancel"])
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 async def cancel_items(ctx: Context, journal: SqliteJournal, batch: int, items: Sequence[int] | None) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from tests.cli.shop import SETTLE, Shop, open_shop
+from tests.endtoend.commands import KEY
 from tests.endtoend.serving import serving
 
 if TYPE_CHECKING:
@@ -115,6 +117,20 @@ def test_cancelling_what_is_finished_changes_nothing(shop: Shop) -> None:
     assert "nothing is left to cancel" in outcome.err
 
 
+def test_a_part_of_a_batch_gives_its_own_code_and_the_whole_keeps_its_own(shop: Shop) -> None:
+    manifest = shop.write_manifest(1, 2, rules="checks: [{expr: \"id == 'i2'\", reason: wrong}]\n")
+    assert shop.command("run", manifest, "--item", "i1").code == 1
+    assert shop.command("run", manifest, "--item", "i2").code == 0
+    assert shop.command("run", manifest).code == 1, "the batch has an item that is not fine"
+
+
+def test_a_batch_whose_last_item_would_have_stopped_it_is_finished(shop: Shop) -> None:
+    rules = "checks: [{expr: 'false', reason: wrong}]\nlimits: {halt: 10%, concurrency: 10}\n"
+    manifest = shop.write_manifest(*range(10), rules=rules)
+    assert shop.command("run", manifest).code == 1
+    assert "is finished" in shop.command("run", manifest).err
+
+
 HOLD = "unanswered: {then: hold, marker: false}\n"
 
 
@@ -154,6 +170,48 @@ def test_a_person_decides_about_what_is_held(command: Command, request: pytest.F
         statuses = {row["item_id"]: row["status"] for row in shop.table()}
         assert statuses == {"i1": "succeeded", "i2": "succeeded", "i3": "cancelled"}
         assert command("resume", shop.name).code == ended.code
+
+
+def test_a_run_of_an_earlier_create_is_adopted_as_that_create(
+    command: Command, request: pytest.FixtureRequest
+) -> None:
+    """What a person finds may be the run of a create that was believed to have made none."""
+    folder = command.folder / "server"
+    rules = "unanswered: {then: hold, settle: 1s}\n"
+    with serving(folder, "duration=0.02,error=1") as server:
+        shop = open_shop(command, server, request.node.nodeid)
+        assert command("run", shop.write_manifest(1, rules=rules)).code == 1
+        assert command("held", "resubmit", "i1", "-y").code == 0
+        assert command("resume", shop.name).code == 1
+        first, second = (marker for (marker,) in shop.journal.read("SELECT marker FROM attempts ORDER BY k"))
+        foreign = second.replace(second.split("-")[1], "zzzzzzzz")
+    with serving(folder, "duration=0.02", port=server.port):
+        run_of = {
+            marker: httpx.post(
+                f"{server.base_url}/v1/automation/run-async",
+                json={"url": shop.url(1), "goal": f"Read it.\n\n[ref {marker}.]"},
+                headers={"X-API-Key": KEY},
+                trust_env=False,
+            ).json()["run_id"]
+            for marker in (first, foreign)
+        }
+        refused = command("held", "adopt", "i1", run_of[foreign])
+        assert (refused.code, "another item or batch" in refused.err) == (2, True)
+        assert command("held", "adopt", "i1", run_of[first]).code == 0
+        shop.command("resume", shop.name)
+        ((followed, status),) = shop.journal.read("SELECT follows, status FROM items")
+        assert (followed, status) == (1, "succeeded")
+
+
+def test_cancelling_at_an_api_out_of_reach_is_no_success(
+    command: Command, request: pytest.FixtureRequest
+) -> None:
+    folder = command.folder / "server"
+    with serving(folder, "duration=60") as server:
+        shop = open_shop(command, server, request.node.nodeid)
+        shop.write(1)
+        assert shop.run("--max-duration", "1s").code == 3
+    assert command("cancel", shop.name, "--max-outage", "1s").code == 75
 
 
 def test_retry_of_what_is_held_asks_first(command: Command, request: pytest.FixtureRequest) -> None:
