@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.messages import several
+from batchfish.cli.settings import spell_api
 from batchfish.cli.wiring import SystemClock, chance
 from batchfish.core import identity
 from batchfish.errors import NeedsYes, WrongInput
@@ -51,8 +52,11 @@ def intend(
 ) -> Intention:
     """Read the manifest's rows and compare them with the batch that is meant; nothing is changed.
 
-    WrongInput where the clock went back behind the newest period, or the batch belongs to another API.
+    `recorded_as` is the API that it would be sent to; None where nothing is sent. WrongInput where the
+    journal belongs to another one, or the clock went back behind the newest period.
     """
+    if recorded_as is not None:
+        refuse_other_api(connection, recorded_as)
     period = batches.period_at(manifest.period, now)
     newest = batches.newest(connection)
     if newest is not None and newest.period and period and newest.period > period:
@@ -64,10 +68,6 @@ def intend(
     batch = None
     if number and not anew:
         batch = batches.named(connection, batches.full_name(manifest.name, period, number))
-    if batch is not None and recorded_as is not None and batch.base_url != recorded_as:
-        raise WrongInput(
-            f"{batch.name} belongs to {batch.base_url}, not to {recorded_as}: it goes on only there"
-        )
     version = identity.FINGERPRINT_VERSION
     if batch is not None:
         version = batches.fingerprint_version(connection, batch.pk)
@@ -81,6 +81,20 @@ def intend(
         difference=ingest.compare(connection, batch.pk if batch is not None else None),
         manifest=json.loads(json.dumps(manifest.resolved())),
     )
+
+
+def refuse_other_api(connection: sqlite3.Connection, recorded_as: str) -> None:
+    """Raise WrongInput where this journal has batches of another API.
+
+    That one's runs would be missed here: a doubted create believed absent, a lost journal believed new.
+    """
+    others = batches.base_urls(connection) - {recorded_as}
+    if others:
+        raise WrongInput(
+            f"this journal belongs to {', '.join(sorted(map(spell_api, others)))}, not to "
+            f"{spell_api(recorded_as)}: one journal is of one API. Use another, with --journal FILE, to pay "
+            "for the items there as well."
+        )
 
 
 def _refuse_namesake(newest: Batch | None, manifest: Manifest) -> None:

@@ -16,7 +16,7 @@ from batchfish.cli.manifests import load
 from batchfish.cli.messages import ask, is_terminal
 from batchfish.cli.progress import choose, show
 from batchfish.cli.serving import local_agent, reach
-from batchfish.cli.settings import LOCAL_BASE, Access, check_settle, remote_access
+from batchfish.cli.settings import LOCAL_BASE, Access, check_settle, remote_access, spell_api
 from batchfish.cli.wiring import SystemClock, chance, make_agent, owned_journal, terms_of
 from batchfish.core.window import Window
 from batchfish.errors import BatchBusy
@@ -250,8 +250,8 @@ def with_flags(rules: Rules, args: Namespace) -> Rules:
 def announce(ctx: Context, counts: Counts) -> str:
     """Say what is about to happen, before it costs."""
     limits, retry = ctx.rules.limits, ctx.rules.retry
-    where = "the local agent" if ctx.batch.base_url == LOCAL_BASE else ctx.batch.base_url
     return (
-        f"{ctx.batch.name}: {counts}; up to {limits.concurrency} runs at once on {where}, "
+        f"{ctx.batch.name}: {counts}; up to {limits.concurrency} runs at once on "
+        f"{spell_api(ctx.batch.base_url)}, "
         f"at most {retry.attempts} attempts an item"
     )

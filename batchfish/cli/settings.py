@@ -64,6 +64,11 @@ def remote_access(args: Namespace, env: Mapping[str, str]) -> Access:
     return Access(base_url=address, recorded_as=address, api_key=_Secret(check_api_key(key)))
 
 
+def spell_api(recorded_as: str) -> str:
+    """Say to people which API a journal's batch belongs to."""
+    return "the local agent" if recorded_as == LOCAL_BASE else recorded_as
+
+
 def check_settle(settle: float | None, *, is_near: bool, agreed: bool) -> None:
     """Raise NeedsYes where an unanswered create would be looked for too briefly to be believed absent."""
     if settle is not None and settle < SHORTEST_QUIET_SETTLE and not is_near and not agreed:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from batchfish.cli import places
+from batchfish.cli import beginning, places
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.cli.manifests import load
 from batchfish.cli.messages import put
@@ -81,9 +81,10 @@ def _take_in(
     journal: SqliteJournal, manifest: Manifest, spec: ItemSpec, recorded_as: str
 ) -> tuple[Batch, Item]:
     """Give the earlier try of this very item that has not ended, or begin another, as a batch of its own."""
+    beginning.refuse_other_api(journal.connection, recorded_as)
     key = identity.item_key(identity.fingerprint(spec), 1)
     for batch in reversed(reading.all_batches(journal.connection)):
-        item = journal.item_by_key(batch.batch8, key) if batch.base_url == recorded_as else None
+        item = journal.item_by_key(batch.batch8, key)
         if item is not None and not item.status.is_final:
             return batch, item
     ingest.stage(journal.connection, [spec], identity.FINGERPRINT_VERSION)

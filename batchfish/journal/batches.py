@@ -62,6 +62,11 @@ def batch8s(connection: sqlite3.Connection) -> set[str]:
     return {batch8 for (batch8,) in connection.execute("SELECT batch8 FROM batches")}
 
 
+def base_urls(connection: sqlite3.Connection) -> set[str]:
+    """Give the APIs that this journal's batches belong to: one, or none before the first has begun."""
+    return {base_url for (base_url,) in connection.execute("SELECT DISTINCT base_url FROM batches")}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewBatch:
     """A batch that is to begin: what its manifest is called and says, and the API that it belongs to.

@@ -148,6 +148,28 @@ def test_a_journal_belongs_to_the_api_it_was_begun_with(shop: Shop, patient: Ser
     assert shop.paid() == [1]
 
 
+@pytest.mark.parametrize("verb", ["run", "try"])
+def test_no_batch_of_another_api_begins_in_a_journal(shop: Shop, patient: Server, verb: str) -> None:
+    """Its runs would be looked for at the one API and be believed absent, and be paid for at the other."""
+    begin = (verb, shop.file.name, "--goal", "Read it.", *SETTLE)
+    shop.write(1)
+    assert shop.command(*begin, "--sync" if verb == "try" else "-q").code == 0
+    before = patient.books.count()
+    shop.write(2)
+    for flags in (("--new",), ("--new", "-y")) if verb == "run" else ((), ("-y",)):
+        outcome = shop.command(*begin, *flags, "--base-url", patient.base_url)
+        assert outcome.code == 2
+        assert f"belongs to {shop.server.base_url}, not to {patient.base_url}" in outcome.err
+        assert "--journal FILE" in outcome.err
+    assert patient.books.count() == before
+    assert len(shop.command("ls", "--json").summary["batches"]) == 1
+    # In a journal of its own it is another batch.
+    elsewhere = ("--base-url", patient.base_url, "--journal", "elsewhere.db", "-o", "out.csv")
+    if verb == "run":
+        assert shop.command(*begin, *elsewhere, "--max-duration", "1s").code == 3
+        assert patient.books.count() == before + 1
+
+
 def test_a_key_that_cannot_see_the_runs_is_another_accounts(
     command: Command, request: pytest.FixtureRequest
 ) -> None:
