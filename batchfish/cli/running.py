@@ -77,6 +77,7 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         if code is not None and not intention.is_edited:
             return say_finished(journal, intention.batch, code, args, voice)
         access = access or stack.enter_context(local_agent(args, env, manifest.folder))
+        check_settle(args, manifest.rules, access)
         return asyncio.run(_run_manifest(args, env, voice, journal, manifest, intention, access))
 
 
@@ -181,10 +182,8 @@ async def bring_to_completion(
     )
     if not before.total:
         return say_nothing_selected(args, voice)
-    is_near = is_loopback(access.base_url)
-    check_settle(args.settle, is_near=is_near, agreed=args.yes)
     async with make_agent(access, journal, env) as agent:
-        ctx = make_context(args, journal, batch, agent, voice, is_near=is_near)
+        ctx = make_context(args, journal, batch, agent, voice, is_near=is_loopback(access.base_url))
         with signals.listening(ctx, voice):
             voice.say(announce(ctx, before))
             report = await run_batch(

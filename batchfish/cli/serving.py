@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.cli import places
-from batchfish.cli.settings import API_KEY, LOCAL_BASE, Access, local_access, remote_access
+from batchfish.cli.settings import API_KEY, LOCAL_BASE, Access, check_settle, local_access, remote_access
 from batchfish.errors import WrongInput
+from batchfish.manifest.rules import rules_from
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -57,12 +58,16 @@ def local_agent(args: Namespace, env: Mapping[str, str], folder: Path) -> Iterat
 
 
 def reach(args: Namespace, env: Mapping[str, str], batch: Batch, stack: ExitStack) -> Access:
-    """Reach the API that a batch belongs to; WrongInput where flags mean another one."""
+    """Reach the API that a batch belongs to; WrongInput where flags mean another one.
+
+    NeedsYes where its doubted creates would be looked for too briefly there.
+    """
     if batch.base_url == LOCAL_BASE:
         return stack.enter_context(local_agent(args, env, places.folder_of(batch)))
     access = remote_access(args, env)
     if access.recorded_as != batch.base_url:
         raise WrongInput(f"{batch.name} belongs to {batch.base_url}, not to {access.recorded_as}")
+    check_settle(args, rules_from(batch.manifest), access)
     return access
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
+    from batchfish.core.rules import Rules
+
 API_KEY = "TINYFISH_API_KEY"
 BASE_URL = "BATCHFISH_BASE_URL"
 LOCAL_KEY = "local"
@@ -69,11 +71,15 @@ def spell_api(recorded_as: str) -> str:
     return "the local agent" if recorded_as == LOCAL_BASE else recorded_as
 
 
-def check_settle(settle: float | None, *, is_near: bool, agreed: bool) -> None:
+def check_settle(args: Namespace, rules: Rules, access: Access) -> None:
     """Raise NeedsYes where an unanswered create would be looked for too briefly to be believed absent."""
-    if settle is not None and settle < SHORTEST_QUIET_SETTLE and not is_near and not agreed:
+    from batchfish.webagent.request import is_loopback
+
+    settle = rules.unanswered.settle if args.settle is None else args.settle
+    if settle < SHORTEST_QUIET_SETTLE and not is_loopback(access.base_url) and not args.yes:
+        said = "`unanswered.settle` in the manifest" if args.settle is None else "--settle"
         raise NeedsYes(
-            f"--settle {settle:g}s is short for an API over the network: a run that shows later is paid for "
+            f"{settle:g}s ({said}) is short for an API over the network: a run that shows later is paid for "
             f"twice. Use at least {SHORTEST_QUIET_SETTLE:g}s, or add -y."
         )
 

@@ -62,7 +62,7 @@ def try_item(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
             if args.local
             else remote_access(args, env)
         )
-        check_settle(args.settle, is_near=is_loopback(access.base_url), agreed=args.yes)
+        check_settle(args, manifest.rules, access)
         batch, item = _take_in(journal, manifest, spec, access.recorded_as)
         return asyncio.run(_watch(args, env, voice, journal, batch, item, access))
 

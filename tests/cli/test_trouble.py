@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.cli.conftest import Command
+    from tests.cli.shop import Shop
 
 NOTHING_LISTED = {"data": [], "pagination": {"total": 0, "next_cursor": None, "has_more": False}}
 RUN = ("run", "rows.csv", "--goal", "Read it.", "--settle", "2s")
@@ -119,3 +121,35 @@ def test_looks_that_fail_are_repeated_also_before_a_batch_begins(
             assert shop.run("--new", "-y").code == 0
         shop.file.rename(shop.file.with_name(f"{shop.name}more.csv"))
         assert command("run", f"{shop.name}more.csv", "--goal", "Read.", "--settle", "2s").code == 0
+
+
+@pytest.mark.parametrize(("flags", "said"), [((), "`unanswered.settle`"), (("--settle", "2s"), "--settle")])
+def test_a_short_settle_at_an_api_over_the_network_asks_before_anything_begins(
+    command: Command, flags: tuple[str, ...], said: str
+) -> None:
+    (command.folder / "shop.yaml").write_text(
+        "batchfish: 1\nitems:\n  - {url: 'https://shop.example/1', goal: Read it.}\n"
+        f"unanswered: {{settle: {'5m' if flags else '1s'}}}\n"
+    )
+    command.use("https://api.example")
+    for verb in ("run", "try"):
+        outcome = command(verb, "shop.yaml", *flags)
+        assert outcome.code == 6
+        assert said in outcome.err
+        assert "Use at least 30s, or add -y" in outcome.err
+        assert command("ls", "--json").summary["batches"] == []
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("verb", ["resume", "cancel"])
+def test_a_batch_whose_settle_is_short_asks_before_it_goes_on(shop: Shop, verb: str) -> None:
+    """A flag may have stood in for it when the batch began."""
+    manifest = shop.write_manifest(1, 2, rules="unanswered: {settle: 2s}\n")
+    assert shop.command("run", manifest, "--limit", "1").code == 0
+    with closing(sqlite3.connect(shop.journal.path)) as connection, connection:
+        connection.execute("UPDATE batches SET base_url = 'https://api.example'")
+    shop.command.use("https://api.example")
+    outcome = shop.command(verb, shop.name)
+    assert outcome.code == 6
+    assert "`unanswered.settle`" in outcome.err
+    assert shop.command("status", "--json").summary["counts"] == {"queued": 1, "succeeded": 1}
