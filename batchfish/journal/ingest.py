@@ -49,7 +49,12 @@ CREATE TEMP TABLE incoming (
 ) STRICT;
 CREATE TEMP TABLE shapes (digest BLOB PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TEMP TABLE repeated (fingerprint BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
-CREATE TEMP TABLE gone (pk INTEGER PRIMARY KEY, id TEXT NOT NULL, has_begun INTEGER NOT NULL) STRICT;
+CREATE TEMP TABLE gone (
+    pk          INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL,
+    has_begun   INTEGER NOT NULL,
+    is_nameless INTEGER NOT NULL                -- its row gave no id
+) STRICT;
 """
 
 _MATCH_SINGLE = """
@@ -64,7 +69,7 @@ UNION SELECT fingerprint FROM items WHERE batch = :batch AND occurrence > 1
 """
 _FIND_GONE = """
 INSERT INTO temp.gone
-SELECT pk, id, k > 0 FROM items WHERE batch = :batch AND wanted = 1
+SELECT pk, id, k > 0, id = default_id(fingerprint, occurrence) FROM items WHERE batch = :batch AND wanted = 1
     AND pk NOT IN (SELECT item FROM temp.incoming WHERE item IS NOT NULL)
 """
 # An item that left the manifest before it had begun, and is back, costs as much as one that was never there.
@@ -74,6 +79,9 @@ _NEW = (
 )
 _CHANGED = f"{_NEW} AND n.given_id IN (SELECT id FROM temp.gone WHERE has_begun)"
 _REPLACED = f"FROM temp.gone WHERE id IN (SELECT n.given_id {_NEW})"
+_LEFT = f"FROM temp.gone WHERE has_begun AND id NOT IN (SELECT n.given_id {_NEW} AND n.given_id IS NOT NULL)"
+_NEW_NAMELESS = f"{_NEW} AND n.given_id IS NULL"
+_NEW_NAMED = f"{_NEW} AND n.given_id NOT IN (SELECT id FROM temp.gone WHERE has_begun)"
 _MATCHED = "FROM temp.incoming n JOIN items i ON i.pk = n.item JOIN requests r ON r.pk = i.request"
 _DIFFERS = "(i.wanted, i.row, i.id, i.inputs, r.digest) <> (1, n.row, n.id, n.inputs, n.digest)"
 
@@ -82,9 +90,9 @@ _DIFFERS = "(i.wanted, i.row, i.id, i.inputs, r.digest) <> (1, n.row, n.id, n.in
 class Difference:
     """What a manifest asks beside what a batch holds: counts of items, and a few ids of each kind.
 
-    `changed` items have begun under the same id (or, without ids, at all) and would cost again. `returning`
-    ones had begun, left the manifest and are back. `touched` counts the items, these included, whose order,
-    label, variables or minor request fields are other ones now.
+    `changed` items have begun under the same id (or at all, where row or item has none) and would cost again.
+    `returning` ones had begun, left the manifest and are back. `touched` counts the items, these included,
+    whose order, label, variables or minor request fields are other ones now.
     """
 
     wanted: int
@@ -147,6 +155,7 @@ def _rows(
 def compare(connection: sqlite3.Connection, batch: int | None) -> Difference:
     """Match what is staged with the items of a batch (None: one yet to begin) and count the differences."""
     parameters = {"batch": batch if batch is not None else -1}
+    connection.create_function("default_id", 2, identity.default_id)
     with transaction(connection, "DEFERRED"):
         connection.execute("DELETE FROM temp.repeated")
         connection.execute("DELETE FROM temp.gone")
@@ -168,20 +177,22 @@ def _count_differences(connection: sqlite3.Connection) -> Difference:
     def examples(column: str, what: str) -> tuple[str, ...]:
         return tuple(row[0] for row in connection.execute(f"SELECT {column} {what} LIMIT {EXAMPLES}"))
 
-    gone, changed_by_id = count("FROM temp.gone"), count(_CHANGED)
-    # Rows without ids: one new row for each begun item that no row asks for any more counts as its change.
-    begun_and_gone = count("FROM temp.gone WHERE has_begun") - count(f"{_REPLACED} AND has_begun")
-    changed_without = min(count(f"{_NEW} AND n.given_id IS NULL"), begun_and_gone)
-    nameless = examples("n.id", f"{_NEW} AND n.given_id IS NULL") if changed_without else ()
+    by_id = count(_CHANGED)
+    # Without an id on either side, a new row counts as the change of a begun item that no row asks for now.
+    named = min(count(_NEW_NAMED), count(f"{_LEFT} AND is_nameless"))
+    nameless = min(count(_NEW_NAMELESS), count(_LEFT) - named)
+    kinds = ((by_id, _CHANGED), (named, _NEW_NAMED), (nameless, _NEW_NAMELESS))
+    such_as = [one for number, what in kinds if number for one in examples("n.id", what)]
+    changed = by_id + named + nameless
     return Difference(
         wanted=count("FROM temp.incoming"),
-        new=count(_NEW) - changed_by_id - changed_without,
-        changed=changed_by_id + changed_without,
-        removed=gone - count(_REPLACED) - changed_without,
+        new=count(_NEW) - changed,
+        changed=changed,
+        removed=count("FROM temp.gone") - count(_REPLACED) - named - nameless,
         returning=count(f"{_MATCHED} WHERE i.wanted = 0 AND i.k > 0"),
         touched=count(f"{_MATCHED} WHERE {_DIFFERS}"),
         new_examples=examples("n.id", _NEW),
-        changed_examples=(*examples("n.id", _CHANGED), *nameless)[:EXAMPLES],
+        changed_examples=tuple(such_as[:EXAMPLES]),
         removed_examples=examples("id", "FROM temp.gone"),
     )
 

@@ -83,6 +83,20 @@ def test_of_rows_without_ids_exactly_the_changed_ones_are_submitted(shop: Shop) 
     assert shop.paid() == [1, 2, 2, 3]
 
 
+def test_ids_that_come_together_with_another_goal_ask_first(shop: Shop) -> None:
+    shop.write(1, 2, 3, ids=False)
+    shop.run(goal="Raed it.")
+    shop.write(1, 2, 3)
+    plan = shop.command("plan", shop.file.name, "--goal", "Read it.", "--json").summary
+    assert (plan["new"], plan["changed"], plan["removed"]) == (0, 3, 0)
+    refused = shop.run()
+    assert refused.code == 6
+    assert "3 changed items" in refused.err
+    assert shop.paid() == [1, 2, 3]
+    assert shop.run("-y").code == 0
+    assert shop.paid() == [1, 1, 2, 2, 3, 3]
+
+
 def test_with_ids_three_changed_goals_are_three_items(shop: Shop) -> None:
     shop.write(1, 2, 3, 4, 5, goals={})
     shop.run(goal=None)

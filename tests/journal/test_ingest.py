@@ -144,6 +144,38 @@ class TestCompare:
         assert (difference.new, difference.changed, difference.removed) == (1, 1, 0)
         assert len(difference.changed_examples) == 2  # either may be the change
 
+    def test_an_id_that_comes_with_another_question_is_a_change_of_what_had_none(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A), row(B), row(B), row(C))
+        for item in journal.due(batch, 2_000.0, 3):
+            driver.accept(item.pk)
+        journal.commit_now()
+        title = "Read the title"
+        edited = [row(url, f"i{n}", goal=title) for n, url in enumerate((A, B, B, C))]
+        difference = edit(journal, batch, *edited)
+        assert (difference.new, difference.changed, difference.removed) == (1, 3, 1)
+        assert set(difference.changed_examples) == {"i0", "i1", "i2", "i3"}  # any three may be the changes
+
+    def test_an_id_that_goes_with_another_question_is_a_change_of_what_had_one(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A, "one"), row(B))
+        for item in journal.due(batch, 2_000.0, 2):
+            driver.accept(item.pk)
+        journal.commit_now()
+        difference = edit(journal, batch, row(A, goal="Read the title"), row(B, "two", goal="Read the title"))
+        assert (difference.new, difference.changed, difference.removed) == (0, 2, 0)
+
+    def test_with_ids_on_both_sides_one_that_goes_and_one_that_comes_are_two(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A, "one"))
+        driver.accept(pk_of(journal, "one"))
+        journal.commit_now()
+        difference = edit(journal, batch, row(B, "two"))
+        assert (difference.new, difference.changed, difference.removed) == (1, 0, 1)
+
     def test_another_id_for_the_same_question_costs_nothing(
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
