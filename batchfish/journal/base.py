@@ -68,7 +68,6 @@ class Outcome:
     request: Request
     result: bytes | None
     is_whole_answer: bool
-    submitted_at: float | None
 
 
 class Journal(Protocol):

@@ -86,9 +86,7 @@ def read_outcomes(connection: sqlite3.Connection, batch: int) -> Iterator[Sequen
     after = 0
     while True:
         rows = connection.execute(
-            f"SELECT {ITEM}, {REQUEST}, s.raw, s.is_whole_answer,"
-            "  (SELECT min(intended_at) FROM attempts f WHERE f.item = i.pk AND f.run_id IS NOT NULL),"
-            f"  {ATTEMPT}"
+            f"SELECT {ITEM}, {REQUEST}, s.raw, s.is_whole_answer, {ATTEMPT}"
             " FROM items i JOIN requests r ON r.pk = i.request"
             " LEFT JOIN attempts a ON a.item = i.pk AND a.k = i.follows"
             " LEFT JOIN results s ON s.item = i.pk AND s.k = i.follows"
@@ -104,13 +102,12 @@ def read_outcomes(connection: sqlite3.Connection, batch: int) -> Iterator[Sequen
 
 def _outcome_from(row: Sequence[Any]) -> Outcome:
     width = len(_ITEM_FIELDS)
-    raw, is_whole_answer, submitted_at = row[width + 4 : width + 7]
-    attempt = row[width + 7 :]
+    raw, is_whole_answer = row[width + 4 : width + 6]
+    attempt = row[width + 6 :]
     return Outcome(
         item=item_from(row[:width]),
         request=request_from(row[width : width + 4]),
         attempt=attempt_from(attempt) if attempt[0] is not None else None,
         result=raw,
         is_whole_answer=bool(is_whole_answer),
-        submitted_at=submitted_at,
     )

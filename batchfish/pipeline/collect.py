@@ -44,7 +44,7 @@ def _row_of(outcome: Outcome, batch: str) -> TableRow:
         run_status=attempt.run_status if attempt else None,
         attempts=item.attempts,
         steps=attempt.steps if attempt else None,
-        submitted_at=outcome.submitted_at,
+        submitted_at=attempt.created_at if attempt else None,
         started_at=attempt.started_at if attempt else None,
         finished_at=attempt.finished_at if attempt else None,
         error_code=attempt.error_code if attempt else None,
