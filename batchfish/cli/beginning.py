@@ -58,12 +58,11 @@ def intend(
     if recorded_as is not None:
         refuse_other_api(connection, recorded_as)
     period = batches.period_at(manifest.period, now)
-    newest = batches.newest(connection)
-    if newest is not None and newest.period and period and newest.period > period:
+    if period is not None and (latest := batches.latest_period(connection, period)) != period:
         raise WrongInput(
-            f"the period {period} is older than {newest.period}, the newest batch's: is the clock right?"
+            f"the period {period} is older than {latest}, the newest batch's: is the clock right?"
         )
-    _refuse_namesake(newest, manifest)
+    _refuse_namesake(batches.newest(connection), manifest)
     number = batches.latest_number(connection, manifest.name, period)
     batch = None
     if number and not anew:

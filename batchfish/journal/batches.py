@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from batchfish.journal.base import Batch
 
 PERIODS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
-"""How the present period is called, in UTC; the names of one kind sort in time's order."""
+"""How the present period is called, in UTC; the names of one kind look alike and sort in time's order."""
 
 
 def period_at(kind: str | None, now: float) -> str | None:
@@ -35,6 +36,19 @@ def newest(connection: sqlite3.Connection) -> Batch | None:
     """Give the batch that was begun last."""
     row = connection.execute(f"SELECT {records.BATCH} FROM batches ORDER BY pk DESC LIMIT 1").fetchone()
     return None if row is None else records.batch_from(row)
+
+
+def latest_period(connection: sqlite3.Connection, period: str) -> str:
+    """Give the latest of the periods of the same kind as this one, itself included."""
+    known = (
+        other for (other,) in connection.execute("SELECT DISTINCT period FROM batches WHERE period <> ''")
+    )
+    return max(period, *(other for other in known if _shape(other) == _shape(period)), "")
+
+
+def _shape(period: str) -> str:
+    """Tell a period's kind by how its name is written: digits are all alike."""
+    return re.sub("[0-9]", "0", period)
 
 
 def named(connection: sqlite3.Connection, name: str) -> Batch | None:

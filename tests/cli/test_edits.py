@@ -235,3 +235,25 @@ def test_each_period_is_a_batch_of_its_own_and_the_clock_may_not_go_back(shop: S
     assert shop.paid() == [1, 1, 2, 2]
     yesterday = shop.command("status", f"{shop.name}@2026-11-24", "--json")
     assert yesterday.summary["batch"] == f"{shop.name}@2026-11-24"
+
+
+def test_periods_of_another_kind_are_no_reason_to_doubt_the_clock(shop: Shop) -> None:
+    begun = []
+    for period, day in (("week", 23), ("day", 24), ("month", 25), ("hour", 25)):
+        now = datetime(2026, 11, day, 12, tzinfo=UTC).timestamp()
+        shop.command.monkeypatch.setattr(SystemClock, "now", lambda _, now=now: now)
+        manifest = shop.write_manifest(1, rules=f"period: {period}\n")
+        assert shop.command("run", manifest, *SETTLE).code == 0
+        begun.append(shop.command("ls", "--json").summary["batches"][-1]["batch"])
+    assert [name.partition("@")[2] for name in begun] == [
+        "2026-W48",
+        "2026-11-24",
+        "2026-11",
+        "2026-11-25T12",
+    ]
+    # Back among days after weeks: the clock went back behind the newest day.
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+    shop.command.monkeypatch.setattr(SystemClock, "now", lambda _: now)
+    refused = shop.command("run", shop.write_manifest(1, rules="period: day\n"), *SETTLE)
+    assert refused.code == 2
+    assert "2026-11-23 is older than 2026-11-24" in refused.err
