@@ -40,10 +40,9 @@ def newest(connection: sqlite3.Connection) -> Batch | None:
 
 def latest_period(connection: sqlite3.Connection, period: str) -> str:
     """Give the latest of the periods of the same kind as this one, itself included."""
-    known = (
-        other for (other,) in connection.execute("SELECT DISTINCT period FROM batches WHERE period <> ''")
-    )
-    return max(period, *(other for other in known if _shape(other) == _shape(period)), "")
+    rows = connection.execute("SELECT DISTINCT period FROM batches WHERE period IS NOT NULL")
+    known: list[str] = [other for (other,) in rows]
+    return max([period, *(other for other in known if _shape(other) == _shape(period))])
 
 
 def _shape(period: str) -> str:
