@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.engines.frames import ReadAnswer
     from batchfish.localagent.engines.pool import WorkerPool
     from batchfish.localagent.engines.tab import Tab
-    from batchfish.localagent.page.model import GoingOn
+    from batchfish.localagent.page.going_on import GoingOn
 
 RUN_TIME = 120.0
 MOST_CONSENTS = 3

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from batchfish.localagent.page.goal import understand
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -62,6 +60,8 @@ class Errand:
 
 def errand_of(goal: str, schema: Mapping[str, Any] | None) -> Errand:
     """Read the errand out of a goal, and out of how many members the schema's list is to have."""
+    from batchfish.localagent.page.goal import understand  # its vocabulary would hold up the agent's start
+
     search = _SEARCH.search(goal) or _INTO_BOX.search(goal)
     asked = understand(goal, schema or {})
     lists = [one for one in (schema or {}).get("properties", {}).values() if one.get("type") == "array"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.engines.frames import ReadAnswer
     from batchfish.localagent.engines.pool import WorkerPool
     from batchfish.localagent.load import Loader
-    from batchfish.localagent.page.model import GoingOn
+    from batchfish.localagent.page.going_on import GoingOn
 
 
 class ExtractEngine:

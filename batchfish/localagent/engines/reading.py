@@ -11,7 +11,7 @@ from batchfish.localagent.engines.pool import WorkerDied
 if TYPE_CHECKING:
     from batchfish.localagent.engines.pool import WorkerPool
     from batchfish.localagent.load import Loaded, LoadFailed
-    from batchfish.localagent.page.model import GoingOn
+    from batchfish.localagent.page.going_on import GoingOn
 
 LONGEST_SHOWN = 60
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.coerce import coerce
 from batchfish.localagent.page.further import find_row, published
+from batchfish.localagent.page.going_on import GoingOn
 from batchfish.localagent.page.match import SURE, Candidate, Match, match, read_items, score_label
-from batchfish.localagent.page.model import GoingOn, Source
+from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.nested_lists import inner_list, read_nested
 from batchfish.localagent.page.nesting import flatten, nest
 from batchfish.localagent.page.plan import Kind, Wanted

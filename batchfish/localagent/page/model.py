@@ -127,16 +127,6 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GoingOn:
-    """A list that goes on over pages: the property it fills, the group it is, how much there was so far."""
-
-    name: str
-    key: str
-    found: int
-    pages: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Unreadable:
     """Why nothing can be read from a page."""
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchfish.localagent.page.goal import Asked
-    from batchfish.localagent.page.model import GoingOn, Page
+    from batchfish.localagent.page.going_on import GoingOn
+    from batchfish.localagent.page.model import Page
 
 LABELS_SHOWN = 12
 NOT_CHOSEN = (
