@@ -53,7 +53,7 @@ def intend(
     """Read the manifest's rows and compare them with the batch that is meant; nothing is changed.
 
     `recorded_as` is the API that it would be sent to; None where nothing is sent. WrongInput where the
-    journal belongs to another one, or the clock went back behind the newest period.
+    journal belongs to another one or to another manifest, or the clock went back behind the newest period.
     """
     if recorded_as is not None:
         refuse_other_api(connection, recorded_as)
@@ -62,7 +62,7 @@ def intend(
         raise WrongInput(
             f"the period {period} is older than {latest}, the newest batch's: is the clock right?"
         )
-    _refuse_namesake(batches.newest(connection), manifest)
+    _refuse_other_manifest(batches.newest(connection), manifest)
     number = batches.latest_number(connection, manifest.name, period)
     batch = None
     if number and not anew:
@@ -96,19 +96,21 @@ def refuse_other_api(connection: sqlite3.Connection, recorded_as: str) -> None:
         )
 
 
-def _refuse_namesake(newest: Batch | None, manifest: Manifest) -> None:
-    """Raise WrongInput where this journal belongs to another manifest of the same name in the same folder."""
+def _refuse_other_manifest(newest: Batch | None, manifest: Manifest) -> None:
+    """Raise WrongInput where this journal holds the batches of another name, or of a file beside this."""
     if newest is None:
         return
-    other = Path(newest.manifest_path)
-    if (
-        other != manifest.path.absolute()
-        and other.exists()
-        and other.parent == manifest.path.absolute().parent
-    ):
+    other, here = Path(newest.manifest_path), manifest.path.absolute()
+    name = newest.manifest["name"]
+    if name != manifest.name:
         raise WrongInput(
-            f"{manifest.path} and {other} are both called {manifest.name!r}, and would share one journal. "
-            "Give one of them a `name` of its own."
+            f"this journal holds the batches of {name!r} ({other}), not of {manifest.name!r}: one journal is "
+            "of one name. Name another with --journal FILE."
+        )
+    if other != here and other.exists() and other.parent == here.parent:
+        raise WrongInput(
+            f"{manifest.path} would share the journal of {name!r} with {other}. Give one of them a `name` of "
+            "its own."
         )
 
 

@@ -148,7 +148,24 @@ def test_two_manifests_of_one_name_in_one_folder_are_an_error(shop: Shop) -> Non
     other = shop.write_manifest(2)
     outcome = shop.command("run", other, *SETTLE)
     assert outcome.code == 2
-    assert f"are both called {shop.name!r}" in outcome.err
+    assert f"{other} would share the journal of {shop.name!r} with {shop.file}" in outcome.err
+    assert "`name` of its own" in outcome.err
+    assert shop.paid() == [1]
+
+
+@pytest.mark.parametrize("flags", [(), ("--new",), ("-y",)])
+def test_manifests_of_two_names_share_no_journal(shop: Shop, flags: tuple[str, ...]) -> None:
+    shop.write(1)
+    shop.run("--journal", "shared.db")
+    other = shop.file.with_name("another.csv")
+    shop.write(2)
+    shop.file.rename(other)
+    sharing = (other.name, "--goal", "Read it.", "--journal", "shared.db")
+    for verb in (("run", *SETTLE, *flags), ("plan",)):
+        outcome = shop.command(*verb, *sharing)
+        assert outcome.code == 2
+        assert f"holds the batches of {shop.name!r} ({shop.file}), not of 'another'" in outcome.err
+        assert "--journal FILE" in outcome.err
     assert shop.paid() == [1]
 
 
