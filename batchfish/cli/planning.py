@@ -14,7 +14,7 @@ from batchfish.cli.manifests import load
 from batchfish.cli.messages import put, several
 from batchfish.cli.wiring import SystemClock
 from batchfish.core.items import Status
-from batchfish.journal import ingest, reading
+from batchfish.journal import reading
 from batchfish.journal.files import connect_or_empty
 
 if TYPE_CHECKING:
@@ -102,15 +102,15 @@ def make_plan(args: Namespace, connection: sqlite3.Connection, manifest: Manifes
     )
     batch, difference = intention.batch, intention.difference
     counts = Counts() if batch is None else count(connection, batch.pk)
-    chosen = selecting.choose(args, ingest.staged_to_submit(connection), manifest.variables)
+    to_submit = selecting.count_to_submit(args, connection, manifest.variables)
     return Plan(
         batch=intention.name,
         begins=batch is None,
         difference=difference,
         counts=counts,
         alive=reading.alive_count(connection),
-        to_submit=len(chosen),
-        most_runs=len(chosen) * manifest.rules.retry.attempts,
+        to_submit=to_submit,
+        most_runs=to_submit * manifest.rules.retry.attempts,
     )
 
 

@@ -30,6 +30,14 @@ def selects_any(args: Namespace, connection: sqlite3.Connection, variables: Mapp
     return bool(choose(args, ingest.staged(connection), variables))
 
 
+def count_to_submit(args: Namespace, connection: sqlite3.Connection, variables: Mapping[str, str]) -> int:
+    """Count the staged and compared rows that `run` with these flags would submit."""
+    waiting = ingest.rows_to_submit(connection)
+    if is_asked_for(args):
+        waiting &= frozenset(choose(args, ingest.staged(connection), variables))
+    return len(waiting)
+
+
 def select(args: Namespace, journal: SqliteJournal, batch: Batch) -> None:
     """Choose what may be submitted in this process; nothing of it is stored."""
     chosen = None

@@ -171,19 +171,17 @@ def compare(connection: sqlite3.Connection, batch: int | None) -> Difference:
 
 def _count_differences(connection: sqlite3.Connection) -> Difference:
     def count(what: str) -> int:
-        (number,) = connection.execute(f"SELECT count(*) {what}").fetchone()
-        return int(number)
+        return int(connection.execute(f"SELECT count(*) {what}").fetchone()[0])
 
     def examples(column: str, what: str) -> tuple[str, ...]:
         return tuple(row[0] for row in connection.execute(f"SELECT {column} {what} LIMIT {EXAMPLES}"))
 
-    by_id = count(_CHANGED)
     # Without an id on either side, a new row counts as the change of a begun item that no row asks for now.
     named = min(count(_NEW_NAMED), count(f"{_LEFT} AND is_nameless"))
     nameless = min(count(_NEW_NAMELESS), count(_LEFT) - named)
-    kinds = ((by_id, _CHANGED), (named, _NEW_NAMED), (nameless, _NEW_NAMELESS))
-    such_as = [one for number, what in kinds if number for one in examples("n.id", what)]
-    changed = by_id + named + nameless
+    kinds = {_CHANGED: count(_CHANGED), _NEW_NAMED: named, _NEW_NAMELESS: nameless}
+    such_as = [one for what, number in kinds.items() if number for one in examples("n.id", what)]
+    changed = sum(kinds.values())
     return Difference(
         wanted=count("FROM temp.incoming"),
         new=count(_NEW) - changed,
@@ -233,13 +231,13 @@ def staged(connection: sqlite3.Connection) -> Sequence[Row]:
     return [Row(*row) for row in rows]
 
 
-def staged_to_submit(connection: sqlite3.Connection) -> Sequence[Row]:
-    """Give the staged and compared rows that are new, or stand as items that wait, in manifest order."""
+def rows_to_submit(connection: sqlite3.Connection) -> frozenset[int]:
+    """Give the staged and compared rows that are new, or stand as items that wait, by their numbers."""
     rows = connection.execute(
-        "SELECT n.row, n.id, n.url, n.inputs FROM temp.incoming n LEFT JOIN items i ON i.pk = n.item"
-        " WHERE i.pk IS NULL OR i.status = 'queued' ORDER BY n.row"
+        "SELECT n.row FROM temp.incoming n LEFT JOIN items i ON i.pk = n.item"
+        " WHERE i.pk IS NULL OR i.status = 'queued'"
     )
-    return [Row(*row) for row in rows]
+    return frozenset(row for (row,) in rows)
 
 
 def count_staged(connection: sqlite3.Connection, keys: Iterable[str]) -> int:

@@ -158,6 +158,27 @@ def test_a_plan_sends_nothing_and_counts(shop: Shop) -> None:
     assert "would submit 3 items" in shop.command("plan", shop.file.name, "--goal", "Read it.").out
 
 
+@pytest.mark.parametrize(
+    ("flags", "would"),
+    [
+        (("--limit", "1"), 0),
+        (("--limit", "2"), 1),
+        (("--item", "i1"), 0),
+        (("--item", "i3"), 1),
+        (("--where", "id != 'i3'"), 1),
+        (("--sample", "3"), 2),
+        ((), 2),
+    ],
+)
+def test_a_plan_chooses_as_a_run_does(shop: Shop, flags: tuple[str, ...], would: int) -> None:
+    shop.write(1, 2, 3)
+    shop.run("--limit", "1")
+    planned = shop.command("plan", shop.file.name, "--goal", "Read it.", "--json", *flags)
+    assert planned.summary["to_submit"] == would
+    assert shop.run(*flags).code == 0
+    assert len(shop.paid()) == 1 + would
+
+
 def test_goal_variables_and_schema_come_from_files_and_flags(shop: Shop) -> None:
     folder = shop.command.folder
     shop.file.write_text(f"id,url,title\ni1,{shop.url(1)},Walden\n")
