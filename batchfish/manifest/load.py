@@ -16,7 +16,7 @@ from batchfish.manifest.render import Part, Shared
 from batchfish.manifest.request import check_request, check_text, read_goal, read_url
 from batchfish.manifest.row import RESERVED
 from batchfish.manifest.rules import rules_from
-from batchfish.manifest.settings import Settings, SourceSettings, name_after, read_name, read_settings
+from batchfish.manifest.settings import Settings, SourceSettings, name_after, read_settings
 from batchfish.manifest.texts import Written, compile_text, compile_where
 from batchfish.manifest.yaml_events import Document, InvalidYaml, read_document
 
@@ -42,7 +42,6 @@ class ManifestOptions:
     goal: str | None = None
     schema: Path | None = None
     allow_duplicates: bool = False
-    name: str | None = None
     folder: Path | None = None
 
 
@@ -87,7 +86,7 @@ class _Loader:
         return Manifest(
             path=self._path,
             folder=self._folder,
-            name=self._find_name(),
+            name=settings.name or name_after(self._path),
             description=settings.description,
             period=settings.period,
             rules=settings.rules,
@@ -232,16 +231,6 @@ class _Loader:
                 self._problems.add("--var", None, f"{cut(name)}: {error}", error.remedy)
                 forced[name] = "-"  # rows are checked with something that is fine
         return forced
-
-    def _find_name(self) -> str:
-        given = self._options.name or self._settings.name
-        if given is None:
-            return name_after(self._path)
-        try:
-            return read_name(given)
-        except Refused as error:
-            self._problems.add("--name" if self._options.name else self._path, None, str(error), error.remedy)
-            return "batch"
 
 
 def _read_schema(path: Path) -> Document:

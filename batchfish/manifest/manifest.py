@@ -38,11 +38,6 @@ class Manifest:
         """The variables that all items share: constants, and those of flags over them."""
         return {**self.shared.constants, **self.shared.forced}
 
-    @property
-    def delimiter(self) -> str | None:
-        """The delimiter of the table that rows come from, if one does."""
-        return next((part.source.delimiter for part in self.parts if part.source.delimiter), None)
-
     def items(self) -> Iterator[ItemSpec]:
         """Read the rows anew and yield the items.
 
