@@ -52,8 +52,13 @@ def folder_of(batch: Batch) -> Path:
 
 
 def make_home(journal: Path) -> None:
-    """Make the folder that a journal lies in, for its owner alone."""
-    journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the folder that a journal lies in, for its owner alone; StorageFailed where it cannot be."""
+    try:
+        journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(
+            f"{journal.parent}: cannot make this folder for the journal: {error.strerror}"
+        ) from error
     refuse_network_file_system(journal.parent)
 
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from batchfish.core.describe import cut
-from batchfish.errors import WrongInput
+from batchfish.errors import StorageFailed, WrongInput
 from batchfish.manifest.problems import Refused
 
 if TYPE_CHECKING:
@@ -85,17 +85,23 @@ def open_start(file: TextFile) -> Iterator[TextIO]:
 
 
 def spool_standard_input(stream: BinaryIO, folder: Path) -> Path:
-    """Copy a manifest from standard input into `folder`, for its owner alone; the suffix says what it is."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Copy a manifest from standard input into `folder`, for its owner alone; the suffix says what it is.
+
+    StorageFailed where it cannot be copied to there.
+    """
     spool = folder / f"stdin.{os.getpid()}.part"
     start = bytearray()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    spool.unlink(missing_ok=True)
-    with os.fdopen(os.open(spool, flags, 0o600), "wb") as copy:
-        while chunk := stream.read(_CHUNK):
-            start += chunk[: _CHUNK - len(start)]
-            copy.write(chunk)
-    return spool.rename(folder / f"stdin{detect_format(bytes(start))}")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        spool.unlink(missing_ok=True)
+        with os.fdopen(os.open(spool, flags, 0o600), "wb") as copy:
+            while chunk := stream.read(_CHUNK):
+                start += chunk[: _CHUNK - len(start)]
+                copy.write(chunk)
+        return spool.rename(folder / f"stdin{detect_format(bytes(start))}")
+    except OSError as error:
+        raise StorageFailed(f"standard input cannot be copied to {folder}: {error.strerror}") from error
 
 
 def detect_format(start: bytes) -> str:

@@ -118,6 +118,28 @@ def test_a_table_without_its_folder_is_refused_before_anything_begins(offline: C
     assert "make that folder first, or name another file" in outcome.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        RUN,
+        ("try", "rows.csv", *GOAL),
+        ("run", "-", *GOAL),
+        (*RUN, "--local"),
+        (*RUN, "--journal", "rows.csv/j.db"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_storage_that_failed(
+    offline: Command, arguments: tuple[str, ...]
+) -> None:
+    rows = "url\nhttps://shop.example/1\n"
+    (offline.folder / "rows.csv").write_text(rows)
+    (offline.folder / ".batchfish").write_text("in the way")
+    outcome = offline(*arguments, stdin=rows)
+    assert outcome.code == 74
+    assert str(offline.folder) in outcome.err or "rows.csv: " in outcome.err
+    assert "File exists" in outcome.err or "Not a directory" in outcome.err
+
+
 def test_a_run_without_a_key_says_how_to_give_one(offline: Command) -> None:
     offline.monkeypatch.delenv("TINYFISH_API_KEY")
     (offline.folder / "rows.csv").write_text("url\nhttps://shop.example/1\n")
