@@ -73,11 +73,15 @@ async def poll(ctx: Context) -> None:
             look = await _look(ctx, [one.attempt.run_id or "" for one in due])
         except WebAgentUnavailable:
             return  # the run has detached: what is alive goes on without us
-        events = [(one, event) for one in due for event in read_look(ctx, one, look, watches)]
+        asked = {one.attempt.run_id for one in due}
+        # A look takes its time: what it tells is read beside what became of the items meanwhile.
+        tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
+        looked_at = [one for one in tracked if one.attempt.run_id in asked]
+        events = [(one, event) for one in looked_at for event in read_look(ctx, one, look, watches)]
         for one, event in events:
             ctx.record(one.item.pk, one.attempt.k, event)
             _heed(ctx, event)
-        for one in due:
+        for one in looked_at:
             watch = watches.by_run[one.attempt.run_id or ""]
             watch.next_look = ctx.clock.boottime() + max(
                 next_look(now - watch.since, interval), min(look.retry_after or 0.0, LONGEST_ASKED)

@@ -20,7 +20,7 @@ from tests.pipeline.model_server import Faults, ModelServer, Wire
 from tests.pipeline.virtual_time import VirtualClock, VirtualTimeLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
     from batchfish.core.runs import RunSeen
@@ -44,6 +44,7 @@ class Simulation:
     pace: Pace = field(default_factory=lambda: Pace(poll_interval=0.5))
     wrap: Callable[[WebAgent], WebAgent] = lambda agent: agent
     open_journal: Callable[[Path], SqliteJournal] = SqliteJournal
+    companions: Sequence[Callable[[Context], Coroutine[None, None, None]]] = ()
     notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -121,7 +122,7 @@ class Simulation:
             ),
             notice=self.notices.append,
         )
-        life = self.loop.create_task(run_batch(ctx))
+        life = self.loop.create_task(run_batch(ctx, *self.companions))
         death = None if lifetime is None else self.loop.call_later(lifetime, self.loop.stop)
         life.add_done_callback(self._ended)
         self.loop.run_forever()
