@@ -133,6 +133,10 @@ class Journal(Protocol):
         """Give the attempt accepted under this key that was intended last, whether or not it has ended."""
         ...
 
+    def latest_ended(self, key_id: str) -> Attempt | None:
+        """Give the attempt under this key that was intended last among those whose run has ended."""
+        ...
+
     def first_accepted_after(self, key_id: str, boot_id: str, boot_at: float) -> Attempt | None:
         """Give the first attempt accepted under this key that was intended after a moment of this boot."""
         ...

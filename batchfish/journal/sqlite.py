@@ -134,6 +134,12 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
             "a.run_id IS NOT NULL AND a.marker <> '' AND a.key_id = ? ORDER BY a.intended_at DESC", key_id
         )
 
+    def latest_ended(self, key_id: str) -> Attempt | None:
+        """Give the attempt under this key that was intended last among those whose run has ended."""
+        return self._attempt(
+            "a.run_id IS NOT NULL AND a.state = 'ended' AND a.key_id = ? ORDER BY a.intended_at DESC", key_id
+        )
+
     def first_accepted_after(self, key_id: str, boot_id: str, boot_at: float) -> Attempt | None:
         """Give the first attempt accepted under this key that was intended after a moment of this boot."""
         return self._attempt(

@@ -261,6 +261,18 @@ class TestKnownRuns:
         assert self.run_of(journal.latest_accepted(KEY)) == "run-2"
         assert journal.latest_accepted("key-2") is None
 
+    def test_the_latest_ended_under_a_key(
+        self, journal: SqliteJournal, driver: Driver, pks: list[int]
+    ) -> None:
+        driver.accept(pks[0], "run-1")
+        assert journal.latest_ended(KEY) is None
+        driver.accept(pks[1], "run-2")
+        driver.finish(pks[0])
+        driver.finish(pks[1])
+        driver.accept(pks[2], "run-3")
+        assert self.run_of(journal.latest_ended(KEY)) == "run-2"
+        assert journal.latest_ended("key-2") is None
+
     def test_a_fresh_control_was_intended_after_the_doubt_within_its_boot(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
@@ -590,11 +602,12 @@ class TestQueryPlans:
             lambda: journal.first_accepted(batch),
             lambda: journal.count_runs(batch),
             lambda: journal.latest_accepted(KEY),
+            lambda: journal.latest_ended(KEY),
             lambda: journal.first_accepted_after(KEY, BOOT, 0.0),
         )
         assert not [detail for detail in plan if "SCAN" in detail]
         assert sum("items_begun" in detail for detail in plan) == 2
-        assert sum("attempts_accepted" in detail for detail in plan) == 2
+        assert sum("attempts_accepted" in detail for detail in plan) == 3
 
 
 def test_an_item_that_is_not_there_is_a_bug_and_no_silence(journal: SqliteJournal) -> None:
