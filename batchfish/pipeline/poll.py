@@ -29,12 +29,18 @@ IDLE = 60.0
 
 @dataclass(kw_only=True, slots=True)
 class Watch:
-    """What the looks of this process have shown of one run; times are boot-time seconds."""
+    """What the looks of this process have shown of one run; times are boot-time seconds.
+
+    `gone_since` is when the API first did not know it; `missed` counts the looks without it, from
+    `missing_since` on, that found another run.
+    """
 
     since: float
     next_look: float
+    gone_since: float | None = None
     missing_since: float | None = None
     missed: int = 0
+    is_loss_told: bool = False
     is_queue_told: bool = False
 
 
@@ -70,7 +76,7 @@ async def poll(ctx: Context) -> None:
             await bell.wait(ctx.clock, max(0.001, watches.next_due(now)))
             continue
         try:
-            look = await _look(ctx, [one.attempt.run_id or "" for one in due])
+            look = await _look(ctx, [one.attempt.run_id or "" for one in due] + _controls(ctx, due, watches))
         except WebAgentUnavailable:
             return  # the run has detached: what is alive goes on without us
         asked = {one.attempt.run_id for one in due}
@@ -80,7 +86,7 @@ async def poll(ctx: Context) -> None:
         events = [(one, event) for one in looked_at for event in read_look(ctx, one, look, watches)]
         for one, event in events:
             ctx.record(one.item.pk, one.attempt.k, event)
-            _heed(ctx, event)
+            _heed(ctx, one, event)
         for one in looked_at:
             watch = watches.by_run[one.attempt.run_id or ""]
             watch.next_look = ctx.clock.boottime() + max(
@@ -90,6 +96,17 @@ async def poll(ctx: Context) -> None:
             await ctx.journal.commit()
             ctx.bell.ring()
         _stop_if_only_stuck(ctx, tracked, look)
+
+
+def _controls(ctx: Context, due: Sequence[Tracked], watches: Watches) -> list[str]:
+    """Give the id of a run that a look should find, where it may else find none: then a loss can be told."""
+    gone = {run_id for run_id, watch in watches.by_run.items() if watch.gone_since is not None}
+    may_be_lost = any(one.attempt.run_id in gone and one.attempt.state is AttemptState.RUNNING for one in due)
+    if not may_be_lost or any(one.attempt.run_id not in gone for one in due):
+        return []
+    alive = [run_id for run_id in watches.by_run if run_id not in gone]
+    ended = None if alive else ctx.journal.latest_ended(ctx.agent.key_id)
+    return alive[:1] if ended is None or ended.run_id is None else [ended.run_id]
 
 
 async def _look(ctx: Context, run_ids: list[str]) -> Look:
@@ -110,11 +127,10 @@ def read_look(ctx: Context, one: Tracked, look: Look, watches: Watches) -> list[
     run_id = one.attempt.run_id or ""
     run, watch = look.runs.get(run_id), watches.by_run[run_id]
     if run is None:
-        is_gone = run_id in look.not_found and bool(look.runs)
-        return _read_absence(ctx, one, watch) if is_gone else []
+        return _read_absence(ctx, one, look, watch) if run_id in look.not_found else []
     if not _is_answer(run, one.attempt.marker):
         return []
-    watch.missed, watch.missing_since = 0, None
+    watch.missed, watch.missing_since, watch.gone_since = 0, None, None
     found: list[Event] = [RunFound()] if one.attempt.state is AttemptState.HELD else []
     if run.is_final:
         request = ctx.journal.request(one.item.pk)
@@ -144,14 +160,24 @@ def _is_answer(run: RunSeen, marker: str) -> bool:
     return carried is None or not marker or str(carried) == marker
 
 
-def _read_absence(ctx: Context, one: Tracked, watch: Watch) -> list[Event]:
-    """The API does not know the run, but shows others: lost only after several sightings over an hour."""
-    now = ctx.clock.boottime()
-    watch.missed += 1
-    if watch.missing_since is None:
-        watch.missing_since = now
-    is_lost = watch.missed >= SIGHTINGS_OF_LOSS and now - watch.missing_since >= LOSS_TAKES
-    return [RunLost()] if is_lost and one.attempt.state is AttemptState.RUNNING else []
+def _read_absence(ctx: Context, one: Tracked, look: Look, watch: Watch) -> list[Event]:
+    """The API does not know the run: lost after several sightings over an hour, beside runs that it shows."""
+    now, is_followed = ctx.clock.boottime(), one.attempt.state is AttemptState.RUNNING
+    if watch.gone_since is None:
+        watch.gone_since = now
+    if look.runs:
+        watch.missed += 1
+        if watch.missing_since is None:
+            watch.missing_since = now
+        is_lost = watch.missed >= SIGHTINGS_OF_LOSS and now - watch.missing_since >= LOSS_TAKES
+        return [RunLost()] if is_lost and is_followed else []
+    if is_followed and now - watch.gone_since >= LOSS_TAKES and not watch.is_loss_told:
+        watch.is_loss_told = True
+        ctx.notice(
+            f"item {one.item.id}: the API has not known run {one.attempt.run_id} for "
+            f"{(now - watch.gone_since) / 60:.0f} min, but shows no other run either: it is still waited for"
+        )
+    return []
 
 
 def _age(since: float | None, look: Look) -> float:
@@ -159,9 +185,13 @@ def _age(since: float | None, look: Look) -> float:
     return 0.0 if since is None or look.server_date is None else look.server_date - since
 
 
-def _heed(ctx: Context, event: Event) -> None:
-    if isinstance(event, RunEnded) and event.run.error and event.run.error.category == "BILLING_FAILURE":
-        ctx.stop(StopKind.NO_CREDITS, f"a run ended for want of credits: {event.run.error.message}")
+def _heed(ctx: Context, one: Tracked, event: Event) -> None:
+    """Say what a person must know of, and stop where further runs would only fail."""
+    match event:
+        case RunLost():
+            ctx.notice(f"held: item {one.item.id}: the API no longer knows run {one.attempt.run_id}")
+        case RunEnded(run=run) if run.error is not None and run.error.category == "BILLING_FAILURE":
+            ctx.stop(StopKind.NO_CREDITS, f"a run ended for want of credits: {run.error.message}")
 
 
 def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], look: Look) -> None:

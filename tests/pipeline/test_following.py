@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from batchfish.core.events import CancelWished
 from batchfish.core.rules import Limits, Rules
+from batchfish.pipeline.context import Pace
+from batchfish.pipeline.poll import LOSS_TAKES
 from tests.pipeline.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -59,3 +63,38 @@ def test_a_wish_to_cancel_may_come_while_a_look_shows_that_the_time_is_up(tmp_pa
     assert wished_at
     assert report.stop is None
     assert simulation.statuses() == {"cancelled": 2}
+
+
+def forget(simulation: Simulation, *run_ids: str) -> None:
+    """Let the first run go on forever, and the API forget these runs after 100 s."""
+    server = simulation.server
+
+    def last() -> None:
+        server.durations = (FOREVER, FOREVER) if server.creates == 1 else (1.0, 2.0)
+
+    server.on_create.append(last)
+    for run_id in run_ids:
+        simulation.loop.call_later(100.0, server.runs.pop, run_id)
+
+
+def test_the_last_run_that_the_api_forgot_is_held(tmp_path: Path) -> None:
+    """Nothing else is alive: a run that has ended shows that the look would find what the API knows."""
+    simulation = Simulation(folder=tmp_path, seed=1, items=3, pace=Pace(poll_interval=60.0))
+    forget(simulation, "run-1")
+    report = simulation.run()
+    assert report.stop is None
+    assert simulation.statuses() == {"succeeded": 2, "held": 1}
+    assert 100.0 + LOSS_TAKES <= simulation.loop.now < 1_000.0 + LOSS_TAKES
+    assert any(notice.startswith("held:") and "run-1" in notice for notice in simulation.notices)
+
+
+@pytest.mark.parametrize("items", [1, 3])
+def test_where_the_api_knows_no_run_at_all_none_is_lost_but_a_person_is_told(
+    tmp_path: Path, items: int
+) -> None:
+    pace = Pace(poll_interval=60.0, max_duration=2 * LOSS_TAKES)
+    simulation = Simulation(folder=tmp_path, seed=1, items=items, pace=pace)
+    forget(simulation, *(f"run-{number + 1}" for number in range(items)))
+    simulation.run()
+    assert simulation.statuses()["running"] == 1
+    assert sum("but shows no other run either" in notice for notice in simulation.notices) == 1
