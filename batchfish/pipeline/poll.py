@@ -31,12 +31,15 @@ IDLE = 60.0
 class Watch:
     """What the looks of this process have shown of one run; times are boot-time seconds.
 
-    `gone_since` is when the API first did not know it; `missed` counts the looks without it, from
-    `missing_since` on, that found another run.
+    `changed_at` is when its status last changed, in epoch seconds of the server's clock, and `age` how long
+    ago that was at the latest look. `gone_since` is when the API first did not know it; `missed` counts the
+    looks without it, from `missing_since` on, that found another run.
     """
 
     since: float
     next_look: float
+    changed_at: float | None = None
+    age: float = 0.0
     gone_since: float | None = None
     missing_since: float | None = None
     missed: int = 0
@@ -95,7 +98,8 @@ async def poll(ctx: Context) -> None:
         if events:
             await ctx.journal.commit()
             ctx.bell.ring()
-        _stop_if_only_stuck(ctx, tracked, look)
+        else:
+            _stop_if_only_stuck(ctx, tracked, watches)
 
 
 def _controls(ctx: Context, due: Sequence[Tracked], watches: Watches) -> list[str]:
@@ -130,6 +134,8 @@ def read_look(ctx: Context, one: Tracked, look: Look, watches: Watches) -> list[
         return _read_absence(ctx, one, look, watch) if run_id in look.not_found else []
     if not _is_answer(run, one.attempt.marker):
         return []
+    watch.changed_at = run.started_at or run.created_at or one.attempt.created_at
+    watch.age = _age(watch.changed_at, look)
     watch.missed, watch.missing_since, watch.gone_since = 0, None, None
     found: list[Event] = [RunFound()] if one.attempt.state is AttemptState.HELD else []
     if run.is_final:
@@ -163,6 +169,7 @@ def _is_answer(run: RunSeen, marker: str) -> bool:
 def _read_absence(ctx: Context, one: Tracked, look: Look, watch: Watch) -> list[Event]:
     """The API does not know the run: lost after several sightings over an hour, beside runs that it shows."""
     now, is_followed = ctx.clock.boottime(), one.attempt.state is AttemptState.RUNNING
+    watch.age = _age(watch.changed_at or one.attempt.created_at, look)
     if watch.gone_since is None:
         watch.gone_since = now
     if look.runs:
@@ -194,13 +201,18 @@ def _heed(ctx: Context, one: Tracked, event: Event) -> None:
             ctx.stop(StopKind.NO_CREDITS, f"a run ended for want of credits: {run.error.message}")
 
 
-def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], look: Look) -> None:
-    """Nothing but runs without a change for too long: leave them, and let the table be made."""
-    if not tracked or ctx.alive() > len(tracked) or ctx.journal.next_due_at(ctx.batch.pk) is not None:
-        return
-    for one in tracked:
-        run = look.runs.get(one.attempt.run_id or "")
-        stuck = ctx.terms[one.item.batch].rules.limits.stuck
-        if run is None or run.is_final or _age(run.started_at or run.created_at, look) <= stuck:
+def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], watches: Watches) -> None:
+    """Nothing but runs without a change for too long, and no room for others: let the table be made."""
+    running = [one for one in tracked if one.attempt.state is AttemptState.RUNNING]
+    for one in running:
+        watch = watches.by_run.get(one.attempt.run_id or "")
+        if watch is None or watch.age <= ctx.terms[one.item.batch].rules.limits.stuck:
             return
-    ctx.stop(StopKind.ONLY_STUCK, f"{len(tracked)} runs have not changed for too long", detaches=True)
+    if running and ctx.alive() == len(running) and not _is_more_to_send(ctx):
+        ctx.stop(StopKind.ONLY_STUCK, f"{len(running)} runs have not changed for too long", detaches=True)
+
+
+def _is_more_to_send(ctx: Context) -> bool:
+    if not ctx.may_submit() or ctx.session.window.room(ctx.journal.count_open()) == 0:
+        return False
+    return ctx.journal.next_due_at(ctx.batch.pk) is not None

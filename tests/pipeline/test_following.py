@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from batchfish.core.events import CancelWished
-from batchfish.core.rules import Limits, Rules
-from batchfish.pipeline.context import Pace
+from batchfish.core.rules import Limits, Rules, UnansweredRules
+from batchfish.pipeline.context import Pace, StopKind
 from batchfish.pipeline.poll import LOSS_TAKES
+from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 FOREVER = 1e9
 
 
-def looking_with(after_look: Callable[[Look], None]) -> Any:  # noqa: ANN401 - stands in for a whole agent
-    """Give an agent whose looks are reported before they are handed on."""
+def looking_with(change: Callable[[Look], Look]) -> Any:  # noqa: ANN401 - stands in for a whole agent
+    """Give an agent whose looks are changed, or only seen, before they are handed on."""
 
     class Looking:
         def __init__(self, agent: WebAgent) -> None:
@@ -33,9 +36,7 @@ def looking_with(after_look: Callable[[Look], None]) -> Any:  # noqa: ANN401 - s
             return getattr(self._agent, name)
 
         async def poll(self, run_ids: Sequence[str]) -> Look:
-            look = await self._agent.poll(run_ids)
-            after_look(look)
-            return look
+            return change(await self._agent.poll(run_ids))
 
     return Looking
 
@@ -50,12 +51,13 @@ def test_a_wish_to_cancel_may_come_while_a_look_shows_that_the_time_is_up(tmp_pa
     async def keep(ctx: Context) -> None:
         contexts.append(ctx)
 
-    def wish(look: Look) -> None:
+    def wish(look: Look) -> Look:
         starts = [run.started_at for run in look.runs.values() if run.started_at is not None]
         if not wished_at and look.server_date is not None and look.server_date - min(starts) > 30.0:
             wished_at.append(simulation.loop.now)
             for one in contexts[0].journal.open_attempts():
                 contexts[0].record(one.item.pk, None, CancelWished())
+        return look
 
     simulation.wrap = looking_with(wish)
     simulation.companions = (keep,)
@@ -98,3 +100,83 @@ def test_where_the_api_knows_no_run_at_all_none_is_lost_but_a_person_is_told(
     simulation.run()
     assert simulation.statuses()["running"] == 1
     assert sum("but shows no other run either" in notice for notice in simulation.notices) == 1
+
+
+STUCK = 300.0
+
+
+def stuck(concurrency: int, **unanswered: str) -> Rules:
+    """Rules under which a run is over-age after five minutes."""
+    limits = Limits(concurrency=concurrency, stuck=STUCK)
+    return Rules(limits=limits, unanswered=UnansweredRules(settle=10.0, **unanswered))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("items", "concurrency"),
+    [pytest.param(3, 5, id="nothing else is left"), pytest.param(4, 2, id="others wait for room")],
+)
+def test_when_only_over_age_runs_are_left_it_ends(tmp_path: Path, items: int, concurrency: int) -> None:
+    simulation = Simulation(folder=tmp_path, seed=1, items=items, rules=stuck(concurrency))
+    simulation.server.durations = (FOREVER, FOREVER)
+    report = simulation.run()
+    assert report.stop is not None
+    assert report.stop.kind is StopKind.ONLY_STUCK
+    assert report.alive == min(items, concurrency)
+    assert STUCK < simulation.loop.now < STUCK + 60.0
+
+
+def test_over_age_runs_need_not_be_seen_together(tmp_path: Path) -> None:
+    """Each look answers for one of them alone."""
+    looks = itertools.count()
+
+    def show_one(look: Look) -> Look:
+        shown = sorted(look.runs)[next(looks) % len(look.runs)]
+        return replace(look, runs={shown: look.runs[shown]})
+
+    simulation = Simulation(folder=tmp_path, seed=1, items=2, rules=stuck(5), wrap=looking_with(show_one))
+    simulation.server.durations = (FOREVER, FOREVER)
+    report = simulation.run()
+    assert report.stop is not None
+    assert (report.stop.kind, report.alive) == (StopKind.ONLY_STUCK, 2)
+    assert simulation.loop.now < STUCK + 60.0
+
+
+def test_runs_are_followed_while_one_of_them_is_young(tmp_path: Path) -> None:
+    simulation = Simulation(folder=tmp_path, seed=1, items=3, rules=stuck(5))
+    server = simulation.server
+
+    def last() -> None:
+        server.durations = (FOREVER, FOREVER) if server.creates == 1 else (STUCK - 10.0, STUCK - 10.0)
+
+    server.on_create.append(last)
+    report = simulation.run()
+    assert report.stop is not None
+    assert (report.stop.kind, report.alive) == (StopKind.ONLY_STUCK, 1)
+    assert simulation.statuses() == {"running": 1, "succeeded": 2}
+
+
+def test_with_drain_items_that_wait_keep_no_over_age_run_company(tmp_path: Path) -> None:
+    simulation = Simulation(folder=tmp_path, seed=1, items=3, rules=stuck(1))
+    simulation.server.durations = (FOREVER, FOREVER)
+    assert simulation.live(20.0) is None
+    simulation.rules = stuck(5)
+    simulation.pace = Pace(drain=True)
+    report = simulation.run()
+    assert report.stop is not None
+    assert (report.stop.kind, report.alive) == (StopKind.ONLY_STUCK, 1)
+    assert simulation.statuses() == {"running": 1, "queued": 2}
+
+
+def test_a_held_create_keeps_no_over_age_run_company(tmp_path: Path) -> None:
+    simulation = Simulation(folder=tmp_path, seed=1, items=2, rules=stuck(5, then="hold"))
+    server = simulation.server
+    server.durations = (FOREVER, FOREVER)
+
+    def lose_the_second() -> None:
+        server.faults = Faults(resets_without_acting=1.0 if server.creates == 2 else 0.0)
+
+    server.on_create.append(lose_the_second)
+    report = simulation.run()
+    assert report.stop is not None
+    assert (report.stop.kind, report.alive) == (StopKind.ONLY_STUCK, 1)
+    assert simulation.statuses() == {"running": 1, "held": 1}
