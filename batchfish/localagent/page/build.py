@@ -8,7 +8,7 @@ from batchfish.localagent.page.decode import decode
 from batchfish.localagent.page.facts import FactFinder
 from batchfish.localagent.page.groups import find_groups
 from batchfish.localagent.page.head import metas
-from batchfish.localagent.page.labels import title_parts
+from batchfish.localagent.page.labels import site_of, title_parts
 from batchfish.localagent.page.language import language_of
 from batchfish.localagent.page.linked_data import linked_data
 from batchfish.localagent.page.marked_data import marked_data
@@ -84,9 +84,7 @@ def _head(title: str, metas: list[tuple[str, Value]]) -> Iterator[Fact]:
             link=value.link,
         )
     parts = title_parts(title)
-    if site := next(
-        (value.text for label, value in metas if label == "site name"), parts[-1] if parts else ""
-    ):
+    if site := next((value.text for label, value in metas if label == "site name"), site_of(title)):
         yield Fact(
             label="company",
             text=site,

@@ -12,6 +12,7 @@ from batchfish.localagent.page.facts import LONGEST_VALUE
 from batchfish.localagent.page.model import Facet, Fact, Source
 from batchfish.localagent.page.naming import (
     AUTHOR,
+    counted_beside,
     full_text,
     has_own_text,
     image_address,
@@ -112,7 +113,7 @@ class RecordReader:
         return _Place(
             element=child,
             key=self._steps.name(place.key, child, seen),
-            names=(*self._said_before(child, seen), *own_names(child), *inherited),
+            names=(*self._said_before(child, seen), *own_names(child), *counted_beside(child), *inherited),
             level=level,
             is_old=place.is_old or is_old(child),
             depth=place.depth + 1,

@@ -18,6 +18,12 @@ def title_parts(title: str) -> list[str]:
     return [part for part in TITLE_PARTS.split(title.strip()) if part and not is_generic(part)]
 
 
+def site_of(title: str) -> str:
+    """Give the last part of a page's title, which names the site where there are several; else nothing."""
+    parts = title_parts(title)
+    return parts[-1] if parts and len(TITLE_PARTS.split(title.strip())) > 1 else ""
+
+
 def is_generic(heading: str) -> bool:
     """Whether a heading says what kind of page this is, not what it is about."""
     return heading.strip(" .!:").casefold() in GENERIC_HEADINGS

@@ -12,6 +12,14 @@ BYLINE = re.compile(r"(?:by|von|par|por|di|door|av)\s+(\S.{1,80})", re.IGNORECAS
 AMOUNT = re.compile(
     r"(?<![\w.,])(\d{1,3}(?:[\u202f\xa0 ]\d{3})+|\d[\d.,]*k?)[ªº]?\s*([^\W\d_]{3,}(?:\s[^\W\d_]{3,})?)"
 )
+OUT_OF = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:/|\b(?:of|out of|von|sur|de|su|van|em|av|af|z)\b)\s*(\d+)")
+
+
+def amounts_in(text: str) -> list[tuple[str, str]]:
+    """Give the numbers of a text with what they count; the five of “4 out of 5 stars” counts nothing."""
+    return AMOUNT.findall(OUT_OF.sub(" ", text))
+
+
 LEADING = re.compile(r"([^\W\d_][^\d£$€:]{1,30}?)\s+((?:[£$€]\s?)?\d.*)", re.DOTALL)
 LONGEST_LED = 60
 

@@ -19,6 +19,7 @@ SAYING = frozenset({"text", "content", "body", "lead"})
 """Classes that only set an element, as a rule, but may also say what it holds."""
 AUTHOR = (("author", Source.ROLE),)
 BARE = re.compile(r"\s*(?:in|by|von|par|por|from|filed under|posted in|di|door|av)\s+", re.IGNORECASE)
+NUMBER_ALONE = re.compile(r"\d[\d.,\s]*[kKmM]?")
 DIVIDER = re.compile(r"[|·•;,.()\n]\s+|\s[–—-]\s")
 BY = re.compile(r"(?:^|\W)(?:by|von|par|por|di|door|av|af)\s*:?\s*$", re.IGNORECASE)
 
@@ -38,6 +39,18 @@ def label_before(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
         return AUTHOR
     name = said_last(text)
     return ((name, Source.PAIR),) if name else ()
+
+
+def counted_beside(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
+    """Give what a number counts that stands alone beside it: a big 12, and “votes” below it."""
+    parent, other = element.getparent(), element.getnext()
+    if parent is None or other is None or len(parent) != len((element, other)) or has_own_text(parent):
+        return ()
+    noun = one_line(text_of(other))
+    is_count = NUMBER_ALONE.fullmatch(text_of(element)) is not None
+    return (
+        ((noun, Source.QUANTITY),) if is_count and is_label(noun) and not any(map(str.isdigit, noun)) else ()
+    )
 
 
 def text_before(element: HtmlElement) -> str:

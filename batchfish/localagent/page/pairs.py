@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from batchfish.localagent.page.labels import is_label
 from batchfish.localagent.page.lines import LABELLED, SEPARATOR, led_by_label
 from batchfish.localagent.page.model import Source
-from batchfish.localagent.page.naming import said_last, text_before
+from batchfish.localagent.page.naming import has_own_text, said_last, text_before
 from batchfish.localagent.page.tree import BLOCKS, HEADINGS, clean, marks, text_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ PAIR = 2
 FEWEST_ROWS = 2
 COLON = re.compile(r":\s*$")
 FURTHER_LABEL = re.compile(r"[.,;]?\s[^\W\d_]\w+:\s")
-BETWEEN = re.compile(r"\s*[,;/|·•&]\s*")
+BETWEEN = re.compile(r"\s*[,;/|·•&]?\s*")
 STRESSED = frozenset({"strong", "b", "em", "span", "label", "dfn", "small"})
 LABEL_MARKS = frozenset({"label", "key", "term", "caption", "dt", "k", "lbl", "attr", "cap"})
 VALUE_MARKS = frozenset({"value", "val", "data", "dd", "v", "text", "content", "figure", "number"})
@@ -61,7 +61,7 @@ def _definition_lists(finder: FactFinder) -> Iterator[Fact]:
                 yield from _pairs(finder, terms, values)
                 terms, values = [], []
             if entry is not None and entry.tag == "dt":
-                terms.append(text_of(entry))
+                terms.append(first_line(entry))
             elif entry is not None:
                 values.append(entry)
 
@@ -79,7 +79,7 @@ def _tables(finder: FactFinder) -> Iterator[Fact]:
         cells = [cell for cell in row if cell.tag in {"td", "th"}]
         if len(cells) == PAIR or [cell.tag for cell in cells] == ["th", "td"] * 2:
             for name, value in zip(cells[::2], cells[1::2], strict=True):
-                term = text_of(name)
+                term = first_line(name)
                 if value.tag == "td" and is_label(term):
                     yield finder.fact(term, value, Source.PAIR, items=_items(value))
 
@@ -190,6 +190,15 @@ def _run(element: HtmlElement) -> tuple[str, ...]:
     return tuple(filter(None, texts))
 
 
+def first_line(element: HtmlElement) -> str:
+    """Give the first line of a label: what stands below says it more exactly."""
+    return text_of(element).partition("\n")[0]
+
+
 def _items(element: HtmlElement) -> tuple[str, ...]:
     entries = [text_of(entry) for entry in element.iter("li")]
+    holder = element[0] if len(element) == 1 and not has_own_text(element) else element
+    if not entries and len(holder) > 1 and len({child.tag for child in holder} | {"a"}) == 1:
+        run = _run(holder[0])
+        entries = list(run) if len(run) == len(holder) else []
     return tuple(filter(None, entries)) if len(entries) > 1 else ()

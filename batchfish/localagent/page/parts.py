@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.labels import is_label
-from batchfish.localagent.page.lines import AMOUNT, BYLINE, LABELLED, SEPARATOR, led_by_label
+from batchfish.localagent.page.lines import BYLINE, LABELLED, SEPARATOR, amounts_in, led_by_label
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
 from batchfish.localagent.page.naming import has_own_text
@@ -73,7 +73,7 @@ def _halves(first: str, second: str, line: int) -> Iterator[Part]:
 
 def _short(line: str, number: int, *, is_one: bool) -> Iterator[Part]:
     """Give what a short line holds; in one made of several elements, numbers may have run together."""
-    amounts = AMOUNT.findall(line) if is_one else []
+    amounts = amounts_in(line) if is_one else []
     for amount, noun in amounts:
         text = line if len(amounts) == 1 else f"{amount} {noun}"
         for name in dict.fromkeys((noun, noun.split()[0])):

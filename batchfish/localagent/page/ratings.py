@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from batchfish.localagent.page.lines import OUT_OF
 from batchfish.localagent.page.vocabulary import NUMBER_WORDS, RATING_WORDS
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 WIDTH = re.compile(r"width\s*:\s*(\d+(?:\.\d+)?)%")
 IN_CLASS = re.compile(r"(?:star|stars|rating|rated|score)[-_]?(\d)(?:[-_.]?(5|half))?$")
-OUT_OF = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:/|\b(?:of|out of|von|sur|de|su|van|em|av|af|z)\b)\s*(\d+)")
 STARS = re.compile(r"[★⭐☆✭✩⯨½]{3,10}")
 FULL_WIDTH = 100
 MOST_STARS = 5

@@ -43,6 +43,9 @@ LINE_END = re.compile(r"(?<=[^\s,;:.!?])\n")
 NO_PART = OLD_WORDS | BADGE_WORDS
 SPACE = re.compile(r"[^\S\n]+")
 FOOTNOTE = re.compile(r"\s*[\[(]?(?:\d{1,3}|[a-z*†‡])(?:\s*,\s*(?:\d{1,3}|[a-z*†‡]))*[\])]?\s*")
+CENTS = re.compile(r"\s*\d\d\s*")
+CENTS_WORDS = frozenset({"cents", "cent", "fraction", "decimal", "decimals", "centimes", "centimos"})
+MONEY_SIGN = re.compile(r"[$€£¥]|\b(?:kr|zł|CHF|EUR|USD|GBP)\b")
 POWERED = re.compile(r"(?:^|[\d\s/])[kcdm]?m$")
 WRAPPER = re.compile(
     r"<(/?)(div|span|b|i|u|em|strong|font|small|big|center|section|blockquote|tt|a|p|ul|li)\b[^>]*>",
@@ -99,6 +102,7 @@ def drop_unseen(root: HtmlElement) -> None:
     What is read out to those who cannot see, and what is drawn for those who can, says what is beside it.
     """
     name_by_icons(root, SPOKEN)
+    _prefer_spoken(root)
     hidden = hidden_by_style(root)
     unseen = [
         element
@@ -114,6 +118,20 @@ def drop_unseen(root: HtmlElement) -> None:
         if element.getparent() is not None:
             _name_next(element)
             element.drop_tree()
+
+
+def _prefer_spoken(root: HtmlElement) -> None:
+    """Keep of a value that is drawn in pieces, and read out beside them in one, what is read out."""
+    for drawn in [one for one in root.iter("span", "div", "bdi") if one.get("aria-hidden") == "true"]:
+        parent = drawn.getparent()
+        spoken = [
+            one
+            for one in (drawn.getprevious(), drawn.getnext())
+            if one is not None and not SPOKEN_WORDS.isdisjoint(one.get("class", "").split())
+        ]
+        if parent is not None and spoken and any(map(str.isdigit, spoken[0].text or "")):
+            spoken[0].attrib.pop("class")
+            drawn.drop_tree()
 
 
 def _hidden_words(element: HtmlElement) -> frozenset[str]:
@@ -165,6 +183,7 @@ def text_of(element: HtmlElement) -> str:
             continue
         stack.append((node, True))
         if node is element or not is_beside_the_point(node):
+            parts.append("." if node is not element and _is_cents(node) else "")
             parts.append((node.text or "").replace("\n", " "))
             stack.extend((child, False) for child in reversed(node))
     return clean("".join(parts))
@@ -182,7 +201,19 @@ def is_beside_the_point(element: HtmlElement) -> bool:
         or _is_control(element)
         or not NO_PART.isdisjoint(marks(element))
         or (element.tag == "sup" and FOOTNOTE.fullmatch("".join(element.itertext())) is not None)
-    ) and not _is_power(element)
+    ) and not (_is_power(element) or _is_cents(element))
+
+
+def _is_cents(element: HtmlElement) -> bool:
+    """Whether an element holds the cents of the amount that it stands after, with no point between."""
+    if element.tag != "sup" and CENTS_WORDS.isdisjoint(marks(element)):
+        return False
+    previous, parent = element.getprevious(), element.getparent()
+    before = (parent.text if parent is not None else "") or ""
+    if previous is not None:
+        before = (previous.tail or "").strip() or "".join(previous.itertext())
+    has_sign = parent is not None and MONEY_SIGN.search("".join(parent.itertext())) is not None
+    return has_sign and CENTS.fullmatch(element.text or "") is not None and before.strip()[-1:].isdigit()
 
 
 def _is_control(element: HtmlElement) -> bool:

@@ -96,7 +96,7 @@ def similarity(wanted: Label, found: Label) -> float:
         return 0.0
     if wanted.phrase.replace(" ", "") == found.phrase.replace(" ", ""):
         return 1.0
-    if concepts_of(wanted) & concepts_of(found):
+    if concepts_of(wanted) & (concepts_of(found) | _concepts_of_named(found)):
         return 0.95
     found = _spelled_out(found, wanted)
     if wanted.stems == found.stems:
@@ -125,6 +125,12 @@ def _spelled_out(found: Label, wanted: Label) -> Label:
     """Put the words of a field's name in place of those that a page cuts short."""
     whole = {_stem(cut): stem for cut in found.cut for stem in wanted.stems if stem.startswith(cut)}
     return replace(found, stems=frozenset(whole.get(stem, stem) for stem in found.stems)) if whole else found
+
+
+def _concepts_of_named(name: Label) -> frozenset[str]:
+    """Give the concepts of what a label says the name of: an organizer's name is the organizer."""
+    what, _, last = name.phrase.rpartition(" ")
+    return concepts_of(label(what)) if what and last == "name" else frozenset()
 
 
 @lru_cache(maxsize=4096)
