@@ -131,7 +131,8 @@ class RecordReader:
         time = element if element.get("datetime") else element.find("*[@datetime]")
         link = element if element.tag == "a" else element.find(".//a")
         href = link.get("href") if link is not None else None
-        exact = (time.get("datetime") if time is not None else None) or element.get("content")
+        is_said = time is not None and text_of(time) in text  # else it is that of another part
+        exact = (time.get("datetime") if time is not None and is_said else None) or element.get("content")
         return Fact(
             label="",
             text=text[:LONGEST_VALUE],

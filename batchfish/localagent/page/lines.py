@@ -20,6 +20,11 @@ def amounts_in(text: str) -> list[tuple[str, str]]:
     return AMOUNT.findall(OUT_OF.sub(" ", text))
 
 
+def nouns_in(noun: str) -> list[str]:
+    """Give what a number may count by a noun of one or two words: customer reviews are reviews."""
+    return list(dict.fromkeys((noun, *noun.split())))
+
+
 LEADING = re.compile(r"([^\W\d_][^\d£$€:]{1,30}?)\s+((?:[£$€]\s?)?\d.*)", re.DOTALL)
 LONGEST_LED = 60
 

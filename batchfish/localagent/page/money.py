@@ -32,6 +32,7 @@ PHONE_LINE = re.compile(
     r"(?:(?:tel|phone|ph|fon|telefon|telefono|teléfono|téléphone|tél|call|t)\b\.?:?\s*)?([+(]?\d[\d\s()./–-]{6,}\d)",
     re.IGNORECASE,
 )
+DAY = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 FEWEST_DIGITS = 7
 CENTS = re.compile(r"[.,]\d{1,2}$")
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*")
@@ -89,6 +90,6 @@ def currency_of(sign: str, locale: Locale) -> str | None:
 
 def is_phone(line: str) -> bool:
     """Whether a line is a telephone number and nothing else, but for a word that says so."""
-    found = PHONE_LINE.fullmatch(line.strip())
+    found = None if DAY.match(line.strip()) else PHONE_LINE.fullmatch(line.strip())
     digits = "" if found is None else "".join(filter(str.isdigit, found[1]))
     return len(digits) >= FEWEST_DIGITS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.labels import is_label
-from batchfish.localagent.page.lines import BYLINE, LABELLED, SEPARATOR, amounts_in, led_by_label
+from batchfish.localagent.page.lines import BYLINE, LABELLED, SEPARATOR, amounts_in, led_by_label, nouns_in
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
 from batchfish.localagent.page.naming import has_own_text
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHORT = 90
 TAIL = re.compile(r"[\s\-–—:|·.…,]+$")
 TRIMMED = " \t\n,;:|·•–—-()[]/"
-ENDS_NAME = re.compile(r"\s*[(,|·•\[\d]|\s[–—-]\s|\n")
+ENDS_NAME = re.compile(r"\s*[(,|·•»\[\d]|\s[–—-]\s|\n")
 NUMBERED = re.compile(r"(?<![\w&])#\s?(\d+)\b")
 HANGING = re.compile(r"\s(?:on|am|at|in|le|el|il|op|den|em|updated|posted)$")
 WORD_THEN_NUMBER = re.compile(
@@ -76,7 +76,7 @@ def _short(line: str, number: int, *, is_one: bool) -> Iterator[Part]:
     amounts = amounts_in(line) if is_one else []
     for amount, noun in amounts:
         text = line if len(amounts) == 1 else f"{amount} {noun}"
-        for name in dict.fromkeys((noun, noun.split()[0])):
+        for name in nouns_in(noun):
             yield Part(name=name, text=text, source=Source.QUANTITY, line=number)
     if found := WORD_THEN_NUMBER.fullmatch(line):
         yield Part(name=found[1], text=found[2], source=Source.QUANTITY, line=number)

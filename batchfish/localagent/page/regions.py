@@ -54,6 +54,7 @@ class RegionFinder:
 
     def _candidates(self) -> Iterator[tuple[str, tuple[Record, ...]]]:
         cousins: dict[str, list[HtmlElement]] = defaultdict(list)
+        segments: dict[str, list[Record]] = defaultdict(list)
         for parent in self._elements:
             if parent.tag in NO_PARENTS or parent in self._spared or not _may_hold_records(parent):
                 continue
@@ -68,7 +69,11 @@ class RegionFinder:
                 yield f"{_kind(parent)}>{kind}", tuple((child,) for child in alike)
             if len(kinds) > 1:
                 yield from _of_one_tag(parent, children)
-                yield from _segments(parent, children)
+                for key, records in _segments(parent, children):
+                    segments[f"{self._paths[records[0][0]]}+"].extend(records)
+                    yield key, records
+        for path, several in segments.items():
+            yield f"*>{path.rsplit('>', 1)[-1]}", tuple(several)
         for path, alike in cousins.items():
             yield f"*>{path.rsplit('>', 1)[-1]}", tuple((child,) for child in alike)
         for tag in ANYWHERE:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from batchfish.localagent.page.facts import LONGEST_VALUE
 from batchfish.localagent.page.forms import formed
 from batchfish.localagent.page.labels import plain_mark
-from batchfish.localagent.page.lines import SEPARATOR, amounts_in
+from batchfish.localagent.page.lines import SEPARATOR, amounts_in, nouns_in
 from batchfish.localagent.page.marks import blocks_in, names_in, without_block
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import find_money
@@ -77,7 +77,8 @@ def _amounts(finder: FactFinder) -> Iterator[Fact]:
         ):
             amounts = amounts_in(text_of(element)[:LONGEST_VALUE])
             for line, (number, noun) in enumerate(amounts):
-                yield finder.fact(noun, element, Source.QUANTITY, text=f"{number} {noun}", line=line)
+                for name in nouns_in(noun):
+                    yield finder.fact(name, element, Source.QUANTITY, text=f"{number} {noun}", line=line)
 
 
 def _looks(finder: FactFinder) -> Iterator[Fact]:

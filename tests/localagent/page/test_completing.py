@@ -64,3 +64,24 @@ def test_times_of_day_and_numbers_after_their_sign_need_no_label() -> None:
     assert records(body, time="string", title="string", number="integer") == [
         {"time": time, "title": title, "number": number} for time, title, _, number in rows
     ]
+
+
+def test_the_parts_of_a_line_have_their_own_day_and_noun() -> None:
+    row = (
+        '<li><p><a href="/{0}">{0}</a><br>by <a>{1}</a> » <time datetime="2024-03-01">1 March</time></p>'
+        "<b>{2} customer reviews</b></li>"
+    )
+    body = "<ul>" + row.format("Rope", "ida", 4) + row.format("Oil", "per", 12) + "</ul>"
+    day = {"type": "string", "format": "date"}
+    assert records(body, title="string", author="string", date=day, review_count="integer") == [
+        {"title": "Rope", "author": "ida", "date": "2024-03-01", "review_count": 4},
+        {"title": "Oil", "author": "per", "date": "2024-03-01", "review_count": 12},
+    ]
+
+
+def test_terms_of_several_lists_are_one_list() -> None:
+    entry = "<dt>{0} <span>£{1}</span></dt><dd>{2}</dd>"
+    first = entry.format("Soup", 6, "With bread") + entry.format("Eel", 8, "Smoked")
+    second = entry.format("Carp", 19, "In beer") + entry.format("Pie", 15, "Pigeon")
+    found = records(f"<dl>{first}</dl><h2>Mains</h2><dl>{second}</dl>", name="string", price="number")
+    assert [one["name"] for one in found] == ["Soup", "Eel", "Carp", "Pie"]
