@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from batchfish.localagent.page.units import unit_of
 from batchfish.localagent.page.words import concepts_of, label
 
 LABELLED = re.compile(r"\s*([^\W\d_][^:\n]{0,58}?)\s*[::]\s+(\S.*)", re.DOTALL)
@@ -21,8 +22,11 @@ def amounts_in(text: str) -> list[tuple[str, str]]:
 
 
 def nouns_in(noun: str) -> list[str]:
-    """Give what a number may count by a noun of one or two words: customer reviews are reviews."""
-    return list(dict.fromkeys((noun, *noun.split())))
+    """Give what a number may count by a noun of one or two words: customer reviews are reviews.
+
+    A unit is nothing that is counted: twenty minutes in a text are not the minutes of anything.
+    """
+    return [name for name in dict.fromkeys((noun, *noun.split())) if unit_of(name) is None]
 
 
 LEADING = re.compile(r"([^\W\d_][^\d£$€:]{1,30}?)\s+((?:[£$€]\s?)?\d.*)", re.DOTALL)

@@ -64,3 +64,8 @@ def test_links_side_by_side_are_a_list() -> None:
         "Stars", "<a>Noé Kern</a>"
     )
     assert look(f"<ul>{rows}</ul>", writers=names).result == {"writers": ["Ana Sol", "Tim Roe"]}
+
+
+def test_minutes_in_a_text_are_not_the_minutes_of_anything() -> None:
+    assert look("<p>Cook the leeks for 20 minutes.</p>", total_minutes="integer").code == "LOCAL_NOT_FOUND"
+    assert look("<p>Reading time: 4 minutes</p>", reading_minutes="integer").result == {"reading_minutes": 4}
