@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from batchfish.core.runs import RunSeen
 
 
+SURPLUS = "surplus"
+"""The cause of an attempt whose run we asked to be cancelled while another one spoke for its item."""
+
+
 def opened(item: int, event: Intended, now: float) -> Attempt:
     """Give the attempt of an item (its pk) that is about to be sent; `now` is epoch seconds."""
     return Attempt(
@@ -63,6 +67,11 @@ def adopted(attempt: Attempt, event: Adopted) -> Attempt:
         created_at=event.created_at,
         cause="adopted",
     )
+
+
+def dismissed(attempt: Attempt) -> Attempt:
+    """Note, before its run is asked to be cancelled, that another one speaks for the item."""
+    return replace(attempt, cause=SURPLUS)
 
 
 def settled(attempt: Attempt, event: Step) -> Attempt:

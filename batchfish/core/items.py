@@ -70,7 +70,8 @@ class Item:
     `k` counts intents and `follows` is the k of the attempt that speaks for the item. `attempts` counts the
     runs known to exist, and `unpaid` those of them that ended in a billing failure. `refused` counts the
     creates in a row that made no run (`refused_at`: since when, epoch seconds). `due_at` (epoch seconds): not
-    to be sent before. `retry_wish`: a person asked for the present attempt, so no automatic one follows it.
+    to be sent before; kept while the item follows a run that we have asked to be cancelled. `retry_wish`: a
+    person asked for the present attempt, so no automatic one follows it.
     """
 
     pk: int

@@ -89,7 +89,11 @@ def _happen(
         attempt = attempts.settled(attempt, event)
         others.append(attempt)
     if is_followed:
-        moved = move(item if attempt is None else replace(item, follows=attempt.k), event, circumstances)
+        follower = item if attempt is None else replace(item, follows=attempt.k)
+        if attempt is not None and _is_dismissed(attempt, follower, event):
+            moved = _as_decided(follower, circumstances)
+        else:
+            moved = move(follower, event, circumstances)
     return Change(
         was=item.status,
         item=_follow_open(moved, [one for one in others if one.state.is_open]),
@@ -105,6 +109,24 @@ def _succeeds_first(item: Item, event: Event) -> bool:
     return event.run.status == "COMPLETED" and event.failed_check is None
 
 
+def _is_dismissed(attempt: Attempt, item: Item, event: Step) -> bool:
+    """Whether a run has ended as we wished, one that was surplus until the item turned to it."""
+    is_cancelled = isinstance(event, RunEnded) and event.run.status == "CANCELLED"
+    is_turned_to = item.status is Status.RUNNING and item.reason is not None
+    return is_cancelled and is_turned_to and attempt.cause == attempts.SURPLUS
+
+
+def _as_decided(item: Item, circumstances: Circumstances) -> Item:
+    """Give the item what was decided when it turned to a run that we were cancelling: its reason stands.
+
+    Unless runs that were found meanwhile have used its attempts up.
+    """
+    if item.due_at and item.attempts - item.unpaid < circumstances.rules.retry.attempts:
+        return replace(item, status=Status.QUEUED)
+    was_cancelled = item.reason == "cancelled_elsewhere"
+    return replace(item, status=Status.CANCELLED if was_cancelled else Status.FAILED)
+
+
 def _follow_open(item: Item, open_attempts: Sequence[Attempt]) -> Item:
     """Law 2: follow an open attempt that leaves less to wait for than what the item waits for now."""
     better = [one for one in open_attempts if _RANKS[one.state] < _WAITS.get(item.status, 0)]
@@ -118,7 +140,9 @@ def _follow_open(item: Item, open_attempts: Sequence[Attempt]) -> Item:
             status = Status.UNANSWERED
         case _:
             status = Status.CANCELLING if item.cancel_wish else Status.RUNNING
-    return replace(item, status=status, follows=nxt.k, due_at=0.0)
+    # A run that we are cancelling gives no verdict: the one there is, with its due time, is kept until then.
+    due_at = item.due_at if item.status is Status.QUEUED and nxt.cause == attempts.SURPLUS else 0.0
+    return replace(item, status=status, follows=nxt.k, due_at=due_at)
 
 
 def _adopt(item: Item, attempt: Attempt | None, event: Adopted, circumstances: Circumstances) -> Change:

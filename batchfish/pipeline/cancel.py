@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from batchfish.core.attempts import dismissed
 from batchfish.core.items import AttemptState, Status
 from batchfish.errors import WebAgentUnavailable
 
@@ -23,14 +24,18 @@ async def cancel(ctx: Context) -> None:
     bell, asked = ctx.bell.listen(), dict[str, float]()
     while not ctx.is_over():
         now = ctx.clock.boottime()
-        wanted = {}
+        wanted, surplus = {}, {}
         for one in ctx.journal.open_attempts(AttemptState.RUNNING):
             run_id, is_surplus = one.attempt.run_id, one.attempt.k != one.item.follows
             if run_id is not None and (is_surplus or one.item.status is Status.CANCELLING):
                 wanted[run_id] = asked.get(run_id, now if is_surplus else now - ASK_AGAIN)
+                if is_surplus:
+                    surplus[run_id] = one.attempt
         asked = wanted
         due = [run_id for run_id, at in asked.items() if at + ASK_AGAIN <= now]
         if due:
+            for run_id in surplus.keys() & due:
+                ctx.journal.write_attempt(dismissed(surplus[run_id]))
             await ctx.journal.commit()  # the wish outlives this process, whatever becomes of the cancel
             try:
                 await ctx.agent.cancel(due)

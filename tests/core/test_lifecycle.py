@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from batchfish.core import moves, retry
+from batchfish.core import attempts, moves, retry
 from batchfish.core.events import (
     Adopted,
     CancelWished,
@@ -132,10 +132,10 @@ def apply(world: World, event: Event, k: int | None) -> Step:
     about = next((one for one in world.attempts if one.k == k), None)
     others = [one for one in world.open() if one.k != k]
     change = go(world.item, event, about, *others, now=1_000.0, last_accepted=2_000.0)
-    attempts = {one.k: one for one in world.attempts}
+    known = {one.k: one for one in world.attempts}
     if change.attempt is not None:
-        attempts[change.attempt.k] = change.attempt
-    return Step(world, event, k, World(change.item, tuple(attempts[k] for k in sorted(attempts))), change)
+        known[change.attempt.k] = change.attempt
+    return Step(world, event, k, World(change.item, tuple(known[k] for k in sorted(known))), change)
 
 
 def what_may_happen(world: World) -> Iterator[tuple[Event, int | None]]:
@@ -186,6 +186,13 @@ def _about(one: Attempt) -> Iterator[tuple[Event, int | None]]:
             pass
 
 
+def dismiss(world: World) -> World:
+    """Let the stages ask that runs which do not speak for the item be cancelled."""
+    surplus = [one.state is AttemptState.RUNNING and one.k != world.item.follows for one in world.attempts]
+    pairs = zip(world.attempts, surplus, strict=True)
+    return World(world.item, tuple(attempts.dismissed(one) if too_many else one for one, too_many in pairs))
+
+
 def fold(world: World) -> object:
     """What tells worlds apart, counts and times only as far as they decide anything."""
     known = world.item
@@ -193,13 +200,18 @@ def fold(world: World) -> object:
         known.status,
         known.cancel_wish,
         known.retry_wish,
-        known.reason if known.reason in {"forbidden", "run_timeout"} else None,
+        known.reason if known.reason in {"forbidden", "run_timeout", "cancelled_elsewhere"} else None,
+        known.reason is None,
         min(known.attempts - known.unpaid, 2),
         min(known.unpaid, 3),
         min(known.refused, 5),
+        known.due_at > 0.0,
         known.follows,
         known.k,
-        tuple((one.k, one.state, one.run_id is not None, one.created_at) for one in world.attempts),
+        tuple(
+            (one.k, one.state, one.run_id is not None, one.created_at, one.cause == attempts.SURPLUS)
+            for one in world.attempts
+        ),
     )
 
 
@@ -216,10 +228,11 @@ def steps() -> list[Step]:
             except IllegalTransition as error:  # pragma: no cover - says which history broke it
                 pytest.fail(f"{event} in {world}: {error}")
             found.append(step)
-            key = fold(step.after)
-            if key not in seen and len(step.after.attempts) <= 2:
-                seen.add(key)
-                edge.append(step.after)
+            for after in (step.after, dismiss(step.after)):
+                key = fold(after)
+                if key not in seen and len(after.attempts) <= 2:
+                    seen.add(key)
+                    edge.append(after)
     return found
 
 
@@ -581,6 +594,57 @@ class TestTwoRuns:
         known = replace(RUNNING, k=2, follows=1, attempts=1)
         after = go(known, ended(error=SYSTEM_FAILURE), attempt(1), attempt(2, run_id="run-2")).item
         assert (after.status, after.follows, after.due_at) == (Status.RUNNING, 2, 0.0)
+
+    @pytest.mark.parametrize(
+        ("first_end", "allowed", "status", "reason"),
+        [
+            pytest.param(ended(error=SYSTEM_FAILURE), 3, Status.QUEUED, "system_failure", id="retry"),
+            pytest.param(ended(error=SYSTEM_FAILURE), 2, Status.FAILED, "system_failure", id="used up"),
+            pytest.param(
+                ended(error=replace(SYSTEM_FAILURE, never_retry=True)),
+                3,
+                Status.FAILED,
+                "system_failure",
+                id="never again",
+            ),
+            pytest.param(ended("CANCELLED"), 3, Status.CANCELLED, "cancelled_elsewhere", id="cancelled"),
+            pytest.param(RunLost(), 3, Status.HELD, "lost_remote", id="lost"),
+        ],
+    )
+    def test_a_run_that_we_cancelled_as_surplus_leaves_the_verdict_to_the_one_before(
+        self, first_end: Event, allowed: int, status: Status, reason: str
+    ) -> None:
+        rules = Rules(retry=RetryRules(attempts=allowed))
+        known = replace(RUNNING, k=2, follows=1, attempts=2)
+        surplus = attempts.dismissed(attempt(2, run_id="run-2"))
+        turned = go(known, first_end, attempt(1, run_id="run-1"), surplus, rules=rules)
+        assert (turned.item.status, turned.item.follows) == (Status.RUNNING, 2)
+        left = [turned.attempt] if turned.attempt is not None and turned.attempt.state.is_open else []
+        after = go(turned.item, ended("CANCELLED"), surplus, *left, rules=rules).item
+        assert (after.status, after.reason) == (status, reason)
+        assert (after.due_at > 0.0) == (status is Status.QUEUED)
+        succeeded = go(turned.item, ended("COMPLETED"), surplus, *left, rules=rules).item
+        assert (succeeded.status, succeeded.reason) == (Status.SUCCEEDED, None)
+
+    def test_a_run_found_while_a_surplus_one_is_cancelled_uses_the_attempts_up(self) -> None:
+        rules = Rules(retry=RetryRules(attempts=3))
+        known = replace(RUNNING, k=2, follows=1, attempts=2)
+        surplus = attempts.dismissed(attempt(2, run_id="run-2", created_at=1.0))
+        turned = go(known, ended(error=SYSTEM_FAILURE), attempt(1), surplus, rules=rules).item
+        third = replace(ADOPTED, k=3, marker="m3", run_id="run-3", created_at=9.0)
+        found = go(turned, third, None, surplus, rules=rules)
+        assert found.attempt is not None
+        ghost = attempts.settled(found.attempt, ended("CANCELLED"))
+        assert not ghost.state.is_open
+        after = go(found.item, ended("CANCELLED"), surplus, rules=rules).item
+        assert (after.status, after.reason) == (Status.FAILED, "system_failure")
+
+    def test_a_followed_run_that_somebody_else_cancelled_is_not_sent_again(self) -> None:
+        known = replace(RUNNING, k=2, follows=1, attempts=2)
+        other = attempt(2, run_id="run-2")
+        turned = go(known, ended(error=SYSTEM_FAILURE), attempt(1), other, rules=Rules()).item
+        after = go(turned, ended("CANCELLED"), other).item
+        assert (after.status, after.reason) == (Status.CANCELLED, "cancelled_elsewhere")
 
     def test_when_the_second_of_two_succeeds_first_it_speaks(self) -> None:
         known = replace(RUNNING, k=2, follows=1, attempts=2)

@@ -72,6 +72,7 @@ class ModelServer:
     violations: list[str] = field(default_factory=list)
     most_alive: int = 0
     on_create: list[Any] = field(default_factory=list)
+    on_cancel: list[Any] = field(default_factory=list)
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer one request, or fail as a network would."""
@@ -161,6 +162,8 @@ class ModelServer:
         return {"data": found, "not_found": missing or None}
 
     def _cancel(self, run_ids: list[str]) -> dict[str, Any]:
+        for callback in self.on_cancel:
+            callback(run_ids)
         for run_id in run_ids:
             if self.runs[run_id].is_alive(self.loop.now):
                 self.runs[run_id].cancelled_at = self.loop.now

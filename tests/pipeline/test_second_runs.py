@@ -49,6 +49,32 @@ def test_a_create_that_the_api_doubled_costs_one_cancelled_run(tmp_path: Path, *
     journal.close()
 
 
+def test_a_run_that_fails_while_its_twin_is_cancelled_is_tried_again(tmp_path: Path) -> None:
+    """The item turns to the twin, whose end is our own doing: nobody else cancelled it."""
+    simulation = Simulation(
+        folder=tmp_path, seed=4, items=6, kills=1, kill_within=3.0, rules=settle_of(10, attempts=5)
+    )
+    server = simulation.server
+
+    def double_the_third() -> None:
+        if server.creates == 4:
+            third = list(server.runs.values())[2]
+            third.ends_at = simulation.loop.now + FOREVER
+            double(simulation, third)
+
+    def fail_the_third(_run_ids: list[str]) -> None:
+        server.runs["run-3"].end, server.runs["run-3"].ends_at = "FAILED", simulation.loop.now
+
+    server.on_create.append(double_the_third)
+    server.on_cancel.append(fail_the_third)
+    report = simulation.run()
+    assert report.stop is None
+    assert server.runs["run-3"].status(simulation.loop.now) == "FAILED"
+    assert server.runs["run-3-twin"].status(simulation.loop.now) == "CANCELLED"
+    assert simulation.statuses() == {"succeeded": 6}
+    assert len(server.runs) == 8
+
+
 def test_a_doubled_run_is_not_taken_for_the_run_of_another_create(tmp_path: Path) -> None:
     """The first run failed, and so does its twin; the second create is in doubt while the twin is found."""
     simulation = Simulation(
