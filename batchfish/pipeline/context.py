@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from batchfish.core.events import Event, RunEnded, SubmitAccepted, SubmitUnanswered
+from batchfish.core.events import CancelWished, Event, SubmitAccepted, SubmitUnanswered
 from batchfish.core.items import Status
 from batchfish.core.lifecycle import Change, advance
 from batchfish.core.moves import Circumstances
@@ -147,7 +147,8 @@ class Context:
             session.last_accepted = self.clock.now()
         if change.money_event is not None:
             self.notice(f"money: item {change.item.id}: {change.money_event}")
-        if isinstance(event, RunEnded) and change.item.status.is_final and not change.was.is_final:
+        is_of_itself = not isinstance(event, CancelWished)
+        if is_of_itself and change.item.status.is_final and not change.was.is_final:
             session.finished += 1
             session.failed += change.item.status is Status.FAILED
             halt = self.rules.limits.halt

@@ -30,6 +30,7 @@ class Faults:
     fails_without_acting: float = 0.0
     fails_after_acting: float = 0.0
     refuses_rate: float = 0.0
+    refuses_request: float = 0.0
     looks_fail: float = 0.0
     runs_fail: float = 0.0
     latest_act: float = 0.0
@@ -108,6 +109,8 @@ class ModelServer:
             return self._error(request, 502, "INTERNAL_ERROR")
         if (fate := fate - faults.refuses_rate) < 0:
             return self._error(request, 429, "RATE_LIMIT_EXCEEDED")
+        if (fate := fate - faults.refuses_request) < 0:
+            return self._error(request, 400, "INVALID_INPUT")
         run = self._act(body)
         await asyncio.sleep(self.chance.uniform(0.001, 0.03))
         return self._json(request, 200, {"run_id": run.run_id, "error": None})
