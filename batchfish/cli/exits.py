@@ -28,7 +28,6 @@ class ExitCode(IntEnum):
 STOPS: dict[str, ExitCode] = {
     "halted": ExitCode.INCOMPLETE,
     "max_duration": ExitCode.INCOMPLETE,
-    "drained": ExitCode.INCOMPLETE,
     "only_stuck": ExitCode.INCOMPLETE,
     "slots_held": ExitCode.INCOMPLETE,
     "no_credits": ExitCode.TEMPFAIL,

@@ -36,7 +36,6 @@ class StopKind(StrEnum):
 
     HALTED = "halted"
     MAX_DURATION = "max_duration"
-    DRAINED = "drained"
     ONLY_STUCK = "only_stuck"
     SLOTS_HELD = "slots_held"
     NO_CREDITS = "no_credits"
