@@ -126,7 +126,7 @@ class Journal(Protocol):
         ...
 
     def first_accepted(self, batch: int) -> Attempt | None:
-        """Give the attempt of a batch that was accepted first."""
+        """Give the attempt of a batch that was intended first among those accepted."""
         ...
 
     def latest_accepted(self, key_id: str) -> Attempt | None:

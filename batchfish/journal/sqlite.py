@@ -124,9 +124,9 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         return self._attempt("a.run_id = ?", run_id)
 
     def first_accepted(self, batch: int) -> Attempt | None:
-        """Give an attempt of a batch that was accepted; asked while there is at most one."""
+        """Give the attempt of a batch that was intended first among those accepted."""
         begun = "SELECT i.pk FROM items i WHERE i.batch = ? AND i.k > 0"
-        return self._attempt(f"a.item IN ({begun}) AND a.run_id IS NOT NULL", batch)
+        return self._attempt(f"a.item IN ({begun}) AND a.run_id IS NOT NULL ORDER BY a.intended_at", batch)
 
     def latest_accepted(self, key_id: str) -> Attempt | None:
         """Give the attempt accepted under this key that was intended last, whether or not it has ended."""

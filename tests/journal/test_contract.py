@@ -243,11 +243,11 @@ class TestKnownRuns:
         assert journal.first_accepted(batch) is None
         driver.doubt(pks[0])
         assert journal.first_accepted(batch) is None
-        driver.accept(pks[1], "run-1")
-        driver.finish(pks[1])
-        found = journal.first_accepted(batch)
-        assert found is not None
-        assert found.run_id == "run-1"
+        driver.accept(pks[2], "run-1")
+        driver.finish(pks[2])
+        assert self.run_of(journal.first_accepted(batch)) == "run-1"
+        driver.accept(pks[1], "run-2")
+        assert self.run_of(journal.first_accepted(batch)) == "run-1"
         assert journal.first_accepted(batch + 1) is None
 
     def test_the_latest_accepted_under_a_key_is_a_control(
