@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.cli.arguments import build
@@ -41,6 +42,7 @@ SIGINT = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; give its exit code."""
     os.umask(0o077)
+    _open_closed_streams()
     voice = Voice(stream=sys.stderr)
     try:
         args = build().parse_args(argv)
@@ -85,6 +87,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return ExitCode.SOFTWARE
     return code
+
+
+def _open_closed_streams() -> None:
+    """Put nothing in the place of standard streams that whoever started us has closed.
+
+    A journal or a connection would get their numbers, and whatever is written to them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - to the very end
 
 
 if __name__ == "__main__":

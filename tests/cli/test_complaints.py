@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shlex
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from batchfish.cli.main import main
+from tests.endtoend.commands import Desk, read_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Command
 
 
@@ -34,6 +38,17 @@ def test_a_slip_is_pointed_at(typed: str, said: str, capsys: pytest.CaptureFixtu
     assert said in told
     assert told.count("batchfish: ") == 1
     assert "secret" not in told
+
+
+@pytest.mark.process
+def test_closed_standard_streams_end_no_command(tmp_path: Path) -> None:
+    """As some schedulers start what they schedule: nothing stands at the numbers 0, 1 and 2."""
+    batchfish = f"{shlex.quote(sys.executable)} -m batchfish"
+    line = f"exec {batchfish} run shop.csv --goal Read --local --engine simulate <&- >&- 2>&-"
+    with Desk(folder=tmp_path, base_url="http://127.0.0.1:9", python=("sh", "-c", line)) as desk:
+        desk.write_rows("shop.csv", 2)
+        desk.run()
+    assert len(list(read_table(tmp_path / "results" / "shop.parquet"))) == 2
 
 
 def test_an_api_that_cannot_be_reached_is_said_to_be_just_that(offline: Command) -> None:
