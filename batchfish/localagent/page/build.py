@@ -13,6 +13,7 @@ from batchfish.localagent.page.language import language_of
 from batchfish.localagent.page.linked_data import linked_data
 from batchfish.localagent.page.marked_data import marked_data
 from batchfish.localagent.page.model import Fact, Page, Source, Unreadable
+from batchfish.localagent.page.nothing import notice_of_nothing
 from batchfish.localagent.page.numbers import Locale
 from batchfish.localagent.page.pagination import find_more
 from batchfish.localagent.page.pairs import find_pairs
@@ -65,6 +66,7 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
         facts=tuple(facts),
         groups=(*groups_of_things(entities, finder), *find_groups(finder, like)),
         source=source,
+        nothing_found=notice_of_nothing(finder),
         more=find_more(tree, url, next_links),
         labels=tuple(
             dict.fromkeys(fact.label for fact in facts if fact.source in {Source.PAIR, Source.DATA})

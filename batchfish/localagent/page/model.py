@@ -115,8 +115,19 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """What a page says of itself, and the number of the element that says it."""
+
+    text: str
+    element: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """A page that can be read: its facts in document order, and its groups of like things."""
+    """A page that can be read: its facts in document order, and its groups of like things.
+
+    `nothing_found` is where it says that what was looked for is not there; None where it does not.
+    """
 
     locale: Locale
     facts: tuple[Fact, ...]
@@ -124,6 +135,7 @@ class Page:
     more: More = field(default_factory=More)
     source: str = field(default="", repr=False)
     labels: tuple[str, ...] = field(default=())
+    nothing_found: Notice | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ from batchfish.localagent.page.words import label, similarity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from batchfish.localagent.page.model import Page
+    from batchfish.localagent.page.model import Group, Page
     from batchfish.localagent.page.plan import Wanted
 
 GATE = 0.5
@@ -57,15 +57,19 @@ def read_records(
     page.
     """
     groups = [group for group in page.groups if like is None or group.key == like]
+    if notice := page.nothing_found:
+        groups = [group for group in groups if group.spans and group.spans[0][0] < notice.element]
     fits = [found for group in groups if (found := fit(group, fields, page.locale))]
     read = sorted((_read(one, names, fields) for one in fits), key=lambda one: -one.quality)
     if not read:
-        return NoList(
-            why="there is no list on the page" if not groups else "no list on the page has these fields"
-        )
+        return NoList(why=_no_list(page, groups))
     best = _whole(read[0], read[1:])
     if best.quality < GATE or not best.rows:
-        return NoList(why=_best_guess(best, fields))
+        return (
+            NoList(why=_no_list(page, groups))
+            if page.nothing_found
+            else NoList(why=_best_guess(best, fields))
+        )
     rivals = [
         one
         for one in read
@@ -77,6 +81,12 @@ def read_records(
             f" and {rivals[0].fit.group.where} (“{_first(rivals[0])}”)"
         )
     return best
+
+
+def _no_list(page: Page, groups: Sequence[Group]) -> str:
+    if page.nothing_found:
+        return f"the page says that nothing was found: “{page.nothing_found.text}”"
+    return "no list on the page has these fields" if groups else "there is no list on the page"
 
 
 def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records:
