@@ -13,7 +13,7 @@ from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.nested_lists import inner_list, read_nested
 from batchfish.localagent.page.nesting import flatten, nest
 from batchfish.localagent.page.plan import Kind, Wanted
-from batchfish.localagent.page.records import NoList, read_records
+from batchfish.localagent.page.records import NoList, is_called, read_records
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.words import label, senses_of, singular
 
@@ -154,7 +154,7 @@ class Filling:
         records = read_records(self._page, [one.name, *self._asked.nouns], [alone])
         if isinstance(records, NoList):
             return None, records.why
-        if not said & {"name", "website", "email"} and not records.is_named:
+        if not said & {"name", "website", "email"} and not is_called(records.fit.group, [one.name]):
             return None, f"nothing says that {records.fit.group.where} is a list of {one.name}"
         self._note(where, f"{len(records.rows)} records from {records.fit.group.where}")
         return [row[name] for row in records.rows if name in row][: self._most(one)], None

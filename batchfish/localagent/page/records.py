@@ -100,8 +100,7 @@ def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records
     quality = filled / sum(weights.values())
     if any(one.is_required and not one.is_nullable and one.name not in pairs for one in fields):
         quality = min(quality, GATE * 0.99)
-    said = [*group.titles[:2], " ".join(group.marks), *group.marks]
-    is_named = any(similarity(label(name), label(title)) >= NAMED for name in names for title in said)
+    is_named = is_called(group, names)
     quality += (
         NAMED_BONUS * is_named
         + TABLE_BONUS * group.is_table
@@ -117,6 +116,12 @@ def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records
         quality=quality,
         is_named=is_named,
     )
+
+
+def is_called(group: Group, names: Sequence[str]) -> bool:
+    """Whether a heading over a group or its class says one of some names."""
+    said = [*group.titles[:2], " ".join(group.marks), *group.marks]
+    return any(similarity(label(name), label(title)) >= NAMED for name in names for title in said)
 
 
 def _weight(wanted: Wanted, *, is_missed: bool) -> float:
