@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
 NEVER = frozenset({"article", "body", "html", "main"})
+SIDES = frozenset({"aside", "sidebar"})
+FEWEST_LABELS = 3
 
 
 def find_margin(elements: Sequence[HtmlElement]) -> set[HtmlElement]:
@@ -33,12 +35,28 @@ def find_margin(elements: Sequence[HtmlElement]) -> set[HtmlElement]:
 
 
 def _begins_margin(element: HtmlElement) -> bool:
+    if _says_of_the_thing(element):
+        return False
     if element.tag in MARGINAL_TAGS or element.get("role") in MARGINAL_ROLES:
         return True
-    if element.tag in NEVER:
+    if element.tag in NEVER or element.find(".//h1") is not None:
         return False
     words = MARGINAL_WORDS.intersection(marks(element))
     return bool(words - MENU_WORDS) or (bool(words) and _is_of_links(element))
+
+
+def _says_of_the_thing(element: HtmlElement) -> bool:
+    """Whether what stands at the side says what the page is about: labels with values."""
+    if element.tag != "aside" and SIDES.isdisjoint(marks(element)):
+        return False
+    labels = sum(
+        1
+        for one in element.iter("*")
+        if one.tag in {"dt", "th"}
+        or (one.tag in {"strong", "b"} and text_of(one).endswith(":"))
+        or "label" in marks(one)
+    )
+    return labels >= FEWEST_LABELS
 
 
 def _is_of_links(element: HtmlElement) -> bool:

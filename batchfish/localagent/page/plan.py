@@ -36,6 +36,8 @@ class Kind(StrEnum):
 
 WORDS_OF_YEARS = frozenset({"year", "jahr", "annee", "ano", "anno"})
 PER_PERIOD = re.compile(r"(.+) per (\w+)")
+COUNT_OF_SOME = re.compile(r"(\w+) (?:size|capacity)")
+"""How many there are or may be of some: a crew size is a number of crew."""
 FORMATS = frozenset({Kind.DATE, Kind.DATE_TIME, Kind.TIME, Kind.DURATION})
 
 
@@ -103,6 +105,8 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
     senses = senses_of(named, label(thing))
     is_number = kind is Kind.INTEGER and NUMBER_WORDS.issuperset(named.phrase.split())
     aliases = [label(thing)] if thing and ("name" in senses or is_number) else []
+    if kind is Kind.INTEGER and (counted := COUNT_OF_SOME.fullmatch(named.phrase)):
+        aliases.append(label(counted[1]))
     if own := _without_thing(named, thing):
         aliases.append(own)
     if unit and measures_same(unit, "seconds"):

@@ -22,7 +22,7 @@ UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
         "kg": (1, "kg kilo kilos kilogram kilograms kilogramm"),
         "g": (0.001, "g gram grams gramm grammes"),
         "mg": (0.000001, "mg milligram milligrams"),
-        "t": (1000, "t tonne tonnes"),
+        "t": (1000, "t tonne tonnes ton tons"),
         "lb": (0.45359237, "lb lbs pound pounds"),
         "oz": (0.028349523125, "oz ounce ounces"),
     },
@@ -57,7 +57,7 @@ UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
     "light": {"lm": (1, "lm lumen lumens")},
     "charge": {"mah": (1, "mah"), "ah": (1000, "ah")},
     "torque": {"nm": (1, "nm")},
-    "rotation": {"rpm": (1, "rpm")},
+    "rotation": {"rpm": (1, "rpm tpm u/min tr/min omw/min")},
     "frequency": {
         "hz": (1, "hz hertz"),
         "khz": (1000, "khz"),
@@ -79,6 +79,7 @@ IN_NAMES: Mapping[str, str] = {
     "hrs": "hours", "sec": "seconds", "secs": "seconds", "second": "seconds", "day": "days",
     "metres": "m", "meters": "m", "kilometres": "km", "kilometers": "km", "grams": "g", "kilograms": "kg",
     "sqkm": "km2", "sqm": "m2", "pct": "percent", "feet": "ft", "inches": "in", "pounds": "lb", "miles": "mi",
+    "tons": "t", "tonnes": "t",
     "litres": "l", "liters": "l", "watts": "w",
 }
 # fmt: on

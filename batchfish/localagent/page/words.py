@@ -25,7 +25,7 @@ DIGRAPHS = re.compile(r"(?<=[aou])e(?!\b)|(?<=a)a")
 CAMEL = re.compile(r"(?<=[A-Za-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 COUNT_OF = re.compile(
-    r"^(?:number|no|nr|num|n|anzahl|zahl|nombre|numero|aantal|antal|total)(?:\s+(?:of|de|des|di|der|do|von|van|av))?\s+"
+    r"^(?:number|no|nr|num|n|anzahl|zahl|nombre|numero|aantal|antal|liczba|total)(?:\s+(?:of|de|des|di|der|do|von|van|av))?\s+"
 )
 NUMBER_SIGNS = frozenset({"#", "№", "nº", "n°"})
 SEVERAL = re.compile(r"[^suio]s$")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchfish.localagent.page.margin import find_margin
 from batchfish.localagent.page.tree import parse
-from tests.localagent.page.pages import records
+from tests.localagent.page.pages import look, records
 
 DISH = '<div class="dish"><b>{0}</b> <i>£{1}</i></div>'
 
@@ -24,3 +24,22 @@ def test_a_menu_of_links_is() -> None:
     assert tree is not None
     margin = find_margin(list(tree.iter("*")))
     assert {element.tag for element in margin} == {"ul", "li", "a"}
+
+
+def test_a_box_at_the_side_that_labels_what_it_says_is_about_the_thing() -> None:
+    rows = "".join(
+        f'<div><h3 class="box-label">{name}</h3><div class="box-value">{value}</div></div>'
+        for name, value in (("Manufacturer", "Okonjo Yards"), ("Drive", "Twin ion"), ("Crew", "4"))
+    )
+    body = f'<main><h1>Ember Wake</h1></main><aside class="sidebar">{rows}</aside>'
+    assert look(body, built_by="string", drive="string", crew_size="integer").result == {
+        "built_by": "Okonjo Yards",
+        "drive": "Twin ion",
+        "crew_size": 4,
+    }
+
+
+def test_a_banner_that_holds_the_title_is_no_margin() -> None:
+    tree = parse('<html><body><div class="banner"><h1>Tidemark</h1></div><p>Text</p></body></html>')
+    assert tree is not None
+    assert find_margin(list(tree.iter("*"))) == set()
