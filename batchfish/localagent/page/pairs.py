@@ -159,9 +159,24 @@ def _sections(finder: FactFinder) -> Iterator[Fact]:
         following = heading.getnext()
         if following is None or following.tag in {*HEADINGS, "form", "table"}:
             continue
-        text = text_of(following)
-        if text and len(text) < LONGEST_SECTION and is_label(term := text_of(heading)):
-            yield finder.fact(term, following, Source.PAIR, items=_items(following))
+        run = list(_alike(following))
+        text = "\n".join(map(text_of, run))
+        if text_of(following) and len(text) < LONGEST_SECTION and is_label(term := text_of(heading)):
+            items = tuple(filter(None, map(text_of, run))) if len(run) > 1 else _items(following)
+            yield finder.fact(term, following, Source.PAIR, text=text if len(run) > 1 else None, items=items)
+
+
+def _alike(first: HtmlElement) -> Iterator[HtmlElement]:
+    """Give an element and those of its class that follow, which make one list where they are named so."""
+    yield first
+    following = first.getnext()
+    while (
+        first.get("class")
+        and following is not None
+        and (following.tag, following.get("class")) == (first.tag, first.get("class"))
+    ):
+        yield following
+        following = following.getnext()
 
 
 def _after_labels(finder: FactFinder) -> Iterator[Fact]:

@@ -57,3 +57,29 @@ def test_of_two_days_in_a_line_each_has_its_own_label() -> None:
 def test_an_amount_that_a_line_calls_otherwise_is_not_the_price() -> None:
     assert look("<p>Deposit: £50</p>", price="number").code == "LOCAL_NOT_FOUND"
     assert look("<p>Our price £50</p>", price="number").result == {"price": 50}
+
+
+def test_like_elements_under_a_heading_are_one_list() -> None:
+    body = (
+        '<h1>Tidemark</h1><h6>Maintainers</h6><span class="person"><a href="/1">neap</a></span>'
+        '<span class="person"><a href="/2">salty, dog</a></span><h6>Licence</h6><span>MIT</span>'
+    )
+    people = {"type": "array", "items": {"type": "string"}}
+    assert look(body, maintainers=people).result == {"maintainers": ["neap", "salty, dog"]}
+
+
+def test_labels_of_auctions_and_appliances_in_other_languages() -> None:
+    rows = (
+        ("Cena wywołania", "234 375,00 zł"),
+        ("Liczba pokoi", "2"),
+        ("Termin licytacji", "17 kwietnia 2024 r."),
+    )
+    items = "".join(f"<li><span>{name}</span> <span>{value}</span></li>" for name, value in rows)
+    reading = look(
+        f"<h1>Licytacja</h1><ul>{items}</ul>",
+        lang="pl",
+        starting_price_pln="number",
+        rooms="integer",
+        auction_date={"type": "string", "format": "date"},
+    )
+    assert reading.result == {"starting_price_pln": 234375, "rooms": 2, "auction_date": "2024-04-17"}
