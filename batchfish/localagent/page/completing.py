@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from batchfish.localagent.page.coerce import read_stock, wants_link
 from batchfish.localagent.page.columns import Pair, agree, values_of
 from batchfish.localagent.page.match import SURE
-from batchfish.localagent.page.model import Facet
+from batchfish.localagent.page.model import Facet, Source
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.words import similarity_of
 
@@ -83,7 +83,7 @@ def take_the_last(
         and not look.column.is_constant
         and not look.kinds.keys() - {"description", "name"}
         and "@" not in look.column.key.removesuffix("@()").removesuffix("@second")
-        and not (group.is_table and look.column.names)
+        and not (group.is_table and any(source is Source.PAIR for _, source in look.column.names))
         and len(look.column.cells) == group.size
         and not any(_is_within(look.sample, texts) for texts in said)
     ]

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.tables import Sheet
 
 BRACKETED = re.compile(r"[^()]+\(([^()]+)\)")
+AMOUNT = re.compile(r"\d[\d.,\s]*")
+LOSS = re.compile(r"\((\d[\d.,\s]*)\)")
+UNDER_TITLE = re.compile(r"\s*\([^()]*\d[^()]*\)$")
+"""How many there are, after the title of a section."""
 MOST_REGIONS = 60
 MOST_WORK = 250_000
 """Elements looked at in all regions together, over which the smaller ones are passed by."""
@@ -75,11 +79,13 @@ class _Builder:
         """Make a group of a table, read in one way."""
         columns = []
         for place, header in enumerate(sheet.headers):
-            cells = {
-                number: self._finder.fact(header, cell, Source.PAIR)
-                for number, row in enumerate(sheet.rows)
-                if (cell := row[place]) is not None
-            }
+            cells = _with_losses(
+                {
+                    number: self._finder.fact(header, cell, Source.PAIR)
+                    for number, row in enumerate(sheet.rows)
+                    if (cell := row[place]) is not None
+                }
+            )
             names = tuple((name, Source.PAIR) for name in sheet.names[place])
             level = STRONG_LEVEL if place == 0 else PLAIN_LEVEL
             column = Column(key=f"{sheet.way}:{place}:{header}", names=names, cells=cells, level=level)
@@ -96,6 +102,7 @@ class _Builder:
                         level=level,
                     )
                 )
+        columns += self._sections(sheet)
         caption = table.find("caption")
         titles = ([one_line(text_of(caption))] if caption is not None else []) + self._titles(table)
         return Group(
@@ -108,6 +115,16 @@ class _Builder:
             is_table=sheet.is_marked,
             is_marginal=self._finder.is_marginal(table),
         )
+
+    def _sections(self, sheet: Sheet) -> Iterator[Column]:
+        """Give the rows that head others as a column, where every row stands under one of them."""
+        cells = {
+            number: self._finder.fact("", cell, Source.MARK, text=UNDER_TITLE.sub("", text_of(cell)))
+            for number, cell in enumerate(sheet.sections)
+            if cell is not None
+        }
+        if len(cells) == len(sheet.rows) and len(set(sheet.sections)) > 1:
+            yield Column(key=f"{sheet.way}:section", names=(("section", Source.MARK),), cells=cells)
 
     def _leading(self, column: Column, cells: Sequence[HtmlElement | None]) -> Iterator[Column]:
         """Give the links that cells begin with, where more follows: a title over its subtitle."""
@@ -174,6 +191,16 @@ class _Builder:
         inside = frozenset(element for record in records for element in record)
         last = self._titles(records[-1][0], inside)
         return [title for title in self._titles(records[0][0], inside) if title in last]
+
+
+def _with_losses(cells: dict[int, Fact]) -> dict[int, Fact]:
+    """Write amounts in brackets as less than nothing, where others of the column stand without."""
+    if not any(AMOUNT.fullmatch(fact.text) for fact in cells.values()):
+        return cells
+    return {
+        number: replace(fact, text=f"-{match[1]}") if (match := LOSS.fullmatch(fact.text)) else fact
+        for number, fact in cells.items()
+    }
 
 
 def _in_brackets(column: Column, header: str) -> Iterator[Column]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from batchfish.localagent.page.tree import one_line, text_of
+from batchfish.localagent.page.vocabulary import TOTALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,11 +29,13 @@ class Sheet:
     """One way to read a table: headers, rows of cells under them; `is_marked`: the page marks the headers.
 
     `names` are what a column is called: all of its headers, and the one that stands right above its cells.
+    `sections` are the rows of one cell over the whole width that stand over each row, None where none does.
     """
 
     headers: tuple[str, ...]
     names: tuple[tuple[str, ...], ...]
     rows: tuple[tuple[HtmlElement | None, ...], ...]
+    sections: tuple[HtmlElement | None, ...]
     way: str
     is_marked: bool
 
@@ -132,14 +135,43 @@ def _sheet(grid: Grid, depth: int, way: str, *, is_marked: bool) -> Sheet | None
     ]
     headers = tuple(" ".join(texts)[:LONGEST_HEADER].strip() for texts in said)
     names = tuple(
-        tuple(dict.fromkeys(filter(None, (header, *texts[-1:]))))
-        for header, texts in zip(headers, said, strict=True)
+        tuple(dict.fromkeys(filter(None, (header, *texts[-1:], *first_lines))))
+        for header, texts, first_lines in zip(
+            headers, said, _first_lines(heads[-1:], len(grid[0])), strict=True
+        )
     )
-    rows = tuple(tuple(row) for row in grid[depth:] if len({cell for cell in row if cell is not None}) > 1)
-    rows = tuple(row for row in rows if not _repeats(row, headers))
-    if not rows or (depth and not any(headers)):
+    said_in = [pair for pair in _in_sections(grid[depth:]) if not _repeats(pair[0], headers)]
+    if len(said_in) > FEWEST and _sums_up(said_in[-1][0]):
+        said_in.pop()
+    if not said_in or (depth and not any(headers)):
         return None
-    return Sheet(headers=headers, names=names, rows=rows, way=way, is_marked=is_marked)
+    rows, sections = zip(*said_in, strict=True)
+    return Sheet(headers=headers, names=names, rows=rows, sections=sections, way=way, is_marked=is_marked)
+
+
+def _first_lines(heads: Sequence[Sequence[HtmlElement | None]], width: int) -> Iterator[tuple[str, ...]]:
+    """Give the first lines of headers that have several: below a name stands the unit of its values."""
+    for column in range(width):
+        texts = [text_of(cell) for row in heads if (cell := row[column]) is not None]
+        yield tuple(first for text in texts if (first := text.partition("\n")[0]) != text)
+
+
+def _in_sections(
+    grid: Grid,
+) -> Iterator[tuple[tuple[HtmlElement | None, ...], HtmlElement | None]]:
+    """Give each row with the row of one cell over the whole width that stands over it."""
+    section: HtmlElement | None = None
+    for row in grid:
+        cells = {cell for cell in row if cell is not None}
+        if len(cells) > 1:
+            yield tuple(row), section
+        elif cells and row[-1] is not None:
+            (section,) = cells
+
+
+def _sums_up(row: Sequence[HtmlElement | None]) -> bool:
+    """Whether a row says what the others come to, and is none of them."""
+    return row[0] is not None and text_of(row[0]).strip(" :").casefold() in TOTALS
 
 
 def _header_text(cell: HtmlElement) -> str:

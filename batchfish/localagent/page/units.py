@@ -48,7 +48,11 @@ UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
     },
     "temperature": {"c": (1, "°c ℃ celsius"), "f": (1, "°f ℉ fahrenheit"), "k": (1, "k kelvin")},
     "share": {"percent": (1, "% percent prozent pct"), "permille": (0.1, "‰ permille")},
-    "power": {"w": (1, "w watt watts"), "kw": (1000, "kw kilowatt kilowatts")},
+    "power": {
+        "w": (1, "w watt watts"),
+        "kw": (1000, "kw kilowatt kilowatts"),
+        "mw": (1e6, "mw megawatt megawatts"),
+    },
     "speed": {"kmh": (1, "km/h kmh kph"), "mph": (1.609344, "mph"), "ms": (3.6, "m/s")},
     "flow": {"m3/s": (1, "m3/s m³/s"), "l/s": (0.001, "l/s"), "l/min": (1 / 60000, "l/min")},
     "concentration": {"mg/l": (1, "mg/l"), "ug/m3": (0.000001, "µg/m³ μg/m³ ug/m3 µg/m3"), "ppm": (1, "ppm")},
@@ -64,7 +68,13 @@ UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
         "mhz": (1e6, "mhz"),
         "ghz": (1e9, "ghz"),
     },
-    "energy": {"kcal": (1, "kcal calories"), "kj": (0.239, "kj"), "kwh": (860.42, "kwh")},
+    "energy": {
+        "kcal": (1, "kcal calories"),
+        "kj": (0.239, "kj"),
+        "kwh": (860.42, "kwh"),
+        "mwh": (860420, "mwh"),
+        "gwh": (860420000, "gwh"),
+    },
     "data": {
         "mb": (1, "mb megabyte megabytes"),
         "gb": (1000, "gb gigabyte gigabytes"),

@@ -34,6 +34,7 @@ OLD_TAGS = frozenset[str](_DATA["old_tags"])
 OLD_WORDS = frozenset[str](_DATA["old_words"])
 ABSENT = frozenset[str](_DATA["absent"])
 DECIMAL_COMMA = frozenset[str](_DATA["decimal_comma"])
+TOTALS = frozenset[str](_DATA["totals"])
 YES = frozenset[str](_DATA["yes"])
 NO = frozenset[str](_DATA["no"])
 STOCK: tuple[tuple[str, bool], ...] = (

@@ -20,7 +20,9 @@ from batchfish.localagent.page.vocabulary import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LETTERS = str.maketrans({"ß": "ss", "ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "’": "'"})
+LETTERS = str.maketrans(
+    {"ß": "ss", "ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "’": "'", "⌀": " diameter "}
+)
 DIGRAPHS = re.compile(r"(?<=[aou])e(?!\b)|(?<=a)a")
 CAMEL = re.compile(r"(?<=[A-Za-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -30,6 +32,7 @@ COUNT_OF = re.compile(
 NUMBER_SIGNS = frozenset({"#", "№", "nº", "n°"})
 SEVERAL = re.compile(r"[^suio]s$")
 CUT = re.compile(r"\b([^\W\d_]{2,7})\.(?!\w)")
+YEAR = re.compile(r"(?:19|20)\d\d")
 WORD = re.compile(r"[^\W_]+")
 LONGEST_LABEL = 80
 SHORTEST_STEM = 4
@@ -124,6 +127,8 @@ def _partly(common: int, missing: int, extra: int) -> float:
 def _spelled_out(found: Label, wanted: Label) -> Label:
     """Put the words of a field's name in place of those that a page cuts short."""
     whole = {_stem(cut): stem for cut in found.cut for stem in wanted.stems if stem.startswith(cut)}
+    if wanted.stems & _ANNUAL:  # what a year is named with is the amount of one year
+        whole |= {stem: next(iter(wanted.stems & _ANNUAL)) for stem in found.stems if YEAR.fullmatch(stem)}
     return replace(found, stems=frozenset(whole.get(stem, stem) for stem in found.stems)) if whole else found
 
 
@@ -207,5 +212,6 @@ def _index() -> tuple[dict[str, frozenset[str]], dict[frozenset[str], frozenset[
 
 
 _CHANGING = frozenset(_stem(fold(word)) for word in CHANGING)
+_ANNUAL = frozenset(map(_stem, ("annual", "yearly")))
 _KINDS = frozenset(_stem(fold(word)) for word in KIND_WORDS)
 _CONCEPTS_BY_PHRASE, _CONCEPTS_BY_STEMS = _index()

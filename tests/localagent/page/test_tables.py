@@ -59,3 +59,41 @@ def test_a_title_is_the_link_that_its_cell_begins_with() -> None:
     )
     found = records(table(*rows, head=head), title="string", year="integer")
     assert [one["title"] for one in found] == ["Salt", "Fog"]
+
+
+def test_rows_that_head_others_are_a_column_and_a_row_called_total_is_no_record() -> None:
+    head = (
+        "<tr><th rowspan=2>Site</th><th colspan=2>Turbines</th><th rowspan=2>2023 output [GWh]</th>"
+        "<th rowspan=2>Operating since</th></tr><tr><th>Number</th><th>Rotor ⌀ [m]</th></tr>"
+    )
+    rows = (
+        "<tr><td colspan=5>Inland <small>(1 site)</small></td></tr>"
+        "<tr><td>Muirdow</td><td>36</td><td>136</td><td>352.0</td><td>2019</td></tr>"
+        "<tr><td colspan=5>Offshore</td></tr>"
+        "<tr><td>Dowsing I</td><td>60</td><td>154</td><td>1,402.7</td><td>2017</td></tr>"
+        "<tr><td>Dowsing II</td><td>44</td><td>193</td><td>1,815.3</td><td>2022</td></tr>"
+        "<tr><td>Total</td><td>140</td><td></td><td>3,570.0</td><td></td></tr>"
+    )
+    sites = records(
+        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>",
+        region="string",
+        site="string",
+        turbines="integer",
+        rotor_diameter_m="number",
+        annual_output_gwh="number",
+        commissioned="integer",
+    )
+    assert [tuple(site.values()) for site in sites] == [
+        ("Inland", "Muirdow", 36, 136, 352, 2019),
+        ("Offshore", "Dowsing I", 60, 154, 1402.7, 2017),
+        ("Offshore", "Dowsing II", 44, 193, 1815.3, 2022),
+    ]
+
+
+def test_amounts_in_brackets_beside_others_are_less_than_nothing() -> None:
+    head = "<tr><td></td><th>2023<br>£’000</th><th>2022<br>£’000</th></tr>"
+    body = table(("Revenue", "84,210", "79,655"), ("Taxation", "(1,994)", "(1,041)"), head=head)
+    assert records(body, line="string", amount_2023="number", amount_2022="number") == [
+        {"line": "Revenue", "amount_2023": 84210, "amount_2022": 79655},
+        {"line": "Taxation", "amount_2023": -1994, "amount_2022": -1041},
+    ]
