@@ -10,6 +10,7 @@ from urllib.parse import unquote, urljoin
 
 from batchfish.localagent.page.facts import LONGEST_VALUE
 from batchfish.localagent.page.model import Facet, Fact, Source
+from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.naming import (
     AUTHOR,
     counted_beside,
@@ -174,6 +175,7 @@ class RecordReader:
                 yield from self._link(place, "")
             return
         items = items_of(element)
+        text = _own_amount(element) or text
         yield Cell(
             key=key,
             fact=self._fact(place, text, items=items),
@@ -229,3 +231,13 @@ class RecordReader:
             fact=self._fact(place, part.text, line=part.line, items=items),
             names=((part.name, part.source),) if part.name else (),
         )
+
+
+def _own_amount(element: HtmlElement) -> str:
+    """Give an element's own words where they hold an amount of money and the elements in it hold others."""
+    own = one_line(element.text or "")
+    amounts = {money.number for money in find_money(own)} if len(element) else set()
+    if len(amounts) != 1:
+        return ""
+    others = {money.number for child in element for money in find_money(one_line(text_of(child)))}
+    return own if others - amounts else ""
