@@ -14,6 +14,7 @@ from batchfish.localagent.page.model import Column, Facet, Fact
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
 from batchfish.localagent.page.ratings import read_rating
 from batchfish.localagent.page.tree import one_line
+from batchfish.localagent.page.vocabulary import SPONSORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,11 @@ WHOLE: Mapping[str, re.Pattern[str]] = {
     "review count": IN_BRACKETS,
     "bare price": re.compile(r"\d{1,6}[.,]\d\d"),
     "start time": re.compile(r"(?:[01]?\d|2[0-3])[:.h][0-5]\d(?:\s?(?:uhr|h|am|pm))?", re.IGNORECASE),
+    "book format": re.compile(
+        r"paperback|hardcover|hardback|mass market(?: paperback)?|e-?book|audiobook|kindle(?: edition)?"
+        r"|board book|taschenbuch|gebunden(?:e ausgabe)?|hörbuch|broché|relié|tapa (?:dura|blanda)|brossura",
+        re.IGNORECASE,
+    ),
     "bare rating": re.compile(r"[0-4][.,]\d|5[.,]0"),
 }
 """Kinds that a text is of as a whole."""
@@ -41,11 +47,17 @@ SURENESS: Mapping[str, float] = {
     "availability": 0.78,
     "review count": 0.7,
     "year": 0.7,
+    "book format": 0.74,
     "bare price": 0.7,
     "bare rating": 0.7,
     "start time": 0.7,
 }
 """How sure it is of a column that it is of a kind; of one of amounts, its unit is compared."""
+
+
+def is_sponsored(text: str) -> bool:
+    """Whether a text says that somebody paid for what it stands on."""
+    return text.strip().casefold() in SPONSORED
 
 
 def kinds_of(fact: Fact, locale: Locale) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.cells import LINK_LEVEL
+from batchfish.localagent.page.kinds import is_sponsored
 from batchfish.localagent.page.labels import is_label
 from batchfish.localagent.page.marks import blocks_in, without_block
 from batchfish.localagent.page.model import Column, Facet, Source
@@ -31,9 +32,10 @@ def _columns(by_key: Mapping[str, dict[int, Cell]], size: int) -> list[Column]:
     """Make columns of cells: rare ones left out, those that say the same made one, labels taken as such."""
     columns: dict[tuple[Facet, tuple[tuple[int, str], ...]], Column] = {}
     for key, cells in _joined(by_key).items():
-        if len(cells) <= RARE * size or (
+        is_rare = len(cells) <= RARE * size or (
             size > FEWEST_CONSTANT and len(cells) == 1 and not key.startswith("“")
-        ):
+        )
+        if is_rare and not any(is_sponsored(cell.fact.text) for cell in cells.values()):
             continue
         said = (
             next(iter(cells.values())).facet,

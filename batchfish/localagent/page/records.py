@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.fit import Fit, fit
+from batchfish.localagent.page.kinds import is_sponsored
 from batchfish.localagent.page.words import label, similarity
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ SECTION_CLOSE = 0.1
 NAMED = 0.6
 INTRUDER = 0.5
 SHOWN = 60
+SPONSORED_LABEL = label("sponsored")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,17 +142,29 @@ def _rows(
         {name: pair.values[number] for name, pair in found.pairs.items() if number in pair.values}
         for number in range(found.group.size)
     ]
+    bought = _advertised(found.group, fields)
     usual = max((len(row) for row in made), default=0)
     numbers = [
         number
         for number, row in enumerate(made)
         if row
+        and number not in bought
         and len(row) >= usual * INTRUDER
         and (not needed or len(needed & row.keys()) >= len(needed) * INTRUDER)
     ]
     rows = [made[number] for number in numbers]
     lacking = [(place, name) for place, row in enumerate(rows) for name in sorted(needed - row.keys())]
     return numbers, rows, lacking
+
+
+def _advertised(group: Group, fields: Sequence[Wanted]) -> set[int]:
+    """Give the few records that say that somebody paid for them, unless a field asks for that."""
+    if any(similarity(one.label, SPONSORED_LABEL) >= NAMED for one in fields):
+        return set()
+    marked = {
+        number for column in group.columns for number, fact in column.cells.items() if is_sponsored(fact.text)
+    }
+    return marked if len(marked) * 2 < group.size else set()
 
 
 def _whole(best: Records, others: Sequence[Records]) -> Records:

@@ -39,3 +39,58 @@ def test_an_object_that_is_all_that_is_wanted_is_what_the_page_is_about() -> Non
     body = '<h1>Carp</h1><p class="price">£8</p><p class="dish-size">small</p>'
     reading = look(body, dish=schema(name="string", price="number", dish_size="string"))
     assert reading.result == {"dish": {"name": "Carp", "price": 8, "dish_size": "small"}}
+
+
+TILE = (
+    '<div class="tile">{0}<a href="/{1}"><img src="/{1}.jpg"></a><div><p><a href="/{1}">{1}</a></p>'
+    "<p>{2}</p><p>{3}</p></div><div><span>${4}</span></div></div>"
+)
+TILES = "".join(
+    TILE.format(*tile)
+    for tile in (
+        ("", "Salt", "Oona Delacroix", "Paperback", "14.99"),
+        ("<span>Sponsored</span>", "Millionaire", "Chad Brixton", "Hardcover", "19.99"),
+        ("", "Fog", "M. R. Tennant", "Hardcover", "22.00"),
+        ("", "Tidal", "Mina Castellan", "Paperback", "12.99"),
+    )
+)
+
+
+def test_what_somebody_paid_for_is_no_record_and_bindings_are_told_by_their_words() -> None:
+    assert records(
+        f"<div>{TILES}</div>", title="string", author="string", format="string", price="number"
+    ) == [
+        {"title": "Salt", "author": "Oona Delacroix", "format": "Paperback", "price": 14.99},
+        {"title": "Fog", "author": "M. R. Tennant", "format": "Hardcover", "price": 22},
+        {"title": "Tidal", "author": "Mina Castellan", "format": "Paperback", "price": 12.99},
+    ]
+
+
+def test_what_somebody_paid_for_is_a_record_where_that_is_asked() -> None:
+    found = records(f"<div>{TILES}</div>", title="string", price="number", is_sponsored="boolean")
+    assert [one["is_sponsored"] for one in found] == [False, True, False, False]
+
+
+def test_a_price_is_what_an_element_says_itself_not_the_older_one_in_it() -> None:
+    card = '<div class="ad"><h3>{0}</h3><p class="price">{1} <span class="past">{2}</span></p></div>'
+    body = "".join(
+        card.format(*one) for one in (("Desk", "€240", "€320"), ("Pram", "€85", ""), ("Bike", "€475", "€550"))
+    )
+    assert records(f"<div>{body}</div>", name="string", price="number") == [
+        {"name": "Desk", "price": 240},
+        {"name": "Pram", "price": 85},
+        {"name": "Bike", "price": 475},
+    ]
+
+
+def test_a_flag_in_another_language_is_one_too() -> None:
+    card = '<article><h2><a href="/{0}">{0}</a></h2><span class="price">{1} €</span><ul>{2}</ul></article>'
+    flag = '<li class="product-flag">Nouveau</li>'
+    body = "".join(
+        card.format(*one) for one in (("Savon", "9,90", ""), ("Huile", "12,72", flag), ("Bol", "8", ""))
+    )
+    assert records(f"<div>{body}</div>", name="string", price="number", is_new="boolean") == [
+        {"name": "Savon", "price": 9.9, "is_new": False},
+        {"name": "Huile", "price": 12.72, "is_new": True},
+        {"name": "Bol", "price": 8, "is_new": False},
+    ]
