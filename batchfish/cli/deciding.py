@@ -16,11 +16,10 @@ from batchfish.cli.running import (
     bring_to_completion,
     chosen_batch,
     finished_code,
-    make_context,
     wait_for,
 )
 from batchfish.cli.serving import reach
-from batchfish.cli.wiring import make_agent, owned_journal
+from batchfish.cli.wiring import make_agent, make_context, owned_journal
 from batchfish.core import identity
 from batchfish.core.events import Adopted, CancelWished, ProvenAbsent, RetryWished
 from batchfish.core.items import Status

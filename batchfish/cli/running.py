@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.cli import beginning, places, selecting, signals, tables, wishes
@@ -17,11 +16,10 @@ from batchfish.cli.messages import ask, is_terminal
 from batchfish.cli.progress import choose, show
 from batchfish.cli.serving import local_agent, reach
 from batchfish.cli.settings import LOCAL_BASE, Access, check_settle, remote_access, spell_api
-from batchfish.cli.wiring import SystemClock, chance, make_agent, owned_journal, terms_of
-from batchfish.core.window import Window
+from batchfish.cli.wiring import SystemClock, make_agent, make_context, owned_journal
 from batchfish.errors import BatchBusy
-from batchfish.journal import batches, reading
-from batchfish.pipeline.context import Context, Pace, Session, StopKind
+from batchfish.journal import batches
+from batchfish.pipeline.context import Context, StopKind
 from batchfish.pipeline.run import run_batch
 from batchfish.webagent.request import is_loopback
 
@@ -31,15 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.cli.messages import Voice
-    from batchfish.core.rules import Rules
     from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.manifest.manifest import Manifest
-    from batchfish.webagent.client import WebAgentClient
 
 LOOK_AT_LOCK_EVERY = 1.0
-POLL_NEAR = 0.25
-"""Seconds between looks at an API on this machine."""
 
 
 def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
@@ -194,56 +188,6 @@ async def bring_to_completion(
         if report.stop is not None and report.stop.kind is StopKind.CANCELLED:
             await wishes.heed_once(ctx, journal)
     return conclude(args, voice, journal, journal.batch(batch.pk), report)
-
-
-def make_context(
-    args: Namespace,
-    journal: SqliteJournal,
-    batch: Batch,
-    agent: WebAgentClient,
-    voice: Voice,
-    *,
-    is_near: bool,
-) -> Context:
-    """Put together what the stages work with."""
-    clock = SystemClock()
-    terms = {one.pk: terms_of(one) for one in reading.all_batches(journal.connection)}
-    rules = with_flags(terms[batch.pk].rules, args)
-    terms[batch.pk] = replace(terms[batch.pk], rules=rules)
-    latest = journal.latest_accepted(agent.key_id)
-    return Context(
-        journal=journal,
-        agent=agent,
-        clock=clock,
-        chance=chance(),
-        batch=batch,
-        terms=terms,
-        pace=Pace(
-            poll_interval=args.poll_interval or (POLL_NEAR if is_near else Pace().poll_interval),
-            max_outage=args.max_outage,
-            max_duration=args.max_duration,
-            drain=args.drain,
-        ),
-        session=Session(
-            began_at=clock.boottime(),
-            markers=batch.markers,
-            window=Window(concurrency=rules.limits.concurrency),
-            last_accepted=latest.intended_at if latest else None,
-        ),
-        notice=voice.warn,
-    )
-
-
-def with_flags(rules: Rules, args: Namespace) -> Rules:
-    """Let flags win over what the manifest says."""
-    limits, unanswered = rules.limits, rules.unanswered
-    if args.concurrency is not None:
-        limits = replace(limits, concurrency=args.concurrency)
-    if args.halt is not None:
-        limits = replace(limits, halt=args.halt)
-    if args.settle is not None:
-        unanswered = replace(unanswered, settle=args.settle)
-    return replace(rules, limits=limits, unanswered=unanswered)
 
 
 def announce(ctx: Context, counts: Counts) -> str:

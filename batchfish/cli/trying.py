@@ -14,12 +14,12 @@ from batchfish.cli import beginning, places
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.cli.manifests import load
 from batchfish.cli.messages import put
-from batchfish.cli.running import make_context, wait_for
+from batchfish.cli.running import wait_for
 from batchfish.cli.serving import local_agent
 from batchfish.cli.settings import check_settle, remote_access
 from batchfish.cli.signals import cancel_alive, heeding
 from batchfish.cli.telling import Teller
-from batchfish.cli.wiring import SystemClock, client_options
+from batchfish.cli.wiring import SystemClock, client_options, make_context
 from batchfish.core import identity
 from batchfish.core.items import Status
 from batchfish.core.verdict import UnreadableResult, read_result

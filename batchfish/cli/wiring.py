@@ -9,26 +9,33 @@ import random
 import secrets
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.verdict import Verdict, compile_checks, judge_run
+from batchfish.core.window import Window
 from batchfish.errors import NeedsYes
 from batchfish.journal import meta, place, reading
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.manifest.rules import rules_from
-from batchfish.pipeline.context import Terms
+from batchfish.pipeline.context import Context, Pace, Session, Terms
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Callable, Iterator, Mapping
 
+    from batchfish.cli.messages import Voice
     from batchfish.cli.settings import Access
+    from batchfish.core.rules import Rules
     from batchfish.core.runs import RunSeen
     from batchfish.journal.base import Batch, Request
     from batchfish.webagent.client import WebAgentClient
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 MACHINE_ID = Path("/etc/machine-id")
+POLL_NEAR = 0.25
+"""Seconds between looks at an API on this machine."""
 
 
 class SystemClock:
@@ -120,3 +127,53 @@ def terms_of(batch: Batch) -> Terms:
 def chance() -> Callable[[], float]:
     """Give the process's own chance, seeded by the system."""
     return random.Random(os.urandom(16)).random  # noqa: S311 - it spreads waits, it guards nothing
+
+
+def make_context(
+    args: Namespace,
+    journal: SqliteJournal,
+    batch: Batch,
+    agent: WebAgentClient,
+    voice: Voice,
+    *,
+    is_near: bool,
+) -> Context:
+    """Put together what the stages work with."""
+    clock = SystemClock()
+    terms = {one.pk: terms_of(one) for one in reading.all_batches(journal.connection)}
+    rules = with_flags(terms[batch.pk].rules, args)
+    terms[batch.pk] = replace(terms[batch.pk], rules=rules)
+    latest = journal.latest_accepted(agent.key_id)
+    return Context(
+        journal=journal,
+        agent=agent,
+        clock=clock,
+        chance=chance(),
+        batch=batch,
+        terms=terms,
+        pace=Pace(
+            poll_interval=args.poll_interval or (POLL_NEAR if is_near else Pace().poll_interval),
+            max_outage=args.max_outage,
+            max_duration=args.max_duration,
+            drain=args.drain,
+        ),
+        session=Session(
+            began_at=clock.boottime(),
+            markers=batch.markers,
+            window=Window(concurrency=rules.limits.concurrency),
+            last_accepted=latest.intended_at if latest else None,
+        ),
+        notice=voice.warn,
+    )
+
+
+def with_flags(rules: Rules, args: Namespace) -> Rules:
+    """Let flags win over what the manifest says."""
+    limits, unanswered = rules.limits, rules.unanswered
+    if args.concurrency is not None:
+        limits = replace(limits, concurrency=args.concurrency)
+    if args.halt is not None:
+        limits = replace(limits, halt=args.halt)
+    if args.settle is not None:
+        unanswered = replace(unanswered, settle=args.settle)
+    return replace(rules, limits=limits, unanswered=unanswered)
