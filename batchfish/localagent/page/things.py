@@ -55,14 +55,16 @@ def _fact(path: str, value: Value, finder: FactFinder) -> Fact:
 
 
 def groups_of_things(entities: Sequence[Entity], finder: FactFinder) -> Iterator[Group]:
-    """Make a group of the things of each type that the page speaks of several of."""
+    """Make a group of the things of each type that a page speaks of several of, and of parts of others."""
     by_type: dict[str, list[Entity]] = defaultdict(list)
     for entity in entities:
         if entity.types:
             by_type[entity.types[0]].append(entity)
     for kind, several in by_type.items():
-        if len(several) > 1 and not several[0].is_about_the_site:
-            yield _group(kind, several, finder)
+        parts = [entity for entity in several if entity.is_part]
+        for some in [several, parts] if len(parts) < len(several) else [several]:
+            if len(some) > 1 and not some[0].is_about_the_site:
+                yield _group(kind, some, finder)
 
 
 def _group(kind: str, entities: Sequence[Entity], finder: FactFinder) -> Group:

@@ -87,3 +87,19 @@ def test_a_field_for_what_cannot_be_had_is_the_opposite_of_what_can() -> None:
     offer = {"@type": "Offer", "availability": "https://schema.org/InStock"}
     body = data(**{"@type": "Event", "name": "Gala", "offers": offer})
     assert look(body, sold_out="boolean").result == {"sold_out": False}
+
+
+def test_the_parts_of_a_thing_are_a_list_without_others_of_their_type() -> None:
+    def product(sku: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+        return {"@type": "Product", "sku": sku, "offers": {"@type": "Offer", "price": 129}, **more}
+
+    variants = [product("NAT", color="Natural"), product("BLK", color="Black")]
+    graph = [{"@type": "ProductGroup", "name": "Chair", "hasVariant": variants}, product("BEN", name="Bench")]
+    kind = {"type": "object", "required": ["sku", "colour"]}
+    items = {**kind, "properties": {"sku": {"type": "string"}, "colour": {"type": "string"}}}
+    reading = look(
+        "<h1>Chair</h1>", head=data(**{"@graph": graph}), variants={"type": "array", "items": items}
+    )
+    assert reading.result == {
+        "variants": [{"sku": "NAT", "colour": "Natural"}, {"sku": "BLK", "colour": "Black"}]
+    }, reading.message
