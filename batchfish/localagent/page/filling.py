@@ -140,10 +140,17 @@ class Filling:
                 continue
             if not fact.items and fact.source not in SAYS_LISTS:
                 continue  # a title with a comma in it is one title
+            if not fact.items and fact.source is Source.MARK and self._is_said_often(fact):
+                continue  # one of the members, not all of them
             if values := read_items(fact, one.member, self._page.locale):
                 self._note(where, f"{fact.where}, {len(values)} values")
                 return values[: self._most(one)], None
         return self._names(one, one.member, where)
+
+    def _is_said_often(self, fact: Fact) -> bool:
+        """Whether several elements of a page carry the class that a fact is called by."""
+        alike = (other for other in self._page.facts if other.label == fact.label)
+        return len({other.node for other in alike if other.source is Source.MARK}) > 1
 
     def _names(self, one: Wanted, member: Wanted, where: str) -> tuple[list[Any] | None, str | None]:
         """Fill a list of plain values with the names or links of the things that it is called after."""

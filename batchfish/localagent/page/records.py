@@ -173,12 +173,14 @@ def _whole(best: Records, others: Sequence[Records]) -> Records:
     A section may look a little better than the whole by what its few records happen to have.
     """
     for other in others:
-        if other.quality < best.quality - SECTION_CLOSE:
-            break
+        if other.quality < best.quality - SECTION_CLOSE - NAMED_BONUS * (
+            best.is_named and not other.is_named
+        ):
+            continue
         is_section = len(other.rows) > len(best.rows) and set(map(str, best.rows)) <= set(
             map(str, other.rows)
         )
-        if is_section and other.is_named >= best.is_named:
+        if is_section:
             return other
     return best
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.marks import is_useful
 from batchfish.localagent.page.naming import has_own_text
+from batchfish.localagent.page.tree import HEADINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ class Steps:
     def name(self, key: str, element: HtmlElement, seen: Counter[str]) -> str:
         """Name an element within its record: tag, the classes that most records share, else what it wraps."""
         classes = [name for name in element.get("class", "").split() if is_useful(name)]
-        known = self._shared.get((key.count("/"), element.tag), Counter())
+        known = self._shared.get((key.count("/"), _kind(element)), Counter())
         kept = [name for name in classes if known[name] >= SHARED * self._count]
         if not kept and classes:
             best = max(classes, key=lambda name: known[name])
@@ -39,9 +40,15 @@ class Steps:
         wraps = ""
         if not kept and len(element) == 1 and not has_own_text(element) and element.tag not in LISTS:
             wraps = f"({element[0].tag})"
-        path = f"{key}/{'.'.join([element.tag, *sorted(kept)])}{wraps}"
+        tag = _kind(element) if kept else element.tag
+        path = f"{key}/{'.'.join([tag, *sorted(kept)])}{wraps}"
         seen[path] += 1
         return path if seen[path] == 1 else f"{path}#{seen[path]}"
+
+
+def _kind(element: HtmlElement) -> str:
+    """Give a tag, one for headings of every rank: the first of a list may be set larger than the others."""
+    return "h" if element.tag in HEADINGS else str(element.tag)
 
 
 def _shared_classes(records: Sequence[Record]) -> dict[tuple[int, str], Counter[str]]:
@@ -53,7 +60,7 @@ def _shared_classes(records: Sequence[Record]) -> dict[tuple[int, str], Counter[
         stack = [(element, -start) for element in record]
         while stack and len(found) < MOST_ELEMENTS:
             element, depth = stack.pop()
-            found.update((depth, element.tag, name) for name in element.get("class", "").split())
+            found.update((depth, _kind(element), name) for name in element.get("class", "").split())
             stack.extend((child, depth + 1) for child in element)
         for depth, tag, name in found:
             counts[depth, tag][name] += 1

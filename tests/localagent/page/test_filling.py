@@ -5,6 +5,8 @@ from __future__ import annotations
 from batchfish.localagent.page.read import read_page
 from tests.localagent.page.pages import schema
 
+ADS = (("Skrivebord", 2400), ("Barnevogn", 850), ("Racercykel", 4750))
+
 
 def test_what_the_goal_is_about_does_not_name_a_list_of_values() -> None:
     sections = "".join(
@@ -20,3 +22,22 @@ def test_what_the_goal_is_about_does_not_name_a_list_of_values() -> None:
         schema=schema(weapons=weapons),
     )
     assert reading.code == "LOCAL_NOT_FOUND"
+
+
+def test_a_list_is_all_that_carry_its_class_and_headings_of_every_rank_are_titles() -> None:
+    story = '<article class="story"><{0} class="story__title">{1}</{0}><p>Words</p></article>'
+    stories = (("h2", "Crane toppled"), ("h3", "Meals row"), ("h3", "Longest bench"), ("h3", "Otters return"))
+    body = "".join(story.format(*one) for one in stories)
+    page = f"<!doctype html><html><body><main><section>{body}</section></main></body></html>"
+    reading = read_page(page, url="http://a.example/", goal="Extract the headlines")
+    assert reading.result == {"headlines": [title for _, title in stories]}
+
+
+def test_both_pages_of_a_list_are_wanted_and_the_link_may_be_danish() -> None:
+    ads = "".join(f'<li class="ad"><h3>{name}</h3><p class="price">{cost} kr.</p></li>' for name, cost in ADS)
+    nav = '<nav><b>1</b> <a href="/p?side=2">2</a> <a href="/p?side=2">Næste side</a></nav>'
+    page = f'<!doctype html><html lang="da"><body><main><ul>{ads}</ul></main>{nav}</body></html>'
+    wanted = {"type": "array", "items": schema(title="string", price_dkk="number")}
+    goal = "Extract all ads from both pages"
+    reading = read_page(page, url="http://a.example/p", goal=goal, schema=schema(ads=wanted))
+    assert reading.next_url == "http://a.example/p?side=2"
