@@ -23,6 +23,11 @@ TAIL = re.compile(r"[\s\-–—:|·.…,]+$")
 TRIMMED = " \t\n,;:|·•–—-()[]/"
 ENDS_NAME = re.compile(r"\s*[(,|·•»\[\d]|\s[–—-]\s|\n")
 NUMBERED = re.compile(r"(?<![\w&])#\s?(\d+)\b")
+IDENTIFIER = re.compile(
+    r"(?<!\w)(Artikel-?Nr|Art\.? ?-?Nr|Article no|Item no|SKU|MPN|EAN|ISBN|Réf|Cód)\.?:?\s*((?=\S*\d)[\w/-]{4,})",
+    re.IGNORECASE,
+)
+"""What a thing is numbered by, wherever in a text it stands."""
 HANGING = re.compile(r"\s(?:on|am|at|in|le|el|il|op|den|em|updated|posted)$")
 WORD_THEN_NUMBER = re.compile(
     r"([^\W\d_]{3,}(?: [^\W\d_]{3,})?|[^\W\d_]{2,6}\.)\s*(\d[\d.,]*(?:\s?/\s?\d+)?)"
@@ -61,6 +66,8 @@ def parts_of(element: HtmlElement, text: str) -> Iterator[Part]:
             yield _author(found[1], number)
         if is_one and (led := led_by_label(line)):
             yield Part(name=led[0], text=led[1], source=Source.PAIR, line=number)
+        if numbered := IDENTIFIER.search(line):
+            yield Part(name=numbered[1], text=numbered[2], source=Source.PAIR, line=number)
         if len(line) <= SHORT:
             yield from _short(line, number, is_one=is_one)
 

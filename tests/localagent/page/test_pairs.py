@@ -83,3 +83,9 @@ def test_labels_of_auctions_and_appliances_in_other_languages() -> None:
         auction_date={"type": "string", "format": "date"},
     )
     assert reading.result == {"starting_price_pln": 234375, "rooms": 2, "auction_date": "2024-04-17"}
+
+
+def test_what_a_job_asks_for_stands_under_many_headings() -> None:
+    body = "<h1>Biologist</h1><h2>What you need</h2><ul><li>MSc in biology</li><li>Diving licence</li></ul>"
+    wanted = {"type": "array", "items": {"type": "string"}}
+    assert look(body, requirements=wanted).result == {"requirements": ["MSc in biology", "Diving licence"]}

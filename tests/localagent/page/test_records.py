@@ -94,3 +94,22 @@ def test_a_flag_in_another_language_is_one_too() -> None:
         {"name": "Huile", "price": 12.72, "is_new": True},
         {"name": "Bol", "price": 8, "is_new": False},
     ]
+
+
+def test_what_a_thing_is_numbered_by_may_stand_at_the_end_of_a_sentence() -> None:
+    card = (
+        '<div class="card"><a class="product-name" href="/{0}">{0}</a><p>Für viele Jahre. Artikel-Nr. {1}</p>'
+    )
+    after = '<p class="price">{2} €</p><div class="delivery-status">Lieferzeit {3} Tage</div></div>'
+    pots = (
+        ("Bräter", "SW10211", "89,95", 2),
+        ("Messer", "SW10305", "64", 5),
+        ("Löffel", "SW10087", "12,50", 3),
+    )
+    body = "".join((card + after).format(*pot) for pot in pots)
+    found = records(body, name="string", article_number="string", price_eur="number", delivery="string")
+    assert [(one["article_number"], one["delivery"]) for one in found] == [
+        ("SW10211", "Lieferzeit 2 Tage"),
+        ("SW10305", "Lieferzeit 5 Tage"),
+        ("SW10087", "Lieferzeit 3 Tage"),
+    ]
