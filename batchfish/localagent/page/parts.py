@@ -24,7 +24,8 @@ TRIMMED = " \t\n,;:|·•–—-()[]/"
 ENDS_NAME = re.compile(r"\s*[(,|·•»\[\d]|\s[–—-]\s|\n")
 NUMBERED = re.compile(r"(?<![\w&])#\s?(\d+)\b")
 IDENTIFIER = re.compile(
-    r"(?<!\w)(Artikel-?Nr|Art\.? ?-?Nr|Article no|Item no|SKU|MPN|EAN|ISBN|Réf|Cód)\.?:?\s*((?=\S*\d)[\w/-]{4,})",
+    r"(?<!\w)(Artikel-?Nr|Art\.? ?-?Nr|Article no|Item no|SKU|MPN|EAN|ISBN|Réf|Cód)\.?:?"
+    r"\s*((?=\S*\d)[\w/-]{4,})",
     re.IGNORECASE,
 )
 """What a thing is numbered by, wherever in a text it stands."""
