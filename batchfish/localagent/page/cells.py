@@ -116,7 +116,7 @@ class RecordReader:
             key=self._steps.name(place.key, child, seen),
             names=(*self._said_before(child, seen), *own_names(child), *counted_beside(child), *inherited),
             level=level,
-            is_old=place.is_old or is_old(child),
+            is_old=place.is_old or is_old(child) or _is_dearer(child, place.element),
             depth=place.depth + 1,
         )
 
@@ -241,3 +241,9 @@ def _own_amount(element: HtmlElement) -> str:
         return ""
     others = {money.number for child in element for money in find_money(one_line(text_of(child)))}
     return own if others - amounts else ""
+
+
+def _is_dearer(child: HtmlElement, parent: HtmlElement) -> bool:
+    """Whether an element holds one higher amount beside the one that its parent says itself."""
+    own = find_money(one_line(parent.text or "")) if _own_amount(parent) else []
+    return any(money.number > own[0].number for money in find_money(one_line(text_of(child))) if own)

@@ -8,6 +8,7 @@ from tests.localagent.page.pages import NULL, look, records, schema
 
 DISH = '<div class="dish"><span class="dish-name">{0}</span><span class="dish-price">{1}</span>{2}</div>'
 NOTHING: dict[str, Any] = {"type": "string", **NULL}
+PAST: dict[str, Any] = {"type": "number", **NULL}
 NOTE = '<p class="dish-note">{0}</p>'
 
 
@@ -76,10 +77,10 @@ def test_a_price_is_what_an_element_says_itself_not_the_older_one_in_it() -> Non
     body = "".join(
         card.format(*one) for one in (("Desk", "€240", "€320"), ("Pram", "€85", ""), ("Bike", "€475", "€550"))
     )
-    assert records(f"<div>{body}</div>", name="string", price="number") == [
-        {"name": "Desk", "price": 240},
-        {"name": "Pram", "price": 85},
-        {"name": "Bike", "price": 475},
+    assert records(f"<div>{body}</div>", name="string", price="number", former_price=PAST) == [
+        {"name": "Desk", "price": 240, "former_price": 320},
+        {"name": "Pram", "price": 85, "former_price": None},
+        {"name": "Bike", "price": 475, "former_price": 550},
     ]
 
 
