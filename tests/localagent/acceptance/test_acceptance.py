@@ -10,11 +10,12 @@ from batchfish.localagent.bodies import schema_issues
 from sample_inputs.score import Mark
 from tests.localagent.acceptance import score
 
-REACHED = {"open": 0.97}
+REACHED = {"open": 0.97, "closed": 0.48}
 """The share of right values on core pages, by half; what goes below has become worse.
 
-The reader was built with the open half. A closed half says how it does on pages that it was not built with:
-it gets a line of its own, with what it reached when it was first opened.
+The reader was built with the open half. The closed half says how it does on pages that it was not built with:
+0.05 when it was first opened, with 32 values wrong. What it reaches now, after some of what it showed was
+mended, is no longer a reading of unseen pages.
 """
 
 
