@@ -17,7 +17,7 @@ class OwnerLock:
     """The exclusive right to write one journal: an flock on a file beside it, which ends with the process."""
 
     def __init__(self, journal: Path) -> None:
-        """Take the lock, or raise BatchBusy with the owner's process id."""
+        """Take the lock, or raise BatchBusy with the owner's process id, once it is known."""
         self._path = journal.with_name(journal.name + ".lock")
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -26,9 +26,11 @@ class OwnerLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = os.read(self._file, 20).decode("ascii", "replace").strip() or "unknown"
+            owner = os.read(self._file, 20).decode("ascii", "replace").strip()
             os.close(self._file)
-            raise BatchBusy(f"{journal}: another process (pid {owner}) is working on it") from None
+            # Between taking the lock and writing its number down, an owner has no name.
+            who = f"another process (pid {owner}) is working" if owner else "another process begins to work"
+            raise BatchBusy(f"{journal}: {who} on it") from None
         os.ftruncate(self._file, 0)
         os.write(self._file, f"{os.getpid()}\n".encode())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -34,6 +35,12 @@ class TestOwnerLock:
         with pytest.raises(BatchBusy, match=rf"another process \(pid {os.getpid()}\) is working on it"):
             OwnerLock(path)
         lock.release()
+
+    def test_an_owner_that_has_not_written_its_number_yet_is_told_as_just_that(self, path: Path) -> None:
+        with path.with_name("books.db.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with pytest.raises(BatchBusy, match="another process begins to work on it"):
+                OwnerLock(path)
 
     def test_it_is_harmless_to_try_later(self, path: Path) -> None:
         assert issubclass(BatchBusy, TryLater)
