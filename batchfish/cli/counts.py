@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchfish.core.rules import Share
+    from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Stop
 
 ORDER = tuple(status.value for status in Status)
@@ -55,9 +56,11 @@ def count(connection: sqlite3.Connection, batch: int) -> Counts:
     return Counts(by_status=reading.counts(connection, batch))
 
 
-def count_selected(connection: sqlite3.Connection) -> Counts:
-    """Count the items that this process has selected."""
-    return Counts(by_status=reading.selected_counts(connection))
+def count_selected(journal: SqliteJournal, batch: int) -> Counts:
+    """Count the items that this process is about: those it has selected, or else all."""
+    if not journal.has_selection:
+        return count(journal.connection, batch)
+    return Counts(by_status=reading.selected_counts(journal.connection))
 
 
 def exit_code(

@@ -36,11 +36,9 @@ def conclude(args: Namespace, voice: Voice, journal: SqliteJournal, batch: Batch
             counts, None, allowed, was_cancelled=reading.was_cancelled(journal.connection, batch.pk)
         )
         batches.finish(journal.connection, batch.pk, whole, SystemClock().now())
-    judged, selected = counts, journal.selection()
-    if selected is not None:
-        judged = count_selected(journal.connection)
+    judged = count_selected(journal, batch.pk)
     was_cancelled = judged.ended == judged.total and reading.was_cancelled(
-        journal.connection, batch.pk, selected
+        journal.connection, batch.pk, journal.selection()
     )
     code = exit_code(judged, stop, allowed, was_cancelled=was_cancelled)
     table = None

@@ -171,9 +171,7 @@ async def bring_to_completion(
         target, folder = tables.target_of(batch, args.output)
         tables.check_output(journal.connection, target, folder, agreed=args.yes)
     selecting.select(args, journal, batch)
-    before = (
-        count_selected(journal.connection) if journal.has_selection else count(journal.connection, batch.pk)
-    )
+    before = count_selected(journal, batch.pk)
     if not before.total:
         return say_nothing_selected(args, voice)
     async with make_agent(access, journal, env) as agent:
