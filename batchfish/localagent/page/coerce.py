@@ -175,7 +175,7 @@ def _bounded(value: float | None, wanted: Wanted) -> float | None:
 
 
 def _number(fact: Fact, wanted: Wanted, locale: Locale) -> float | int | None:
-    if wanted.senses & {"price", "old price"}:
+    if wanted.currency or wanted.senses & {"price", "old price"}:
         return _price(fact, wanted, locale)
     if fact.exact is not None and (exact := _plain_number(fact.exact)) is not None:
         return _shaped(exact, wanted)

@@ -1,14 +1,14 @@
-"""What is left open in a list: gaps in a column, the one text that nothing names, currencies, flags."""
+"""What is left open in a list: gaps in a column, currencies, flags."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.coerce import read_stock, wants_link
+from batchfish.localagent.page.coerce import read_stock
 from batchfish.localagent.page.columns import Pair, agree, values_of
 from batchfish.localagent.page.match import SURE
-from batchfish.localagent.page.model import Facet, Source
+from batchfish.localagent.page.model import Facet
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.words import similarity_of
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from batchfish.localagent.page.looks import Look
-    from batchfish.localagent.page.model import Fact, Group
     from batchfish.localagent.page.plan import Wanted
 
-LAST_SCORE = 0.69
 FLAG_SCORE, LONGEST_FLAG = 0.75, 25
 
 
@@ -51,51 +49,6 @@ def fill_gaps(
                     and sum(number in several for several in others) * 2 >= len(others)
                 )
         pairs[one.name] = replace(pair, values=values)
-
-
-def take_the_last(
-    fields: Sequence[Wanted],
-    looks: Sequence[Look],
-    pairs: dict[str, Pair],
-    unsure: Mapping[str, str],
-    group: Group,
-) -> None:
-    """Give the one text that is wanted and not found the one text that every record has and nothing took."""
-    open_fields = [
-        one
-        for one in fields
-        if one.name not in pairs and one.name not in unsure and "currency" not in one.senses
-    ]
-    if len(open_fields) != 1 or len(pairs) * 2 < len(fields):
-        return
-    (one,) = open_fields
-    if one.kind is not Kind.TEXT or one.senses & {"price", "old price", "rating"} or wants_link(one):
-        return
-    said = {
-        tuple(fact.text for fact in pair.look.sample)
-        for pair in pairs.values()
-        if not pair.look.column.key.startswith("@@")  # what is of a kind is only a part of such a text
-    }
-    free = [
-        look
-        for look in looks
-        if look.is_plain
-        and not look.column.is_constant
-        and not look.kinds.keys() - {"description", "name"}
-        and "@" not in look.column.key.removesuffix("@()").removesuffix("@second")
-        and not (group.is_table and any(source is Source.PAIR for _, source in look.column.names))
-        and len(look.column.cells) == group.size
-        and not any(_is_within(look.sample, texts) for texts in said)
-    ]
-    if len(free) == 1 and (values := values_of(free[0], one)):
-        pairs[one.name] = Pair(look=free[0], score=LAST_SCORE, values=values)
-
-
-def _is_within(sample: Sequence[Fact], texts: tuple[str, ...]) -> bool:
-    """Whether values are parts of those of another column, or hold them."""
-    return len(sample) == len(texts) and all(
-        fact.text in text or text in fact.text for fact, text in zip(sample, texts, strict=True)
-    )
 
 
 def take_currency(fields: Sequence[Wanted], pairs: dict[str, Pair]) -> None:

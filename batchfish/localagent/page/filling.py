@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.coerce import coerce
+from batchfish.localagent.page.elimination import rest_of_facts
 from batchfish.localagent.page.further import find_row, published
 from batchfish.localagent.page.going_on import GoingOn
 from batchfish.localagent.page.match import SURE, Candidate, Match, match, read_items, score_label
@@ -63,6 +64,7 @@ class Filling:
         outcome = match(plain, self._page.facts if facts is None else facts, self._page.locale)
         if facts is None:
             self._look_further(plain, outcome)
+        rest_of_facts(plain, self._page.facts if facts is None else facts, outcome, self._page.locale)
         result: dict[str, Any] = {}
         for one in wanted:
             where = f"{path}.{one.name}" if path else one.name

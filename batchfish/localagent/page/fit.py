@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.columns import Pair, agree, values_of
-from batchfish.localagent.page.completing import fill_gaps, take_currency, take_flags, take_the_last
+from batchfish.localagent.page.completing import fill_gaps, take_currency, take_flags
+from batchfish.localagent.page.elimination import rest_of_columns
 from batchfish.localagent.page.looks import look_at
 from batchfish.localagent.page.match import SURE
 from batchfish.localagent.page.model import Facet
@@ -66,9 +67,11 @@ def fit(group: Group, fields: Sequence[Wanted], locale: Locale) -> Fit | None:
     if not pairs:
         return None
     fill_gaps(fields, looks, pairs, alternates, group.size)
-    take_the_last(fields, looks, pairs, unsure, group)
     take_currency(fields, pairs)
     take_flags(fields, looks, pairs, group.size)
+    rest_of_columns(fields, looks, pairs, unsure, group)
+    if group.is_joined and not any(pair.look.column.is_above for pair in pairs.values()):
+        return None
     return Fit(group=group, pairs=pairs, unsure=unsure)
 
 

@@ -40,14 +40,18 @@ def find_groups(finder: FactFinder, like: str | None = None) -> list[Group]:
     """Find every group of a page; of the one that `like` names, a single record is enough."""
     elements = finder.elements
     builder = _Builder(finder)
-    groups: list[Group] = []
+    sheets: list[tuple[HtmlElement, Sheet]] = []
     spared: set[HtmlElement] = set()
     for table in (element for element in elements if element.tag == "table"):
         if not is_for_layout(table):
-            sheets = list(read_ways(lay_out(table)))
-            groups.extend(builder.sheet(table, sheet) for sheet in sheets)
-            if any(sheet.is_marked for sheet in sheets):
+            ways = list(read_ways(lay_out(table)))
+            sheets.extend((table, sheet) for sheet in ways)
+            if any(sheet.is_marked for sheet in ways):
                 spared.update((table, *table.iter("thead", "tbody", "tfoot", "tr")))
+    groups = [builder.sheet(table, sheet) for table, sheet in sheets]
+    groups += [
+        replace(builder.sheet(table, sheet), is_joined=True) for table, sheet in builder.joined(sheets)
+    ]
     regions = [
         (builder.weigh(region), region) for region in RegionFinder(elements, frozenset(spared)).find(like)
     ]
@@ -74,6 +78,23 @@ class _Builder:
     def weigh(self, region: Region) -> int:
         """Count the elements in a region."""
         return sum(self._sizes[element] for record in region.records for element in record)
+
+    def joined(self, sheets: Sequence[tuple[HtmlElement, Sheet]]) -> Iterator[tuple[HtmlElement, Sheet]]:
+        """Join tables of the same headers, each a section under a heading of its own."""
+        alike: dict[tuple[str, tuple[str, ...]], list[tuple[HtmlElement, Sheet]]] = defaultdict(list)
+        for table, sheet in sheets:
+            alike[sheet.way, sheet.headers].append((table, sheet))
+        for several in alike.values():
+            over = [self._section_over(table) for table, _ in several]
+            if len(several) > 1 and len(set(over)) == len(over) and None not in over:
+                rows = tuple(row for _, sheet in several for row in sheet.rows)
+                sections = [one for one, (_, sheet) in zip(over, several, strict=True) for _ in sheet.rows]
+                first, sheet = several[0]
+                yield first, replace(sheet, rows=rows, sections=tuple(sections))
+
+    def _section_over(self, table: HtmlElement) -> HtmlElement | None:
+        caption = table.find("caption")
+        return caption if caption is not None else next(self._headings_over(table), None)
 
     def sheet(self, table: HtmlElement, sheet: Sheet) -> Group:
         """Make a group of a table, read in one way."""
@@ -124,7 +145,9 @@ class _Builder:
             if cell is not None
         }
         if len(cells) == len(sheet.rows) and len(set(sheet.sections)) > 1:
-            yield Column(key=f"{sheet.way}:section", names=(("section", Source.MARK),), cells=cells)
+            yield Column(
+                key=f"{sheet.way}:section", names=(("section", Source.MARK),), cells=cells, is_above=True
+            )
 
     def _leading(self, column: Column, cells: Sequence[HtmlElement | None]) -> Iterator[Column]:
         """Give the links that cells begin with, where more follows: a title over its subtitle."""
@@ -153,6 +176,7 @@ class _Builder:
             return None
         for row in headers_of(records) if header is None else [header]:
             columns = name_by_header(columns, list(reader.read((row,))))
+        columns += self._sections_of(records)
         parent = first.getparent()
         name = kind_class(first)
         words = [*marks(first), *(marks(parent) if parent is not None else [])]
@@ -167,13 +191,33 @@ class _Builder:
             spans=tuple(self._span(record) for record in records),
         )
 
+    def _sections_of(self, records: Sequence[Record]) -> Iterator[Column]:
+        """Give the headings that stand over some records each as a column, where none is without one."""
+        inside = frozenset(element for record in records for element in record)
+        over = [next(self._headings_over(record[0], inside), None) for record in records]
+        cells = {
+            number: self._finder.fact("", heading, Source.MARK, text=UNDER_TITLE.sub("", text_of(heading)))
+            for number, heading in enumerate(over)
+            if heading is not None
+        }
+        if (
+            len(cells) == len(records)
+            and len(set(over)) > 1
+            and len({one.tag for one in over if one is not None}) == 1
+        ):
+            yield Column(key="section", names=(("section", Source.MARK),), cells=cells, is_above=True)
+
     def _span(self, record: Record) -> tuple[int, int]:
         last = record[-1]
         return self._finder.number(record[0]), self._finder.number(last) + self._sizes[last] - 1
 
     def _titles(self, first: HtmlElement, records: frozenset[HtmlElement] = frozenset()) -> list[str]:
+        return [one_line(text_of(one))[:LONGEST_TITLE] for one in self._headings_over(first, records)]
+
+    def _headings_over(
+        self, first: HtmlElement, records: frozenset[HtmlElement] = frozenset()
+    ) -> Iterator[HtmlElement]:
         """Give the headings over an element, the nearest of each rank; those inside `records` are theirs."""
-        found: list[str] = []
         place = bisect_left(self._numbers, self._finder.number(first)) - 1
         rank, looked = "h9", 0
         while place >= 0 and rank > "h1" and looked < MOST_HEADINGS:
@@ -181,10 +225,9 @@ class _Builder:
             if heading.tag < rank and not any(
                 above in records for above in (heading, *heading.iterancestors())
             ):
-                found.append(one_line(text_of(heading))[:LONGEST_TITLE])
+                yield heading
                 rank = heading.tag if heading.tag in HEADINGS else "h7"
             place, looked = place - 1, looked + 1
-        return found
 
     def _titles_of(self, records: Sequence[Record]) -> list[str]:
         """Give the headings over records that stand over all of them: those over the first and the last."""

@@ -148,7 +148,7 @@ def _is_heading(look: Look) -> bool:
 def _may_name(look: Look) -> bool:
     texts = [fact.text for fact in look.sample]
     wordy = sum(bool(re.search(r"[^\W\d_]", text)) and len(text) <= LONGEST_TITLE for text in texts)
-    return wordy >= MOST * len(texts) and not look.column.is_constant
+    return wordy >= MOST * len(texts) and not (look.column.is_constant or look.column.is_above)
 
 
 def _find_links(looks: Sequence[Look], title: Look | None) -> None:

@@ -76,7 +76,7 @@ def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Ma
             rival
             for node, rival in by_node.items()
             if rival.score > got.score - CLOSE
-            and not _says_same(rival.value, got.value)
+            and not same_value(rival.value, got.value)
             and owners.get(node, 0.0) <= rival.score  # what another field surely gets is no rival
         ]
         if rivals:
@@ -124,7 +124,8 @@ def _unit_in(text: str) -> str | None:
     return next((unit for word in words if (unit := unit_of(word))), None)
 
 
-def _says_same(first: object, second: object) -> bool:
+def same_value(first: object, second: object) -> bool:
+    """Whether two values say the same, one of them perhaps in more words."""
     if isinstance(first, str) and isinstance(second, str):
         shorter, longer = sorted(
             (f" {' '.join(label(text).phrase.split())} " for text in (first, second)), key=len

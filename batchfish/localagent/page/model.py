@@ -82,6 +82,7 @@ class Column:
     with where that name comes from. `cells` go by the number of the record. `level` is how much it looks like
     a title: 1 to 6 for headings, 7 for a link, 8 for strong text, 9 for any other.
     `is_composite`: its text is put together of elements side by side, and is no value by itself.
+    `is_above`: it holds what stands over several records each, the heading of their section.
     """
 
     key: str
@@ -92,6 +93,7 @@ class Column:
     is_old: bool = False
     is_constant: bool = False
     is_composite: bool = False
+    is_above: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +102,8 @@ class Group:
 
     `titles` are what stands over it, the nearest heading first, `marks` the words of its classes; `where`
     says in words where it was found, and `key` names it in the same way on the next page of a list. `spans`
-    are the numbers of the first and the last element of each record, where they are known.
+    are the numbers of the first and the last element of each record, where they are known. `is_joined`: it is
+    put together of several lists, which are one only where what stands over each of them is asked for, too.
     """
 
     key: str
@@ -111,6 +114,7 @@ class Group:
     where: str
     is_table: bool = False
     is_marginal: bool = False
+    is_joined: bool = False
     spans: tuple[tuple[int, int], ...] = ()
 
 

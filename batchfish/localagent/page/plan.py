@@ -38,6 +38,7 @@ WORDS_OF_YEARS = frozenset({"year", "jahr", "annee", "ano", "anno"})
 PER_PERIOD = re.compile(r"(.+) per (\w+)")
 COUNT_OF_SOME = re.compile(r"(\w+) (?:size|capacity)")
 """How many there are or may be of some: a crew size is a number of crew."""
+SORTING = frozenset({"section"})
 FORMATS = frozenset({Kind.DATE, Kind.DATE_TIME, Kind.TIME, Kind.DURATION})
 
 
@@ -84,14 +85,26 @@ def plan(schema: Mapping[str, Any], thing: str = "") -> tuple[Wanted, ...]:
 
 
 def _first_names(fields: list[Wanted]) -> list[Wanted]:
-    """Let the first text that is nothing else name the things, where no field is called so."""
+    """Let the first text that is nothing else name the things, where no field is called so.
+
+    What sorts things names them only where nothing else does: the category of a ticket.
+    """
+    sorting = None
     for place, one in enumerate(fields):
+        if one.kind is not Kind.TEXT:
+            continue
         says_what = bool(one.senses) or not KIND_WORDS.issuperset(one.label.phrase.split())
-        if one.kind is Kind.TEXT and says_what and one.senses.isdisjoint(NEVER_NAMES):
-            return [*fields[:place], replace(one, senses=one.senses | {"name"}), *fields[place + 1 :]]
-        if one.kind is Kind.TEXT:
+        if not says_what or not one.senses.isdisjoint(NEVER_NAMES):
             break
-    return fields
+        if one.senses.isdisjoint(SORTING):
+            return _with_name(fields, place)
+        sorting = place if sorting is None else sorting
+    return fields if sorting is None else _with_name(fields, sorting)
+
+
+def _with_name(fields: list[Wanted], place: int) -> list[Wanted]:
+    one = fields[place]
+    return [*fields[:place], replace(one, senses=one.senses | {"name"}), *fields[place + 1 :]]
 
 
 def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bool) -> Wanted:

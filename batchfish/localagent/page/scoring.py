@@ -24,6 +24,8 @@ COMPOSITE = 0.02
 """What is put together of parts is less sure than a part that is called the same."""
 UNIT_SCORE, CHOICE_SCORE, ITEMS_SCORE, LIST_SCORE = 0.72, 0.85, 0.72, 0.75
 MOST_CONFIRMED = 0.6
+OTHER_MONEY = 0.03
+"""Of a field whose name ends on a currency it is less sure that it is the price than of one called so."""
 ALONE = 0.93
 """What is left for a column of single values where a list is wanted."""
 DATES = frozenset({Kind.DATE, Kind.DATE_TIME})
@@ -72,6 +74,8 @@ def _score_look(wanted: Wanted, look: Look) -> float:
         best = max(best, kinds.get("description", 0.0))
     if "price" in wanted.senses:
         best = max(best, kinds.get("bare price", 0.0))
+    if wanted.currency:
+        best = max(best, kinds.get("price", 0.0) - OTHER_MONEY)
     if "rating" in wanted.senses:
         best = max(best, kinds.get("bare rating", 0.0))
     if wants_year(wanted):
@@ -81,6 +85,12 @@ def _score_look(wanted: Wanted, look: Look) -> float:
     if wants_link(wanted) and look.column.facet is Facet.LINK:
         best = max(best, kinds.get("website", 0.0))
     if wanted.unit and any(measures_same(unit, wanted.unit) for unit in look.units) and "price" not in kinds:
+        best = max(best, UNIT_SCORE)
+    if (
+        "duration" in wanted.senses
+        and look.units
+        and all(measures_same(unit, "seconds") for unit in look.units)
+    ):
         best = max(best, UNIT_SCORE)
     if wanted.choices:
         right = sum(coerce(fact, wanted, look.locale) is not None for fact in look.sample)
