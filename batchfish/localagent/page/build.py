@@ -12,6 +12,7 @@ from batchfish.localagent.page.labels import site_of, title_parts
 from batchfish.localagent.page.language import language_of
 from batchfish.localagent.page.linked_data import linked_data
 from batchfish.localagent.page.marked_data import marked_data
+from batchfish.localagent.page.marks import name_as_written
 from batchfish.localagent.page.model import Fact, Page, Source, Unreadable
 from batchfish.localagent.page.nothing import notice_of_nothing
 from batchfish.localagent.page.numbers import Locale
@@ -49,6 +50,7 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
     count = sum(1 for _ in tree.iter("script")) - len(scripts)
     head = list(metas(tree, url))
     next_links = [link.get("href", "") for link in tree.iter("link") if link.get("rel") == "next"]
+    name_as_written(tree)
     drop_unseen(tree)
     if unreadable := refuse(tree, title=title, scripts=count, notices=notices):
         return unreadable

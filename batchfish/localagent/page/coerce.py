@@ -13,7 +13,7 @@ from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.ratings import read_rating
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.units import convert
-from batchfish.localagent.page.vocabulary import ABSENT, NO, STOCK, YES
+from batchfish.localagent.page.vocabulary import ABSENT, FREE, NO, STOCK, YES
 from batchfish.localagent.page.words import label
 
 if TYPE_CHECKING:
@@ -210,6 +210,8 @@ def _price(fact: Fact, wanted: Wanted, locale: Locale) -> float | int | None:
     if fact.exact is not None and (exact := _plain_number(fact.exact)) is not None:
         return _shaped(exact, wanted)
     text = one_line(fact.text)
+    if text.strip(" .!").casefold() in FREE:
+        return 0
     found = find_money(text)
     if wanted.currency and any(
         currency_of(money.sign, locale) not in {None, wanted.currency} for money in found

@@ -51,6 +51,16 @@ def fill_gaps(
         pairs[one.name] = replace(pair, values=values)
 
 
+def drop_same_prices(fields: Sequence[Wanted], pairs: dict[str, Pair]) -> None:
+    """Leave out an older price that is the price: shops call the only price there is the regular one."""
+    now = [one.name for one in fields if "price" in one.senses and one.name in pairs]
+    for one in fields:
+        if "old price" in one.senses and one.name in pairs and one.is_nullable and len(now) == 1:
+            price, pair = pairs[now[0]].values, pairs[one.name]
+            values = {number: value for number, value in pair.values.items() if price.get(number) != value}
+            pairs[one.name] = replace(pair, values=values)
+
+
 def take_currency(fields: Sequence[Wanted], pairs: dict[str, Pair]) -> None:
     """Read the currency where the price stands, if the records say it nowhere else."""
     money = [pairs[one.name] for one in fields if "price" in one.senses and one.name in pairs]

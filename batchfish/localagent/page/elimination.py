@@ -6,6 +6,7 @@ whatever it is called; where several can, it is the one whose label shares a wor
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -34,6 +35,10 @@ SCORE = 0.69
 """How sure it is of what is left: surer than a guess, less so than anything that is named."""
 HINT, LIKELY, CLEARLY = 0.3, 0.45, 0.1
 """A label that shares a word with the field's name tells it from others that share none."""
+FEWEST_IN_ORDER = 2
+DERIVED = re.compile(r"@\(\)|/a$|^@@")
+MOST = 0.4
+"""What may be null stands in this share of the records at least."""
 LONGEST_NUMBER = 24
 FORMED = frozenset({"price", "old price", "rating", "email", "phone", "fax", "currency", "availability"})
 NUMBERS = frozenset({Kind.NUMBER, Kind.INTEGER})
@@ -47,13 +52,21 @@ def rest_of_columns(
     group: Group,
 ) -> None:
     """Give fields that are left the columns that are left, as long as there is but one way to do it."""
-    if len(pairs) * 2 < len(fields):
+    needed = [one for one in fields if one.is_required and not one.is_nullable] or fields
+    if sum(one.name in pairs for one in needed) * 2 < len(needed):
         return
+    if group.is_table and not unsure:
+        _take_in_order(fields, looks, pairs)
     open_fields = [one for one in fields if one.name not in {*pairs, *unsure}]
     left = [one for one in open_fields if _is_surely_there(one)] or _last_text(open_fields)
     is_named = any("name" in pair.look.kinds for pair in pairs.values())
-    may_stand_above = is_named and not any(one.is_nullable for one in left)
-    free = [look for look in _free(looks, pairs, group) if may_stand_above or not look.column.is_above]
+    is_optional = any(one.is_nullable for one in left)
+    free = [
+        look
+        for look in _free(looks, pairs)
+        if (is_named and not is_optional) or not look.column.is_above
+        if len(look.column.cells) >= group.size * (MOST if is_optional else 1)
+    ]
     while left:
         options = [(one, look) for one in left for look in free if _may_be(one, look, group)]
         found = _only_way(options)
@@ -63,6 +76,27 @@ def rest_of_columns(
         pairs[one.name] = Pair(look=look, score=SCORE, values=values_of(look, one))
         left.remove(one)
         free = [other for other in free if not _is_within(other.sample, [fact.text for fact in look.sample])]
+
+
+def _take_in_order(fields: Sequence[Wanted], looks: Sequence[Look], pairs: dict[str, Pair]) -> None:
+    """Give the fields that are left of a table their columns, where both are as many in the same order."""
+    columns = [look for look in looks if look.column.facet is Facet.TEXT and _is_whole(look)]
+    if len(columns) != len(fields):
+        return
+    known = [
+        pairs[one.name].look is look for one, look in zip(fields, columns, strict=True) if one.name in pairs
+    ]
+    left = [(one, look) for one, look in zip(fields, columns, strict=True) if one.name not in pairs]
+    if len(known) < FEWEST_IN_ORDER or not all(known):
+        return
+    values = {one.name: values_of(look, one) for one, look in left}
+    if all(values[one.name] and not _is_called_else(one, _labels(look)) for one, look in left):
+        pairs.update((one.name, Pair(look=look, score=SCORE, values=values[one.name])) for one, look in left)
+
+
+def _is_whole(look: Look) -> bool:
+    """Whether a column is one that a table has, not made of a part of one."""
+    return not look.column.is_above and not DERIVED.search(look.column.key)
 
 
 def _last_text(open_fields: Sequence[Wanted]) -> list[Wanted]:
@@ -99,19 +133,22 @@ def _only_way(options: Sequence[tuple[Wanted, Look]]) -> tuple[Wanted, Look] | N
     return None
 
 
-def _free(looks: Sequence[Look], pairs: Mapping[str, Pair], group: Group) -> list[Look]:
-    """Give the columns that hold something of every record, and nothing that another field got."""
+def _free(looks: Sequence[Look], pairs: Mapping[str, Pair]) -> list[Look]:
+    """Give the columns that hold nothing that a field got."""
     said = [
         [fact.text for fact in pair.look.sample]
         for pair in pairs.values()
         if not pair.look.column.key.startswith("@@")  # what is of a kind is only a part of such a text
     ]
+    labelled = {
+        look.column.key.partition("~")[0] for look in looks if "~" in look.column.key and _labels(look)
+    }
     return [
         look
         for look in looks
         if not look.column.is_constant
+        and look.column.key not in labelled
         and not look.column.is_old
-        and len(look.column.cells) == group.size
         and "@" not in look.column.key.removesuffix("@()").removesuffix("@second")
         and not any(_is_within(look.sample, texts) for texts in said)
     ]

@@ -9,14 +9,14 @@ from batchfish.localagent.page.coerce import coerce
 from batchfish.localagent.page.elimination import rest_of_facts
 from batchfish.localagent.page.further import find_row, published
 from batchfish.localagent.page.going_on import GoingOn
-from batchfish.localagent.page.match import SURE, Candidate, Match, match, read_items, score_label
+from batchfish.localagent.page.match import SURE, Candidate, Match, match, read_items, score_name
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.nested_lists import inner_list, read_nested
 from batchfish.localagent.page.nesting import flatten, nest
 from batchfish.localagent.page.plan import Kind, Wanted
 from batchfish.localagent.page.records import NoList, is_called, read_records
 from batchfish.localagent.page.tree import one_line
-from batchfish.localagent.page.words import label, senses_of, singular
+from batchfish.localagent.page.words import concepts_of, label, senses_of, singular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,11 +112,10 @@ class Filling:
 
         An object that is all that is wanted is what the page is about.
         """
-        prefix = one.label.phrase + " "
         own = [
-            replace(fact, label=name.removeprefix(prefix))
+            replace(fact, label=name)
             for fact in self._page.facts
-            if (name := label(fact.label).phrase).startswith(prefix)
+            if (name := _of_the_same(one, label(fact.label).phrase))
         ]
         tries: list[Sequence[Fact] | None] = [None] if is_alone else [own, self._page.facts]
         evidence, missing = list(self.evidence), dict(self.missing)
@@ -138,7 +137,7 @@ class Filling:
                 return self._nested_records(one, one.member.fields, inner, where)
             return self._records(one, one.member.fields, where)
         for fact in sorted(self._page.facts, key=lambda fact: -_score_list(one, fact)):
-            if score_label(one, fact) * fact.trust < SURE:
+            if score_name(one, fact.label) * fact.trust < SURE:
                 continue
             if not fact.items and fact.source not in SAYS_LISTS:
                 continue  # a title with a comma in it is one title
@@ -205,9 +204,17 @@ class Filling:
         return made, None
 
 
+def _of_the_same(thing: Wanted, name: str) -> str:
+    """Give what a label says of a thing: of `location name` the name, where it is the venue that is meant."""
+    first, _, rest = name.partition(" ")
+    if name.startswith(f"{thing.label.phrase} "):
+        return name.removeprefix(f"{thing.label.phrase} ")
+    return rest if rest and concepts_of(label(first)) & (concepts_of(thing.label) | thing.senses) else ""
+
+
 def _score_list(one: Wanted, fact: Fact) -> float:
     """Say how well a fact fits a list: one that is a list fits better than one that has to be taken apart."""
-    return score_label(one, fact) * fact.trust + ITEMS_BONUS * bool(fact.items)
+    return score_name(one, fact.label) * fact.trust + ITEMS_BONUS * bool(fact.items)
 
 
 def _is_money(one: Wanted, outcome: Match) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.columns import Pair, agree, values_of
-from batchfish.localagent.page.completing import fill_gaps, take_currency, take_flags
+from batchfish.localagent.page.completing import drop_same_prices, fill_gaps, take_currency, take_flags
 from batchfish.localagent.page.elimination import rest_of_columns
 from batchfish.localagent.page.looks import look_at
 from batchfish.localagent.page.match import SURE
@@ -67,6 +67,7 @@ def fit(group: Group, fields: Sequence[Wanted], locale: Locale) -> Fit | None:
     if not pairs:
         return None
     fill_gaps(fields, looks, pairs, alternates, group.size)
+    drop_same_prices(fields, pairs)
     take_currency(fields, pairs)
     take_flags(fields, looks, pairs, group.size)
     rest_of_columns(fields, looks, pairs, unsure, group)

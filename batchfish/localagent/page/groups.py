@@ -202,7 +202,7 @@ class _Builder:
         }
         if (
             len(cells) == len(records)
-            and len(set(over)) > 1
+            and 1 < len(set(over)) < len(records)
             and len({one.tag for one in over if one is not None}) == 1
         ):
             yield Column(key="section", names=(("section", Source.MARK),), cells=cells, is_above=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.labels import is_label
 from batchfish.localagent.page.model import Facet, Source
+from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.tree import marks, one_line, text_of
 
 if TYPE_CHECKING:
@@ -64,12 +65,16 @@ def headers_of(records: Sequence[Record]) -> Iterator[HtmlElement]:
             yield above[-1]
 
 
+def _may_be_header(text: str) -> bool:
+    return is_label(text) and len(text) <= LONGEST and not find_money(text)
+
+
 def name_by_header(columns: Sequence[Column], header: Sequence[Cell]) -> list[Column]:
     """Give columns the names that a header has in their places; an element with other texts is no header."""
     texts = {cell.key: one_line(cell.fact.text) for cell in header if cell.facet is Facet.TEXT}
     known = {column.key for column in columns}
     named = {key: text for key, text in texts.items() if key in known}
-    if len(named) < FEWEST or not all(is_label(text) and len(text) <= LONGEST for text in named.values()):
+    if len(named) < FEWEST or not all(map(_may_be_header, named.values())):
         return list(columns)
     return [
         replace(column, names=((named[column.key], Source.PAIR), *column.names))

@@ -35,7 +35,7 @@ def find_margin(elements: Sequence[HtmlElement]) -> set[HtmlElement]:
 
 
 def _begins_margin(element: HtmlElement) -> bool:
-    if _says_of_the_thing(element):
+    if element.tag == "h1" or _says_of_the_thing(element):
         return False
     if element.tag in MARGINAL_TAGS or element.get("role") in MARGINAL_ROLES:
         return True

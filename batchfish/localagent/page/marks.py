@@ -17,12 +17,32 @@ if TYPE_CHECKING:
 HASHED = re.compile(
     r"(?=.*\d)(?=.*[a-zA-Z])[\w-]*(?:[a-z]\d[a-z]|\d[a-z]\d|[A-Z]\w?[a-z]?\d)[\w-]*|(?:css|sc|jsx|_)-?\w{5,}"
 )
+BUILT = re.compile(
+    r"([A-Za-z][\w-]*?)_{2,3}(?=[\w-]*[A-Z0-9])[\w-]{4,8}"
+    r"|_([A-Za-z][A-Za-z-]*)_[a-z0-9]{4,6}_\d+"
+    r"|[A-Za-z-]+-module--([A-Za-z-]+)--[\w-]{4,6}"
+    r"|css-[a-z0-9]{5,}-([A-Za-z]\w*)"
+)
+"""A class that a tool has made unique: `Card_price__Z0p4v`, `_price_1x2y3_7`; what it is called is inside."""
 SIZED = re.compile(r"-?(?:[a-z]{1,4}-)+(?:\d[\w./%-]*|\[.*\]|xs|sm|md|lg|xl|auto|full|px)")
 MICROFORMAT = re.compile(r"(?:p|u|dt|e)-((?!auto$|none$|hidden$)[a-z]{3,}(?:-[a-z]+)*)")
 """A class of microformats: what the element holds, after a letter for its kind."""
 NAMING = ("data-testid", "data-test", "data-qa", "data-field", "data-label", "data-th")
 FEWEST_MEMBERS = 3
 """A word that so many names begin with is that of the block which they are members of."""
+
+
+def name_as_written(root: HtmlElement) -> None:
+    """Give elements the classes that somebody wrote, where a tool has added letters of its own to them."""
+    for element in root.iter("*"):
+        classes = element.get("class")
+        if classes and ("__" in classes or "--" in classes or "_" in classes or "css-" in classes):
+            element.set("class", " ".join(map(_as_written, classes.split())))
+
+
+def _as_written(name: str) -> str:
+    found = BUILT.fullmatch(name)
+    return next(filter(None, found.groups()), name) if found else name
 
 
 def names_in(element: HtmlElement) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.coerce import coerce
+from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.units import measures_same, unit_of
 from batchfish.localagent.page.vocabulary import MEASURED
 from batchfish.localagent.page.words import label, similarity_of
@@ -90,7 +91,7 @@ def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Ma
 def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[Candidate]:
     found = []
     for fact in facts:
-        alike = score_label(wanted, fact)
+        alike = score_name(wanted, fact.label)
         score = alike * fact.trust
         if alike < WHOLE and wanted.senses & MEASURED and not any(map(str.isnumeric, fact.text)):
             continue
@@ -113,10 +114,18 @@ def _split(text: str) -> Iterator[str]:
     return filter(None, (part.strip() for part in parts))
 
 
-def score_label(wanted: Wanted, fact: Fact) -> float:
-    """Say how well a fact's label fits a field's name, spelled with its unit or without."""
-    best = similarity_of((wanted.label, wanted.spelled, *wanted.aliases), fact.label)
-    return max(best, FALLBACK * similarity_of(wanted.fallbacks, fact.label))
+def score_name(wanted: Wanted, name: str) -> float:
+    """Say how well a name that a page gives a value fits a field's, spelled with its unit or without."""
+    if _counts_it(wanted, name):
+        return 0.0
+    best = similarity_of((wanted.label, wanted.spelled, *wanted.aliases), name)
+    return max(best, FALLBACK * similarity_of(wanted.fallbacks, name))
+
+
+def _counts_it(wanted: Wanted, name: str) -> bool:
+    """Whether a label says how many there are of what a field wants: the rating count is no rating."""
+    stems = label(name).stems
+    return wanted.kind is not Kind.INTEGER and "count" in stems and "count" not in wanted.label.stems
 
 
 def _unit_in(text: str) -> str | None:

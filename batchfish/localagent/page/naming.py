@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SAYING = frozenset({"text", "content", "body", "lead"})
 """Classes that only set an element, as a rule, but may also say what it holds."""
+SHOWN_LABELS = ("data-label", "data-th")
+"""Attributes whose text is shown or read out as the label of a value."""
 AUTHOR = (("author", Source.ROLE),)
 BARE = re.compile(r"\s*(?:in|by|von|par|por|from|filed under|posted in|di|door|av)\s+", re.IGNORECASE)
 NUMBER_ALONE = re.compile(r"\d[\d.,\s]*[kKmM]?")
@@ -71,8 +73,9 @@ def own_names(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
     said = f"{element.get('itemprop', '')} {element.get('property', '')}"
     marked = [(name.rpartition(":")[2], Source.DATA) for name in said.split()]
     classes = [name for name in element.get("class", "").split() if is_useful(name) or name in SAYING]
-    others = [element.get(name, "") for name in NAMING]
-    return (*marked, *((plain_mark(name), Source.MARK) for name in [*classes, *filter(None, others)]))
+    others = [element.get(name, "") for name in NAMING if name not in SHOWN_LABELS]
+    shown = [(element.get(name, "").rstrip(" :"), Source.PAIR) for name in SHOWN_LABELS if element.get(name)]
+    return (*marked, *shown, *((plain_mark(name), Source.MARK) for name in [*classes, *filter(None, others)]))
 
 
 def has_own_text(element: HtmlElement) -> bool:

@@ -12,7 +12,7 @@ from batchfish.localagent.page.naming import has_own_text, said_last, text_befor
 from batchfish.localagent.page.tree import BLOCKS, HEADINGS, clean, marks, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lxml.html import HtmlElement
 
@@ -128,11 +128,20 @@ def _rows_of_two(finder: FactFinder) -> Iterator[Fact]:
         rows = [row for row in rows if not (row.text or "").strip() and not (row[0].tail or "").strip()]
         if len(rows) < FEWEST_ROWS or len({row[0].tag for row in rows}) > 1:
             continue
+        is_below = _say_amounts_first(rows)
         for row in rows:
-            name, value = (row[1], row[0]) if _is_named_below(row) else (row[0], row[1])
+            name, value = (row[1], row[0]) if is_below or _is_named_below(row) else (row[0], row[1])
             term = text_of(name).rstrip(":")
             if is_label(term) and name.tag not in {"a", "img", "input", "button"}:
                 yield finder.fact(term, value, Source.PAIR, items=_items(value))
+
+
+def _say_amounts_first(rows: Sequence[HtmlElement]) -> bool:
+    """Whether amounts stand first in every row, and words without one after them."""
+    texts = [(text_of(row[0]), text_of(row[1])) for row in rows]
+    return all(any(map(str.isdigit, first)) for first, _ in texts) and sum(
+        not any(map(str.isdigit, second)) for _, second in texts
+    ) * 2 > len(texts)
 
 
 def _is_named_below(row: HtmlElement) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RARE = 0.04
 FEWEST_CONSTANT = 3
+TAIL = re.compile(r"~\d+$")
 CLASSES = re.compile(r"\.[^/(@~|#]+|\(\w+\)")
 
 
@@ -99,8 +100,11 @@ def _common_names(cells: dict[int, Cell]) -> tuple[tuple[str, Source], ...]:
 def _labelled(columns: Sequence[Column], size: int) -> Iterator[Column]:
     """Give a column the name that stands before it, the same in every record."""
     before: Column | None = None
+    constant = {column.key: column for column in columns if column.is_constant and column.facet is Facet.TEXT}
     for column in columns:
         named = column
+        if TAIL.search(column.key) and (name := _said_in(column, constant)):
+            named = replace(column, names=((name, Source.PAIR), *column.names))
         if (
             before is not None
             and before.is_constant
@@ -115,6 +119,14 @@ def _labelled(columns: Sequence[Column], size: int) -> Iterator[Column]:
                 named = replace(column, names=((text.rstrip(": "), Source.PAIR), *column.names))
         yield named
         before = column if column.facet is Facet.TEXT else before
+
+
+def _said_in(column: Column, constant: Mapping[str, Column]) -> str:
+    """Give what stands before a text in an element of its own, where it is the same in every record."""
+    holder = TAIL.sub("", column.key)
+    inside = [one for key, one in constant.items() if _parent(key) == holder]
+    said = [next(iter(one.cells.values())).text for one in inside if len(one.cells) >= len(column.cells)]
+    return said[0].rstrip(": ") if len(said) == 1 and is_label(said[0]) else ""
 
 
 def _parent(key: str) -> str:

@@ -34,11 +34,13 @@ class Kind(StrEnum):
     ARRAY = "array"
 
 
+MONEY_WORDS = frozenset({"price", "cost", "fee", "rate", "fare", "charge"})
+"""A price for some is found under what they are called: the price of adults under “Adults”."""
 WORDS_OF_YEARS = frozenset({"year", "jahr", "annee", "ano", "anno"})
 PER_PERIOD = re.compile(r"(.+) per (\w+)")
 COUNT_OF_SOME = re.compile(r"(\w+) (?:size|capacity)")
 """How many there are or may be of some: a crew size is a number of crew."""
-SORTING = frozenset({"section"})
+SORTING = frozenset({"section", "type"})
 FORMATS = frozenset({Kind.DATE, Kind.DATE_TIME, Kind.TIME, Kind.DURATION})
 
 
@@ -94,11 +96,12 @@ def _first_names(fields: list[Wanted]) -> list[Wanted]:
         if one.kind is not Kind.TEXT:
             continue
         says_what = bool(one.senses) or not KIND_WORDS.issuperset(one.label.phrase.split())
-        if not says_what or not one.senses.isdisjoint(NEVER_NAMES):
-            break
-        if one.senses.isdisjoint(SORTING):
+        if says_what and not one.senses.isdisjoint(SORTING):
+            sorting = place if sorting is None else sorting
+        elif says_what and one.senses.isdisjoint(NEVER_NAMES):
             return _with_name(fields, place)
-        sorting = place if sorting is None else sorting
+        else:
+            break
     return fields if sorting is None else _with_name(fields, sorting)
 
 
@@ -161,6 +164,10 @@ def _fallbacks(name: Label, unit: str | None) -> Iterator[Label]:
         yield label(f"maximum {name.phrase}")
     if name.phrase in WORDS_OF_YEARS:
         yield label("date")
+    words = name.phrase.split()
+    if len(words) > 1 and MONEY_WORDS & {words[0], words[-1]}:
+        rest = words[1:] if words[0] in MONEY_WORDS else words[:-1]
+        yield label(" ".join(rest))
 
 
 def _without_thing(name: Label, thing: str) -> Label | None:

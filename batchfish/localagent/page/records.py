@@ -21,6 +21,8 @@ GATE = 0.5
 NULLABLE_WEIGHT, ABSENT_WEIGHT = 0.6, 0.3
 CLOSE = 0.04
 MARGIN_COST, NAMED_BONUS, TABLE_BONUS, SIZE_BONUS = 0.3, 0.15, 0.03, 0.015
+OTHERS_COST = 0.1
+"""Elements that look like the records and are none make a list less likely."""
 SECTION_CLOSE = 0.1
 NAMED = 0.6
 INTRUDER = 0.5
@@ -106,6 +108,7 @@ def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records
     quality += (
         NAMED_BONUS * is_named
         + TABLE_BONUS * group.is_table
+        - OTHERS_COST * (1 - len(rows) / group.size)
         + SIZE_BONUS * math.log2(len(rows) + 1)
         - MARGIN_COST * group.is_marginal
         - len(lacking) / max(1, len(rows))
@@ -172,17 +175,16 @@ def _whole(best: Records, others: Sequence[Records]) -> Records:
 
     A section may look a little better than the whole by what its few records happen to have.
     """
-    for other in others:
-        if other.quality < best.quality - SECTION_CLOSE - NAMED_BONUS * (
-            best.is_named and not other.is_named
-        ):
-            continue
-        is_section = len(other.rows) > len(best.rows) and set(map(str, best.rows)) <= set(
-            map(str, other.rows)
-        )
-        if is_section:
-            return other
-    return best
+    said = set(map(_key, best.rows))
+    wholes = [
+        other
+        for other in others
+        if len(other.rows) > len(best.rows)
+        and said <= set(map(_key, other.rows))
+        and other.quality
+        >= best.quality - SECTION_CLOSE - NAMED_BONUS * (best.is_named and not other.is_named)
+    ]
+    return max(wholes, key=lambda one: (len(one.fit.pairs), one.quality), default=best)
 
 
 def _share_records(first: Records, second: Records) -> bool:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from batchfish.localagent.page.coerce import coerce, wants_link, wants_year
 from batchfish.localagent.page.columns import read_cell
 from batchfish.localagent.page.looks import LAST_HEADING
-from batchfish.localagent.page.match import SURE
+from batchfish.localagent.page.match import SURE, score_name
 from batchfish.localagent.page.model import TRUST, Facet, Source
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.units import measures_same
-from batchfish.localagent.page.words import similarity_of
 
 if TYPE_CHECKING:
     from batchfish.localagent.page.looks import Look
@@ -55,12 +54,11 @@ def score_column(wanted: Wanted, look: Look, size: int) -> float:
 
 
 def _score_names(wanted: Wanted, look: Look) -> float:
-    spellings = (wanted.label, wanted.spelled, *wanted.aliases)
     is_doubtful = (
         "name" in wanted.senses and look.is_typed
     )  # a class may call a rank “title”, a label does not
     scores = (
-        similarity_of(spellings, name) * TRUST[source]
+        score_name(wanted, name) * TRUST[source]
         for name, source in look.column.names
         if not is_doubtful or source in {Source.PAIR, Source.DATA}
     )

@@ -28,6 +28,14 @@ class Steps:
     def __init__(self, records: Sequence[Record]) -> None:
         self._count = len(records)
         self._shared = _shared_classes(records)
+        self._looks: dict[str, int] = {}
+
+    def _look(self, key: str, element: HtmlElement) -> str:
+        """Give a word for the classes that only set an element, where it is set so in most records."""
+        classes = element.get("class", "")
+        known = self._shared.get((key.count("/"), _kind(element)), Counter())
+        set_so = [name for name in classes.split() if known[name] >= SHARED * self._count]
+        return f"look{self._looks.setdefault(' '.join(set_so), len(self._looks))}" if set_so else ""
 
     def name(self, key: str, element: HtmlElement, seen: Counter[str]) -> str:
         """Name an element within its record: tag, the classes that most records share, else what it wraps."""
@@ -37,11 +45,18 @@ class Steps:
         if not kept and classes:
             best = max(classes, key=lambda name: known[name])
             kept = [best] if known[best] > 1 or self._count == 1 else []
+        look = "" if kept else self._look(key, element)
         wraps = ""
-        if not kept and len(element) == 1 and not has_own_text(element) and element.tag not in LISTS:
+        if (
+            not kept
+            and not look
+            and len(element) == 1
+            and not has_own_text(element)
+            and element.tag not in LISTS
+        ):
             wraps = f"({element[0].tag})"
         tag = _kind(element) if kept else element.tag
-        path = f"{key}/{'.'.join([tag, *sorted(kept)])}{wraps}"
+        path = f"{key}/{'.'.join([tag, *sorted(kept), *filter(None, [look])])}{wraps}"
         seen[path] += 1
         return path if seen[path] == 1 else f"{path}#{seen[path]}"
 

@@ -140,13 +140,17 @@ def _hidden_words(element: HtmlElement) -> frozenset[str]:
 
 
 def _name_next(element: HtmlElement) -> None:
-    following = element.getnext()
+    """Give what is read out before a value to what holds it: the next element, or the one around both."""
     said = " ".join((element.text or "").split()) if len(element) == 0 else ""
-    is_spoken = not SPOKEN_WORDS.isdisjoint(element.get("class", "").split())
-    if not is_spoken or not said.endswith(":") or following is None or (element.tail or "").strip():
+    if SPOKEN_WORDS.isdisjoint(element.get("class", "").split()) or not said.endswith(":"):
         return
-    if SPOKEN not in following.attrib:
-        following.set(SPOKEN, said)
+    named = element.getnext()
+    if (element.tail or "").strip():
+        parent = element.getparent()
+        is_first = parent is not None and parent[0] is element and not (parent.text or "").strip()
+        named = parent if is_first and len(parent) == 1 else None
+    if named is not None and SPOKEN not in named.attrib:
+        named.set(SPOKEN, said)
 
 
 def marks(element: HtmlElement) -> list[str]:

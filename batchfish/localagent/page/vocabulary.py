@@ -36,6 +36,7 @@ ABSENT = frozenset[str](_DATA["absent"])
 DECIMAL_COMMA = frozenset[str](_DATA["decimal_comma"])
 SPONSORED = frozenset[str](_DATA["sponsored"])
 TOTALS = frozenset[str](_DATA["totals"])
+FREE = frozenset[str](_DATA["free"])
 YES = frozenset[str](_DATA["yes"])
 NO = frozenset[str](_DATA["no"])
 STOCK: tuple[tuple[str, bool], ...] = (

@@ -108,9 +108,18 @@ def similarity(wanted: Label, found: Label) -> float:
         return COMPOUND
     if (wanted.stems ^ found.stems) & _CHANGING:
         return 0.0
+    common = wanted.stems & found.stems
+    if common and _without(wanted, common) & _without(found, common):
+        return 0.9
     missing, extra = wanted.stems - found.stems - _KINDS, found.stems - wanted.stems - _KINDS
     common = (wanted.stems & found.stems) - _KINDS
     return _partly(len(common), len(missing), len(extra))
+
+
+def _without(name: Label, stems: frozenset[str]) -> frozenset[str]:
+    """Give the concepts of what is left of a label without some of its words."""
+    rest = " ".join(word for word in name.phrase.split() if _stem(word) not in stems)
+    return concepts_of(label(rest)) if rest else frozenset()
 
 
 def _partly(common: int, missing: int, extra: int) -> float:

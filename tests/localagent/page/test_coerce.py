@@ -59,7 +59,7 @@ def test_a_number_is_read_as_its_language_writes_it(text: str, language: str, nu
         ("price", "4,90 €", 4.9),
         ("price", "CHF 1’250.50", 1250.5),
         ("price", "3 for £10, or £4 each", None),
-        ("price", "free", None),
+        ("price", "free", 0),
     ],
 )
 def test_an_amount_is_read_in_the_unit_that_the_name_asks_for(
