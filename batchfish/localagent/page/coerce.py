@@ -14,7 +14,7 @@ from batchfish.localagent.page.ratings import read_rating
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.units import convert
 from batchfish.localagent.page.vocabulary import ABSENT, FREE, NO, STOCK, YES
-from batchfish.localagent.page.words import label
+from batchfish.localagent.page.words import fold, label
 
 if TYPE_CHECKING:
     from batchfish.localagent.page.model import Fact
@@ -146,8 +146,9 @@ def _boolean(fact: Fact, wanted: Wanted) -> bool | None:
                 return answer is not ("sold out" in wanted.senses)
     first = re.match(r"\W*(\w+)|[✓✔✅✗✘❌]", text)
     word = (first[1] or first[0]) if first else ""
-    if word in YES or word in NO:
-        return word in YES
+    said = {word, fold(word)}
+    if said & YES or said & NO:
+        return bool(said & YES)
     return None
 
 

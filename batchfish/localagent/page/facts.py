@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST_VALUE = 2000
 MOST_CHILDREN = 60
+MAIN = frozenset({"article", "main"})
 ROOTED = re.compile(r"/(?:[\w-][\w.-]*/?)*(?:\?[\w=&%.-]*)?$")
 
 
@@ -30,7 +31,16 @@ class FactFinder:
         self.elements = list(root.iter("*"))
         self._numbers = {element: number for number, element in enumerate(self.elements)}
         self._margin = find_margin(self.elements)
+        self._thing = self._find_thing()
         self._old = _find_old(self.elements)
+
+    def _find_thing(self) -> range:
+        """Give the numbers of the elements that speak of what the page's title names; of all without a title."""
+        title = next(self.root.iter("h1"), self.root)
+        holders = (one for one in title.iterancestors() if one.tag in MAIN or one.get("role") == "main")
+        thing = next(holders, self.root)
+        first = self._numbers.get(thing, 0)
+        return range(first, first + sum(1 for _ in thing.iter("*")))
 
     def absolute(self, href: str | None) -> str | None:
         """Give the address that a link leads to; None for one that only does something on the page."""
@@ -82,6 +92,7 @@ class FactFinder:
             link=self.absolute(href),
             items=items,
             is_marginal=value in self._margin,
+            is_aside=self._numbers[value] not in self._thing,
         )
 
     def is_leaf(self, element: HtmlElement) -> bool:

@@ -55,11 +55,19 @@ def _read(root: HtmlElement, dialect: _Dialect) -> Iterator[Entity]:
             owner, path = scope
             for name in names:
                 here = f"{path}.{name}" if path else name
-                found[owner][2].append((here, _marked_value(element)))
+                found[owner][2].append((here, _marked_value(_named(element, dialect) if begins else element)))
             paths[element] = (owner, f"{path}.{names[0]}" if path else names[0]) if begins else scope
     for kinds, element, values in found:
         if values:
             yield Entity(types=kinds, values=tuple(values), element=element)
+
+
+def _named(thing: HtmlElement, dialect: _Dialect) -> HtmlElement:
+    """Give the element that holds a thing's name, which stands for it; the thing's own where none does."""
+    names = (one for one in thing.iter("*") if one is not thing and one.get(dialect.names))
+    first = next(names, None)
+    is_name = first is not None and "name" in map(_local, first.get(dialect.names, "").split())
+    return first if first is not None and is_name else thing
 
 
 def _local(name: str) -> str:

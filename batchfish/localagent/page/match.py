@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.assignment import assign
-from batchfish.localagent.page.coerce import coerce
+from batchfish.localagent.page.coerce import coerce, wants_link
+from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.units import measures_same, unit_of
 from batchfish.localagent.page.vocabulary import MEASURED
@@ -91,6 +92,8 @@ def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Ma
 def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[Candidate]:
     found = []
     for fact in facts:
+        if fact.source is Source.LINK and not wants_link(wanted):
+            continue  # its text says where it leads, which is no value
         alike = score_name(wanted, fact.label)
         score = alike * fact.trust
         if alike < WHOLE and wanted.senses & MEASURED and not any(map(str.isnumeric, fact.text)):

@@ -24,6 +24,7 @@ class Source(StrEnum):
     MARK = "class name"
     META = "head of the page"
     QUANTITY = "amount in a text"
+    LINK = "link"
     LOOK = "what it looks like"
 
 
@@ -35,10 +36,12 @@ TRUST: Mapping[Source, float] = {
     Source.MARK: 0.85,
     Source.META: 0.8,
     Source.QUANTITY: 0.75,
+    Source.LINK: 0.9,
     Source.LOOK: 0.72,
 }
-MARGIN = 0.5
-"""What is left of the trust in a fact that stands in a menu, a footer or a list of other things."""
+MARGIN, ASIDE = 0.5, 0.88
+"""What is left of the trust in a fact that stands in a menu, a footer or a list of other things; and in one
+that stands outside of what holds the page's title."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,11 +62,13 @@ class Fact:
     link: str | None = None
     items: tuple[str, ...] = ()
     is_marginal: bool = False
+    is_aside: bool = False
 
     @property
     def trust(self) -> float:
         """How far its place is to be trusted, from 0 to 1."""
-        return TRUST[self.source] * (MARGIN if self.is_marginal else 1)
+        place = MARGIN if self.is_marginal else ASIDE if self.is_aside else 1
+        return TRUST[self.source] * place
 
 
 class Facet(StrEnum):

@@ -139,7 +139,7 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
         label=named,
         spelled=label(name),
         aliases=tuple(aliases),
-        fallbacks=tuple(_fallbacks(named, unit)),
+        fallbacks=tuple(_fallbacks(named, unit, senses)),
         senses=senses,
         kind=kind,
         unit=unit,
@@ -158,12 +158,14 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
     )
 
 
-def _fallbacks(name: Label, unit: str | None) -> Iterator[Label]:
-    """Give what will do where nothing is called so: the largest of a measure, the date of a year."""
+def _fallbacks(name: Label, unit: str | None, senses: frozenset[str]) -> Iterator[Label]:
+    """Give what will do where nothing is called so: the largest of a measure, the date of a year, a name."""
     if unit:
         yield label(f"maximum {name.phrase}")
     if name.phrase in WORDS_OF_YEARS:
         yield label("date")
+    if "name" in senses and " " in name.phrase:
+        yield label("name")
     words = name.phrase.split()
     if len(words) > 1 and MONEY_WORDS & {words[0], words[-1]}:
         rest = words[1:] if words[0] in MONEY_WORDS else words[:-1]

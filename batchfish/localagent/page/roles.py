@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from batchfish.localagent.page.labels import is_generic
+from batchfish.localagent.page.labels import is_generic, is_label
 from batchfish.localagent.page.lines import BYLINE, SEPARATOR
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.naming import said_last, text_before
@@ -55,6 +55,8 @@ def _article(finder: FactFinder, element: HtmlElement) -> Iterator[Fact]:
 def _link_roles(finder: FactFinder, link: HtmlElement) -> Iterator[Fact]:
     href = (link.get("href") or "").strip()
     kind, _, rest = href.partition(":")
+    if finder.absolute(href) and is_label(said := text_of(link)):
+        yield finder.fact(said, link, Source.LINK)
     if "author" in link.get("rel", "").split():
         yield finder.fact("author", link, Source.ROLE)
     elif kind.lower() == "mailto":

@@ -13,6 +13,8 @@ from batchfish.localagent.page.styles import HIDING, hidden_by_style
 from batchfish.localagent.page.vocabulary import BADGE_WORDS, HIDDEN_WORDS, OLD_TAGS, OLD_WORDS, SPOKEN_WORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lxml.html import HtmlElement
 
 # fmt: off
@@ -176,6 +178,10 @@ def text_of(element: HtmlElement) -> str:
     """
     if len(element) == 0:
         return clean((element.text or "").replace("\n", " "))
+    return _text_of(element, is_beside_the_point) or _text_of(element, is_no_text)
+
+
+def _text_of(element: HtmlElement, leaves_out: Callable[[HtmlElement], bool]) -> str:
     parts: list[str] = []
     stack = [(element, False)]
     while stack:
@@ -186,7 +192,7 @@ def text_of(element: HtmlElement) -> str:
             parts.append("" if node is element else (node.tail or "").replace("\n", " "))
             continue
         stack.append((node, True))
-        if node is element or not is_beside_the_point(node):
+        if node is element or not leaves_out(node):
             parts.append("." if node is not element and _is_cents(node) else "")
             parts.append((node.text or "").replace("\n", " "))
             stack.extend((child, False) for child in reversed(node))
@@ -196,6 +202,11 @@ def text_of(element: HtmlElement) -> str:
 def forget() -> None:
     """Forget the texts of a tree that is done with."""
     text_of.cache_clear()
+
+
+def is_no_text(element: HtmlElement) -> bool:
+    """Whether an element holds no value even where nothing else is: what is struck out, what is pressed."""
+    return element.tag in OLD_TAGS or _is_control(element) or not OLD_WORDS.isdisjoint(marks(element))
 
 
 def is_beside_the_point(element: HtmlElement) -> bool:

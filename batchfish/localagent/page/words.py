@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from batchfish.localagent.page.cognates import are_cognates
 from batchfish.localagent.page.vocabulary import (
     CHANGING,
     CONCEPTS,
@@ -101,6 +102,8 @@ def similarity(wanted: Label, found: Label) -> float:
         return 1.0
     if concepts_of(wanted) & (concepts_of(found) | _concepts_of_named(found)):
         return 0.95
+    if _is_named_after(wanted, found):
+        return 0.92
     found = _spelled_out(found, wanted)
     if wanted.stems == found.stems:
         return 0.93
@@ -134,11 +137,22 @@ def _partly(common: int, missing: int, extra: int) -> float:
 
 
 def _spelled_out(found: Label, wanted: Label) -> Label:
-    """Put the words of a field's name in place of those that a page cuts short."""
+    """Put the words of a field's name in place of those that a page cuts short, or spells in its own way."""
     whole = {_stem(cut): stem for cut in found.cut for stem in wanted.stems if stem.startswith(cut)}
+    missing = wanted.stems - found.stems
+    whole |= {
+        stem: next(iter(same))
+        for stem in found.stems - wanted.stems
+        if len(same := {one for one in missing if are_cognates(stem, one)}) == 1
+    }
     if wanted.stems & _ANNUAL:  # what a year is named with is the amount of one year
         whole |= {stem: next(iter(wanted.stems & _ANNUAL)) for stem in found.stems if YEAR.fullmatch(stem)}
     return replace(found, stems=frozenset(whole.get(stem, stem) for stem in found.stems)) if whole else found
+
+
+def _is_named_after(wanted: Label, found: Label) -> bool:
+    """Whether a label says the name of what is wanted: a journal title is the journal."""
+    return found.phrase in {f"{wanted.phrase} name", f"{wanted.phrase} title"}
 
 
 def _concepts_of_named(name: Label) -> frozenset[str]:
