@@ -1,8 +1,9 @@
-"""The words of `vocabulary.toml`, ready to be looked up."""
+"""The words of `vocabulary.toml` and of the thesaurus in `concepts/`, ready to be looked up."""
 
 from __future__ import annotations
 
 import tomllib
+from collections import defaultdict
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,18 @@ if TYPE_CHECKING:
 
 _DATA = tomllib.loads(files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
 
-CONCEPTS: Mapping[str, list[str]] = _DATA["concepts"]
+
+def _thesaurus() -> Mapping[str, list[str]]:
+    """Read the phrases of every concept; a concept may have some in the files of several domains."""
+    concepts: dict[str, list[str]] = defaultdict(list)
+    for domain in files(__package__).joinpath("concepts").iterdir():
+        for concept, phrases in tomllib.loads(domain.read_text("utf-8")).items():
+            concepts[concept] += (phrase.strip() for phrase in phrases.replace("\n", " ").split(","))
+    return concepts
+
+
+CONCEPTS = _thesaurus()
+BROADER: Mapping[str, str] = _DATA["broader"]
 IRREGULAR: Mapping[str, str] = _DATA["irregular"]
 STOPWORDS = frozenset[str](_DATA["stopwords"])
 KIND_WORDS = frozenset[str](_DATA["kind_words"])

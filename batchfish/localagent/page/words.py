@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.cognates import are_cognates
 from batchfish.localagent.page.vocabulary import (
+    BROADER,
     CHANGING,
     CONCEPTS,
     IRREGULAR,
@@ -40,10 +41,12 @@ SHORTEST_STEM = 4
 LONG_WORD, SHORTEST_PART = 8, 4
 COMPOUND = 0.78
 """How sure it is that a word means what its last part means: many languages write two words in one."""
+INFLECTED = re.compile(rf"(.{{{SHORTEST_STEM},}}?)(?:{'|'.join(SUFFIXES)})")
 VOWELS = ("a", "e", "i", "o")
 """On these, words of Romance languages end; by them one of a thing differs from several."""
 PERIODS = frozenset({"night", "day", "week", "month", "year", "hour", "person", "guest", "seat", "user"})
 """A price per one of these is the price; one per kilogram is another."""
+NO_CONCEPTS: frozenset[str] = frozenset()
 _CONNECTORS = frozenset({"de", "del", "du", "di", "do", "da", "des", "of", "von", "van"})
 
 
@@ -62,7 +65,8 @@ class Label:
 def fold(text: str) -> str:
     """Write a text without case, accents and umlauts: `Fläche` and `flaeche` come out alike."""
     plain = unicodedata.normalize("NFKD", text.casefold()).translate(LETTERS)
-    return DIGRAPHS.sub("", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+    accents = {ord(letter): None for letter in set(plain) if unicodedata.combining(letter)}
+    return DIGRAPHS.sub("", plain.translate(accents) if accents else plain)
 
 
 @lru_cache(maxsize=4096)
@@ -87,10 +91,10 @@ def similarity_of(names: Iterable[Label], text: str) -> float:
 def _stem(word: str) -> str:
     if word in IRREGULAR:
         return IRREGULAR[word]
-    suffixes = (one for one in SUFFIXES if word.endswith(one) and len(word) - len(one) >= SHORTEST_STEM)
-    if not (suffix := next(suffixes, "")) and len(word) == SHORTEST_STEM and SEVERAL.search(word):
-        suffix = "s"
-    stem = word.removesuffix(suffix)
+    if inflected := INFLECTED.fullmatch(word):
+        stem = inflected[1]
+    else:
+        stem = word[:-1] if len(word) == SHORTEST_STEM and SEVERAL.search(word) else word
     return stem[:-1] if stem.endswith(VOWELS) and len(stem) > SHORTEST_STEM else stem
 
 
@@ -197,7 +201,7 @@ def senses_of(name: Label, thing: Label | None = None) -> frozenset[str]:
     if thing is not None and thing.stems and name.stems == thing.stems and name.phrase:
         return concepts_of(name) | {"name"}
     words = name.phrase.split()
-    if whole := concepts_of(name):
+    if whole := _broadened(concepts_of(name)):
         is_of_thing = (
             thing is not None and len(words) > 1 and not thing.stems.isdisjoint(label(words[0]).stems)
         )
@@ -215,22 +219,33 @@ def senses_of(name: Label, thing: Label | None = None) -> frozenset[str]:
     return senses
 
 
+def _broadened(concepts: frozenset[str]) -> frozenset[str]:
+    """Add what the concepts are kinds of: a hammer price is a price, which a column may look like."""
+    return concepts.union(BROADER[one] for one in concepts if one in BROADER)
+
+
 def singular(word: str) -> str:
     """Give the name of one of several, by the plainest of rules."""
     return word.removesuffix("s") if len(word) > SHORTEST_STEM else word
 
 
 def _index() -> tuple[dict[str, frozenset[str]], dict[frozenset[str], frozenset[str]]]:
+    """Index the concepts by phrase and by stems; all their phrases are folded at once, which saves most time."""
     by_phrase: dict[str, frozenset[str]] = {}
     by_stems: dict[frozenset[str], frozenset[str]] = {}
-    for concept, phrases in CONCEPTS.items():
-        for phrase in phrases:
-            name = label(phrase)
-            if not name.phrase:
-                continue
-            by_phrase[name.phrase] = by_phrase.get(name.phrase, frozenset()) | {concept}
-            if len(name.stems) > 1:  # a single stem is too little: "discoverer" and "discovery" share theirs
-                by_stems[name.stems] = by_stems.get(name.stems, frozenset()) | {concept}
+    stem = lru_cache(maxsize=None)(_stem)
+    listed = [(concept, phrase) for concept, phrases in CONCEPTS.items() for phrase in phrases]
+    folded = fold("\n".join(phrase for _, phrase in listed)).split("\n")
+    of = {concept: frozenset((concept,)) for concept in CONCEPTS}
+    for (concept, _), phrase in zip(listed, folded, strict=True):
+        words = WORD.findall(phrase)
+        plain = " ".join(words)
+        by_phrase[plain] = by_phrase.get(plain, NO_CONCEPTS) | of[concept]
+        if len(words) > 1:  # a single stem is too little: "discoverer" and "discovery" share theirs
+            stems = frozenset([stem(word) for word in words if word not in STOPWORDS] or map(stem, words))
+            if len(stems) > 1:
+                by_stems[stems] = by_stems.get(stems, NO_CONCEPTS) | of[concept]
+    by_phrase.pop("", None)
     return by_phrase, by_stems
 
 
