@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.vocabulary import UTILITY_STARTS, UTILITY_WORDS
+from batchfish.localagent.page.vocabulary import THINGS_OF_FIELDS, UTILITY_STARTS, UTILITY_WORDS
 from batchfish.localagent.page.words import concepts_of, label
 
 if TYPE_CHECKING:
@@ -55,11 +55,14 @@ def blocks_in(names: Iterable[str], owner: Collection[str]) -> frozenset[str]:
     """Find the words that names begin with only to say of what block they are: `dish-price`, `livre__prix`.
 
     `names` are the plain names of a block's members, `owner` the words of its own name. Another word that
-    says what a value is, is part of its name: `author-name` is no name of the thing.
+    says what a value is, is part of its name: `author-name` is no name of the thing. A word for a thing that
+    others may have too, such as a dish, is that of the block.
     """
     leads = Counter(words[0] for name in set(names) if len(words := name.split()) > 1)
     shared = {lead for lead, count in leads.items() if count >= FEWEST_MEMBERS}
-    return frozenset(owner) | {lead for lead in shared if not concepts_of(label(lead))}
+    return frozenset(owner) | {
+        lead for lead in shared if lead in THINGS_OF_FIELDS or not concepts_of(label(lead))
+    }
 
 
 def without_block(name: str, blocks: Collection[str]) -> str:
