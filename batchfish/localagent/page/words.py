@@ -67,9 +67,7 @@ def fold(text: str) -> str:
     """Write a text without case, accents and umlauts: `Fläche` and `flaeche` come out alike."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     accents = {letter: "" for letter in set(plain) if unicodedata.combining(letter)}
-    for letter, written in (
-        LETTERS | accents
-    ).items():  # which takes less than str.translate, also for much text
+    for letter, written in (LETTERS | accents).items():  # for much text far faster than str.translate
         plain = plain.replace(letter, written)
     return DIGRAPHS.sub("", plain)
 
