@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from batchfish.localagent.page.contacts import find_anchors, find_contacts
 from batchfish.localagent.page.decode import decode
 from batchfish.localagent.page.facts import FactFinder
 from batchfish.localagent.page.groups import find_groups
@@ -18,6 +19,7 @@ from batchfish.localagent.page.nothing import notice_of_nothing
 from batchfish.localagent.page.numbers import Locale
 from batchfish.localagent.page.pagination import find_more
 from batchfish.localagent.page.pairs import find_pairs
+from batchfish.localagent.page.parties import find_parties
 from batchfish.localagent.page.refuse import EMPTY, refuse
 from batchfish.localagent.page.roles import find_roles
 from batchfish.localagent.page.signs import find_signs
@@ -56,10 +58,12 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
         return unreadable
     finder = FactFinder(tree, url)
     entities = [*linked_data(scripts), *marked_data(tree)]
+    anchors = find_anchors(finder)
     facts = [
         *told(entities, finder, title),
         *find_pairs(finder),
         *find_roles(finder),
+        *find_contacts(finder, anchors),
         *find_signs(finder),
         *_head(title, head),
     ]
@@ -68,6 +72,7 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
         facts=tuple(facts),
         groups=(*groups_of_things(entities, finder), *find_groups(finder, like)),
         source=source,
+        parties=find_parties(finder, anchors, facts),
         nothing_found=notice_of_nothing(finder),
         more=find_more(tree, url, next_links),
         labels=tuple(

@@ -1,10 +1,9 @@
-"""What a text on its own is by its form alone: a price, a rating, an address for mail or post."""
+"""What a text on its own is by its form alone: a price, a rating, an address for mail."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.addresses import find_address
 from batchfish.localagent.page.coerce import is_stock_notice
 from batchfish.localagent.page.dates import find_dates
 from batchfish.localagent.page.lines import LABELLED, OUT_OF, led_by_label
@@ -21,11 +20,6 @@ SHORT, SHORT_DATE, BARE = 60, 30, 14
 
 def formed(text: str) -> Iterator[tuple[str, str]]:
     """Give what a text is, and the part of it that is so."""
-    if address := find_address(text):
-        yield "address", address.text
-        yield "street address", address.street
-        yield "postal code", address.postcode
-        yield "city", address.city
     if is_stock_notice(text):
         yield "availability", text
     if len(text) > SHORT:

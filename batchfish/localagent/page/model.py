@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.pagination import More
+from batchfish.localagent.page.parties import Parties
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +136,8 @@ class Notice:
 class Page:
     """A page that can be read: its facts in document order, and its groups of like things.
 
-    `nothing_found` is where it says that what was looked for is not there; None where it does not.
+    `nothing_found` is where it says that what was looked for is not there; None where it does not. `parties`
+    say whose contact data stands where.
     """
 
     locale: Locale
@@ -145,6 +147,7 @@ class Page:
     source: str = field(default="", repr=False)
     labels: tuple[str, ...] = field(default=())
     nothing_found: Notice | None = None
+    parties: Parties = field(default_factory=Parties)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from batchfish.localagent.page.build import build_page
 from batchfish.localagent.page.choices import choice_in
 from batchfish.localagent.page.filling import Evidence, Filling
 from batchfish.localagent.page.goal import UNCLEAR, understand
+from batchfish.localagent.page.meant import of_the_meant
 from batchfish.localagent.page.model import Unreadable
 from batchfish.localagent.page.plan import plan
 
@@ -74,8 +75,8 @@ def read_page(
         return Reading(code="LOCAL_GOAL_UNCLEAR", message=UNCLEAR)
     if choice := choice_in(asked.goal, asked.schema):
         return Reading(code="LOCAL_GOAL_CHOOSES", message=NOT_CHOSEN.format(choice))
-    filling = Filling(page, asked, after=after)
     fields = plan(asked.schema)
+    filling = Filling(of_the_meant(page, fields), asked, after=after)
     result = filling.fill([one for one in fields if after is None or one.name == after.name])
     if filling.missing or not filling.evidence:
         missing = filling.missing or dict.fromkeys(result)
