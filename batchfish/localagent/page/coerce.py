@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from batchfish.localagent.page.amounts import iso_seconds, one_amount, read_duration
 from batchfish.localagent.page.dates import find_dates
+from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL, PHONE, currency_of, find_money, read_amount
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.ratings import read_rating
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.numbers import Locale
     from batchfish.localagent.page.plan import Wanted
 
+HIGHEST_RATING = 10
 LARGEST_EXACT = 2**53
 BARE_AMOUNT = re.compile(r"\D{0,3}(\d[\d.,'’\u202f\xa0\u2009 ]*)\D{0,3}")
 YEAR = re.compile(r"(?<!\d)(1\d{3}|20\d{2}|[1-9]\d{2})(?!\d)")
@@ -146,9 +148,9 @@ def _boolean(fact: Fact, wanted: Wanted) -> bool | None:
                 return answer is not ("sold out" in wanted.senses)
     first = re.match(r"\W*(\w+)|[✓✔✅✗✘❌]", text)
     word = (first[1] or first[0]) if first else ""
-    said = {word, fold(word)}
-    if said & YES or said & NO:
-        return bool(said & YES)
+    spellings = {word, fold(word)}
+    if spellings & (YES | NO):
+        return bool(spellings & YES)
     return None
 
 
@@ -181,8 +183,11 @@ def _number(fact: Fact, wanted: Wanted, locale: Locale) -> float | int | None:
     if fact.exact is not None and (exact := _plain_number(fact.exact)) is not None:
         return _shaped(exact, wanted)
     text = one_line(fact.text)
-    if "rating" in wanted.senses and (rating := read_rating(text)) is not None:
-        return _shaped(rating, wanted)
+    if "rating" in wanted.senses:
+        if (rating := read_rating(text)) is not None:
+            return _shaped(rating, wanted)
+        if fact.source is Source.MARK and text.isdecimal() and int(text) > HIGHEST_RATING:
+            return None  # the class of a rating is that of its count, too
     if wants_year(wanted) and (year := _year(text, fact.exact)) is not None:
         return year
     if wanted.unit and (seconds := iso_seconds(fact.exact or text)) is not None:

@@ -1,4 +1,4 @@
-"""Words that two languages share: whether one is the other's in another spelling, as atmosfera and atmosphere."""
+"""Words that two languages share, each in a spelling of its own: atmosfera and atmosphere."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-SHORTEST = 5
+SHORTEST, BEGINNING = 6, 3
 ALIKE = 0.84
 SOUNDS = (
-    ("ph", "f"), ("th", "t"), ("ch", "k"), ("ck", "k"), ("qu", "k"), ("c", "k"), ("y", "i"), ("w", "v"), ("z", "s"),
-    ("x", "ks"), ("j", "i"),
+    ("ph", "f"), ("th", "t"), ("ch", "k"), ("ck", "k"), ("qu", "k"), ("c", "k"), ("y", "i"), ("w", "v"),
+    ("z", "s"), ("x", "ks"), ("j", "i"),
 )  # fmt: skip
 DOUBLED = re.compile(r"(.)\1")
 
@@ -21,8 +21,9 @@ def are_cognates(first: str, second: str) -> bool:
     if min(len(first), len(second)) < SHORTEST or first[0] != second[0]:
         return False
     one, other = _sound(first), _sound(second)
+    begin_alike = one[:BEGINNING] == other[:BEGINNING]
     return one == other or (
-        one[:3] == other[:3] and SequenceMatcher(None, one, other, autojunk=False).ratio() >= ALIKE
+        begin_alike and SequenceMatcher(None, one, other, autojunk=False).ratio() >= ALIKE
     )
 
 

@@ -65,11 +65,12 @@ def rest_of_columns(
         look
         for look in _free(looks, pairs)
         if (is_named and not is_optional) or not look.column.is_above
-        if len(look.column.cells) >= group.size * (MOST if is_optional else 1)
+        if len(look.column.cells) >= group.size * MOST
     ]
     while left:
         options = [(one, look) for one in left for look in free if _may_be(one, look, group)]
-        found = _only_way(options)
+        whole = [option for option in options if len(option[1].column.cells) == group.size]
+        found = _only_way(whole) or (_only_way(options) if is_optional else None)
         if found is None:
             return
         one, look = found

@@ -35,7 +35,7 @@ class FactFinder:
         self._old = _find_old(self.elements)
 
     def _find_thing(self) -> range:
-        """Give the numbers of the elements that speak of what the page's title names; of all without a title."""
+        """Give the numbers of the elements around the page's title; of all where there is none."""
         title = next(self.root.iter("h1"), self.root)
         holders = (one for one in title.iterancestors() if one.tag in MAIN or one.get("role") == "main")
         thing = next(holders, self.root)

@@ -185,7 +185,8 @@ class Filling:
         self, one: Wanted, fields: Sequence[Wanted], where: str
     ) -> tuple[list[Any] | None, str | None]:
         like = self._after.key if self._after and self._after.name == where else None
-        records = read_records(self._page, [one.name, *self._asked.nouns], flatten(fields), like)
+        names = [one.name, *self._asked.nouns]
+        records = read_records(self._page, names, flatten(fields), like, self._asked.goal)
         if isinstance(records, NoList):
             return None, records.why
         most = self._most(one)

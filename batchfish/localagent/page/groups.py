@@ -104,7 +104,7 @@ class _Builder:
                 {
                     number: self._finder.fact(header, cell, Source.PAIR)
                     for number, row in enumerate(sheet.rows)
-                    if (cell := row[place]) is not None
+                    if (cell := row[place]) is not None and not _is_spread(row, place)
                 }
             )
             names = tuple((name, Source.PAIR) for name in sheet.names[place])
@@ -234,6 +234,13 @@ class _Builder:
         inside = frozenset(element for record in records for element in record)
         last = self._titles(records[-1][0], inside)
         return [title for title in self._titles(records[0][0], inside) if title in last]
+
+
+def _is_spread(row: Sequence[HtmlElement | None], place: int) -> bool:
+    """Whether a cell only lies across a column: words over several are those of the first."""
+    cell = row[place]
+    is_same = cell is not None and place > 0 and row[place - 1] is cell
+    return is_same and not any(map(str.isdigit, text_of(cell)))
 
 
 def _with_losses(cells: dict[int, Fact]) -> dict[int, Fact]:

@@ -10,7 +10,7 @@ from batchfish.localagent.page.entities import Entity, Value
 from batchfish.localagent.page.vocabulary import UNIT_CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 STEP = "HowToStep"
 FURTHER = "additionalProperty"
@@ -24,11 +24,9 @@ MOST_VALUES = 2000
 
 def linked_data(texts: list[str]) -> Iterator[Entity]:
     """Read the things that JSON-LD blocks speak of; a block that is not JSON is passed over."""
-    for text in texts:
-        try:
-            document = json.loads(AROUND.sub("", text).strip().rstrip(";"), strict=False)
-        except (ValueError, RecursionError):
-            continue
+    documents = [document for text in texts if (document := _parse(text)) is not None]
+    known = {one["@id"]: one for one in _named(documents)}
+    for document in documents:
         stack = [(document, False)]
         while stack:
             node, is_part = stack.pop()
@@ -40,9 +38,27 @@ def linked_data(texts: list[str]) -> Iterator[Entity]:
                 case dict() as thing if thing:
                     below = list(_inside(thing))
                     stack.extend(reversed(below))
-                    values = tuple(_flatten(thing, "", DEEPEST))[:MOST_VALUES]
+                    values = tuple(_flatten(thing, "", DEEPEST, known))[:MOST_VALUES]
                     if values:
                         yield Entity(types=tuple(_types(thing)), values=values, is_part=is_part)
+
+
+def _parse(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    try:
+        return json.loads(AROUND.sub("", text).strip().rstrip(";"), strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _named(documents: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
+    """Give the things at the top of documents that others may point at by their ids."""
+    for document in documents:
+        several = document if isinstance(document, list) else [document]
+        for thing in several:
+            graph = thing.get("@graph", []) if isinstance(thing, dict) else []
+            for one in [thing, *(graph if isinstance(graph, list) else [graph])]:
+                if isinstance(one, dict) and isinstance(one.get("@id"), str) and len(one) > 1:
+                    yield one
 
 
 def _inside(thing: Mapping[str, Any]) -> Iterator[tuple[Any, bool]]:
@@ -69,7 +85,10 @@ def _types(thing: Mapping[str, Any]) -> list[str]:
     return [str(kind) for kind in (types if isinstance(types, list) else [types])]
 
 
-def _flatten(thing: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[str, Value]]:
+def _flatten(
+    thing: Mapping[str, Any], path: str, depth: int, known: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, Value]]:
+    """Give what is said of a thing by path; another that it only points at is one of `known`, by id."""
     for name, value in thing.items():
         if name.startswith("@"):
             continue
@@ -81,8 +100,9 @@ def _flatten(thing: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[
                 case {"name": str() as label, "value": (str() | int() | float()) as said} if name == FURTHER:
                     yield label, Value(text=_amount(member) or str(said))
                 case dict() if depth:
-                    yield from _flatten(member, here, depth - 1)
-                    if whole := _whole(name, member):
+                    whole_thing = known.get(str(member.get("@id")), member) if len(member) == 1 else member
+                    yield from _flatten(whole_thing, here, depth - 1, known)
+                    if whole := _whole(name, whole_thing):
                         yield here, Value(text=whole)
                 case bool():
                     yield here, Value(text="yes" if member else "no")
@@ -95,7 +115,10 @@ def _whole(name: str, thing: Mapping[str, Any]) -> str | None:
     if name in OF_ADDRESSES:
         said = thing.get("url") or thing.get("contentUrl")
     else:
-        said = thing.get("name") or _amount(thing) or _address(thing)
+        is_number = thing.get("@type") == "PropertyValue"  # its name says whose number it is
+        said = (
+            (_amount(thing) if is_number else None) or thing.get("name") or _amount(thing) or _address(thing)
+        )
     return said if isinstance(said, str) else None
 
 

@@ -64,10 +64,11 @@ def _read(root: HtmlElement, dialect: _Dialect) -> Iterator[Entity]:
 
 def _named(thing: HtmlElement, dialect: _Dialect) -> HtmlElement:
     """Give the element that holds a thing's name, which stands for it; the thing's own where none does."""
-    names = (one for one in thing.iter("*") if one is not thing and one.get(dialect.names))
-    first = next(names, None)
-    is_name = first is not None and "name" in map(_local, first.get(dialect.names, "").split())
-    return first if first is not None and is_name else thing
+    for one in thing.iterdescendants("*"):
+        holder = next(up for up in one.iterancestors() if dialect.begins in up.attrib)
+        if holder is thing and "name" in map(_local, one.get(dialect.names, "").split()):
+            return one
+    return thing
 
 
 def _local(name: str) -> str:

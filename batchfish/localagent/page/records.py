@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.fit import Fit, fit
 from batchfish.localagent.page.kinds import is_sponsored
-from batchfish.localagent.page.words import label, similarity
+from batchfish.localagent.page.words import fold, label, similarity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +28,7 @@ OTHERS_COST = 0.1
 SECTION_CLOSE = 0.1
 NAMED = 0.6
 INTRUDER = 0.5
+CLEARLY_SAID, CLEARLY, MEANT_CLOSE = 0.6, 0.3, 0.15
 SHOWN = 60
 SPONSORED_LABEL = label("sponsored")
 
@@ -53,12 +56,12 @@ class NoList:
 
 
 def read_records(
-    page: Page, names: Sequence[str], fields: Sequence[Wanted], like: str | None = None
+    page: Page, names: Sequence[str], fields: Sequence[Wanted], like: str | None = None, goal: str = ""
 ) -> Records | NoList:
     """Read the group whose records fill the most of the fields, the surest.
 
     `names` are what the list is called. `like` is the key of the group that the list began with on another
-    page.
+    page. Of groups that fit equally well it is the one whose heading `goal` says.
     """
     groups = [group for group in page.groups if like is None or group.key == like]
     if notice := page.nothing_found:
@@ -68,6 +71,8 @@ def read_records(
     if not read:
         return NoList(why=_no_list(page, groups))
     best = _whole(read[0], read[1:])
+    if meant := _meant(best, [one for one in read if one is not best], goal):
+        return meant
     if best.quality < GATE or not best.rows:
         return (
             NoList(why=_no_list(page, groups))
@@ -85,6 +90,24 @@ def read_records(
             f" and {rivals[0].fit.group.where} (“{_first(rivals[0])}”)"
         )
     return best
+
+
+def _meant(best: Records, others: Sequence[Records], goal: str) -> Records | None:
+    """Give the list whose heading a goal says, where another fits a little better; the longest of them."""
+    said = " ".join(re.findall(r"[^\W_]+", fold(goal)))
+    own = _said_of(best.fit.group, said)
+    least = max(GATE, best.quality - MEANT_CLOSE)
+    near = [one for one in others if one.quality >= least and not one.lacking]
+    told = [(share, len(one.rows), one) for one in near if (share := _said_of(one.fit.group, said)) >= own]
+    share, _, meant = max(told, key=lambda one: one[:2], default=(0.0, 0, best))
+    return meant if share >= CLEARLY_SAID and share - own >= CLEARLY else None
+
+
+def _said_of(group: Group, goal: str) -> float:
+    """Say which share of the nearest heading over a group stands in a goal, in its order."""
+    words = label(group.titles[0]).phrase.split() if group.titles else []
+    matcher = SequenceMatcher(None, words, goal.split(), autojunk=False)
+    return sum(block.size for block in matcher.get_matching_blocks()) / len(words) if words else 0.0
 
 
 def _no_list(page: Page, groups: Sequence[Group]) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.facts import FactFinder
     from batchfish.localagent.page.model import Fact
 
+VERSIONED = re.compile(r"(\S*[^\W\d]\S*) v?(\d+(?:\.\w+)+)")
 HEAD_MARKS = frozenset({"byline", "author", "autor", "auteur", "meta", "date", "kicker", "caption", "credit"})
 
 
@@ -28,10 +29,7 @@ def find_roles(finder: FactFinder) -> Iterator[Fact]:
     for element in finder.elements:
         match element.tag:
             case "h1":
-                if not is_generic(text_of(element)):
-                    yield finder.fact(
-                        "title", element, Source.HEADING, text=text_of(element).replace("\n", " ")
-                    )
+                yield from _title(finder, element)
             case "address":
                 yield finder.fact("address", element, Source.ROLE)
             case "time" if not said_last(text_before(element)):
@@ -44,6 +42,17 @@ def find_roles(finder: FactFinder) -> Iterator[Fact]:
             for line in SEPARATOR.split(text_of(element)):
                 if found := BYLINE.fullmatch(line):
                     yield finder.fact("author", element, Source.ROLE, text=found[1])
+
+
+def _title(finder: FactFinder, heading: HtmlElement) -> Iterator[Fact]:
+    """Give the title that a heading is; of one word and a version, the word is the name of what has it."""
+    text = text_of(heading).replace("\n", " ")
+    if is_generic(text):
+        return
+    if found := VERSIONED.fullmatch(text):
+        yield finder.fact("version", heading, Source.HEADING, text=found[2], line=1)
+        text = found[1]
+    yield finder.fact("title", heading, Source.HEADING, text=text)
 
 
 def _article(finder: FactFinder, element: HtmlElement) -> Iterator[Fact]:

@@ -49,6 +49,8 @@ CENTS = re.compile(r"\s*\d\d\s*")
 CENTS_WORDS = frozenset({"cents", "cent", "fraction", "decimal", "decimals", "centimes", "centimos"})
 MONEY_SIGN = re.compile(r"[$€£¥]|\b(?:kr|zł|CHF|EUR|USD|GBP)\b")
 POWERED = re.compile(r"(?:^|[\d\s/])[kcdm]?m$")
+CURRENCY_ALONE = re.compile(r"[$€£¥]|kr\.?|zł|Kč|Ft|CHF|EUR|USD|GBP|PLN|SEK|DKK|NOK|CZK|HUF|CAD|AUD|JPY|RON")
+AMOUNT_ALONE = re.compile(r"\s*\d[\d.,'’\u202f\xa0\u2009 ]*\s*")
 WRAPPER = re.compile(
     r"<(/?)(div|span|b|i|u|em|strong|font|small|big|center|section|blockquote|tt|a|p|ul|li)\b[^>]*>",
     re.IGNORECASE,
@@ -104,6 +106,7 @@ def drop_unseen(root: HtmlElement) -> None:
     What is read out to those who cannot see, and what is drawn for those who can, says what is beside it.
     """
     name_by_icons(root, SPOKEN)
+    _join_currencies(root)
     _prefer_spoken(root)
     hidden = hidden_by_style(root)
     unseen = [
@@ -120,6 +123,19 @@ def drop_unseen(root: HtmlElement) -> None:
         if element.getparent() is not None:
             _name_next(element)
             element.drop_tree()
+
+
+def _join_currencies(root: HtmlElement) -> None:
+    """Write a currency that stands in a block of its own to the amount before or after it."""
+    for element in list(root.iter("div", "p", "td", "li", "h2", "h3", "h4", "dd")):
+        sign = (element.text or "").strip()
+        if len(element) or element.get("itemprop") or not CURRENCY_ALONE.fullmatch(sign):
+            continue
+        for amount, written in ((element.getprevious(), "{0} {1}"), (element.getnext(), "{1} {0}")):
+            if amount is not None and len(amount) == 0 and AMOUNT_ALONE.fullmatch(amount.text or ""):
+                amount.text = written.format((amount.text or "").strip(), sign)
+                element.drop_tree()
+                break
 
 
 def _prefer_spoken(root: HtmlElement) -> None:

@@ -146,7 +146,7 @@ def _partly(common: int, missing: int, extra: int) -> float:
 def _spelled_out(found: Label, wanted: Label) -> Label:
     """Put the words of a field's name in place of those that a page cuts short, or spells in its own way."""
     whole = {_stem(cut): stem for cut in found.cut for stem in wanted.stems if stem.startswith(cut)}
-    missing = wanted.stems - found.stems
+    missing = frozenset() if concepts_of(found) and concepts_of(wanted) else wanted.stems - found.stems
     whole |= {
         stem: next(iter(same))
         for stem in found.stems - wanted.stems
