@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from batchfish.localagent.page.margin import find_margin
 from batchfish.localagent.page.model import Fact, Source
-from batchfish.localagent.page.tree import BLOCKS, is_old, one_line, text_of
+from batchfish.localagent.page.tree import BLOCKS, is_old, marks, one_line, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LONGEST_VALUE = 2000
 MOST_CHILDREN = 60
+HOLDERS = frozenset({"article", "div", "li", "ol", "section", "ul"})
+OPINIONS = frozenset({"comment", "commentlist", "comments", "review", "reviews", "testimonial", "testimonials"})
 MAIN = frozenset({"article", "main"})
 ROOTED = re.compile(r"/(?:[\w-][\w.-]*/?)*(?:\?[\w=&%.-]*)?$")
 
@@ -33,6 +35,7 @@ class FactFinder:
         self._margin = find_margin(self.elements)
         self._thing = self._find_thing()
         self._old = _find_old(self.elements)
+        self._said_by_others = _find_opinions(self.elements)
 
     def _find_thing(self) -> range:
         """Give the numbers of the elements around the page's title; of all where there is none."""
@@ -92,7 +95,7 @@ class FactFinder:
             link=self.absolute(href),
             items=items,
             is_marginal=value in self._margin,
-            is_aside=self._numbers[value] not in self._thing,
+            is_aside=self._numbers[value] not in self._thing or value in self._said_by_others,
         )
 
     def is_leaf(self, element: HtmlElement) -> bool:
@@ -100,6 +103,15 @@ class FactFinder:
         return len(element) <= MOST_CHILDREN and not any(
             child.tag in BLOCKS for child in element.iterdescendants("*")
         )
+
+
+def _find_opinions(elements: Sequence[HtmlElement]) -> set[HtmlElement]:
+    """Find what stands in reviews and comments; `elements` in document order."""
+    found: set[HtmlElement] = set()
+    for element in elements:
+        if element.getparent() in found or (element.tag in HOLDERS and OPINIONS.intersection(marks(element))):
+            found.add(element)
+    return found
 
 
 def _find_old(elements: Sequence[HtmlElement]) -> set[HtmlElement]:

@@ -11,7 +11,7 @@ LABELLED = re.compile(r"\s*([^\W\d_][^:\n]{0,58}?)\s*[::]\s+(\S.*)", re.DOTALL)
 SEPARATOR = re.compile(r"\s+[|·•]\s+|\n")
 BYLINE = re.compile(r"(?:by|von|par|por|di|door|av)\s+(\S.{1,80})", re.IGNORECASE)
 AMOUNT = re.compile(
-    r"(?<![\w.,])(\d{1,3}(?:[\u202f\xa0 ]\d{3})+|\d[\d.,]*k?)[ªº]?\s*([^\W\d_]{3,}(?:\s[^\W\d_]{3,})?)"
+    r"(?<![\w.,])(\d{1,3}(?:[\u202f\xa0 ]\d{3})+|\d(?:[\d.,]*\d)?k?)[ªº]?\s*([^\W\d_]{3,}(?:\s[^\W\d_]{3,})?)"
 )
 OUT_OF = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:/|\b(?:of|out of|von|sur|de|su|van|em|av|af|z)\b)\s*(\d+)")
 

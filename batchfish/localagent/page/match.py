@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.coerce import coerce, wants_link
 from batchfish.localagent.page.model import Source
+from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.units import measures_same, unit_of
 from batchfish.localagent.page.vocabulary import MEASURED
@@ -96,13 +97,20 @@ def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[C
             continue  # its text says where it leads, which is no value
         alike = score_name(wanted, fact.label)
         score = alike * fact.trust
-        if alike < WHOLE and wanted.senses & MEASURED and not any(map(str.isnumeric, fact.text)):
+        if alike < WHOLE and not _may_be_measured(wanted, fact.text):
             continue
         if wanted.unit and score and (unit := _unit_in(fact.text)) and measures_same(unit, wanted.unit):
             score += UNIT_BONUS
         if score >= SURE and (value := coerce(fact, wanted, locale)) is not None:
             found.append(Candidate(fact=fact, value=value, score=score))
     return found
+
+
+def _may_be_measured(wanted: Wanted, text: str) -> bool:
+    """Whether a text may be the amount that a field wants: of money it says the currency."""
+    if wanted.currency or "price" in wanted.senses:
+        return bool(find_money(text))
+    return wanted.senses.isdisjoint(MEASURED) or any(map(str.isnumeric, text))
 
 
 def read_items(fact: Fact, member: Wanted, locale: Locale) -> list[Any] | None:
