@@ -41,6 +41,7 @@ MOST = 0.4
 """What may be null stands in this share of the records at least."""
 LONGEST_NUMBER = 24
 FORMED = frozenset({"price", "old price", "rating", "email", "phone", "fax", "currency", "availability"})
+TIME_OF_DAY = re.compile(r"\d{1,2}(?:[:.h]\d\d)?\s?(?:[ap]\.?m|uhr|h\b|[–—-]\s?\d)", re.IGNORECASE)
 NUMBERS = frozenset({Kind.NUMBER, Kind.INTEGER})
 
 
@@ -160,6 +161,8 @@ def _may_be(wanted: Wanted, look: Look, group: Group) -> bool:
     if wanted.kind not in {*NUMBERS, Kind.TEXT} or look.column.facet is not Facet.TEXT:
         return False
     if _is_called_else(wanted, _labels(look)):
+        return False
+    if "hours" in wanted.senses and not any(TIME_OF_DAY.search(fact.text) for fact in look.sample):
         return False
     if wanted.kind is Kind.TEXT:
         is_labelled = any(source is Source.PAIR for _, source in look.column.names)
