@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.contacts import find_anchors, find_contacts
+from batchfish.localagent.page.contacts import find_contacts
 from batchfish.localagent.page.decode import decode
 from batchfish.localagent.page.facts import FactFinder
 from batchfish.localagent.page.groups import find_groups
@@ -58,12 +58,12 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
         return unreadable
     finder = FactFinder(tree, url)
     entities = [*linked_data(scripts), *marked_data(tree)]
-    anchors = find_anchors(finder)
+    contacts = find_contacts(finder)
     facts = [
         *told(entities, finder, title),
         *find_pairs(finder),
         *find_roles(finder),
-        *find_contacts(finder, anchors),
+        *contacts.facts,
         *find_signs(finder),
         *_head(title, head),
     ]
@@ -72,7 +72,7 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
         facts=tuple(facts),
         groups=(*groups_of_things(entities, finder), *find_groups(finder, like)),
         source=source,
-        parties=find_parties(finder, anchors, facts),
+        parties=find_parties(finder, contacts.anchors, facts),
         nothing_found=notice_of_nothing(finder),
         more=find_more(tree, url, next_links),
         labels=tuple(

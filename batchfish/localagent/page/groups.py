@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from batchfish.localagent.page.address_columns import columns_of_cells, columns_of_records
 from batchfish.localagent.page.cells import LINK_LEVEL, PLAIN_LEVEL, STRONG_LEVEL, Cell, RecordReader
 from batchfish.localagent.page.headers import headers_of, name_by_header, split_header
 from batchfish.localagent.page.model import Column, Facet, Fact, Group, Source
@@ -123,7 +124,7 @@ class _Builder:
                         level=level,
                     )
                 )
-        columns += self._sections(sheet)
+        columns += [*columns_of_cells(columns, len(sheet.rows)), *self._sections(sheet)]
         caption = table.find("caption")
         titles = ([one_line(text_of(caption))] if caption is not None else []) + self._titles(table)
         return Group(
@@ -176,7 +177,7 @@ class _Builder:
             return None
         for row in headers_of(records) if header is None else [header]:
             columns = name_by_header(columns, list(reader.read((row,))))
-        columns += self._sections_of(records)
+        columns += [*columns_of_records(records, self._finder), *self._sections_of(records)]
         parent = first.getparent()
         name = kind_class(first)
         words = [*marks(first), *(marks(parent) if parent is not None else [])]

@@ -40,3 +40,5 @@ _LEGAL = _words(_DATA["names"]["legal_forms"])
 _AND_COMPANY = r"(?:\s?(?:&|et|und|\+)\s?(?:Co\.?|Cie\.?)(?:\s?(?:KG|OHG|KGaA))?)?"
 LEGAL_FORM = re.compile(rf"\S.*[\s,]{_LEGAL}{_AND_COMPANY}")
 """The name of an organisation that says what it is by law."""
+VAT_ID = re.compile(rf"(?<![\w-]){_either(_DATA['numbers']['vat'])}(?![\w-])")
+REGISTER_NUMBER = re.compile(rf"(?<![\w-]){_either(_DATA['numbers']['register'])}(?![\w-])")

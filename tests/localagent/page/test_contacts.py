@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.localagent.page.pages import NULL, look
+from batchfish.localagent.page.read import read_page
+from tests.localagent.page.pages import NULL, look, records, schema
 
 TEXT = {"type": "string", **NULL}
 FIELDS = ("company", "street", "postal_code", "city", "phone", "email")
@@ -85,3 +86,101 @@ def test_an_address_is_found_however_its_lines_are_set(block: str) -> None:
         "postal_code": "72999",
         "city": "Oberbach",
     }
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "info [at] kessel.example",
+        "info(at)kessel.example",
+        "info (at) kessel (dot) example",
+        "info [ät] kessel [punkt] example",
+        "info{at}kessel.example",
+        "info at kessel dot example",
+        '<a href="mailto:info@kessel.example">Write to us</a>',
+    ],
+)
+@pytest.mark.parametrize(
+    "line", ["<p>E-mail: {}</p>", "<p>{}</p>", "<p>Bergstraße 4<br>72999 Oberbach<br>{}</p>"]
+)
+def test_mail_in_disguise_is_read(line: str, mail: str) -> None:
+    assert contact(line.format(mail), ("email",)) == {"email": "info@kessel.example"}
+
+
+def test_words_are_no_mail_in_disguise() -> None:
+    assert contact("<p>Meet us at noon (at the door) by the pond.</p>", ("email",)) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("USt-IdNr.: DE 299 999 999", "DE 299 999 999"),
+        ("Umsatzsteuer-Identifikationsnummer gemäß § 27a UStG:<br>DE299999999", "DE299999999"),
+        ("UID: ATU99999999", "ATU99999999"),
+        ("N° TVA : FR 32 999 999 999", "FR 32 999 999 999"),
+        ("BTW NL999999999B01", "NL999999999B01"),
+        ("CHE-999.999.999 MWST", "CHE-999.999.999 MWST"),
+        ("P. IVA IT99999999999", "IT99999999999"),
+        ("IBAN DE12 5001 0517 5407 3249 31", None),
+        ("Model DE299999", None),
+    ],
+)
+def test_a_number_for_the_tax_is_known_by_its_form(line: str, number: str | None) -> None:
+    found = contact(f"<p>Bergstraße 4<br>72999 Oberbach</p><p>{line}</p>", ("city", "vat_id"))
+
+    assert found == {"city": "Oberbach", "vat_id": number}
+
+
+def test_a_value_may_stand_in_the_line_below_its_label() -> None:
+    body = "<p><strong>Managing director:</strong><br>Dr. Ina Holm</p>"
+
+    assert contact(body, ("managing_director",)) == {"managing_director": "Dr. Ina Holm"}
+
+
+def test_the_line_above_an_address_that_the_site_is_named_after_is_its_organisation() -> None:
+    page = (
+        "<p>Larkfield Dental Practice<br>18 Tollgate Street<br>Wexcombe<br>WX4 7QD</p>" + "<p>More.</p>" * 9
+    )
+    reading = read_page(page, url="https://www.larkfielddental.example/c", schema=schema(company=TEXT))
+
+    assert reading.result == {"company": "Larkfield Dental Practice"}
+
+
+STORES = [
+    "<li><h3>{0}</h3><p>{1}<br>{2}<br>{3}</p></li>",
+    "<li><h3>{0}</h3><p>{1}</p><p>{2}</p><p>{3}</p></li>",
+    "<li><h3>{0}</h3><div>{1}, {2}, {3}</div></li>",
+    "<tr><td>{0}</td><td>{1}, {2}, {3}</td></tr>",
+    "<tr><td>{0}</td><td>{1}<br>{2}<br>{3}</td></tr>",
+]
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_the_addresses_of_a_list_give_their_parts_for_each_record(store: str) -> None:
+    rows = [
+        ("North", "Bergstraße 4a", "72999 Oberbach", "Deutschland"),
+        ("South", "Am Hohen Rain 7", "72998 Unterbach", "Deutschland"),
+        ("West", "12 rue du Four", "67999 Rosheim", "France"),
+    ]
+    body = "".join(store.format(*row) for row in rows)
+    if store.startswith("<tr>"):
+        body = f"<table><tr><th>Store</th><th>Address</th></tr>{body}</table>"
+    else:
+        body = f"<ul>{body}</ul>"
+
+    found = records(
+        body, store="string", street="string", postal_code="string", city="string", country="string"
+    )
+
+    assert [list(row.values()) for row in found] == [
+        [name, street, *place.split(" "), country] for name, street, place, country in rows
+    ]
+
+
+def test_what_may_be_hours_holds_a_time_of_day() -> None:
+    people = "<h3>Ina Holm</h3><p>Owner</p><h3>Per Lind</h3><p>Repairs</p>"
+    hours = {"type": "array", "items": schema(season="string", hours="string"), **NULL}
+
+    found = look(people, name=TEXT, opening_hours=hours).result
+
+    assert found == {"name": "Page", "opening_hours": None}
