@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 from batchfish.localagent.page.amounts import iso_seconds, one_amount, read_duration
 from batchfish.localagent.page.dates import find_dates
+from batchfish.localagent.page.mail import unveiled
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL, PHONE, currency_of, find_money, read_amount
 from batchfish.localagent.page.plan import Kind
+from batchfish.localagent.page.postal_words import REGISTER_NUMBER, VAT_ID
 from batchfish.localagent.page.ratings import read_rating
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.units import convert
@@ -50,6 +52,7 @@ WORDS_OF_YEARS = frozenset(
 )
 YEARS = frozenset({"first published", "published", "founded", "discovered in"})
 LINKS = frozenset({"website"})
+NUMBERED = {"vat id": VAT_ID, "register number": REGISTER_NUMBER}
 
 
 def coerce(fact: Fact, wanted: Wanted, locale: Locale) -> str | float | bool | None:
@@ -81,11 +84,14 @@ def _text(fact: Fact, wanted: Wanted, locale: Locale) -> str | None:
     if wanted.choices:
         return _choice(text, wanted)
     if "email" in senses:
-        found = set(EMAIL.findall(text))
+        found = set(EMAIL.findall(unveiled(text)))
         return found.pop() if len(found) == 1 else None
     if senses & {"phone", "fax"}:
         numbers = PHONE.findall(text)
         return numbers[0].strip() if len(numbers) == 1 else None
+    for sense, form in NUMBERED.items():
+        if sense in senses and len(numbers := form.findall(text)) == 1:
+            return str(numbers[0])
     if "currency" in senses:
         return _currency(text, locale)
     if senses & {"price", "old price"} and len(money := find_money(text)) == 1:

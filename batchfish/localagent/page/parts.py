@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.labels import is_label
 from batchfish.localagent.page.lines import BYLINE, LABELLED, SEPARATOR, amounts_in, led_by_label, nouns_in
+from batchfish.localagent.page.mail import unveiled
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
 from batchfish.localagent.page.naming import has_own_text
@@ -90,7 +91,7 @@ def _short(line: str, number: int, *, is_one: bool) -> Iterator[Part]:
         yield Part(name=found[1], text=found[2], source=Source.QUANTITY, line=number)
     if found := NUMBERED.search(line):
         yield Part(name="number", text=found[1], source=Source.QUANTITY, line=number)
-    if mail := EMAIL.search(line):
+    if mail := EMAIL.search(unveiled(line)):
         yield Part(name="email", text=mail[0], source=Source.ROLE, line=number)
     elif is_phone(line):
         yield Part(name="phone", text=line, source=Source.ROLE, line=number)
