@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page import grammar
-from batchfish.localagent.page.wishes import noun_of, schema_of
+from batchfish.localagent.page.clauses import clauses_of
+from batchfish.localagent.page.wishes import wish_of
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Mapping
 
 MOST_PAGES = 20
@@ -43,22 +45,31 @@ class Asked:
 def understand(goal: str, schema: Mapping[str, Any] | None) -> Asked:
     """Understand a goal; where there is a schema, it says what is wanted, and the goal the rest."""
     text = grammar.REFERENCE.sub("", goal).strip()
-    top = grammar.TOP.search(grammar.PAGES.sub(" ", text))
-    noun = noun_of(text)
+    wish = wish_of(text)
     return Asked(
-        schema=schema_of(text, noun) if schema is None else schema,
-        most=_count(top[1]) if top else None,
+        schema=wish.schema if schema is None else schema,
+        most=_most(text),
         pages=_pages(text),
-        nouns=(noun,) if noun else (),
+        nouns=(wish.noun,) if wish.noun else (),
         goal=text,
     )
 
 
+def _most(text: str) -> int | None:
+    text = grammar.PAGES.sub(" ", text)
+    counts = [grammar.COUNTED.match(clause) for clause in clauses_of(text)]
+    found = next(filter(None, [grammar.TOP.search(text), *counts]), None)
+    return _count(found) if found else None
+
+
 def _pages(text: str) -> int | None:
+    if grammar.ONE_PAGE.search(text):
+        return 1
     if found := grammar.PAGES.search(text):
-        return _count(found[1] or found[2])
+        return _count(found)
     return 0 if grammar.ALL_PAGES.search(text) else None
 
 
-def _count(word: str) -> int:
-    return grammar.NUMBERS.get(word.lower()) or int(word)
+def _count(found: re.Match[str]) -> int:
+    word = next(filter(None, found.groups())).lower()
+    return grammar.NUMBERS.get(word) or int(word)

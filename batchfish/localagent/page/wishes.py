@@ -1,214 +1,168 @@
-"""The schema that a goal describes: a sketch of JSON, bullets, keys, “… with a and b”, a thing's name."""
+"""The schema that a goal describes: a sketch of JSON, lines, keys, “… with a and b”, a thing's name."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from batchfish.localagent.page.clauses import clauses_of
+from batchfish.localagent.page.fields import Field, fields_in, key, object_of, outlined
 from batchfish.localagent.page.grammar import (
-    AFTER_NOUN,
-    AND,
-    BRACKET,
-    BULLET,
-    COLLECTIVE,
-    COLON,
-    DETERMINERS,
-    EACH,
-    ENDS,
+    ANNOUNCED,
     FOR_EACH,
     KEYS,
-    LEADING,
-    OF_EACH,
-    SEVERAL,
-    SINGLE,
-    TOP,
-    VERB,
-    WITH,
-    YES_OR_NO,
 )
-from batchfish.localagent.page.shape import find_shape, hinted
-from batchfish.localagent.page.vocabulary import THING_NAMES, THINGS
-from batchfish.localagent.page.words import fold, label, senses_of, singular
+from batchfish.localagent.page.hints import kind_by_name
+from batchfish.localagent.page.named import (
+    Noun,
+    is_known,
+    one_of_several,
+    several_of,
+    thing_of,
+    without_data,
+)
+from batchfish.localagent.page.shape import find_shape
+from batchfish.localagent.page.vocabulary import THINGS
+from batchfish.localagent.page.wordings import (
+    after_noun,
+    compound,
+    each_noun,
+    first_of,
+    for_each,
+    noun_of,
+    of_each,
+    owned,
+    plain_fields,
+)
+from batchfish.localagent.page.words import label, senses_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
-DIVIDERS = ((WITH, ""), (COLON, ""), (BRACKET, ")"))
-LONGEST_FIELD = 6
-LONGEST_NOUN = 3
-MOST_FIELDS = 30
-ONE_OF_A_KIND = frozenset({"contact", "recipe", "article"})
-LISTS = frozenset({"features", "tags", "ingredients", "instructions"})
-CAMEL_CASE = re.compile(r"[a-z][a-z0-9]*[A-Z]\w*")
-IN_BRACKETS = re.compile(r"\(([^()]*)\)")
+VALUES = frozenset({"link", "headline", "quote"})
+"""Things that are a value of a page where one of them is wanted."""
+FENCES = re.compile(r"```\w*|\*\*|__(?=\w)|(?<=\w)__")
 
 
-def schema_of(text: str, noun: str) -> dict[str, Any] | None:
-    """Make a schema of a goal, where there is a way to; `noun` is what it wants."""
-    before = text[: text.find(noun)] if noun else ""
-    noun = _several(noun) if EACH.search(before) else noun
-    schema = _schema(text, noun)
-    return None if schema is None else _measured(schema)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What a goal is understood to want: a schema, None where it is not; and what it calls what it wants."""
+
+    schema: dict[str, Any] | None
+    noun: str
 
 
-def noun_of(text: str) -> str:
-    """Give what a goal says it wants: the words after the verb, empty where they are no name."""
-    rest = DETERMINERS.sub("", TOP.sub("", _after_verb(text)).strip())
-    ends = [match.start() for pattern in (WITH, ENDS, AFTER_NOUN) if (match := pattern.search(rest))]
-    words = rest[: min(ends, default=len(rest))].strip(" .:“”\"'").split()
-    return " ".join(words[-LONGEST_NOUN:]) if len(words) <= LONGEST_FIELD else ""
+def wish_of(text: str) -> Wish:
+    """Understand a goal's words, the plainest way of saying what is wanted before the vaguer ones."""
+    plain = FENCES.sub("", text.replace("’", "'"))
+    shape, plain = find_shape(plain) or (None, plain)
+    listed, prose = outlined(plain)
+    clauses = clauses_of(prose)
+    nouns = [noun_of(clause) for clause in clauses]
+    each = each_noun(prose, clauses)
+    noun = first_of(
+        [one for one in nouns if each is None or one.name.endswith(each.name)] or [each or Noun()]
+    )
+    noun = replace(noun, is_several=noun.is_several or FOR_EACH.search(prose) is not None)
+    if shape:
+        schema: dict[str, Any] | None = _hinted(_shaped(shape, noun), dict(listed))
+    elif not clauses:
+        schema = None
+    elif listed:
+        schema = _wrapped(object_of(listed), noun)
+    else:
+        schema = _said(prose, clauses, noun)
+    return Wish(schema=None if schema is None else _measured(schema), noun=noun.name)
 
 
-def _after_verb(text: str) -> str:
-    found = VERB.search(text)
-    return DETERMINERS.sub("", text[found.end() :] if found else text)
-
-
-def _schema(text: str, noun: str) -> dict[str, Any] | None:
-    if (
-        (each := FOR_EACH.search(text))
-        and not BULLET.search(text)
-        and (fields := list(_fields(each["fields"])))
-    ):
-        return _wrapped(_object(fields), _noun_of(each), is_list=True)
-    if shape := find_shape(text):
-        return shape if shape["type"] == "object" else _wrapped(shape["items"], noun, is_list=True)
-    if bullets := BULLET.findall(text):
-        return _wrapped(_object(bullets), noun, is_list=_is_list(text, noun))
-    if (keys := KEYS.search(text)) and (fields := list(_fields(keys[1]))):
-        return _wrapped(_object(fields), noun, is_list=_is_list(text[: keys.start()], noun))
-    owned = TOP.sub("", _after_verb(text)).strip()
-    if (each := OF_EACH.search(text)) and (fields := list(_fields(_after_verb(text[: each.start()])))):
-        return _wrapped(_object(fields), _noun_of(each), is_list=True)
-    return _fields_after_noun(text, noun) or _of_thing(text, noun) or _of_owner(owned)
-
-
-def _object(fields: list[tuple[str, str]]) -> dict[str, Any]:
-    properties = {_key(name): hinted(hint) for name, hint in fields[:MOST_FIELDS]}
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-def _key(name: str) -> str:
-    """Make a property name of words: one that is made already stays as it is."""
-    return name if CAMEL_CASE.fullmatch(name) else "_".join(re.findall(r"\w+", name.lower()))
-
-
-def _wrapped(fields: dict[str, Any], noun: str, *, is_list: bool) -> dict[str, Any]:
-    if not is_list:
+def _wrapped(fields: dict[str, Any], noun: Noun) -> dict[str, Any]:
+    if not noun.is_several:
         return fields
-    name = _key(noun) or "results"
+    name = key(_list_name(noun.name, fields)) or "results"
     listed = {name: {"type": "array", "items": fields}}
     return {"type": "object", "properties": listed, "required": [name]}
 
 
-def _noun_of(found: re.Match[str]) -> str:
-    """Give the noun of a match in the plural, where what stands before it calls for one."""
-    before = found.string[: found.start("noun")]
-    return _several(found["noun"]) if EACH.search(before) else found["noun"]
+def _list_name(noun: str, fields: dict[str, Any]) -> str:
+    """Name a list after its things: “pizza prices” with a price are pizzas, “product data” are products."""
+    noun = without_data(noun)
+    before, _, last = noun.rpartition(" ")
+    one = one_of_several(last)
+    is_field = (
+        before and one != last and any(key(one) == name.split("_")[-1] for name in fields["properties"])
+    )
+    return several_of(before) if is_field and is_known(one) else noun
 
 
-def _several(noun: str) -> str:
-    """Name several of a thing, by the plainest of rules."""
-    last = noun.rsplit(maxsplit=1)[-1]
-    if last.endswith("s"):
-        return noun
-    return f"{noun[:-1]}ies" if re.search(r"[^aeiou]y$", noun) else f"{noun}s"
+def _shaped(shape: dict[str, Any], noun: Noun) -> dict[str, Any]:
+    """Give the schema of a shape: a flat one is that of one thing, or of each of those that are wanted."""
+    if shape["type"] == "array":
+        return _wrapped(shape["items"], Noun(name=noun.name, is_several=True))
+    values = shape["properties"].values()
+    kinds = ["object" if "properties" in one else one.get("items", {}).get("type", "") for one in values]
+    is_flat = "" in kinds and "object" not in kinds
+    return _wrapped(shape, noun) if is_flat else shape
 
 
-def _is_list(text: str, noun: str) -> bool:
-    """Whether several things are meant: the goal says all, each or how many, or names them in the plural."""
-    last = noun.rsplit(maxsplit=1)[-1].lower() if noun else ""
-    if _thing_of(noun) in ONE_OF_A_KIND and not last.endswith("s"):
-        return False
-    if last in COLLECTIVE:
-        return True
-    is_plural = last.endswith("s") and not last.endswith("ss") and last not in SINGLE
-    return bool(SEVERAL.search(text) or TOP.search(text)) or is_plural
+def _hinted(schema: dict[str, Any], told: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Put in what lines of the goal say of the fields of a shape."""
+    match schema:
+        case {"properties": dict() as properties, **rest}:
+            kinds = {name: told.get(name) or _hinted(one, told) for name, one in properties.items()}
+            return {**rest, "properties": kinds}
+        case {"items": items, **rest}:
+            return {**rest, "items": _hinted(items, told)}
+    return schema
 
 
-def _fields(text: str) -> Iterator[tuple[str, str]]:
-    """Give the fields that a list in words names, each with what stands in brackets after it."""
-    end = ENDS.search(text)
-    hints: list[str] = []
-
-    def put_away(match: re.Match[str]) -> str:
-        hints.append(match[1])
-        return f" \x00{len(hints) - 1}"
-
-    plain = IN_BRACKETS.sub(put_away, text[: end.start()] if end else text)
-    for part in AND.split(plain):
-        said, _, hint = part.partition("\x00")
-        name = LEADING.sub("", said.strip(" .:“”\"'`")).strip(" .:“”\"'`")
-        if name and len(name.split()) <= LONGEST_FIELD:
-            told = hints[int(hint)] if hint.strip().isdigit() else ""
-            yield name, "boolean" if YES_OR_NO.match(said) else told
-
-
-def _fields_after_noun(text: str, noun: str) -> dict[str, Any] | None:
-    """Read “products with name and price”, “repositories: name, stars”, “stamps (country, year)”."""
-    rest = _after_verb(text)
-    for divider, closing in DIVIDERS:
-        cut = divider.search(rest)
-        if cut and len(rest[: cut.start()].split()) <= LONGEST_FIELD:
-            named = rest[cut.end() :]
-            if fields := list(_fields(named.partition(closing)[0] if closing else named)):
-                before = text[: len(text) - len(rest) + cut.start()]
-                return _wrapped(_object(fields), noun, is_list=_is_list(before, noun))
-    return None
+def _said(prose: str, clauses: Sequence[str], noun: Noun) -> dict[str, Any] | None:
+    """Read the fields that sentences name."""
+    found = for_each(prose, noun)
+    keys = None if found else KEYS.search(prose) or ANNOUNCED.search(prose)
+    if keys and (fields := fields_in(keys["fields"])):
+        before = first_of([noun_of(one) for one in clauses_of(prose[: keys.start()])])
+        found = fields, each_noun(prose, clauses) or before
+    ways = (owned, of_each, after_noun, compound)
+    found = found or next((one for way in ways for clause in clauses if (one := way(clause))), None)
+    if found:
+        return _wrapped(object_of(found[0]), found[1])
+    plain = next((fields for clause in clauses if (fields := plain_fields(clause))), [])
+    if plain and (len(plain) > 1 or _is_value(plain[0], noun)):
+        return _wrapped(object_of(plain), _things(noun, plain))
+    return _of_thing(noun)
 
 
-def _of_owner(rest: str) -> dict[str, Any] | None:
-    """Read “the book's title and price”, “product names and prices”, “page title”."""
-    owner, mark, owned = rest.replace("’", "'").partition("'s ")
-    if mark and len(owner.split()) <= LONGEST_FIELD and (fields := list(_fields(owned))):
-        return _object(fields)
-    fields = list(_fields(rest))
-    if not fields or not all(_is_known(name) for name, _ in fields):
-        return None
-    words = fields[0][0].split()
-    plurals = [name.split()[-1] for name, _ in fields]
-    if len(words) > 1 and all(singular(word) != word and _is_known(singular(word)) for word in plurals):
-        names = [(singular(word), hint) for word, (_, hint) in zip(plurals, fields, strict=True)]
-        return _wrapped(_object(names), f"{' '.join(words[:-1])}s", is_list=True)
-    return _object(fields)
+def _is_value(field: Field, noun: Noun) -> bool:
+    """Whether a field that stands alone is a value of the page, rather than a thing with fields."""
+    return field[1]["type"] == "array" or (not noun.is_several and thing_of(noun.name) in VALUES | {None})
 
 
-def _is_known(name: str) -> bool:
-    return bool(senses_of(label(name)) or senses_of(label(singular(name))))
+def _things(noun: Noun, fields: Sequence[Field]) -> Noun:
+    """Give what has some fields that were named without it: what an earlier sentence wants several of."""
+    names = {name.lower() for name, _ in fields}
+    return noun if noun.is_several and noun.name.lower() not in names else Noun()
 
 
-def _thing_of(noun: str) -> str | None:
-    plain = fold(noun)
-    words = plain.split()
-    for end in (plain, " ".join(words[-2:]), " ".join(words[-1:])):
-        for thing, names in THING_NAMES.items():
-            if end in {fold(thing), *map(fold, names)}:
-                return thing
-    return None
-
-
-def _of_thing(text: str, noun: str) -> dict[str, Any] | None:
+def _of_thing(noun: Noun) -> dict[str, Any] | None:
     """Give the usual fields of a thing that is asked for by name alone; the first of them it must have."""
-    thing, is_list = _thing_of(noun), _is_list(text, noun)
-    if not noun or (thing is None and (not is_list or _names_values(noun))):
+    thing = thing_of(noun.name)
+    if not noun.name or (thing is None and (not noun.is_several or _names_values(noun.name))):
         return None
     names = THINGS[thing or "other"]
-    if is_list and len(names) == 1:
-        listed = {_key(noun): {"type": "array", "items": {"type": "string"}}}
+    if noun.is_several and len(names) == 1:
+        listed = {key(noun.name): {"type": "array", "items": {"type": "string"}}}
         return {"type": "object", "properties": listed, "required": list(listed)}
-    kinds = {name: _kind_of(name) for name in names}
-    fields = {"type": "object", "properties": kinds, "required": names[:1] if is_list else []}
-    return _wrapped(fields, noun, is_list=is_list)
+    kinds = {name: {**kind_by_name(name), "nullable": False} for name in names}
+    fields = {"type": "object", "properties": kinds, "required": names[:1] if noun.is_several else []}
+    return _wrapped(fields, noun)
 
 
 def _names_values(noun: str) -> bool:
     """Whether a noun names values of things rather than things: “product names”."""
     last = noun.rsplit(maxsplit=1)[-1]
-    return singular(last) != last and "name" in senses_of(label(singular(last)))
-
-
-def _kind_of(name: str) -> dict[str, Any]:
-    return {"type": "array", "items": {"type": "string"}} if name in LISTS else {"type": "string"}
+    one = one_of_several(last)
+    return one != last and "name" in senses_of(label(one))
 
 
 def _measured(schema: dict[str, Any]) -> dict[str, Any]:

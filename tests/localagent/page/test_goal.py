@@ -2,11 +2,68 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from batchfish.localagent.page.goal import MOST_PAGES, understand
+
+GOALS = yaml.safe_load(Path(__file__).with_name("goals.yaml").read_text("utf-8"))
+SIGNS = {"string": "", "number": "#", "integer": "%", "boolean": "?", "date": "^"}
+
+
+def told(goal: str) -> str:
+    """Write what a goal without a schema asks for, as `goals.yaml` does."""
+    asked = understand(goal, None)
+    if asked.schema is None:
+        return "unclear"
+    top = "" if asked.most is None else f" top {asked.most}"
+    pages = "" if asked.pages is None else f" pages {asked.pages}"
+    return f"{written(asked.schema)[1:-1]}{top}{pages}"
+
+
+def written(schema: Any) -> str:  # noqa: ANN401 - a schema
+    if schema["type"] == "object":
+        return f"({' '.join(name + written(one) for name, one in schema['properties'].items())})"
+    if schema["type"] == "array":
+        member = schema["items"]
+        return f"[]{written(member)}" if member["type"] == "object" else f"{written(member)}[]"
+    return SIGNS[schema.get("format", schema["type"])]
+
+
+@pytest.mark.parametrize(("goal", "meant"), GOALS)
+def test_a_goal_in_words_is_understood_as_a_person_means_it_or_not_at_all(goal: str, meant: str) -> None:
+    assert told(goal) == meant
+
+
+@pytest.mark.parametrize(
+    ("goal", "noun", "most", "pages"),
+    [
+        ("Search for tours in Lisbon and extract the top 3", "tours", 3, None),
+        ("Extract pizza prices", "pizza prices", None, None),
+        ("Extract up to 12 lamps", "lamps", 12, None),
+        ("Extract 5 lamps with a summary of up to 20 words", "lamps", 5, None),
+        ("List the lamps with a summary of up to 20 words", "lamps", None, None),
+        ("Extract all lamps from pages 1 to 4", "lamps", None, 4),
+        ("Extract the lamps, but do not go to the next page", "lamps", None, 1),
+        ("Extract no more than 6 lamps", "lamps", 6, None),
+        ("Get the price of each lamp of the winter collection", "lamps", None, None),
+        ("Extract the train departures from Bern to Thun", "train departures", None, None),
+    ],
+)
+def test_with_a_schema_a_goal_still_says_what_is_meant_and_how_much_of_it(
+    goal: str, noun: str, most: int | None, pages: int | None
+) -> None:
+    asked = understand(goal, {"type": "object"})
+    assert (asked.nouns, asked.most, asked.pages) == ((noun,), most, pages)
+
+
+def test_every_field_of_a_goal_in_words_may_be_null() -> None:
+    schema = understand("Extract all hats with name, price, tags and in_stock (true/false)", None).schema
+    assert schema is not None
+    assert all(one["nullable"] for one in schema["properties"]["hats"]["items"]["properties"].values())
 
 
 def fields_of(schema: Any) -> dict[str, str]:  # noqa: ANN401 - a schema
@@ -16,7 +73,7 @@ def fields_of(schema: Any) -> dict[str, str]:  # noqa: ANN401 - a schema
 @pytest.mark.parametrize(
     ("goal", "noun", "fields"),
     [
-        ("Extract pizza prices as JSON: [{name, price}]", "pizza_prices", "name price"),
+        ("Extract pizza prices as JSON: [{name, price}]", "pizzas", "name price"),
         ("Extract all products with name, price and rating", "products", "name price rating"),
         ("Extract the first 2 product names and prices. Return as JSON.", "products", "name price"),
         ("Extract all stamps (country, year, face value). Click next.", "stamps", "country year face_value"),
