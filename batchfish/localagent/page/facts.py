@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LONGEST_VALUE = 2000
 MOST_CHILDREN = 60
 HOLDERS = frozenset({"article", "div", "li", "ol", "section", "ul"})
-OPINIONS = frozenset({"comment", "commentlist", "comments", "review", "reviews", "testimonial", "testimonials"})
+OPINIONS = frozenset({"comment", "commentlist", "comments", "review", "reviews", "testimonial"})
 MAIN = frozenset({"article", "main"})
 ROOTED = re.compile(r"/(?:[\w-][\w.-]*/?)*(?:\?[\w=&%.-]*)?$")
 

@@ -43,6 +43,8 @@ TRUST: Mapping[Source, float] = {
 MARGIN, ASIDE = 0.5, 0.88
 """What is left of the trust in a fact that stands in a menu, a footer or a list of other things; and in one
 that stands outside of what holds the page's title."""
+LINK_ANYWHERE = 0.8
+"""Where a link leads, its words say wherever it stands."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +71,8 @@ class Fact:
     def trust(self) -> float:
         """How far its place is to be trusted, from 0 to 1."""
         place = MARGIN if self.is_marginal else ASIDE if self.is_aside else 1
+        if self.source is Source.LINK:
+            place = max(place, LINK_ANYWHERE)
         return TRUST[self.source] * place
 
 

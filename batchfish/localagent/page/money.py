@@ -83,7 +83,7 @@ def currency_of(sign: str, locale: Locale) -> str | None:
     match plain.rstrip("."):
         case "$":
             return DOLLARS.get(host.upper()) or DOLLARS.get(locale.region)
-        case "kr":
+        case "kr" | "kronor" | "kroner":
             return CROWNS.get(host.upper()) or CROWNS.get(locale.region) or CROWNS.get(locale.tongue.upper())
     return SYMBOLS.get(plain) or None
 

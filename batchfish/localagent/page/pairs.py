@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LONGEST_SECTION = 400
 PAIR = 2
 FEWEST_ROWS = 2
+SAYS_SOMETHING = re.compile(r"\w|[★☆✓✔✗✘—–-]")
 COLON = re.compile(r":\s*$")
 FURTHER_LABEL = re.compile(r"[.,;]?\s[^\W\d_]\w+:\s")
 BETWEEN = re.compile(r"\s*[,;/|·•&]?\s*")
@@ -33,14 +34,18 @@ INLINE = frozenset({"a", "b", "bdi", "data", "em", "i", "mark", "span", "strong"
 
 def find_pairs(finder: FactFinder) -> Iterator[Fact]:
     """Find the values that stand under a label."""
-    yield from _definition_lists(finder)
-    yield from _tables(finder)
-    yield from _labelled_lines(finder)
-    yield from _begun_lines(finder)
-    yield from _rows_of_two(finder)
-    yield from _sections(finder)
-    yield from _after_labels(finder)
-    yield from _runs_of_pairs(finder)
+    ways = (
+        _definition_lists,
+        _tables,
+        _labelled_lines,
+        _begun_lines,
+        _rows_of_two,
+        _sections,
+        _after_labels,
+        _runs_of_pairs,
+    )
+    for way in ways:
+        yield from (fact for fact in way(finder) if fact.items or SAYS_SOMETHING.search(fact.text))
 
 
 def _definition_lists(finder: FactFinder) -> Iterator[Fact]:
@@ -93,7 +98,7 @@ def _labelled_lines(finder: FactFinder) -> Iterator[Fact]:
             continue
         for number, line in enumerate(SEPARATOR.split(text_of(element))):
             found = LABELLED.fullmatch(line)
-            led = found.groups() if found else led_by_label(line)
+            led = found.groups() if found else None if element.tag == "th" else led_by_label(line)
             holds_more = len(element) > 1 and led is not None and FURTHER_LABEL.search(led[1]) is not None
             if led and is_label(led[0]) and not holds_more:
                 yield finder.fact(led[0], element, Source.PAIR, text=led[1], line=number)

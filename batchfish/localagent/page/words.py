@@ -15,6 +15,7 @@ from batchfish.localagent.page.vocabulary import (
     BROADER,
     CHANGING,
     CONCEPTS,
+    FAMILIES,
     IRREGULAR,
     KIND_WORDS,
     STOPWORDS,
@@ -43,6 +44,8 @@ LONG_WORD, SHORTEST_PART = 8, 4
 COMPOUND = 0.78
 """How sure it is that a word means what its last part means: many languages write two words in one."""
 INFLECTED = re.compile(rf"(.{{{SHORTEST_STEM},}}?)(?:{'|'.join(SUFFIXES)})")
+KIN = 0.74
+"""How sure it is that one of two related notions stands for the other."""
 VOWELS = ("a", "e", "i", "o")
 """On these, words of Romance languages end; by them one of a thing differs from several."""
 PERIODS = frozenset({"night", "day", "week", "month", "year", "hour", "person", "guest", "seat", "user"})
@@ -116,6 +119,8 @@ def similarity(wanted: Label, found: Label) -> float:
         return 0.93
     if concepts_of(wanted) & _concepts_of_compound(found):
         return COMPOUND
+    if are_kin(concepts_of(wanted), concepts_of(found)):
+        return KIN
     if (wanted.stems ^ found.stems) & _CHANGING:
         return 0.0
     common = wanted.stems & found.stems
@@ -124,6 +129,11 @@ def similarity(wanted: Label, found: Label) -> float:
     missing, extra = wanted.stems - found.stems - _KINDS, found.stems - wanted.stems - _KINDS
     common = (wanted.stems & found.stems) - _KINDS
     return _partly(len(common), len(missing), len(extra))
+
+
+def are_kin(some: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether one of some concepts may stand for one of others where a page has no better."""
+    return any(not _KIN.get(one, frozenset()).isdisjoint(others) for one in some)
 
 
 def _without(name: Label, stems: frozenset[str]) -> frozenset[str]:
@@ -251,6 +261,10 @@ def _index() -> tuple[dict[str, set[str]], dict[frozenset[str], set[str]]]:
     return dict(by_phrase), dict(by_stems)
 
 
+_KIN = {
+    one: frozenset(other for family in FAMILIES if one in family for other in family)
+    for one in {member for family in FAMILIES for member in family}
+}
 _CHANGING = frozenset(_stem(fold(word)) for word in CHANGING)
 _ANNUAL = frozenset(map(_stem, ("annual", "yearly")))
 _KINDS = frozenset(_stem(fold(word)) for word in KIND_WORDS)

@@ -24,7 +24,7 @@ from batchfish.localagent.page.numbers import Locale
         ("$12 million", []),
         ("free", []),
         ("A$AP", []),
-        ("12 kroner", []),
+        ("12 kroner", ["12"]),
     ],
 )
 def test_amounts_are_found_with_their_signs(text: str, numbers: list[str]) -> None:
