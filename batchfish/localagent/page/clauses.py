@@ -10,6 +10,8 @@ from batchfish.localagent.page.grammar import (
     ORDER,
     PARTICLES,
     SENTENCE_ENDS,
+    THINKING,
+    UNKNOWN_ORDER,
     VERBAL_NOUNS,
 )
 
@@ -27,7 +29,9 @@ def clauses_of(text: str) -> list[str]:
     sentences = [one.strip() for one in SENTENCE_ENDS.split(text) if one.strip()]
     orders = [(sentence, list(_orders(sentence))) for sentence in sentences]
     if not any(found for _, found in orders):
-        return [PARTICLES.sub("", one) for one in sentences if not ASKING.match(one)]
+        return [
+            PARTICLES.sub("", one) for one in sentences if not (ASKING.match(one) or UNKNOWN_ORDER.match(one))
+        ]
     clauses = []
     for sentence, found in orders:
         ends = [*(order.start() for order in found[1:]), len(sentence)][: len(found)]
@@ -35,6 +39,12 @@ def clauses_of(text: str) -> list[str]:
             if order["read"] and (said := PARTICLES.sub("", sentence[order.end() : end]).strip(" ,")):
                 clauses.append(said)
     return clauses
+
+
+def is_for_thought(text: str) -> bool:
+    """Whether a goal orders what no reading of a page does: “compare”, “translate”."""
+    orders = (order for sentence in SENTENCE_ENDS.split(text) for order in _orders(sentence.strip()))
+    return any((order["act"] or "").lower() in THINKING for order in orders)
 
 
 def _orders(sentence: str) -> Iterator[re.Match[str]]:

@@ -40,6 +40,7 @@ DETERMINERS = compiled(rf"^{_DETERMINERS}+")
 
 
 # Orders: where one begins, and whether it is to read.
+THINKING = words("thinking")
 VERBAL_NOUNS = words("verbal_nouns")
 ORDER = compiled(
     rf"(?P<before>^\W*|[,:(]\s*|\b{one_of('before_order')}\s+)"
@@ -47,14 +48,23 @@ ORDER = compiled(
     r"(?![\w'’-])(?!\s*\()[,:]?\s*"
 )
 MORE_THAN_A_NAME = compiled(
-    rf"(?:{one_of('determiners')}|{one_of('first')}|{one_of('each')}|on|in|to|it|for|at|by|with|{_NUMBER})\b|[\"'“\u2018]"
+    rf"(?:{one_of('determiners')}|{one_of('first')}|{one_of('each')}|on|in|to|it|for|at|by|with|anything|everything|those|them|{_NUMBER})\b|[\"'“\u2018]"
 )
 ASKING = compiled(rf"^\W*{one_of('asking')}\b")
 SENTENCE_ENDS = re.compile(r"(?<!\be\.g)(?<!\bi\.e)(?<!\bincl)(?<!\bapprox)(?<!\bca)[.!?](?=\s|$)|\n+")
 PARTICLES = compiled(rf"\s+{one_of('particles')}(?=\s*(?:$|[:.;]))")
 
+UNKNOWN_ORDER = compiled(
+    r"^(?!(?:a|an|the|this|these|all|each|every)\b)\w+\s+(?:(?!of\b|about\b)\w+\s+)?(?:an?|the|my|your|me)\s"
+)
+"""A verb that no list here names: what names things has no article in its midst."""
+ABOUT = compiled(rf"^{one_of('about')}\b")
+A_FEATURE = compiled(r"^(?:an?|eine?n?|une?|una?|een)\s")
+
 # How many, and from how many pages.
-TOP = compiled(rf"\b{one_of('first')}\s+({_NUMBER})\b{_COUNTED}|\b({_NUMBER})\s+{one_of('first_after')}\b")
+TOP = compiled(
+    rf"\b{one_of('first')}\s+({_NUMBER})\b{_COUNTED}|\b({_NUMBER})\s+{one_of('first_after')}\b|\beach\s+of\s+the\s+({_NUMBER})\b{_COUNTED}"
+)
 COUNTED = compiled(rf"^{_DETERMINERS}*(?:{one_of('at_most')}\s+)?({_NUMBER})\b{_COUNTED}\s+(?=[^\W\d_])")
 """Where a count of what is wanted stands right after the verb: “Extract up to 20 reviews”."""
 PAGES = compiled(
@@ -76,7 +86,7 @@ FORMS, VAGUE, DATA_WORDS = words("forms"), words("vague"), words("data_words")
 AFTER_NOUN = compiled(
     rf"[,:;(\[{{|.]|\s+{one_of('after_noun')}\b|\s(?:is|are|there|of\s+(?:the|this|an?|our))\b"
 )
-_NOUN_ENDS = rf"(?=\s*(?:$|[.,;:!?(\n])|\s+{one_of('after_noun')}\s|\s+(?:with|of)\s)"
+_NOUN_ENDS = rf"(?=\s*(?:$|[.,;:!?(\n])|\s+{one_of('after_noun')}\s|\s+(?:of|{one_of('with')})\s)"
 OF_EACH = compiled(
     rf"\s+(?:{one_of('each_of')}\s+{_DETERMINERS}*?(?P<each>{one_of('each')})|(?P<genitive>{one_of('genitives')}))"
     rf"\s+(?P<noun>{_MANY_WORDS}){_NOUN_ENDS}"
@@ -87,7 +97,7 @@ OF_MANY = compiled(
 )
 """The same of several that nothing but their plural tells: “titles and dates of the talks”."""
 FOR_EACH = compiled(
-    rf"\b(?P<each>{one_of('for_each')})(?:\s+(?P<noun>{_MANY_WORDS}))?"
+    rf"\b(?P<each>{one_of('for_each')})(?:\s+of\s+(?:the|these)(?:\s+{_NUMBER})?)?(?:\s+(?P<noun>{_MANY_WORDS}))?"
     rf"(?:\s+(?:on|in|at|from|of|listed|shown)\b[^,:\n]{{0,40}}?)?"
     rf"(?:\s*[,:]\s*(?:please\s+)?(?:{one_of('verbs')}\b[:,]?\s*)?|\s+{one_of('verbs')}\b[:,]?\s*"
     rf"|\s+(?=(?:its|their|den|die|das|le|la|les|el|los|il|de|het)\s))(?P<fields>.*)",
@@ -118,6 +128,7 @@ YES_OR_NO = compiled(r"\s*(?:whether|if|ob|si|se|of)\s+(?=\w+\s)")
 AS_A = compiled(r"\s+as\s+(?:an?\s+)?(?P<hint>(?:plain |whole |iso )?\w+)$")
 IN_MEASURE = compiled(rf"^(?P<what>.+?)\s+{one_of('measure_in')}\s+(?P<measure>[^\W_]+(?:\s[^\W_]+)?)$")
 COUNT_OF = compiled(rf"^{one_of('count_starts')}\b")
+PLAIN_VALUES = words("plain_values")
 NUMBER_CONCEPTS, LIST_CONCEPTS = words("number_concepts"), words("list_concepts")
 COUNTING_WORDS, YEAR_WORDS = words("counting_words"), words("year_words")
 YES_OR_NO_STARTS, MONEY_WORDS = words("yes_or_no_starts"), words("money_words")

@@ -25,6 +25,8 @@ from batchfish.localagent.page.words import fold, label, senses_of
 
 LONGEST_PHRASE, LONGEST_NOUN = 6, 3
 ONE_OF_A_KIND = frozenset({"contact", "recipe", "article"})
+ALWAYS_ONE = "contact"
+"""All contact data are those of one."""
 MARKS = " .:“”\"'`*!?"
 SINGULARS = {many: one for one, many in PLURALS.items()}
 HISSING = re.compile(r"(?:s|x|z|ch|sh)$")
@@ -100,10 +102,15 @@ def is_plural(noun: str) -> bool:
 
 def is_several(before: str, noun: str) -> bool:
     """Whether a goal means several: it says all, each or how many before a noun, or its plural."""
-    last = noun.rsplit(maxsplit=1)[-1].lower() if noun else ""
-    if thing_of(noun) in ONE_OF_A_KIND and not last.endswith("s"):
+    if thing_of(noun) == ALWAYS_ONE and not noun.lower().endswith("s"):
         return False
-    says = SEVERAL.search(before) or TOP.search(before) or COUNTED.search(before) or CONTAINER.search(before)
+    says = (
+        re.search(r"\d", before)
+        or SEVERAL.search(before)
+        or TOP.search(before)
+        or COUNTED.search(before)
+        or CONTAINER.search(before)
+    )
     return bool(says) or is_plural(noun)
 
 

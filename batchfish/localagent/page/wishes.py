@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from batchfish.localagent.page.clauses import clauses_of
+from batchfish.localagent.page.clauses import clauses_of, is_for_thought
 from batchfish.localagent.page.fields import Field, fields_in, key, object_of, outlined
 from batchfish.localagent.page.grammar import (
     ANNOUNCED,
     FOR_EACH,
     KEYS,
+    VAGUE,
 )
 from batchfish.localagent.page.hints import kind_by_name
 from batchfish.localagent.page.named import (
@@ -26,6 +27,7 @@ from batchfish.localagent.page.shape import find_shape
 from batchfish.localagent.page.vocabulary import THINGS
 from batchfish.localagent.page.wordings import (
     after_noun,
+    chooses,
     compound,
     each_noun,
     first_of,
@@ -67,7 +69,7 @@ def wish_of(text: str) -> Wish:
     noun = replace(noun, is_several=noun.is_several or FOR_EACH.search(prose) is not None)
     if shape:
         schema: dict[str, Any] | None = _hinted(_shaped(shape, noun), dict(listed))
-    elif not clauses:
+    elif not clauses or is_for_thought(prose) or any(map(chooses, clauses)):
         schema = None
     elif listed:
         schema = _wrapped(object_of(listed), noun)
@@ -126,7 +128,9 @@ def _said(prose: str, clauses: Sequence[str], noun: Noun) -> dict[str, Any] | No
     ways = (owned, of_each, after_noun, compound)
     found = found or next((one for way in ways for clause in clauses if (one := way(clause))), None)
     if found:
-        return _wrapped(object_of(found[0]), found[1])
+        fields, things = found
+        is_same = things.name.lower() in VAGUE or noun.name.endswith(f" {things.name}")
+        return _wrapped(object_of(fields), noun if is_same and noun.name else things)
     plain = next((fields for clause in clauses if (fields := plain_fields(clause))), [])
     if plain and (len(plain) > 1 or _is_value(plain[0], noun)):
         return _wrapped(object_of(plain), _things(noun, plain))

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.fields import Field, fields_in
 from batchfish.localagent.page.grammar import (
+    A_FEATURE,
+    ABOUT,
+    AND,
     BRACKET,
     COLLECTIVE,
     COLON,
@@ -18,6 +21,7 @@ from batchfish.localagent.page.grammar import (
     OF_EACH,
     OF_MANY,
     OWNER,
+    PLAIN_VALUES,
     SEVERAL,
     TOP,
     VAGUE,
@@ -35,13 +39,12 @@ from batchfish.localagent.page.named import (
     several_of,
     thing_of,
 )
+from batchfish.localagent.page.words import label, senses_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DIVIDERS = ((BRACKET, ")"), (WITH, ""), (COLON, ""))
-NO_FIELDS = FORMS | COLLECTIVE | DATA_WORDS
-"""Words for what holds values, which are the name of none."""
 LONGEST_BEFORE = 10
 QUOTED = re.compile(r"[\"'“„«\u2018]")
 Found = tuple[list[Field], Noun]
@@ -111,11 +114,16 @@ def of_each(clause: str) -> Found | None:
         fields = fields_in(TOP.sub("", DETERMINERS.sub("", said)), of_several=True)
         if not fields or noun.name.lower() in FORMS or any(one.search(said) for one in (WITH, COLON)):
             continue
-        if any(name.lower() in COLLECTIVE | DATA_WORDS for name, _ in fields):
+        if any(_holds_values(name) for name, _ in fields):
             continue
         if is_each or found["top"] or (is_plural(noun.name) and _are_several(said)):
             return fields, noun
     return None
+
+
+def _holds_values(name: str) -> bool:
+    """Whether a name is one of what holds values, such as a table, rather than of a value."""
+    return name.rsplit(maxsplit=1)[-1].lower() in COLLECTIVE | DATA_WORDS
 
 
 def _are_several(said: str) -> bool:
@@ -126,7 +134,7 @@ def _are_several(said: str) -> bool:
 
 def after_noun(clause: str) -> Found | None:
     """Read “products with name and price”, “repositories: name, stars”, “stamps (country, year)”."""
-    rest = DETERMINERS.sub("", clause)
+    rest = clause[len(head_of(clause)[0]) :]
     cuts = [(found, closing) for divider, closing in DIVIDERS if (found := divider.search(rest))]
     for cut, closing in sorted(cuts, key=lambda one: one[0].start()):
         named = rest[cut.end() :]
@@ -134,6 +142,16 @@ def after_noun(clause: str) -> Found | None:
         if fields and len(rest[: cut.start()].split()) <= LONGEST_BEFORE:
             return fields, noun_of(clause)
     return None
+
+
+def chooses(clause: str) -> bool:
+    """Whether what stands after “with” describes which things are meant: “hotels with a pool”."""
+    found = WITH.search(clause)
+    parts = AND.split(clause[found.end() :].partition(".")[0]) if found else []
+    return bool(parts) and all(
+        A_FEATURE.match(one) and PLAIN_VALUES.isdisjoint(senses_of(label(A_FEATURE.sub("", one))))
+        for one in parts
+    )
 
 
 def compound(clause: str) -> Found | None:
@@ -158,7 +176,11 @@ def plain_fields(clause: str) -> list[Field]:
     """Read “the title, the author and the date”, “page title”: names that are known, or most of them."""
     fields = fields_in(clause, of_one=True)
     names = [name for name, _ in fields]
-    known = [name for name in names if is_known(name) and DETERMINERS.sub("", name).lower() not in NO_FIELDS]
+    if len(fields) == 1 and fields[0][1]["type"] == "boolean":
+        return []  # a question about the page, as it stands alone
+    if any(ABOUT.match(name) or _holds_values(name) for name in names):
+        return []
+    known = [name for name in names if is_known(name) and DETERMINERS.sub("", name).lower() not in FORMS]
     if len(known) == len(names):
         return fields
-    return fields if len(names) > 1 and 2 * len(known) >= len(names) and not NO_FIELDS & set(names) else []
+    return fields if len(names) > 1 and 2 * len(known) >= len(names) and not FORMS & set(names) else []
