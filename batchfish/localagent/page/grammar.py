@@ -48,7 +48,7 @@ ORDER = compiled(
     r"(?![\w'’-])(?!\s*\()[,:]?\s*"
 )
 MORE_THAN_A_NAME = compiled(
-    rf"(?:{one_of('determiners')}|{one_of('first')}|{one_of('each')}|on|in|to|it|for|at|by|with|anything|everything|those|them|{_NUMBER})\b|[\"'“\u2018]"
+    rf"(?:{one_of('determiners')}|{one_of('first')}|{one_of('each')}|on|in|to|it|for|at|by|with|anything|everything|those|them|they|there|{_NUMBER})\b|[\"'“\u2018]"
 )
 ASKING = compiled(rf"^\W*{one_of('asking')}\b")
 SENTENCE_ENDS = re.compile(r"(?<!\be\.g)(?<!\bi\.e)(?<!\bincl)(?<!\bapprox)(?<!\bca)[.!?](?=\s|$)|\n+")
