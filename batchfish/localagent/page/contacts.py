@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
 from typing import TYPE_CHECKING
@@ -13,11 +14,11 @@ from batchfish.localagent.page.locality import is_city
 from batchfish.localagent.page.mail import unveiled
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL
-from batchfish.localagent.page.parties import Anchor
+from batchfish.localagent.page.parties import CHANNELS, Anchor
 from batchfish.localagent.page.postal import find_addresses
 from batchfish.localagent.page.postal_words import MARKED_WORDS, REGISTER_NUMBER, SMALL, VAT_ID
 from batchfish.localagent.page.tree import marks
-from batchfish.localagent.page.words import fold
+from batchfish.localagent.page.words import concepts_of, fold, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,11 @@ FIRST_LINE = 2000
 """Where the numbers of lines begin that tell what stands in one block apart."""
 MOST_PARTS = 10
 NEAR, ABOVE = 3, 2
-LONGEST_VALUE = 120
+SHORT, LONGEST_VALUE = 60, 120
+LETTERS = {"T": "phone", "P": "phone", "F": "fax", "M": "mobile"}
+"""Letters that stand for a word before a number."""
+BEGINS = re.compile(r"(?:^|[|·•,;–—-])\s*$")
+NUMBERED = re.compile(r"(?<!\w)([^\W\d_][\w-]{0,18})[.:]{0,2}\s*([+(]?\d[\d\s()./-]{5,}\d)(?![\w@])")
 MOST_OF_HOST = 0.6
 
 
@@ -58,8 +63,8 @@ def find_contacts(finder: FactFinder) -> Contacts:
             for number, (name, text) in zip(anchor.lines, anchor.address.parts(), strict=False):
                 found.facts.append(finder.fact(name, block, source, text=text, line=number))
         for line in run:
-            for name, text in _said(line.text):
-                found.facts.append(finder.fact(name, line.block, Source.ROLE, text=text, line=next(numbers)))
+            for name, text, source in _said(line.text):
+                found.facts.append(finder.fact(name, line.block, source, text=text, line=next(numbers)))
         for above, below in pairwise(run):
             if above.block is below.block and _is_label_of(above.text, below.text):
                 name = above.text.rstrip(" :")
@@ -103,14 +108,20 @@ def _with_name(address: Address, run: Sequence[Line], host: str) -> Address:
     return address
 
 
-def _said(text: str) -> Iterator[tuple[str, str]]:
-    """Give what a line says by its form: numbers of an organisation, and an address of mail in disguise."""
+def _said(text: str) -> Iterator[tuple[str, str, Source]]:
+    """Give what a line says by its form: numbers of an organisation, of telephones, addresses of mail."""
     if found := VAT_ID.search(text):
-        yield "vat id", found[0]
+        yield "vat id", found[0], Source.ROLE
     if found := REGISTER_NUMBER.search(text):
-        yield "register number", found[0]
-    if not EMAIL.search(text) and (plain := EMAIL.search(unveiled(text))):
-        yield "email", plain[0]
+        yield "register number", found[0], Source.ROLE
+    mails = EMAIL.findall(plain := unveiled(text))
+    if len(mails) == 1 and (plain != text or len(text) <= SHORT):
+        yield "email", mails[0], Source.ROLE if plain != text else Source.LOOK
+    for found in NUMBERED.finditer(text) if len(text) <= LONGEST_VALUE else ():
+        begins = BEGINS.search(text[: found.start()]) is not None
+        called = LETTERS.get(found[1], "") if begins and len(found[1]) == 1 else found[1]
+        if concepts_of(label(called)) & CHANNELS:
+            yield called, found[2], Source.ROLE
 
 
 def _is_label_of(above: str, below: str) -> bool:

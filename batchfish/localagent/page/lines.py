@@ -13,12 +13,14 @@ BYLINE = re.compile(r"(?:by|von|par|por|di|door|av)\s+(\S.{1,80})", re.IGNORECAS
 AMOUNT = re.compile(
     r"(?<![\w.,])(\d{1,3}(?:[\u202f\xa0 ]\d{3})+|\d(?:[\d.,]*\d)?k?)[ªº]?\s*([^\W\d_]{3,}(?:\s[^\W\d_]{3,})?)"
 )
+ENDS_LINE = re.compile(r"^(.*[^\d\s.,].*\d)$(?=\n)", re.MULTILINE)
+"""A number at the end of a line that says more counts nothing of the next line: a telephone number."""
 OUT_OF = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:/|\b(?:of|out of|von|sur|de|su|van|em|av|af|z)\b)\s*(\d+)")
 
 
 def amounts_in(text: str) -> list[tuple[str, str]]:
     """Give the numbers of a text with what they count; the five of “4 out of 5 stars” counts nothing."""
-    return AMOUNT.findall(OUT_OF.sub(" ", text))
+    return AMOUNT.findall(ENDS_LINE.sub(r"\1;", OUT_OF.sub(" ", text)))
 
 
 def nouns_in(noun: str) -> list[str]:

@@ -184,3 +184,26 @@ def test_what_may_be_hours_holds_a_time_of_day() -> None:
     found = look(people, name=TEXT, opening_hours=hours).result
 
     assert found == {"name": "Page", "opening_hours": None}
+
+
+def test_the_end_of_a_telephone_number_counts_nothing_of_the_line_below() -> None:
+    found = contact("<p>Tel. 99 11 22 33<br>Guests welcome</p>", ("phone", "guests"))
+
+    assert found == {"phone": "99 11 22 33", "guests": None}
+
+
+@pytest.mark.parametrize(
+    ("line", "phone", "fax"),
+    [
+        ("Tel. 02 9900 1122 – Fax 02 9900 1123", "02 9900 1122", "02 9900 1123"),
+        ("Telefon: 07999 / 44-0, Telefax: 07999 / 44-99", "07999 / 44-0", "07999 / 44-99"),
+        ("T 020 999 1122<br>F 020 999 1123", "020 999 1122", "020 999 1123"),
+        ("T: +43 1 999 11 22 | F: +43 1 999 11 23", "+43 1 999 11 22", "+43 1 999 11 23"),
+        ("Fax (503) 555-0143<br>Phone (503) 555-0142", "(503) 555-0142", "(503) 555-0143"),
+        ("Model T 020 999<br>Class F 12", None, None),
+    ],
+)
+def test_several_numbers_of_one_line_are_told_apart(line: str, phone: str | None, fax: str | None) -> None:
+    found = contact(f"<p>Bergstraße 4<br>72999 Ort</p><p>{line}</p>", ("city", "phone", "fax"))
+
+    assert found == {"city": "Ort", "phone": phone, "fax": fax}
