@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.postal import Address
 CHANNELS = frozenset({"phone", "fax", "email"})
 """How somebody is reached."""
+MOST_PARTIES = 40
+"""So many make a list, where none is meant before the others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,10 +68,10 @@ def find_parties(finder: FactFinder, anchors: Sequence[Anchor], facts: Sequence[
     telephone or mail stand before the first.
     """
     anchors = [anchor for anchor in anchors if not finder.is_marginal(anchor.block)]
-    if not anchors:
+    numbers = {one: number for number, one in enumerate(dict.fromkeys(one.identity for one in anchors))}
+    if not 0 < len(numbers) <= MOST_PARTIES:
         return Parties()
     sections = _sections(finder)
-    numbers = {one: number for number, one in enumerate(dict.fromkeys(one.identity for one in anchors))}
     within: dict[HtmlElement, set[int]] = defaultdict(set)
     in_section: dict[int, list[int]] = defaultdict(list)
     by_line = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from batchfish.localagent.page.lines import LABELLED
 from batchfish.localagent.page.locality import Locality, Segment, find_locality
 from batchfish.localagent.page.money import EMAIL, is_phone
-from batchfish.localagent.page.postal_words import SIGN, SMALL
+from batchfish.localagent.page.postal_words import CODE, SIGN, SMALL
 from batchfish.localagent.page.streets import (
     NUMBER_ALONE,
     SURELY,
@@ -70,7 +70,7 @@ def find_addresses(lines: Sequence[str], *, is_marked: bool = False) -> Iterator
     Only what is complete enough counts: a postal code with its city, and a street before them, unless the
     code is written as no other number is. `is_marked`: the page says that an address stands here.
     """
-    segments = list(_segments(lines))
+    segments = list(_segments(lines)) if any(map(CODE.search, lines)) else []
     begin = place = 0
     while place < len(segments):
         has_code = any(map(str.isdigit, segments[place].text))

@@ -26,6 +26,8 @@ SIGN = rf"(?:{_words(_DATA['country_signs'])}(?:\s?[-–]\s?|\s))"
 DISTINCT = _either(_DATA["codes"]["distinct"])
 PLAIN = _either(_DATA["codes"]["plain"])
 AFTER_STATE = _either(_DATA["codes"]["after_state"])
+CODE = re.compile(rf"(?<![^\W_])(?:{SIGN})?(?:{DISTINCT}|{PLAIN}|{AFTER_STATE})(?![^\W_])")
+"""A postal code, or a number of as many digits."""
 STATE = _words(_DATA["places"]["states"])
 COUNTIES = _folded("places", "counties")
 COUNTRIES = _folded("places", "countries")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from batchfish.localagent.page.locality import YEAR_LIKE, is_country
 from batchfish.localagent.page.money import find_money
@@ -25,6 +26,7 @@ NOT_IN_STREET = re.compile(r"[:;@€$£%!?=*\"„“]|\.\s\w+\s\w+\s\w+")
 SURELY, LIKELY = 2, 1
 
 
+@lru_cache(maxsize=4096)
 def street_sureness(text: str) -> int:
     """Say how surely a text is a street: 2 where it says so with a number, 1 with one of both, 0 if not.
 
