@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from batchfish.localagent.page.labels import is_generic, is_label
-from batchfish.localagent.page.lines import BYLINE, SEPARATOR
+from batchfish.localagent.page.lines import BYLINE, LABELLED, SEPARATOR, led_by_label
 from batchfish.localagent.page.model import Source
+from batchfish.localagent.page.money import EMAIL, is_phone
 from batchfish.localagent.page.naming import said_last, text_before
+from batchfish.localagent.page.parties import CHANNELS
 from batchfish.localagent.page.tree import marks, one_line, text_of
+from batchfish.localagent.page.words import concepts_of, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from batchfish.localagent.page.facts import FactFinder
     from batchfish.localagent.page.model import Fact
+    from batchfish.localagent.page.words import Label
 
 VERSIONED = re.compile(r"(\S*[^\W\d]\S*) v?(\d+(?:\.\w+)+)")
 HEAD_MARKS = frozenset({"byline", "author", "autor", "auteur", "meta", "date", "kicker", "caption", "credit"})
@@ -31,7 +35,7 @@ def find_roles(finder: FactFinder) -> Iterator[Fact]:
             case "h1":
                 yield from _title(finder, element)
             case "address":
-                yield finder.fact("address", element, Source.ROLE)
+                yield finder.fact("address", element, Source.ROLE, text=_without_channels(element))
             case "time" if not said_last(text_before(element)):
                 yield finder.fact("date published", element, Source.ROLE)
             case "article":
@@ -59,6 +63,21 @@ def _article(finder: FactFinder, element: HtmlElement) -> Iterator[Fact]:
     paragraphs = [one_line(text_of(one)) for one in element.iter("p") if not _is_of_head(one)]
     if text := "\n".join(filter(None, paragraphs)):
         yield finder.fact("article body", element, Source.ROLE, text=text)
+
+
+def _without_channels(address: HtmlElement) -> str:
+    """Give the lines of an element for contact data that are no telephone number and no mail."""
+    lines = text_of(address).split("\n")
+    return "\n".join(
+        line
+        for line in lines
+        if not EMAIL.search(line) and not is_phone(line) and not concepts_of(_label_of(line)) & CHANNELS
+    )
+
+
+def _label_of(line: str) -> Label:
+    found = LABELLED.fullmatch(line)
+    return label((found.groups() if found else led_by_label(line) or ("",))[0])
 
 
 def _link_roles(finder: FactFinder, link: HtmlElement) -> Iterator[Fact]:

@@ -207,3 +207,9 @@ def test_several_numbers_of_one_line_are_told_apart(line: str, phone: str | None
     found = contact(f"<p>Bergstraße 4<br>72999 Ort</p><p>{line}</p>", ("city", "phone", "fax"))
 
     assert found == {"city": "Ort", "phone": phone, "fax": fax}
+
+
+def test_the_element_for_contact_data_gives_an_address_without_telephone_and_mail() -> None:
+    body = "<address>Bergstr. 1<br>72991 Rain<br>Tel. 07999 441<br>Fax: 07999 442<br>x@a.example</address>"
+
+    assert contact(body, ("address", "phone")) == {"address": "Bergstr. 1, 72991 Rain", "phone": "07999 441"}
