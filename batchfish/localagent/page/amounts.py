@@ -70,8 +70,10 @@ def one_amount(text: str, unit: str | None, locale: Locale) -> float | None:
 
 
 def _unit(match: re.Match[str], wanted: str | None) -> str | None:
-    """Give the unit of an amount; beside hours, an m is minutes."""
+    """Give the unit of an amount; beside hours, an m is minutes, and KM is horsepower where that is meant."""
     unit = unit_of(match["unit"] or "")
+    if match["unit"] == "KM" and wanted and measures_same(wanted, "ps"):
+        return "ps"  # koń mechaniczny
     return "minutes" if unit == "m" and wanted and measures_same(wanted, "seconds") else unit
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.entities import Value
 
 
+LABELLED = frozenset({Source.PAIR, Source.SECTION, Source.DATA})
+
+
 def build_page(body: bytes, *, url: str, content_type: str, like: str | None = None) -> Page | Unreadable:
     """Make the model of a page, or say why there is nothing to read.
 
@@ -75,9 +78,7 @@ def build_page(body: bytes, *, url: str, content_type: str, like: str | None = N
         parties=find_parties(finder, contacts.anchors, facts),
         nothing_found=notice_of_nothing(finder),
         more=find_more(tree, url, next_links),
-        labels=tuple(
-            dict.fromkeys(fact.label for fact in facts if fact.source in {Source.PAIR, Source.DATA})
-        ),
+        labels=tuple(dict.fromkeys(fact.label for fact in facts if fact.source in LABELLED)),
     )
 
 

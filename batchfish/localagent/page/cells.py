@@ -168,7 +168,7 @@ class RecordReader:
         text = full_text(element)
         if is_beside_the_point(element) and not place.is_old:
             if text:
-                yield Cell(key=f"{key}@badge", fact=self._fact(place, text))
+                yield Cell(key=f"{key}@badge", fact=self._fact(place, text), names=place.names)
             return
         if not text:
             if element.tag == "a":

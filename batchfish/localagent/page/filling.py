@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LONGEST_SHOWN = 80
 ITEMS_BONUS = 0.1
-SAYS_LISTS = frozenset({Source.PAIR, Source.DATA, Source.MARK})
+SAYS_LISTS = frozenset({Source.PAIR, Source.SECTION, Source.DATA, Source.MARK})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

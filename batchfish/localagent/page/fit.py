@@ -12,6 +12,7 @@ from batchfish.localagent.page.elimination import rest_of_columns
 from batchfish.localagent.page.looks import look_at
 from batchfish.localagent.page.match import SURE
 from batchfish.localagent.page.model import Facet
+from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.scoring import score_column
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def fit(group: Group, fields: Sequence[Wanted], locale: Locale) -> Fit | None:
             continue
         is_whole = looks[first].column.is_composite and "\n" in looks[first].sample[0].text
         number = _inner(looks, first) if "name" in one.senses or is_whole else first
+        number = _list_around(looks, number) if one.kind is Kind.ARRAY else number
         free = [place for place, score in enumerate(row) if place not in taken and score >= SURE]
         values = values_of(looks[number], one)
         rivals = [
@@ -80,6 +82,16 @@ def _is_nested(first: Look, second: Look) -> bool:
     """Whether one of two columns stands in the other."""
     one, other = sorted((first.column.key, second.column.key), key=len)
     return other.startswith(f"{one}/")
+
+
+def _list_around(looks: Sequence[Look], number: int) -> int:
+    """Give the list that a column holds one entry of, where the page marks it as one."""
+    key = looks[number].column.key
+    for place, look in enumerate(looks):
+        is_list = look.column.key.rpartition("/")[2].split(".")[0] in {"ul", "ol"}
+        if is_list and key.startswith(f"{look.column.key}/") and any(fact.items for fact in look.sample):
+            return place
+    return number
 
 
 def _inner(looks: Sequence[Look], number: int) -> int:

@@ -28,6 +28,7 @@ CLOSE = 0.08
 """Values whose scores differ by less are equally good; where they say different things, none is sure."""
 UNIT_BONUS = 0.1
 FALLBACK = 0.8
+HASHTAGS = re.compile(r"\s*#[\w-]+(?:\s+#[\w-]+)*\s*")
 WHOLE = 0.9
 """Below this only a part of a label is the field's name: “Price of patience” for a price."""
 
@@ -81,6 +82,7 @@ def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Ma
             if rival.score > got.score - CLOSE
             and not same_value(rival.value, got.value)
             and owners.get(node, 0.0) <= rival.score  # what another field surely gets is no rival
+            and (rival.fact.source is not Source.META or got.fact.source is Source.META)  # seen is believed
         ]
         if rivals:
             said = " or ".join(f"“{one_of.fact.text}”" for one_of in (got, rivals[0]))
@@ -122,6 +124,8 @@ def read_items(fact: Fact, member: Wanted, locale: Locale) -> list[Any] | None:
 
 def _split(text: str) -> Iterator[str]:
     parts = text.split("\n") if "\n" in text else re.split(r"\s*[;,·|]\s*", text)
+    if HASHTAGS.fullmatch(text):
+        parts = text.replace("#", " ").split()
     return filter(None, (part.strip() for part in parts))
 
 

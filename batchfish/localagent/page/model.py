@@ -24,6 +24,7 @@ class Source(StrEnum):
     ROLE = "kind of element"
     MARK = "class name"
     META = "head of the page"
+    SECTION = "text under a heading"
     QUANTITY = "amount in a text"
     LINK = "link"
     LOOK = "what it looks like"
@@ -36,6 +37,7 @@ TRUST: Mapping[Source, float] = {
     Source.ROLE: 0.9,
     Source.MARK: 0.85,
     Source.META: 0.8,
+    Source.SECTION: 0.9,
     Source.QUANTITY: 0.75,
     Source.LINK: 0.9,
     Source.LOOK: 0.72,

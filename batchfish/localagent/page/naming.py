@@ -20,6 +20,8 @@ SAYING = frozenset({"text", "content", "body", "lead"})
 SHOWN_LABELS = ("data-label", "data-th")
 """Attributes whose text is shown or read out as the label of a value."""
 AUTHOR = (("author", Source.ROLE),)
+UNTITLED = frozenset({"a", "abbr", "button", "iframe", "img", "input", "th"})
+"""What has a title that says more of itself, not what it is called."""
 BARE = re.compile(r"\s*(?:in|by|von|par|por|from|filed under|posted in|di|door|av)\s+", re.IGNORECASE)
 NUMBER_ALONE = re.compile(r"\d[\d.,\s]*[kKmM]?")
 DIVIDER = re.compile(r"[|·•;,.()\n]\s+|\s[–—-]\s")
@@ -75,7 +77,21 @@ def own_names(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
     classes = [name for name in element.get("class", "").split() if is_useful(name) or name in SAYING]
     others = [element.get(name, "") for name in NAMING if name not in SHOWN_LABELS]
     shown = [(element.get(name, "").rstrip(" :"), Source.PAIR) for name in SHOWN_LABELS if element.get(name)]
+    shown += [(title, Source.PAIR) for title in (label_in_title(element),) if title]
     return (*marked, *shown, *((plain_mark(name), Source.MARK) for name in [*classes, *filter(None, others)]))
+
+
+def label_in_title(element: HtmlElement) -> str:
+    """Give the label that is shown when the mouse rests on a value: words that are no part of it."""
+    title = (element.get("title") or "").strip(" :")
+    if element.tag in UNTITLED or not is_label(title) or any(map(str.isdigit, title)):
+        return ""
+    text = text_of(element)
+    return (
+        ""
+        if not text or title.casefold() in text.casefold() or text.casefold() in title.casefold()
+        else title
+    )
 
 
 def has_own_text(element: HtmlElement) -> bool:

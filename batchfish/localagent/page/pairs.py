@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from batchfish.localagent.page.labels import is_label
 from batchfish.localagent.page.lines import LABELLED, SEPARATOR, led_by_label
 from batchfish.localagent.page.model import Source
-from batchfish.localagent.page.naming import has_own_text, said_last, text_before
+from batchfish.localagent.page.naming import has_own_text, label_in_title, said_last, text_before
 from batchfish.localagent.page.tree import BLOCKS, HEADINGS, clean, marks, text_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ LONGEST_SECTION = 400
 PAIR = 2
 FEWEST_ROWS = 2
 SAYS_SOMETHING = re.compile(r"\w|[★☆✓✔✗✘—–-]")
+BULLET = re.compile(r"^[•·–—*‣◦-]\s*")
+"""What stands before the label of a part of what the row above is called."""
 COLON = re.compile(r":\s*$")
 FURTHER_LABEL = re.compile(r"[.,;]?\s[^\W\d_]\w+:\s")
 BETWEEN = re.compile(r"\s*[,;/|·•&]?\s*")
@@ -43,6 +45,7 @@ def find_pairs(finder: FactFinder) -> Iterator[Fact]:
         _sections,
         _after_labels,
         _runs_of_pairs,
+        _titled,
     )
     for way in ways:
         yield from (fact for fact in way(finder) if fact.items or SAYS_SOMETHING.search(fact.text))
@@ -80,8 +83,16 @@ def _pairs(finder: FactFinder, terms: list[str], values: list[HtmlElement]) -> I
 
 
 def _tables(finder: FactFinder) -> Iterator[Fact]:
+    above = ""
     for row in finder.root.iter("tr"):
         cells = [cell for cell in row if cell.tag in {"td", "th"}]
+        term = first_line(cells[0]) if cells else ""
+        if BULLET.match(term) and above and len(cells) == PAIR:
+            yield finder.fact(f"{above} {BULLET.sub('', term)}", cells[1], Source.PAIR)
+            yield finder.fact(above, cells[1], Source.PAIR)
+        if not BULLET.match(term) or not above:
+            is_over_others = len(cells) == PAIR and cells[0].tag == "th" and not text_of(cells[1])
+            above = term if is_over_others else ""
         if len(cells) == PAIR or [cell.tag for cell in cells] == ["th", "td"] * 2:
             for name, value in zip(cells[::2], cells[1::2], strict=True):
                 term = first_line(name)
@@ -167,6 +178,13 @@ def _runs_of_pairs(finder: FactFinder) -> Iterator[Fact]:
                 yield finder.fact(term, following, Source.PAIR, items=_items(following))
 
 
+def _titled(finder: FactFinder) -> Iterator[Fact]:
+    """Find the values whose label is shown when the mouse rests on them."""
+    for element in finder.elements:
+        if element.get("title") and finder.is_leaf(element) and (term := label_in_title(element)):
+            yield finder.fact(term, element, Source.PAIR)
+
+
 def _sections(finder: FactFinder) -> Iterator[Fact]:
     """Take a heading for the label of what follows it, where that is short."""
     for heading in finder.root.iter(*HEADINGS[1:], "legend", "caption"):
@@ -177,7 +195,9 @@ def _sections(finder: FactFinder) -> Iterator[Fact]:
         text = "\n".join(map(text_of, run))
         if text_of(following) and len(text) < LONGEST_SECTION and is_label(term := text_of(heading)):
             items = tuple(filter(None, map(text_of, run))) if len(run) > 1 else _items(following)
-            yield finder.fact(term, following, Source.PAIR, text=text if len(run) > 1 else None, items=items)
+            yield finder.fact(
+                term, following, Source.SECTION, text=text if len(run) > 1 else None, items=items
+            )
 
 
 def _alike(first: HtmlElement) -> Iterator[HtmlElement]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RARE = 0.04
 FEWEST_CONSTANT = 3
+LOOKS = re.compile(r"\.look\d+")
 TAIL = re.compile(r"~\d+$")
 CLASSES = re.compile(r"\.[^/(@~|#]+|\(\w+\)")
 
@@ -82,7 +83,7 @@ def _joined(by_key: Mapping[str, dict[int, Cell]]) -> dict[str, dict[int, Cell]]
 
 def _is_like(first: str, second: str) -> bool:
     """Whether two places of the same tags have, step by step, the same classes or some more."""
-    steps = zip(first.split("/"), second.split("/"), strict=True)
+    steps = zip(LOOKS.sub("", first).split("/"), LOOKS.sub("", second).split("/"), strict=True)
     pairs = ((set(one.split(".")[1:]), set(other.split(".")[1:])) for one, other in steps)
     return all(one == other or (one and other and (one <= other or other <= one)) for one, other in pairs)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.units import measures_same, split_unit
 from batchfish.localagent.page.vocabulary import CURRENCIES, KIND_WORDS, NEVER_NAMES, THINGS_OF_FIELDS
-from batchfish.localagent.page.words import CAMEL, PERIODS, Label, label, senses_of, singular
+from batchfish.localagent.page.words import CAMEL, PERIODS, Label, concepts_of, label, senses_of, singular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -123,7 +123,8 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
     aliases = [label(thing)] if thing and ("name" in senses or is_number) else []
     if kind is Kind.INTEGER and (counted := COUNT_OF_SOME.fullmatch(named.phrase)):
         aliases.append(label(counted[1]))
-    if own := _without_thing(named, thing):
+    own = _without_thing(named, thing)
+    if own and not concepts_of(named):
         aliases.append(own)
     if unit and measures_same(unit, "seconds"):
         aliases.append(label(f"{named.phrase} time"))
@@ -139,7 +140,7 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
         label=named,
         spelled=label(name),
         aliases=tuple(aliases),
-        fallbacks=tuple(_fallbacks(named, unit, senses)),
+        fallbacks=(*_fallbacks(named, unit, senses), *([own] if own and concepts_of(named) else [])),
         senses=senses,
         kind=kind,
         unit=unit,

@@ -37,7 +37,8 @@ SPONSORED_LABEL = label("sponsored")
 class Records:
     """The records read from one group: values by field, those that lack a required one by number and name.
 
-    `numbers` are the numbers of the records in their group.
+    `numbers` are the numbers of the records in their group. `is_named`: what the list is called stands over it or
+    in its classes; `is_headed`: in the nearest heading over it.
     """
 
     fit: Fit
@@ -46,6 +47,7 @@ class Records:
     lacking: tuple[tuple[int, str], ...]
     quality: float
     is_named: bool
+    is_headed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,13 +145,18 @@ def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records
         lacking=tuple(lacking),
         quality=quality,
         is_named=is_named,
+        is_headed=any(_says_name(name, title) for name in names for title in group.titles[:1]),
     )
 
 
 def is_called(group: Group, names: Sequence[str]) -> bool:
     """Whether a heading over a group or its class says one of some names."""
     said = [*group.titles[:2], " ".join(group.marks), *group.marks]
-    return any(similarity(label(name), label(title)) >= NAMED for name in names for title in said)
+    return any(_says_name(name, title) for name in names for title in said)
+
+
+def _says_name(name: str, title: str) -> bool:
+    return similarity(label(name), label(title)) >= NAMED
 
 
 def _weight(wanted: Wanted, *, is_missed: bool) -> float:
@@ -204,8 +211,8 @@ def _whole(best: Records, others: Sequence[Records]) -> Records:
         for other in others
         if len(other.rows) > len(best.rows)
         and said <= set(map(_key, other.rows))
-        and other.quality
-        >= best.quality - SECTION_CLOSE - NAMED_BONUS * (best.is_named and not other.is_named)
+        and other.quality >= best.quality - SECTION_CLOSE - NAMED_BONUS * best.is_named
+        and not (best.is_headed and not other.is_headed)
     ]
     return max(wholes, key=lambda one: (len(one.fit.pairs), one.quality), default=best)
 

@@ -49,11 +49,35 @@ UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
     },
     "duration": {
         "seconds": (1, "s sec secs second seconds sekunden secondes segundos secondi"),
-        "minutes": (60, "min mins minute minutes minuten minutos minuti"),
-        "hours": (3600, "h hr hrs hour hours std stunde stunden heure heures hora horas ore"),
-        "days": (86400, "d day days tag tage jour jours día días giorni"),
-        "weeks": (604800, "week weeks woche wochen semaine semaines semana semanas"),
-        "years": (31557600, "yr yrs year years jahr jahre an ans año años anni"),
+        "minutes": (
+            60,
+            "min mins minute minutes minuten minutos minuti minuter minutter minuty minut minuuttia",
+        ),
+        "hours": (
+            3600,
+            (
+                "h hr hrs hour hours std stunde stunden heure heures hora horas ore uur tim "
+                "timmar timer godz hod tuntia"
+            ),
+        ),
+        "days": (
+            86400,
+            (
+                "d day days tag tage tagen jour jours día días giorni giorno dia dias dag dagen "
+                "dagar dage dni dzień"
+            ),
+        ),
+        "weeks": (
+            604800,
+            (
+                "week weeks woche wochen semaine semaines semana semanas settimana settimane "
+                "weken vecka veckor uge uger"
+            ),
+        ),
+        "years": (
+            31557600,
+            "yr yrs year years jahr jahre jahren an ans année années año años anno anni ano anos jaar år lat",
+        ),
     },
     "temperature": {"c": (1, "°c ℃ celsius"), "f": (1, "°f ℉ fahrenheit"), "k": (1, "k kelvin")},
     "share": {"percent": (1, "% percent prozent pct"), "permille": (0.1, "‰ permille")},
