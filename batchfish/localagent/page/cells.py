@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin
 
@@ -161,34 +161,35 @@ class RecordReader:
             or not any(child.tag in BLOCKS for child in element.iter("*") if child is not element)
         )
         is_named = bool(place.names) and len(element) > 1
-        if not is_unit and not is_named and element.tag not in {"ul", "ol"}:
-            if element.tag == "a":
-                yield from self._link(place, "")
-            return
-        text = full_text(element)
+        is_read = is_unit or is_named or element.tag in {"ul", "ol"}
+        text = full_text(element) if is_read else ""
         if is_beside_the_point(element) and not place.is_old:
             if text:
                 yield Cell(key=f"{key}@badge", fact=self._fact(place, text), names=place.names)
             return
-        if not text:
-            if element.tag == "a":
-                yield from self._link(place, "")
-            return
-        items = items_of(element)
-        text = _own_amount(element) or text
-        yield Cell(
-            key=key,
-            fact=self._fact(place, text, items=items),
-            names=place.names,
+        if text:
+            yield from self._text(place, _own_amount(element) or text)
+        if element.tag == "a":
+            yield from self._link(place, text)
+        if text and is_unit and not place.is_old:
+            for part in (*parts_of(element, text), *tails_of(element)):
+                yield self._part(place, part)
+
+    def _text(self, place: _Place, text: str) -> Iterator[Cell]:
+        """Give what an element says, in its place, and under its label: that is the same in every record."""
+        element = place.element
+        cell = Cell(
+            key=place.key,
+            fact=self._fact(place, text, items=items_of(element)),
+            names=tuple(name for name in place.names if name[1] is not Source.PAIR),
             level=place.level,
             is_old=place.is_old,
             is_composite=len(element) > 1 and not has_own_text(element),
         )
-        if element.tag == "a":
-            yield from self._link(place, text)
-        if is_unit and not place.is_old:
-            for part in (*parts_of(element, text), *tails_of(element)):
-                yield self._part(place, part)
+        yield cell
+        for name, source in place.names:
+            if source is Source.PAIR:
+                yield replace(cell, key=f"“{label(name).phrase}”", names=((name, source), *cell.names))
 
     def _image(self, place: _Place) -> Iterator[Cell]:
         if source := image_address(place.element):

@@ -20,7 +20,7 @@ from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.units import measures_same
-from batchfish.localagent.page.words import are_kin, concepts_of, label, similarity_of
+from batchfish.localagent.page.words import concepts_of, label, similarity_of, will_do
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -192,7 +192,7 @@ def _is_called_else(wanted: Wanted, names: Iterable[str]) -> bool:
     """Whether what a value is called is known to mean something else than the field does."""
     senses = wanted.senses | concepts_of(wanted.label)
     known = [concepts_of(label(name)) - {"name"} for name in names]
-    is_it = any(senses & concepts or are_kin(senses, concepts) for concepts in known)
+    is_it = any(senses & concepts or will_do(concepts, senses) for concepts in known)
     return bool(senses) and any(known) and not is_it
 
 

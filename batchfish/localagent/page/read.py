@@ -12,6 +12,7 @@ from batchfish.localagent.page.goal import UNCLEAR, understand
 from batchfish.localagent.page.meant import of_the_meant
 from batchfish.localagent.page.model import Unreadable
 from batchfish.localagent.page.plan import plan
+from batchfish.localagent.page.untyped import with_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +84,8 @@ def read_page(
         return Reading(
             code="LOCAL_NOT_FOUND", message=_explain(missing, page), evidence=tuple(filling.evidence)
         )
+    if schema is None:
+        result = with_numbers(result)
     return _go_on(Reading(result=result, evidence=tuple(filling.evidence)), filling.going_on, asked, page)
 
 

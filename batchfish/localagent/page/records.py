@@ -22,7 +22,7 @@ GATE = 0.5
 """Below this share of the fields, weighed by how sure each is, a group is no list of what is asked for."""
 NULLABLE_WEIGHT, ABSENT_WEIGHT = 0.6, 0.3
 CLOSE = 0.04
-MARGIN_COST, NAMED_BONUS, TABLE_BONUS, SIZE_BONUS = 0.3, 0.15, 0.03, 0.015
+MARGIN_COST, NAMED_BONUS, HEADED_BONUS, TABLE_BONUS, SIZE_BONUS = 0.3, 0.15, 0.05, 0.03, 0.015
 OTHERS_COST = 0.1
 """Elements that look like the records and are none make a list less likely."""
 SECTION_CLOSE = 0.1
@@ -37,8 +37,8 @@ SPONSORED_LABEL = label("sponsored")
 class Records:
     """The records read from one group: values by field, those that lack a required one by number and name.
 
-    `numbers` are the numbers of the records in their group. `is_named`: what the list is called stands over it or
-    in its classes; `is_headed`: in the nearest heading over it.
+    `numbers` are the numbers of the records in their group. `is_named`: what the list is called stands over
+    it or in its classes; `is_headed`: in the nearest heading over it.
     """
 
     fit: Fit
@@ -130,8 +130,10 @@ def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records
     if any(one.is_required and not one.is_nullable and one.name not in pairs for one in fields):
         quality = min(quality, GATE * 0.99)
     is_named = is_called(group, names)
+    is_headed = any(_says_name(name, title) for name in names for title in group.titles[:1])
     quality += (
         NAMED_BONUS * is_named
+        + HEADED_BONUS * is_headed
         + TABLE_BONUS * group.is_table
         - OTHERS_COST * (1 - len(rows) / group.size)
         + SIZE_BONUS * math.log2(len(rows) + 1)
@@ -145,7 +147,7 @@ def _read(found: Fit, names: Sequence[str], fields: Sequence[Wanted]) -> Records
         lacking=tuple(lacking),
         quality=quality,
         is_named=is_named,
-        is_headed=any(_says_name(name, title) for name in names for title in group.titles[:1]),
+        is_headed=is_headed,
     )
 
 

@@ -23,7 +23,7 @@ def _thesaurus() -> Mapping[str, list[str]]:
 
 
 CONCEPTS = _thesaurus()
-FAMILIES: tuple[list[str], ...] = tuple(_DATA["kin"]["families"])
+KIN: Mapping[str, list[str]] = _DATA["kin"]
 BROADER: Mapping[str, str] = _DATA["broader"]
 IRREGULAR: Mapping[str, str] = _DATA["irregular"]
 STOPWORDS = frozenset[str](_DATA["stopwords"])

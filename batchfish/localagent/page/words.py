@@ -15,8 +15,8 @@ from batchfish.localagent.page.vocabulary import (
     BROADER,
     CHANGING,
     CONCEPTS,
-    FAMILIES,
     IRREGULAR,
+    KIN,
     KIND_WORDS,
     STOPWORDS,
     SUFFIXES,
@@ -44,8 +44,8 @@ LONG_WORD, SHORTEST_PART = 8, 4
 COMPOUND = 0.78
 """How sure it is that a word means what its last part means: many languages write two words in one."""
 INFLECTED = re.compile(rf"(.{{{SHORTEST_STEM},}}?)(?:{'|'.join(SUFFIXES)})")
-KIN = 0.74
-"""How sure it is that one of two related notions stands for the other."""
+RELATED = 0.74
+"""How sure it is that a related notion stands for the one that is wanted."""
 VOWELS = ("a", "e", "i", "o")
 """On these, words of Romance languages end; by them one of a thing differs from several."""
 PERIODS = frozenset({"night", "day", "week", "month", "year", "hour", "person", "guest", "seat", "user"})
@@ -119,8 +119,8 @@ def similarity(wanted: Label, found: Label) -> float:
         return 0.93
     if concepts_of(wanted) & _concepts_of_compound(found):
         return COMPOUND
-    if are_kin(concepts_of(wanted), concepts_of(found)):
-        return KIN
+    if will_do(concepts_of(found), concepts_of(wanted)):
+        return RELATED
     if (wanted.stems ^ found.stems) & _CHANGING:
         return 0.0
     common = wanted.stems & found.stems
@@ -131,9 +131,9 @@ def similarity(wanted: Label, found: Label) -> float:
     return _partly(len(common), len(missing), len(extra))
 
 
-def are_kin(some: frozenset[str], others: frozenset[str]) -> bool:
-    """Whether one of some concepts may stand for one of others where a page has no better."""
-    return any(not _KIN.get(one, frozenset()).isdisjoint(others) for one in some)
+def will_do(found: frozenset[str], wanted: frozenset[str]) -> bool:
+    """Whether one of the concepts found may stand for one wanted where a page has nothing nearer."""
+    return any(not found.isdisjoint(KIN.get(one, ())) for one in wanted)
 
 
 def _without(name: Label, stems: frozenset[str]) -> frozenset[str]:
@@ -261,10 +261,6 @@ def _index() -> tuple[dict[str, set[str]], dict[frozenset[str], set[str]]]:
     return dict(by_phrase), dict(by_stems)
 
 
-_KIN = {
-    one: frozenset(other for family in FAMILIES if one in family for other in family)
-    for one in {member for family in FAMILIES for member in family}
-}
 _CHANGING = frozenset(_stem(fold(word)) for word in CHANGING)
 _ANNUAL = frozenset(map(_stem, ("annual", "yearly")))
 _KINDS = frozenset(_stem(fold(word)) for word in KIND_WORDS)

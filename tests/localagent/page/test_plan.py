@@ -24,7 +24,8 @@ def wanted(name: str, thing: str = "", kind: str = "string", **schema: object) -
     ],
 )
 def test_a_name_may_say_what_the_field_belongs_to(name: str, thing: str, alias: str) -> None:
-    assert alias in [one.phrase for one in wanted(name, thing).aliases]
+    field = wanted(name, thing)
+    assert alias in [one.phrase for one in (*field.aliases, *field.fallbacks)]
 
 
 def test_the_name_of_another_thing_is_kept() -> None:
