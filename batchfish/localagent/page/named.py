@@ -20,7 +20,7 @@ from batchfish.localagent.page.grammar import (
     TOP,
     WITH,
 )
-from batchfish.localagent.page.vocabulary import THING_NAMES
+from batchfish.localagent.page.vocabulary import ALSO_THINGS, THING_NAMES
 from batchfish.localagent.page.words import fold, label, senses_of
 
 LONGEST_PHRASE, LONGEST_NOUN = 6, 3
@@ -78,6 +78,11 @@ def one_of_several(name: str) -> str:
 def is_known(name: str) -> bool:
     """Whether the vocabulary knows a field's name, or that of one of several."""
     return bool(senses_of(label(name)) or senses_of(label(one_of_several(name))))
+
+
+def is_thing(name: str) -> bool:
+    """Whether a word that the vocabulary knows names things as well as values of things: “team”, “match”."""
+    return not senses_of(label(name)).isdisjoint(ALSO_THINGS)
 
 
 def thing_of(noun: str) -> str | None:

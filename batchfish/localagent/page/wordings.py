@@ -35,6 +35,7 @@ from batchfish.localagent.page.named import (
     is_known,
     is_plural,
     is_several,
+    is_thing,
     one_of_several,
     several_of,
     thing_of,
@@ -164,6 +165,8 @@ def compound(clause: str) -> Found | None:
     ):
         return None
     owner, _, own = ones[0].rpartition(" ")
+    if len(ones) == 1 and is_thing(own):
+        return None
     if owner and is_known(own) and (not is_known(owner) or thing_of(several_of(owner))):
         rest = [one.removeprefix(f"{owner} ") for one in ones]
         return [(one, kind_by_name(one)) for one in rest], Noun(name=several_of(owner), is_several=True)
