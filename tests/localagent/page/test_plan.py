@@ -20,7 +20,7 @@ def wanted(name: str, thing: str = "", kind: str = "string", **schema: object) -
         ("boat_name", "boats", "name"),
         ("ticket_price", "", "price"),
         ("price_per_night", "", "price"),
-        ("home_team", "matches", "home"),
+        ("reserve_team", "matches", "reserve"),
     ],
 )
 def test_a_name_may_say_what_the_field_belongs_to(name: str, thing: str, alias: str) -> None:

@@ -58,3 +58,22 @@ def test_another_thing_in_like_words_is_not(wanted: str, found: str) -> None:
 def test_the_same_words_are_surer_than_a_synonym() -> None:
     wanted = label("price")
     assert similarity(wanted, label("Price")) > similarity(wanted, label("Cost"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("home team", "away team"),
+        ("home score", "away score"),
+        ("goals for", "goals against"),
+        ("points for", "points against"),
+        ("won", "lost"),
+        ("yellow cards", "red cards"),
+        ("from club", "to club"),
+        ("download speed", "upload speed"),
+        ("assignee", "reporter"),
+    ],
+)
+def test_what_stands_side_by_side_is_kept_apart(one: str, other: str) -> None:
+    assert similarity(label(one), label(other)) < SURE
+    assert similarity(label(other), label(one)) < SURE
