@@ -91,6 +91,10 @@ def take_flags(fields: Sequence[Wanted], looks: Sequence[Look], pairs: dict[str,
             for number, fact in look.column.cells.items()
             if _flag(one, fact.text) is told
         }
+        if not flagged and known is None and "sold out" in one.senses and not one.is_nullable and pairs:
+            others = dict.fromkeys(range(size), False)  # what is sold out says so
+            pairs[one.name] = Pair(look=next(iter(pairs.values())).look, score=FLAG_SCORE, values=others)
+            continue
         says_else = known is not None and set(known.values.values()) != {told}
         if flagged and len(flagged) < size and not says_else:
             others = dict.fromkeys(range(size), not told) if not one.is_nullable else {}

@@ -103,8 +103,8 @@ def _inner(looks: Sequence[Look], number: int) -> int:
             column.facet is Facet.TEXT
             and column.key.startswith(f"{outer.key}/")
             and column.level < outer.level
-            and len(column.cells) == len(outer.cells)
             and not column.is_constant
+            and column.cells.keys() == outer.cells.keys()
             and all(outer.cells[at].text.startswith(fact.text) for at, fact in column.cells.items())
         ):
             return place

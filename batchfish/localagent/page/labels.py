@@ -6,7 +6,7 @@ import re
 
 from batchfish.localagent.page.marks import MICROFORMAT
 from batchfish.localagent.page.vocabulary import GENERIC_HEADINGS, MARK_NOISE
-from batchfish.localagent.page.words import CAMEL
+from batchfish.localagent.page.words import CAMEL, concepts_of, label
 
 LONGEST_LABEL = 60
 LABEL_WORDS = 7
@@ -42,5 +42,8 @@ def is_label(text: str) -> bool:
 def plain_mark(name: str) -> str:
     """Take out of a class name what says nothing of the value: `product-price` is a price."""
     found = MICROFORMAT.fullmatch(name)
+    block, _, element = name.partition("__")
+    if element and not any(concepts_of(label(word)) for word in re.findall(r"[a-z]+", block.lower())):
+        name = element
     words = re.findall(r"[a-z0-9]+", CAMEL.sub(" ", found[1] if found else name).lower())
     return " ".join(word for word in words if word not in MARK_NOISE) or name

@@ -68,7 +68,7 @@ def look_at(group: Group, locale: Locale) -> list[Look]:
 
 
 def _look(column: Column, locale: Locale, kind: str = "") -> Look:
-    facts = list(column.cells.values())
+    facts = [fact for fact in column.cells.values() if fact.text] or list(column.cells.values())
     sample = tuple(facts[:: max(1, len(facts) // SAMPLED)])
     texts = [one_line(fact.text) for fact in sample]
     if (day_first := day_first_of([fact.text for fact in facts])) is not None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NEVER = frozenset({"article", "body", "html", "main"})
 SIDES = frozenset({"aside", "sidebar"})
-FEWEST_LABELS = 3
+FEWEST_LABELS, LONGEST_VALUE = 3, 60
 
 
 def find_margin(elements: Sequence[HtmlElement]) -> set[HtmlElement]:
@@ -35,7 +35,7 @@ def find_margin(elements: Sequence[HtmlElement]) -> set[HtmlElement]:
 
 
 def _begins_margin(element: HtmlElement) -> bool:
-    if element.tag == "h1" or _says_of_the_thing(element):
+    if element.tag == "h1" or _ends_article(element) or _says_of_the_thing(element):
         return False
     if element.tag in MARGINAL_TAGS or element.get("role") in MARGINAL_ROLES:
         return True
@@ -43,6 +43,12 @@ def _begins_margin(element: HtmlElement) -> bool:
         return False
     words = MARGINAL_WORDS.intersection(marks(element))
     return bool(words - MENU_WORDS) or (bool(words) and _is_of_links(element))
+
+
+def _ends_article(element: HtmlElement) -> bool:
+    """Whether an element is the end of what stands in an article: who wrote it, what it is filed under."""
+    parent = element.getparent()
+    return element.tag == "footer" and parent is not None and parent.tag == "article"
 
 
 def _says_of_the_thing(element: HtmlElement) -> bool:
@@ -55,8 +61,17 @@ def _says_of_the_thing(element: HtmlElement) -> bool:
         if one.tag in {"dt", "th"}
         or (one.tag in {"strong", "b"} and text_of(one).endswith(":"))
         or "label" in marks(one)
+        or (one.tag in HEADINGS and _is_over_a_value(one))
     )
     return labels >= FEWEST_LABELS
+
+
+def _is_over_a_value(heading: HtmlElement) -> bool:
+    """Whether a heading stands over one short text, as a label does."""
+    following = heading.getnext()
+    if following is None or following.tag in {"ul", "ol", "form", "nav"} or following.getnext() is not None:
+        return False
+    return 0 < len(text_of(following)) <= LONGEST_VALUE
 
 
 def _is_of_links(element: HtmlElement) -> bool:

@@ -27,7 +27,10 @@ BUILT = re.compile(
 SIZED = re.compile(r"-?(?:[a-z]{1,4}-)+(?:\d[\w./%-]*|\[.*\]|xs|sm|md|lg|xl|auto|full|px)")
 MICROFORMAT = re.compile(r"(?:p|u|dt|e)-((?!auto$|none$|hidden$)[a-z]{3,}(?:-[a-z]+)*)")
 """A class of microformats: what the element holds, after a letter for its kind."""
-NAMING = ("data-testid", "data-test", "data-qa", "data-field", "data-label", "data-th")
+NAMING = (
+    "data-testid", "data-test-id", "data-test", "data-qa", "data-cy", "data-hook", "data-field", "data-name",
+    "data-label", "data-th",
+)  # fmt: skip
 FEWEST_MEMBERS = 3
 """A word that so many names begin with is that of the block which they are members of."""
 

@@ -13,7 +13,7 @@ from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.units import measures_same, unit_of
 from batchfish.localagent.page.vocabulary import MEASURED
-from batchfish.localagent.page.words import label, similarity_of
+from batchfish.localagent.page.words import label, similarity_of, singular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,18 +28,34 @@ CLOSE = 0.08
 """Values whose scores differ by less are equally good; where they say different things, none is sure."""
 UNIT_BONUS = 0.1
 FALLBACK = 0.8
+PER_PERIOD = re.compile(
+    r"(?:/|\b(?:per|pro|par|por|al|pr\.?) )\s*"
+    r"(?:mo\b|month|monat|mois|mes\b|mese|maand|mån|md\b|mies|year|yr\b|jahr|an\b|año|anno|jaar|rok)"
+    r"|\bmtl\b|\bmonthly\b|\bmensual|\bmonatlich|\bmensuel",
+    re.IGNORECASE,
+)
+PERIODICAL = frozenset(
+    {"month", "monthly", "year", "yearly", "annual", "rent", "rate", "fee", "week", "weekly"}
+)
+PERIOD_COST = 0.1
+"""What is paid by the month is seldom the price of a thing that has another."""
 HASHTAGS = re.compile(r"\s*#[\w-]+(?:\s+#[\w-]+)*\s*")
+LABELS = frozenset({Source.PAIR, Source.DATA})
 WHOLE = 0.9
 """Below this only a part of a label is the field's name: “Price of patience” for a price."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """A fact that a field may get, as a value of the field's kind, and how sure it is."""
+    """A fact that a field may get, as a value of the field's kind, and how sure it is.
+
+    `is_exact`: it is called what the field is, word for word.
+    """
 
     fact: Fact
     value: Any
     score: float
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +99,7 @@ def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Ma
             and not same_value(rival.value, got.value)
             and owners.get(node, 0.0) <= rival.score  # what another field surely gets is no rival
             and (rival.fact.source is not Source.META or got.fact.source is Source.META)  # seen is believed
+            and not (got.is_exact and not rival.is_exact and got.fact.source in LABELS)
         ]
         if rivals:
             said = " or ".join(f"“{one_of.fact.text}”" for one_of in (got, rivals[0]))
@@ -99,13 +116,31 @@ def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[C
             continue  # its text says where it leads, which is no value
         alike = score_name(wanted, fact.label)
         score = alike * fact.trust
+        if fact.source is Source.QUANTITY and wanted.kind is Kind.TEXT and _is_one_of(wanted, fact.label):
+            continue  # “57 versions” says how many there are, not which
+        if "price" in wanted.senses and PER_PERIOD.search(fact.text) and not _is_per_period(wanted):
+            score -= PERIOD_COST
         if alike < WHOLE and not _may_be_measured(wanted, fact.text):
             continue
         if wanted.unit and score and (unit := _unit_in(fact.text)) and measures_same(unit, wanted.unit):
             score += UNIT_BONUS
         if score >= SURE and (value := coerce(fact, wanted, locale)) is not None:
-            found.append(Candidate(fact=fact, value=value, score=score))
+            found.append(Candidate(fact=fact, value=value, score=score, is_exact=alike == 1))
     return found
+
+
+def _is_one_of(wanted: Wanted, noun: str) -> bool:
+    """Whether a noun that is counted is the plural of what a field wants one of."""
+    counted = label(noun).phrase
+    return (
+        wanted.senses.isdisjoint(MEASURED)
+        and singular(counted) != counted
+        and singular(counted) == wanted.label.phrase
+    )
+
+
+def _is_per_period(wanted: Wanted) -> bool:
+    return any(word in PERIODICAL for word in wanted.label.phrase.split())
 
 
 def _may_be_measured(wanted: Wanted, text: str) -> bool:

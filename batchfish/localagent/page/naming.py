@@ -9,7 +9,7 @@ from batchfish.localagent.page.labels import is_label, plain_mark
 from batchfish.localagent.page.marks import NAMING, is_useful
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import find_money
-from batchfish.localagent.page.tree import one_line, text_of
+from batchfish.localagent.page.tree import marks, one_line, text_of
 from batchfish.localagent.page.words import concepts_of, label
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ SAYING = frozenset({"text", "content", "body", "lead"})
 SHOWN_LABELS = ("data-label", "data-th")
 """Attributes whose text is shown or read out as the label of a value."""
 AUTHOR = (("author", Source.ROLE),)
+SHORTEST_CUT = 4
 UNTITLED = frozenset({"a", "abbr", "button", "iframe", "img", "input", "th"})
 """What has a title that says more of itself, not what it is called."""
 BARE = re.compile(r"\s*(?:in|by|von|par|por|from|filed under|posted in|di|door|av)\s+", re.IGNORECASE)
@@ -86,12 +87,9 @@ def label_in_title(element: HtmlElement) -> str:
     title = (element.get("title") or "").strip(" :")
     if element.tag in UNTITLED or not is_label(title) or any(map(str.isdigit, title)):
         return ""
-    text = text_of(element)
-    return (
-        ""
-        if not text or title.casefold() in text.casefold() or text.casefold() in title.casefold()
-        else title
-    )
+    text, said = text_of(element).casefold(), title.casefold()
+    is_cut = len(text) >= SHORTEST_CUT and text in said
+    return title if text and said not in text and not is_cut else ""
 
 
 def has_own_text(element: HtmlElement) -> bool:
@@ -117,11 +115,19 @@ def image_address(image: HtmlElement) -> str:
     return next((one for one in candidates if one and not one.startswith("data:")), "")
 
 
+def named_in(entry: HtmlElement) -> HtmlElement:
+    """Give the one part of an entry of a list that its class calls the name, where more stands after it."""
+    named = [one for one in entry.iterdescendants("*") if {"name", "title"} & set(marks(one))]
+    is_first = len(named) == 1 and text_of(entry).startswith(text_of(named[0]))
+    return named[0] if is_first and len(entry) > 1 else entry
+
+
 def items_of(element: HtmlElement) -> tuple[str, ...]:
     """Give the members of a list: its entries, or like elements one beside the other with nothing between."""
     children = list(element)
     if element.tag in {"ul", "ol"}:
-        return tuple(filter(None, (one_line(text_of(child)) for child in children if child.tag == "li")))
+        entries = (one_line(text_of(named_in(child))) for child in children if child.tag == "li")
+        return tuple(filter(None, entries))
     if (
         len(children) > 1
         and len({child.tag for child in children}) == 1

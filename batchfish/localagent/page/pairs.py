@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from batchfish.localagent.page.labels import is_label
 from batchfish.localagent.page.lines import LABELLED, SEPARATOR, led_by_label
 from batchfish.localagent.page.model import Source
-from batchfish.localagent.page.naming import has_own_text, label_in_title, said_last, text_before
+from batchfish.localagent.page.naming import has_own_text, label_in_title, named_in, said_last, text_before
 from batchfish.localagent.page.tree import BLOCKS, HEADINGS, clean, marks, text_of
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def first_line(element: HtmlElement) -> str:
 
 
 def _items(element: HtmlElement) -> tuple[str, ...]:
-    entries = [text_of(entry) for entry in element.iter("li")]
+    entries = [text_of(named_in(entry)) for entry in element.iter("li")]
     holder = element[0] if len(element) == 1 and not has_own_text(element) else element
     if not entries and len(holder) > 1 and len({child.tag for child in holder} | {"a"}) == 1:
         run = _run(holder[0])

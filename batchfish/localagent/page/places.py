@@ -142,8 +142,11 @@ def _without_blocks(columns: Sequence[Column], owner: Sequence[str]) -> list[Col
         replace(
             column,
             names=tuple(
-                (without_block(name, blocks) if source is Source.MARK else name, source)
-                for name, source in column.names
+                dict.fromkeys(
+                    (said, source)
+                    for name, source in column.names
+                    for said in ((without_block(name, blocks), name) if source is Source.MARK else (name,))
+                )
             ),
         )
         for column in columns

@@ -28,6 +28,8 @@ OTHERS_COST = 0.1
 SECTION_CLOSE = 0.1
 NAMED = 0.6
 INTRUDER = 0.5
+WEIGHTY = 5
+"""Shorter words of a heading are those that every other has, too."""
 CLEARLY_SAID, CLEARLY, MEANT_CLOSE = 0.6, 0.3, 0.15
 SHOWN = 60
 SPONSORED_LABEL = label("sponsored")
@@ -108,6 +110,7 @@ def _meant(best: Records, others: Sequence[Records], goal: str) -> Records | Non
 def _said_of(group: Group, goal: str) -> float:
     """Say which share of the nearest heading over a group stands in a goal, in its order."""
     words = label(group.titles[0]).phrase.split() if group.titles else []
+    words = [word for word in words if len(word) >= WEIGHTY] or words
     matcher = SequenceMatcher(None, words, goal.split(), autojunk=False)
     return sum(block.size for block in matcher.get_matching_blocks()) / len(words) if words else 0.0
 

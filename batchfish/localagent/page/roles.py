@@ -51,6 +51,9 @@ def find_roles(finder: FactFinder) -> Iterator[Fact]:
 def _title(finder: FactFinder, heading: HtmlElement) -> Iterator[Fact]:
     """Give the title that a heading is; of one word and a version, the word is the name of what has it."""
     text = text_of(heading).replace("\n", " ")
+    added = [text_of(one) for one in heading.iter("small")]
+    if len(added) == 1 and added[0] and text.endswith(added[0]):
+        text = text.removesuffix(added[0]).strip() or text
     if is_generic(text):
         return
     if found := VERSIONED.fullmatch(text):

@@ -49,6 +49,7 @@ CENTS = re.compile(r"\s*\d\d\s*")
 CENTS_WORDS = frozenset({"cents", "cent", "fraction", "decimal", "decimals", "centimes", "centimos"})
 MONEY_SIGN = re.compile(r"[$€£¥]|\b(?:kr|zł|CHF|EUR|USD|GBP)\b")
 POWERED = re.compile(r"(?:^|[\d\s/])[kcdm]?m$")
+LABEL_WORDS = frozenset({"label", "key", "term"})
 CURRENCY_ALONE = re.compile(r"[$€£¥]|kr\.?|zł|Kč|Ft|CHF|EUR|USD|GBP|PLN|SEK|DKK|NOK|CZK|HUF|CAD|AUD|JPY|RON")
 AMOUNT_ALONE = re.compile(r"\s*\d[\d.,'’\u202f\xa0\u2009 ]*\s*")
 WRAPPER = re.compile(
@@ -153,14 +154,16 @@ def _prefer_spoken(root: HtmlElement) -> None:
 
 
 def _hidden_words(element: HtmlElement) -> frozenset[str]:
-    """Give the classes that hide an element: a heading that is read out is one of the page."""
-    return HIDDEN_WORDS - SPOKEN_WORDS if element.tag in HEADINGS else HIDDEN_WORDS
+    """Give the classes that hide an element: a heading or a label that is read out is one of the page."""
+    return HIDDEN_WORDS - SPOKEN_WORDS if element.tag in {*HEADINGS, "dt", "th"} else HIDDEN_WORDS
 
 
 def _name_next(element: HtmlElement) -> None:
     """Give what is read out before a value to what holds it: the next element, or the one around both."""
     said = " ".join((element.text or "").split()) if len(element) == 0 else ""
-    if SPOKEN_WORDS.isdisjoint(element.get("class", "").split()) or not said.endswith(":"):
+    if SPOKEN_WORDS.isdisjoint(element.get("class", "").split()):
+        return
+    if not said.endswith(":") and LABEL_WORDS.isdisjoint(marks(element)):
         return
     named = element.getnext()
     if (element.tail or "").strip():

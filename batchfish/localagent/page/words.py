@@ -44,6 +44,10 @@ LONG_WORD, SHORTEST_PART = 8, 4
 COMPOUND = 0.78
 """How sure it is that a word means what its last part means: many languages write two words in one."""
 INFLECTED = re.compile(rf"(.{{{SHORTEST_STEM},}}?)(?:{'|'.join(SUFFIXES)})")
+PART, MOST_WORDS = 0.75, 3
+"""How sure it is that a label of so many words means what all but one of them do."""
+HEAD = 0.7
+"""How sure it is that two things are the same that are of one kind, each with another word before it."""
 RELATED = 0.74
 """How sure it is that a related notion stands for the one that is wanted."""
 VOWELS = ("a", "e", "i", "o")
@@ -119,6 +123,10 @@ def similarity(wanted: Label, found: Label) -> float:
         return 0.93
     if concepts_of(wanted) & _concepts_of_compound(found):
         return COMPOUND
+    if concepts_of(wanted) & _concepts_of_part(found):
+        return PART
+    if " " in wanted.phrase and _principal(wanted) & _concepts_of_compound(found):
+        return HEAD
     if will_do(concepts_of(found), concepts_of(wanted)):
         return RELATED
     if (wanted.stems ^ found.stems) & _CHANGING:
@@ -129,6 +137,22 @@ def similarity(wanted: Label, found: Label) -> float:
     missing, extra = wanted.stems - found.stems - _KINDS, found.stems - wanted.stems - _KINDS
     common = (wanted.stems & found.stems) - _KINDS
     return _partly(len(common), len(missing), len(extra))
+
+
+@lru_cache(maxsize=4096)
+def _concepts_of_part(name: Label) -> frozenset[str]:
+    """Give the concepts of a label without the word that says of what it is: the make of a vehicle."""
+    words = name.phrase.split()
+    if not 1 < len(words) <= MOST_WORDS or concepts_of(name) or not _CHANGING.isdisjoint(name.stems):
+        return frozenset()
+    parts = ((words[:-1], words[-1]), (words[1:], words[0]))
+    found = [concepts_of(label(" ".join(most))) for most, rest in parts if not concepts_of(label(rest))]
+    return frozenset().union(*found)
+
+
+def _principal(name: Label) -> frozenset[str]:
+    """Give the concepts of the last word of a name: a subsidy price is a price."""
+    return concepts_of(label(name.phrase.rpartition(" ")[2]))
 
 
 def will_do(found: frozenset[str], wanted: frozenset[str]) -> bool:

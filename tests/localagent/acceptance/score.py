@@ -90,8 +90,20 @@ def score(half: str) -> Iterator[Finding]:
             continue
         failure = None if outcome.failure is None else outcome.failure.message
         answers = {"result": case["expected"], "also": case.get("also", {})}
-        for path, expected, got, mark in mark_result(answers, outcome.result):
+        result = (
+            outcome.result if case.get("schema") else _under_the_same_name(outcome.result, case["expected"])
+        )
+        for path, expected, got, mark in mark_result(answers, result):
             yield Finding(page=name, kind=kind, path=path, expected=expected, got=got or failure, mark=mark)
+
+
+def _under_the_same_name(result: object, expected: object) -> object:
+    """Call the only list of a result as the right one is called: a goal in words may leave that open."""
+    match result, expected:
+        case dict(), dict() if len(result) == len(expected) == 1:
+            (got,), ((name, right),) = result.values(), expected.items()
+            return {name: got} if isinstance(got, list) and isinstance(right, list) else result
+    return result
 
 
 def describe(findings: list[Finding]) -> Iterator[str]:
