@@ -49,6 +49,8 @@ MOST_ELEMENTS = 300
 MOST_DEEP = 24
 SHORT = 90
 LINK_LEVEL, STRONG_LEVEL, PLAIN_LEVEL = 7, 8, 9
+COUNTED = re.compile(r"^\d[\d.,]*\s+([^\W\d_]{4,})")
+"""What an attribute counts: the stars of “4 stars out of 5”."""
 AVATARS = frozenset({"avatar", "gravatar", "userpic"})
 CONTACTS = {"mailto": "email", "tel": "phone"}
 
@@ -149,9 +151,9 @@ class RecordReader:
         element, key = place.element, place.key
         if said := attribute_text(element):
             name, text = said
-            yield Cell(
-                key=f"{key}@{name}", fact=self._fact(place, text), names=((name, Source.ROLE), *place.names)
-            )
+            nouns = tuple((noun, Source.QUANTITY) for noun in COUNTED.findall(text)[:1])
+            names = ((name, Source.ROLE), *nouns, *place.names)
+            yield Cell(key=f"{key}@{name}", fact=self._fact(place, text), names=names)
         if element.tag == "img":
             yield from self._image(place)
             return

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.looks import Look
     from batchfish.localagent.page.plan import Wanted
 
-FLAG_SCORE, LONGEST_FLAG = 0.75, 25
+FLAG_SCORE, UNSAID_SCORE, LONGEST_FLAG = 0.75, 0.5, 25
 
 
 def fill_gaps(
@@ -93,7 +93,7 @@ def take_flags(fields: Sequence[Wanted], looks: Sequence[Look], pairs: dict[str,
         }
         if not flagged and known is None and "sold out" in one.senses and not one.is_nullable and pairs:
             others = dict.fromkeys(range(size), False)  # what is sold out says so
-            pairs[one.name] = Pair(look=next(iter(pairs.values())).look, score=FLAG_SCORE, values=others)
+            pairs[one.name] = Pair(look=next(iter(pairs.values())).look, score=UNSAID_SCORE, values=others)
             continue
         says_else = known is not None and set(known.values.values()) != {told}
         if flagged and len(flagged) < size and not says_else:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.amounts import units_in
-from batchfish.localagent.page.coerce import coerce, wants_link
+from batchfish.localagent.page.coerce import coerce, wants_link, wants_person
 from batchfish.localagent.page.columns import Pair, values_of
 from batchfish.localagent.page.match import Candidate, same_value
 from batchfish.localagent.page.model import Facet, Source
@@ -92,7 +92,7 @@ def _take_in_order(fields: Sequence[Wanted], looks: Sequence[Look], pairs: dict[
     if len(known) < FEWEST_IN_ORDER or not all(known):
         return
     values = {one.name: values_of(look, one) for one, look in left}
-    if all(values[one.name] and not _is_called_else(one, _labels(look)) for one, look in left):
+    if all(values[one.name] for one, look in left):
         pairs.update((one.name, Pair(look=look, score=SCORE, values=values[one.name])) for one, look in left)
 
 
@@ -167,6 +167,8 @@ def _may_be(wanted: Wanted, look: Look, group: Group) -> bool:
     if wanted.kind is Kind.TEXT:
         is_labelled = any(source is Source.PAIR for _, source in look.column.names)
         if not (look.is_plain or is_labelled) or look.column.is_composite:
+            return False
+        if wants_person(wanted) and any(map(str.isdigit, "".join(fact.text for fact in look.sample))):
             return False
         if look.kinds.keys() - {"description", "name"} or (group.is_table and is_labelled and look.is_typed):
             return False

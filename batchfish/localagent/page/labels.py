@@ -10,6 +10,11 @@ from batchfish.localagent.page.words import CAMEL, concepts_of, label
 
 LONGEST_LABEL = 60
 LABEL_WORDS = 7
+OWNERS = frozenset({
+    "author", "seller", "company", "organizer", "performer", "artist", "speaker", "lecturer", "tutor", "host",
+    "contact person", "estate agent", "recruiter", "brand", "publisher", "venue", "team", "club",
+})  # fmt: skip
+"""Who has a name and a price of their own within a thing: `seller__name` is no name of the thing."""
 TITLE_PARTS = re.compile(r"\s+(?:[|–—·»«:-]|::)\s+")
 
 
@@ -43,7 +48,8 @@ def plain_mark(name: str) -> str:
     """Take out of a class name what says nothing of the value: `product-price` is a price."""
     found = MICROFORMAT.fullmatch(name)
     block, _, element = name.partition("__")
-    if element and not any(concepts_of(label(word)) for word in re.findall(r"[a-z]+", block.lower())):
+    owners = (concepts_of(label(word)) & OWNERS for word in re.findall(r"[a-z]+", block.lower()))
+    if element and not any(owners):
         name = element
     words = re.findall(r"[a-z0-9]+", CAMEL.sub(" ", found[1] if found else name).lower())
     return " ".join(word for word in words if word not in MARK_NOISE) or name

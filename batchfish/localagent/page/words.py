@@ -121,22 +121,30 @@ def similarity(wanted: Label, found: Label) -> float:
     found = _spelled_out(found, wanted)
     if wanted.stems == found.stems:
         return 0.93
-    if concepts_of(wanted) & _concepts_of_compound(found):
+    if related := _related(wanted, found):
+        return related
+    return 0.0 if (wanted.stems ^ found.stems) & _CHANGING else _shared(wanted, found)
+
+
+def _related(wanted: Label, found: Label) -> float:
+    """Say how sure it is that labels of other words mean the same, by what is known of the words in them."""
+    concepts, compound = concepts_of(wanted), _concepts_of_compound(found)
+    if concepts & compound:
         return COMPOUND
-    if concepts_of(wanted) & _concepts_of_part(found):
+    if concepts & _concepts_of_part(found):
         return PART
-    if " " in wanted.phrase and _principal(wanted) & _concepts_of_compound(found):
+    if " " in wanted.phrase and _principal(wanted) & compound:
         return HEAD
-    if will_do(concepts_of(found), concepts_of(wanted)):
-        return RELATED
-    if (wanted.stems ^ found.stems) & _CHANGING:
-        return 0.0
+    return RELATED if will_do(concepts_of(found), concepts) else 0.0
+
+
+def _shared(wanted: Label, found: Label) -> float:
+    """Say how sure it is that labels mean the same by the words that both have."""
     common = wanted.stems & found.stems
     if common and _without(wanted, common) & _without(found, common):
         return 0.9
     missing, extra = wanted.stems - found.stems - _KINDS, found.stems - wanted.stems - _KINDS
-    common = (wanted.stems & found.stems) - _KINDS
-    return _partly(len(common), len(missing), len(extra))
+    return _partly(len(common - _KINDS), len(missing), len(extra))
 
 
 @lru_cache(maxsize=4096)
