@@ -57,13 +57,20 @@ def _says_of_the_thing(element: HtmlElement) -> bool:
         return False
     labels = sum(
         1
-        for one in element.iter("*")
+        for one in _all_of_the_side(element).iter("*")
         if one.tag in {"dt", "th"}
         or (one.tag in {"strong", "b"} and text_of(one).endswith(":"))
         or "label" in marks(one)
         or (one.tag in HEADINGS and _is_over_a_value(one))
     )
     return labels >= FEWEST_LABELS
+
+
+def _all_of_the_side(element: HtmlElement) -> HtmlElement:
+    """Give what holds a side, where it is cut into several like sections."""
+    parent = element.getparent()
+    alike = [] if parent is None else [one for one in parent if one.get("class") == element.get("class")]
+    return parent if parent is not None and len(alike) > 1 else element
 
 
 def _is_over_a_value(heading: HtmlElement) -> bool:

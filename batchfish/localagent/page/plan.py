@@ -83,7 +83,22 @@ def plan(schema: Mapping[str, Any], thing: str = "") -> tuple[Wanted, ...]:
     order = schema.get("propertyOrdering", ())
     names = [*order, *(name for name in properties if name not in order)]
     fields = [_wanted(name, properties[name], thing, is_required=name in required) for name in names]
-    return tuple(fields if not thing or any("name" in one.senses for one in fields) else _first_names(fields))
+    if any("name" in one.senses for one in fields):
+        return tuple(fields)
+    return tuple(_first_names(fields) if thing else _first_is_title(fields))
+
+
+def _first_is_title(fields: list[Wanted]) -> list[Wanted]:
+    """Let the title of a page do for the first text that is wanted of it, where none is called a name.
+
+    A `package` is known by its name, as is a `species`.
+    """
+    first = fields[0] if fields else None
+    if first is None or first.kind is not Kind.TEXT:
+        return fields
+    if first.senses and first.label.phrase not in THINGS_OF_FIELDS:
+        return fields
+    return [replace(first, fallbacks=(*first.fallbacks, label("title"))), *fields[1:]]
 
 
 def _first_names(fields: list[Wanted]) -> list[Wanted]:
