@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LETTERS = {"ß": "ss", "ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "’": "'", "⌀": " diameter "}
-DIGRAPHS = re.compile(r"(?<=[aou])e(?!\b)|(?<=a)a")
+DIGRAPHS = re.compile(r"(?<=[aou])e(?=[^\W_])|(?<=a)a")
 CAMEL = re.compile(r"(?<=[A-Za-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 COUNT_OF = re.compile(

@@ -77,3 +77,8 @@ def test_the_same_words_are_surer_than_a_synonym() -> None:
 def test_what_stands_side_by_side_is_kept_apart(one: str, other: str) -> None:
     assert similarity(label(one), label(other)) < SURE
     assert similarity(label(other), label(one)) < SURE
+
+
+def test_a_word_before_an_underscore_is_the_same_as_before_a_space() -> None:
+    assert label("due_date").phrase == label("due date").phrase == "due date"
+    assert label("venue_name").phrase == "venue name"
