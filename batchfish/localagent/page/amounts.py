@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.numbers import Locale
 
 NUMBER = re.compile(
-    r"(?P<sign>(?<!\d)[-−–+])?"
+    r"(?<!\d)(?<![^\W\d_][-–])(?P<sign>(?<!\w)[-−–+])?"
     r"(?P<digits>\d{1,3}(?:['’\u202f\xa0\u2009 ]\d{3})+(?:[.,]\d+)?(?!\d)|\d[\d.,]*\d|\d)"
     r"(?:\s*[×x*]\s*10\s*\^?\s*(?P<power>[-−]?\d+))?"
     r"\s*(?P<scale>(?:million(?:en|s)?|billion|thousand|mio|mrd|milliard(?:en|s)?|tsd|(?-i:(?<=\d)k))\b\.?)?"

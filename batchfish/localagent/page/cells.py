@@ -149,6 +149,8 @@ class RecordReader:
 
     def _cells(self, place: _Place) -> Iterator[Cell]:
         element, key = place.element, place.key
+        if place.depth and _is_one_of_terms(element):
+            return  # the label of what follows
         if said := attribute_text(element):
             name, text = said
             nouns = tuple((noun, Source.QUANTITY) for noun in COUNTED.findall(text)[:1])
@@ -234,6 +236,12 @@ class RecordReader:
             fact=self._fact(place, part.text, line=part.line, items=items),
             names=((part.name, part.source),) if part.name else (),
         )
+
+
+def _is_one_of_terms(element: HtmlElement) -> bool:
+    """Whether an element is one of several terms of a list of definitions."""
+    holder = next(element.iterancestors("dl"), None) if element.tag == "dt" else None
+    return holder is not None and sum(1 for _ in holder.iter("dt")) > 1
 
 
 def _own_amount(element: HtmlElement) -> str:

@@ -50,6 +50,13 @@ LONGEST_BEFORE = 12
 WORDS_OF_YEARS = frozenset(
     {"year", "jahr", "anne", "ano", "anno", "jahrgang", "annata", "millesime", "vintage"}
 )
+RANGE = re.compile(
+    r"[^\d\n]{0,12}?(\d[\d.,'’\u202f\xa0\u2009 ]*)"
+    r"[^\d\n]{0,12}?(?:[-–—]|\b(?:to|bis|à|a|hasta|tot|till|til|do)\b)[^\d\n]{0,12}?"
+    r"(\d[\d.,'’\u202f\xa0\u2009 ]*)[^\d\n]*"
+)
+"""From so much to so much."""
+MOMENTS = frozenset({"opens", "closes", "start time", "end time"})
 YEARS = frozenset({"first published", "published", "founded", "discovered in"})
 LINKS = frozenset({"website"})
 NUMBERED = {"vat id": VAT_ID, "register number": REGISTER_NUMBER}
@@ -61,6 +68,8 @@ def coerce(fact: Fact, wanted: Wanted, locale: Locale) -> str | float | bool | N
     says_nothing = text.casefold() in ABSENT and not fact.exact
     if says_nothing and (wanted.is_nullable or wanted.kind is not Kind.TEXT or not re.search(r"\w", text)):
         return None  # “unknown” is what a page says where a text must be
+    if wanted.is_nullable and wanted.senses & MOMENTS and not any(map(str.isdigit, text)):
+        return None  # “closed”
     match wanted.kind:
         case Kind.TEXT:
             return _text(fact, wanted, locale)
@@ -184,6 +193,9 @@ def _bounded(value: float | None, wanted: Wanted) -> float | None:
 
 
 def _number(fact: Fact, wanted: Wanted, locale: Locale) -> float | int | None:
+    if wanted.bound and (ends := RANGE.fullmatch(fact.text.strip())):
+        end = read_amount(ends[1 if wanted.bound == "lower" else 2].strip(" .,"), locale)
+        return None if end is None else _shaped(end, wanted)
     if wanted.currency or wanted.senses & {"price", "old price"}:
         return _price(fact, wanted, locale)
     if fact.exact is not None and (exact := _plain_number(fact.exact)) is not None:

@@ -22,6 +22,23 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.numbers import Locale
 
 SHORT, SHORT_NOTE, BARE = 60, 160, 14
+PER_SOMETHING = re.compile(
+    r"\d[^\d/]{0,4}/\s?[^\W\d_]|\bper\s|\bpro\s(?:monat|woche|tag|nacht|kg|m²)|\bmtl\b"
+)
+"""A price by the month, by the kilogram, by the square metre: of two, the other is the thing's."""
+PERIODS: Mapping[str, re.Pattern[str]] = {
+    f"{name} price": re.compile(
+        rf"(?:/|\b(?:per|pro|par|por|al|a|à|pr\.?|om) )\s*(?:{words})\b", re.IGNORECASE
+    )
+    for name, words in {
+        "monthly": "mo|months?|monat|mois|mes|mês|mese|maand|månad|mån|måned|md|miesiąc|mies",
+        "yearly": "yr|years?|jahr|an|année|año|ano|anno|jaar|år|rok",
+        "weekly": "wk|week|woche|semaine|semana|settimana|vecka|uge|tydzień",
+        "nightly": "nights?|nacht|nuit|noche|notte|noite|natt|nat|noc",
+        "daily": "days?|tag|jour|día|dia|giorno|dag|dzień",
+        "hourly": "hr|hours?|stunde|std|heure|hora|ora|uur|timme|time|godz",
+    }.items()
+}
 IN_BRACKETS = re.compile(r"\(\s*\d[\d.,\s]*k?\s*\)", re.IGNORECASE)
 YEAR = re.compile(r"(?<![\d.,/-])(?:1[5-9]\d\d|20\d\d)(?![\d.,/-])")
 WHOLE: Mapping[str, re.Pattern[str]] = {
@@ -39,6 +56,7 @@ WHOLE: Mapping[str, re.Pattern[str]] = {
 """Kinds that a text is of as a whole."""
 SURENESS: Mapping[str, float] = {
     "price": 0.74,
+    **dict.fromkeys(PERIODS, 0.76),
     "old price": 0.74,
     "date": 0.72,
     "rating": 0.74,
@@ -66,6 +84,7 @@ def kinds_of(fact: Fact, locale: Locale) -> Iterator[str]:
     has_digit = any(letter.isdigit() for letter in text)
     if has_digit and len(text) <= SHORT_NOTE and len({money.number for money in find_money(text)}) == 1:
         yield "price"
+        yield from (kind for kind, period in PERIODS.items() if period.search(text))
     if len(text) > SHORT:
         return
     days = find_dates(fact.exact, locale) if fact.exact and "-" in fact.exact else []
@@ -102,6 +121,8 @@ def columns_by_kind(columns: Sequence[tuple[Column, Locale]], size: int) -> Iter
                 name = "old price" if column.is_old else kind
                 said = _said(fact, kind, locale)
                 found[name][number].setdefault(said, fact)
+    if (prices := found.get("price")) is not None:
+        found["price"] = _of_the_thing(prices)
     for kind, by_record in found.items():
         cells = {number: one for number, several in by_record.items() if (one := _only(several, kind))}
         if len(cells) * 2 >= min(size, len(by_record)) and cells:
@@ -111,6 +132,16 @@ def columns_by_kind(columns: Sequence[tuple[Column, Locale]], size: int) -> Iter
                     key=f"@@{kind}", names=(), cells=dict(sorted(cells.items())), is_old=kind == "old price"
                 ),
             )
+
+
+def _of_the_thing(prices: Mapping[int, dict[object, Fact]]) -> dict[int, dict[object, Fact]]:
+    """Leave out prices by the month, the kilogram, the square metre, where most records have another."""
+    whole = {
+        number: {said: fact for said, fact in several.items() if not PER_SOMETHING.search(fact.text)}
+        for number, several in prices.items()
+    }
+    said = {number: several for number, several in whole.items() if several}
+    return said if len(said) * 2 > len(prices) else dict(prices)
 
 
 def _only(several: Mapping[object, Fact], kind: str) -> Fact | None:
@@ -128,7 +159,7 @@ def _only(several: Mapping[object, Fact], kind: str) -> Fact | None:
 def _said(fact: Fact, kind: str, locale: Locale) -> object:
     text = one_line(fact.text)
     match kind:
-        case "price":
+        case "price" | "monthly price" | "yearly price" | "weekly price" | "nightly price":
             return find_money(text)[0].number
         case "date":
             days = find_dates(fact.exact or "", locale) or find_dates(text, locale)

@@ -19,6 +19,8 @@ HASHED = re.compile(
 )
 BUILT = re.compile(
     r"([A-Za-z][\w-]*?)_{2,3}(?=[\w-]*[A-Z0-9])[\w-]{4,8}"
+    r"|(?:views-)?field-{1,2}name-(?:field-)?([a-z][a-z0-9-]*)"
+    r"|views-field-(?:field-)?([a-z][a-z0-9-]*)"
     r"|_([A-Za-z][A-Za-z-]*)_[a-z0-9]{4,6}_\d+"
     r"|[A-Za-z-]+-module--([A-Za-z-]+)--[\w-]{4,6}"
     r"|css-[a-z0-9]{5,}-([A-Za-z]\w*)"

@@ -37,6 +37,8 @@ PER_PERIOD = re.compile(
 PERIODICAL = frozenset(
     {"month", "monthly", "year", "yearly", "annual", "rent", "rate", "fee", "week", "weekly"}
 )
+SEVERAL_COST = 0.1
+"""What structured data says several of is seldom the one value of a thing that has another, too."""
 PERIOD_COST = 0.1
 """What is paid by the month is seldom the price of a thing that has another."""
 HASHTAGS = re.compile(r"\s*#[\w-]+(?:\s+#[\w-]+)*\s*")
@@ -97,7 +99,7 @@ def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Ma
             for node, rival in by_node.items()
             if rival.score > got.score - CLOSE
             and not same_value(rival.value, got.value)
-            and owners.get(node, 0.0) <= rival.score  # what another field surely gets is no rival
+            and owners.get(node, 0.0) < rival.score  # what another field surely gets is no rival
             and (rival.fact.source is not Source.META or got.fact.source is Source.META)  # seen is believed
             and not (got.is_exact and not rival.is_exact and got.fact.source in LABELS)
         ]
@@ -116,6 +118,8 @@ def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[C
             continue  # its text says where it leads, which is no value
         alike = score_name(wanted, fact.label)
         score = alike * fact.trust
+        if fact.source is Source.DATA and len(fact.items) > 1:
+            score -= SEVERAL_COST
         if fact.source is Source.QUANTITY and wanted.kind is Kind.TEXT and _is_one_of(wanted, fact.label):
             continue  # “57 versions” says how many there are, not which
         if "price" in wanted.senses and PER_PERIOD.search(fact.text) and not _is_per_period(wanted):

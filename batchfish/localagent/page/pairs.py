@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.facts import FactFinder
     from batchfish.localagent.page.model import Fact
 
-LONGEST_SECTION = 400
+LONGEST_SECTION, MOST_LINES = 400, 8
 PAIR = 2
 FEWEST_ROWS = 2
 SAYS_SOMETHING = re.compile(r"\w|[★☆✓✔✗✘—–-]")
@@ -195,6 +195,10 @@ def _sections(finder: FactFinder) -> Iterator[Fact]:
         text = "\n".join(map(text_of, run))
         if text_of(following) and len(text) < LONGEST_SECTION and is_label(term := text_of(heading)):
             items = tuple(filter(None, map(text_of, run))) if len(run) > 1 else _items(following)
+            for number, line in enumerate(text.split("\n")[:MOST_LINES], start=1):
+                if (found := LABELLED.fullmatch(line)) and is_label(found[1]):
+                    name = f"{term} {found[1]}"
+                    yield finder.fact(name, following, Source.SECTION, text=found[2], line=number)
             yield finder.fact(
                 term, following, Source.SECTION, text=text if len(run) > 1 else None, items=items
             )

@@ -36,6 +36,12 @@ class Kind(StrEnum):
 
 MONEY_WORDS = frozenset({"price", "cost", "fee", "rate", "fare", "charge"})
 """A price for some is found under what they are called: the price of adults under “Adults”."""
+TIMED = frozenset(
+    {"time", "duration", "prep", "cook", "total", "runtime", "length", "delay", "reading"}
+)
+"""With one of these, `min` at the end of a name is minutes, and not the least."""
+LOWER = frozenset({"min", "minimum", "from", "lowest", "low", "start", "lower"})
+UPPER = frozenset({"max", "maximum", "to", "highest", "high", "upper"})
 WORDS_OF_YEARS = frozenset({"year", "jahr", "annee", "ano", "anno"})
 PER_PERIOD = re.compile(r"(.+) per (\w+)")
 COUNT_OF_SOME = re.compile(r"(\w+) (?:size|capacity)")
@@ -50,7 +56,8 @@ class Wanted:
 
     `label` is its name as a label, `spelled` the same with its unit, in case the page spells it so, `aliases`
     what else it may be called, `fallbacks` what will do where nothing is called so, `senses` the concepts of
-    what it means. `fields` are an object's own properties, `member` is what an array holds.
+    what it means, `bound` the end of a range that it is (empty: none). `fields` are an object's own
+    properties, `member` is what an array holds.
     """
 
     name: str
@@ -69,6 +76,7 @@ class Wanted:
     most: float | None = None
     fewest_items: int = 0
     most_items: int | None = None
+    bound: str = ""
     fields: tuple[Wanted, ...] = ()
     member: Wanted | None = None
 
@@ -130,7 +138,8 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
     words = CAMEL.sub("_", name).replace("-", "_").split("_")
     kind = _kind(schema)
     is_amount = kind in {Kind.NUMBER, Kind.INTEGER}
-    unit, plain = split_unit(words) if is_amount else (None, words)
+    is_least = words[-1] == "min" and TIMED.isdisjoint(words)
+    unit, plain = split_unit(words) if is_amount and not is_least else (None, words)
     currency = words[-1].upper() if is_amount and words[-1].upper() in CURRENCIES else None
     named = label(" ".join(words[:-1] if currency and len(words) > 1 else plain))
     senses = senses_of(named, label(thing))
@@ -160,6 +169,7 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
         kind=kind,
         unit=unit,
         currency=currency,
+        bound=_bound(named) if is_amount else "",
         is_nullable=bool(schema.get("nullable")),
         is_required=is_required,
         choices=tuple(schema.get("enum", ())),
@@ -174,12 +184,20 @@ def _wanted(name: str, schema: Mapping[str, Any], thing: str, *, is_required: bo
     )
 
 
+def _bound(name: Label) -> str:
+    """Say whether a name means the lower or the upper end of a range: `salary_min`, `price_to`."""
+    words = set(name.phrase.split())
+    return "lower" if words & LOWER else "upper" if words & UPPER else ""
+
+
 def _fallbacks(name: Label, unit: str | None, senses: frozenset[str]) -> Iterator[Label]:
     """Give what will do where nothing is called so: the largest of a measure, the date of a year, a name."""
     if unit:
         yield label(f"maximum {name.phrase}")
     if name.phrase in WORDS_OF_YEARS:
         yield label("date")
+    if _bound(name) and " " in name.phrase:
+        yield label(" ".join(word for word in name.phrase.split() if word not in LOWER | UPPER))
     if "name" in senses and " " in name.phrase:
         yield label("name")
     words = name.phrase.split()

@@ -187,7 +187,7 @@ def _rows(
         for number, row in enumerate(made)
         if row
         and number not in bought
-        and len(row) >= usual * INTRUDER
+        and (len(row) >= usual * INTRUDER or (found.group.is_table and needed and needed <= row.keys()))
         and (not needed or len(needed & row.keys()) >= len(needed) * INTRUDER)
     ]
     rows = [made[number] for number in numbers]

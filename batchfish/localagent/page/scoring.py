@@ -33,6 +33,8 @@ DATES = frozenset({Kind.DATE, Kind.DATE_TIME})
 def score_column(wanted: Wanted, look: Look, size: int) -> float:
     """Say how well a column fits a field: by its names, or by what its values look like."""
     column = look.column
+    if column.is_constant and all(fact.text.endswith(":") for fact in look.sample):
+        return 0.0  # a label
     if wants_link(wanted) != (column.facet is not Facet.TEXT) and not (
         wants_link(wanted) and wanted.kind is Kind.TEXT and any("http" in fact.text for fact in look.sample)
     ):

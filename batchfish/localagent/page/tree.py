@@ -42,13 +42,13 @@ UNSEEN_TAGS = (
 )
 WORDS = re.compile(r"[a-z]+")
 LINE_END = re.compile(r"(?<=[^\s,;:.!?])\n")
-NO_PART = OLD_WORDS | BADGE_WORDS
 SPACE = re.compile(r"[^\S\n]+")
 FOOTNOTE = re.compile(r"\s*[\[(]?(?:\d{1,3}|[a-z*†‡])(?:\s*,\s*(?:\d{1,3}|[a-z*†‡]))*[\])]?\s*")
 CENTS = re.compile(r"\s*\d\d\s*")
 CENTS_WORDS = frozenset({"cents", "cent", "fraction", "decimal", "decimals", "centimes", "centimos"})
 MONEY_SIGN = re.compile(r"[$€£¥]|\b(?:kr|zł|CHF|EUR|USD|GBP)\b")
 POWERED = re.compile(r"(?:^|[\d\s/])[kcdm]?m$")
+STRUCK = re.compile(r"\bline-through\b")
 LABEL_WORDS = frozenset({"label", "key", "term"})
 CURRENCY_ALONE = re.compile(r"[$€£¥]|kr\.?|zł|Kč|Ft|CHF|EUR|USD|GBP|PLN|SEK|DKK|NOK|CZK|HUF|CAD|AUD|JPY|RON")
 AMOUNT_ALONE = re.compile(r"\s*\d[\d.,'’\u202f\xa0\u2009 ]*\s*")
@@ -186,7 +186,8 @@ def _words(names: str) -> tuple[str, ...]:
 
 def is_old(element: HtmlElement) -> bool:
     """Whether an element holds what no longer holds: a price struck through."""
-    return element.tag in OLD_TAGS or not OLD_WORDS.isdisjoint(marks(element))
+    is_struck = STRUCK.search(f"{element.get('class', '')} {element.get('style', '')}") is not None
+    return element.tag in OLD_TAGS or is_struck or not OLD_WORDS.isdisjoint(marks(element))
 
 
 @lru_cache(maxsize=100_000)
@@ -225,15 +226,15 @@ def forget() -> None:
 
 def is_no_text(element: HtmlElement) -> bool:
     """Whether an element holds no value even where nothing else is: what is struck out, what is pressed."""
-    return element.tag in OLD_TAGS or _is_control(element) or not OLD_WORDS.isdisjoint(marks(element))
+    return is_old(element) or _is_control(element)
 
 
 def is_beside_the_point(element: HtmlElement) -> bool:
     """Whether an element adds nothing to the value it stands in: a badge, a footnote mark, an old price."""
     return (
-        element.tag in OLD_TAGS
-        or _is_control(element)
-        or not NO_PART.isdisjoint(marks(element))
+        _is_control(element)
+        or is_old(element)
+        or not BADGE_WORDS.isdisjoint(marks(element))
         or (element.tag == "sup" and FOOTNOTE.fullmatch("".join(element.itertext())) is not None)
     ) and not (_is_power(element) or _is_cents(element))
 

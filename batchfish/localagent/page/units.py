@@ -56,7 +56,7 @@ UNITS: Mapping[str, Mapping[str, tuple[float, str]]] = {
         "hours": (
             3600,
             (
-                "h hr hrs hour hours std stunde stunden heure heures hora horas ore uur tim "
+                "h hr hrs hour hours std stunde stunden heure heures hora horas ora ore uur tim "
                 "timmar timer godz hod tuntia"
             ),
         ),
