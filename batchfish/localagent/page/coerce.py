@@ -56,6 +56,10 @@ RANGE = re.compile(
     r"(\d[\d.,'’\u202f\xa0\u2009 ]*)[^\d\n]*"
 )
 """From so much to so much."""
+CLOCK_TIME = r"\d{1,2}(?:[:.h]\d\d)?\s?(?:[ap]\.?m\.?|uhr|h|uur)?"
+CLOCKS = re.compile(rf"({CLOCK_TIME})\s*(?:[-–—]|to|bis|à|a|tot|till|til|do)\s*({CLOCK_TIME})", re.IGNORECASE)
+"""From one time of the day to another."""
+LATER = frozenset({"closes", "end time"})
 MOMENTS = frozenset({"opens", "closes", "start time", "end time"})
 YEARS = frozenset({"first published", "published", "founded", "discovered in"})
 LINKS = frozenset({"website"})
@@ -95,6 +99,8 @@ def _text(fact: Fact, wanted: Wanted, locale: Locale) -> str | None:
     if "email" in senses:
         found = set(EMAIL.findall(unveiled(text)))
         return found.pop() if len(found) == 1 else None
+    if senses & MOMENTS and (ends := CLOCKS.fullmatch(text)):
+        return ends[2 if senses & LATER else 1].strip()
     if senses & {"phone", "fax"}:
         numbers = PHONE.findall(text)
         return numbers[0].strip() if len(numbers) == 1 else None

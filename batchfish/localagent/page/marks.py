@@ -31,7 +31,7 @@ MICROFORMAT = re.compile(r"(?:p|u|dt|e)-((?!auto$|none$|hidden$)[a-z]{3,}(?:-[a-
 """A class of microformats: what the element holds, after a letter for its kind."""
 NAMING = (
     "data-testid", "data-test-id", "data-test", "data-qa", "data-cy", "data-hook", "data-field", "data-name",
-    "data-label", "data-th",
+    "data-label", "data-th", "itemprop",
 )  # fmt: skip
 FEWEST_MEMBERS = 3
 """A word that so many names begin with is that of the block which they are members of."""

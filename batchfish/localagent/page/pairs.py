@@ -170,7 +170,8 @@ def _runs_of_pairs(finder: FactFinder) -> Iterator[Fact]:
     """Find labels and values in turn, one beside the other, which their classes tell apart."""
     for element in finder.elements:
         following = element.getnext()
-        if following is None or LABEL_MARKS.isdisjoint(marks(element)):
+        is_term = element.tag in STRESSED and VALUE_MARKS.isdisjoint(marks(element))
+        if following is None or (LABEL_MARKS.isdisjoint(marks(element)) and not is_term):
             continue
         if LABEL_MARKS.isdisjoint(marks(following)) and not VALUE_MARKS.isdisjoint(marks(following)):
             term = text_of(element).rstrip(" :")

@@ -47,7 +47,10 @@ def _columns(by_key: Mapping[str, dict[int, Cell]], size: int) -> list[Column]:
         level = min(cell.level for cell in cells.values())
         if (known := columns.get(said)) is not None:
             columns[said] = replace(
-                known, names=tuple(dict.fromkeys([*known.names, *names])), level=min(level, known.level)
+                known,
+                names=tuple(dict.fromkeys([*known.names, *names])),
+                level=min(level, known.level),
+                is_composite=known.is_composite and any(cell.is_composite for cell in cells.values()),
             )
             continue
         texts = {text for _, text in said[1]}

@@ -36,9 +36,7 @@ class Kind(StrEnum):
 
 MONEY_WORDS = frozenset({"price", "cost", "fee", "rate", "fare", "charge"})
 """A price for some is found under what they are called: the price of adults under “Adults”."""
-TIMED = frozenset(
-    {"time", "duration", "prep", "cook", "total", "runtime", "length", "delay", "reading"}
-)
+TIMED = frozenset({"time", "duration", "prep", "cook", "total", "runtime", "length", "delay", "reading"})
 """With one of these, `min` at the end of a name is minutes, and not the least."""
 LOWER = frozenset({"min", "minimum", "from", "lowest", "low", "start", "lower"})
 UPPER = frozenset({"max", "maximum", "to", "highest", "high", "upper"})
