@@ -122,7 +122,7 @@ class Filling:
         for facts in tries:
             self.evidence, self.missing = list(evidence), dict(missing)
             result = self.fill(one.fields, facts, where)
-            if len(self.missing) == len(missing):
+            if len(self.missing) == len(missing) and any(value is not None for value in result.values()):
                 break
         if any(value is not None for value in result.values()):
             return result

@@ -33,6 +33,8 @@ UNDER_TITLE = re.compile(r"\s*\([^()]*\d[^()]*\)$")
 MOST_REGIONS = 60
 MOST_WORK = 250_000
 """Elements looked at in all regions together, over which the smaller ones are passed by."""
+SECTION_WORDS = frozenset({"section", "category", "group", "chapter"})
+TITLE_WORDS = frozenset({"title", "heading", "header", "name"})
 LONGEST_TITLE = 120
 MOST_HEADINGS = 300
 
@@ -72,7 +74,7 @@ class _Builder:
     def __init__(self, finder: FactFinder) -> None:
         elements = finder.elements
         self._finder = finder
-        self._headings = [element for element in elements if element.tag in {*HEADINGS, "legend"}]
+        self._headings = [element for element in elements if _is_heading(element)]
         self._numbers = [finder.number(heading) for heading in self._headings]
         self._sizes = _sizes(elements)
 
@@ -235,6 +237,16 @@ class _Builder:
         inside = frozenset(element for record in records for element in record)
         last = self._titles(records[-1][0], inside)
         return [title for title in self._titles(records[0][0], inside) if title in last]
+
+
+def _is_heading(element: HtmlElement) -> bool:
+    """Whether an element stands over others as their title, by its tag or by its class."""
+    if element.tag in {*HEADINGS, "legend"}:
+        return True
+    if element.tag not in {"div", "p", "span", "strong"} or len(element):
+        return False
+    said = frozenset(marks(element))
+    return not said.isdisjoint(SECTION_WORDS) and not said.isdisjoint(TITLE_WORDS)
 
 
 def _is_spread(row: Sequence[HtmlElement | None], place: int) -> bool:

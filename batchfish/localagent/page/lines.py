@@ -7,6 +7,7 @@ import re
 from batchfish.localagent.page.units import unit_of
 from batchfish.localagent.page.words import concepts_of, label
 
+LONGEST_LED = 60
 LABELLED = re.compile(r"\s*([^\W\d_][^:\n]{0,58}?)\s*[::]\s+(\S.*)", re.DOTALL)
 SEPARATOR = re.compile(r"\s+[|·•]\s+|\n")
 BYLINE = re.compile(r"(?:by|von|par|por|di|door|av)\s+(\S.{1,80})", re.IGNORECASE)
@@ -31,8 +32,21 @@ def nouns_in(noun: str) -> list[str]:
     return [name for name in dict.fromkeys((noun, *noun.split())) if unit_of(name) is None]
 
 
+CLOCK = re.compile(
+    r"(?<![\d.,:])(?:[01]?\d|2[0-3])[:.h][0-5]\d(?!\.?\d)(?:\s?(?:[ap]\.?m\.?|uhr|h)\b)?|\b(?:1[0-2]|[1-9])\s?[ap]\.?m\b",
+    re.IGNORECASE,
+)
+DATED = re.compile(r"\d{1,2}\D{1,4}\w{3,}|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
+
+
+def clock_in(line: str) -> str:
+    """Give the one time of the day that stands in a line beside a day; nothing where it is not one."""
+    found = CLOCK.findall(line) if len(line) <= LONGEST_LED else []
+    rest = CLOCK.sub(" ", line)
+    return found[0] if len(found) == 1 and DATED.search(rest) and rest.strip() else ""
+
+
 LEADING = re.compile(r"([^\W\d_][^\d£$€:]{1,30}?)\s+((?:[£$€]\s?)?\d.*)", re.DOTALL)
-LONGEST_LED = 60
 
 
 def led_by_label(line: str) -> tuple[str, str] | None:

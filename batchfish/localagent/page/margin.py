@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.tree import HEADINGS, marks, text_of
+from batchfish.localagent.page.tree import HEADINGS, WORDS, marks, text_of
 from batchfish.localagent.page.vocabulary import (
     MARGINAL_HEADINGS,
     MARGINAL_ROLES,
@@ -41,7 +41,8 @@ def _begins_margin(element: HtmlElement) -> bool:
         return True
     if element.tag in NEVER or element.find(".//h1") is not None:
         return False
-    words = MARGINAL_WORDS.intersection(marks(element))
+    own = " ".join(name for name in element.get("class", "").split() if "__" not in name)
+    words = MARGINAL_WORDS.intersection(WORDS.findall(f"{own} {element.get('id', '')}".lower()))
     return bool(words - MENU_WORDS) or (bool(words) and _is_of_links(element))
 
 
@@ -69,7 +70,8 @@ def _says_of_the_thing(element: HtmlElement) -> bool:
 def _all_of_the_side(element: HtmlElement) -> HtmlElement:
     """Give what holds a side, where it is cut into several like sections."""
     parent = element.getparent()
-    alike = [] if parent is None else [one for one in parent if one.get("class") == element.get("class")]
+    kind = element.get("class", "").split()[:1]
+    alike = [] if parent is None else [one for one in parent if one.get("class", "").split()[:1] == kind]
     return parent if parent is not None and len(alike) > 1 else element
 
 

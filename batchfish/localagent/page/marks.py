@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.vocabulary import THINGS_OF_FIELDS, UTILITY_STARTS, UTILITY_WORDS
+from batchfish.localagent.page.vocabulary import CHANGING, THINGS_OF_FIELDS, UTILITY_STARTS, UTILITY_WORDS
 from batchfish.localagent.page.words import concepts_of, label
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def blocks_in(names: Iterable[str], owner: Collection[str]) -> frozenset[str]:
     leads = Counter(words[0] for name in set(names) if len(words := name.split()) > 1)
     shared = {lead for lead, count in leads.items() if count >= FEWEST_MEMBERS}
     return frozenset(owner) | {
-        lead for lead in shared if lead in THINGS_OF_FIELDS or not concepts_of(label(lead))
+        lead
+        for lead in shared - CHANGING  # of shipping costs, the first word says of what they are
+        if lead in THINGS_OF_FIELDS or not concepts_of(label(lead))
     }
 
 

@@ -10,7 +10,7 @@ from batchfish.localagent.page.marks import NAMING, is_useful
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.tree import marks, one_line, text_of
-from batchfish.localagent.page.words import concepts_of, label
+from batchfish.localagent.page.words import concepts_of, label, singular
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -20,6 +20,23 @@ SAYING = frozenset({"text", "content", "body", "lead"})
 SHOWN_LABELS = ("data-label", "data-th")
 """Attributes whose text is shown or read out as the label of a value."""
 AUTHOR = (("author", Source.ROLE),)
+IN_PATH = re.compile(r"/([a-z]{3,20})/[^/]+/?$", re.IGNORECASE)
+LED_TO = frozenset(
+    {
+        "author",
+        "company",
+        "section",
+        "tags",
+        "artist",
+        "director",
+        "genre",
+        "publisher",
+        "brand",
+        "club",
+        "seller",
+    }
+)
+"""What pages of a site of their own are about, each linked from the things that it belongs to."""
 SHORTEST_CUT = 4
 UNTITLED = frozenset({"a", "abbr", "button", "iframe", "img", "input", "th"})
 """What has a title that says more of itself, not what it is called."""
@@ -80,6 +97,13 @@ def own_names(element: HtmlElement) -> tuple[tuple[str, Source], ...]:
     shown = [(element.get(name, "").rstrip(" :"), Source.PAIR) for name in SHOWN_LABELS if element.get(name)]
     shown += [(title, Source.PAIR) for title in (label_in_title(element),) if title]
     return (*marked, *shown, *((plain_mark(name), Source.MARK) for name in [*classes, *filter(None, others)]))
+
+
+def named_in_path(href: str) -> str:
+    """Give what the address of a link says of where it leads: `/authors/ann` is an author."""
+    found = IN_PATH.search(href.partition("?")[0])
+    word = singular(found[1].lower()) if found else ""
+    return word if concepts_of(label(word)) & LED_TO else ""
 
 
 def label_in_title(element: HtmlElement) -> str:

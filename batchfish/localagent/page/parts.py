@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.labels import is_label
-from batchfish.localagent.page.lines import BYLINE, LABELLED, SEPARATOR, amounts_in, led_by_label, nouns_in
+from batchfish.localagent.page.lines import (
+    BYLINE,
+    LABELLED,
+    SEPARATOR,
+    amounts_in,
+    clock_in,
+    led_by_label,
+    nouns_in,
+)
 from batchfish.localagent.page.mail import unveiled
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
@@ -68,6 +76,8 @@ def parts_of(element: HtmlElement, text: str) -> Iterator[Part]:
             yield _author(found[1], number)
         if is_one and (led := led_by_label(line)):
             yield Part(name=led[0], text=led[1], source=Source.PAIR, line=number)
+        if is_one and (clock := clock_in(line)):
+            yield Part(name="start time", text=clock, source=Source.QUANTITY, line=number)
         if numbered := IDENTIFIER.search(line):
             yield Part(name=numbered[1], text=numbered[2], source=Source.PAIR, line=number)
         if len(line) <= SHORT:

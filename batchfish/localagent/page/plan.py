@@ -89,9 +89,19 @@ def plan(schema: Mapping[str, Any], thing: str = "") -> tuple[Wanted, ...]:
     order = schema.get("propertyOrdering", ())
     names = [*order, *(name for name in properties if name not in order)]
     fields = [_wanted(name, properties[name], thing, is_required=name in required) for name in names]
+    if any(one.senses & {"city", "postcode"} for one in fields):
+        fields = [_as_street(one) for one in fields]
     if any("name" in one.senses for one in fields):
         return tuple(fields)
     return tuple(_first_names(fields) if thing else _first_is_title(fields))
+
+
+def _as_street(wanted: Wanted) -> Wanted:
+    """Take an address for the street, where the city is asked for apart from it."""
+    if wanted.label.phrase != "address" or wanted.kind is not Kind.TEXT:
+        return wanted
+    street, address = label("street address"), (label("address"),)
+    return replace(wanted, label=street, spelled=street, fallbacks=address, senses=frozenset({"street"}))
 
 
 def _first_is_title(fields: list[Wanted]) -> list[Wanted]:

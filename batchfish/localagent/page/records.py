@@ -74,7 +74,7 @@ def read_records(
     read = sorted((_read(one, names, fields) for one in fits), key=lambda one: -one.quality)
     if not read:
         return NoList(why=_no_list(page, groups))
-    best = _whole(read[0], read[1:])
+    best = _whole(_outer(read[0], read[1:]), read[1:])
     if meant := _meant(best, [one for one in read if one is not best], goal):
         return meant
     if best.quality < GATE or not best.rows:
@@ -205,6 +205,20 @@ def _advertised(group: Group, fields: Sequence[Wanted]) -> set[int]:
     return marked if len(marked) * 2 < group.size else set()
 
 
+def _outer(best: Records, others: Sequence[Records]) -> Records:
+    """Give the list whose records hold those of the best one and say as much: of posts, not of their tags."""
+    inner = best.fit.group.spans
+    for other in others:
+        is_near = other.quality >= max(GATE, best.quality - SECTION_CLOSE)
+        if not is_near or len(other.fit.pairs) < len(best.fit.pairs):
+            continue
+        outer = other.fit.group.spans
+        held = [sum(first < a and b <= last for a, b in inner) for first, last in outer]
+        if len(inner) > 1 and sum(held) == len(inner) and max(held) == 1:
+            return other
+    return best
+
+
 def _whole(best: Records, others: Sequence[Records]) -> Records:
     """Give the list of which the best is one section, where it fits nearly as well.
 
@@ -227,7 +241,9 @@ def _share_records(first: Records, second: Records) -> bool:
     said = {_key(row) for row in first.rows}
     others = {_key(row) for row in second.rows}
     smaller, larger = sorted((said, others), key=len)
-    return len(smaller & larger) * 2 >= len(smaller)
+    inner = [any(a < c and d <= b for a, b in first.fit.group.spans) for c, d in second.fit.group.spans]
+    is_inside = bool(inner) and all(inner) and len(first.fit.pairs) >= len(second.fit.pairs)
+    return is_inside or len(smaller & larger) * 2 >= len(smaller)
 
 
 def _key(row: Mapping[str, Any]) -> str:

@@ -30,6 +30,9 @@ LOGIN = re.compile(
 NOT_FOUND = re.compile(
     r"\b(?:404|page not found|not found|page (?:does not|doesn[’']t|no longer) exist|no such page"
     r"|nothing (?:was )?found here|seite (?:wurde )?nicht gefunden|page (?:non trouvée|introuvable)"
+    r"|n[’']existe (?:pas|plus)"
+    r"|(?:n[’']est plus|no longer|nicht mehr|ya no está|non è più|não está mais|niet meer)"
+    r" (?:disponible|available|verfügbar|lieferbar|disponibile|disponível|beschikbaar)"
     r"|página no encontrada|pagina non trovata|página não encontrada|pagina niet gevonden|hittades inte)\b",
     re.IGNORECASE,
 )

@@ -10,7 +10,7 @@ from batchfish.localagent.page.labels import is_generic, is_label
 from batchfish.localagent.page.lines import BYLINE, LABELLED, SEPARATOR, led_by_label
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL, is_phone
-from batchfish.localagent.page.naming import said_last, text_before
+from batchfish.localagent.page.naming import named_in_path, said_last, text_before
 from batchfish.localagent.page.parties import CHANNELS
 from batchfish.localagent.page.tree import marks, one_line, text_of
 from batchfish.localagent.page.words import concepts_of, label
@@ -86,6 +86,8 @@ def _label_of(line: str) -> Label:
 def _link_roles(finder: FactFinder, link: HtmlElement) -> Iterator[Fact]:
     href = (link.get("href") or "").strip()
     kind, _, rest = href.partition(":")
+    if finder.absolute(href) and (owner := named_in_path(href)):
+        yield finder.fact(owner, link, Source.MARK)
     if finder.absolute(href) and is_label(said := text_of(link)):
         yield finder.fact(said, link, Source.LINK)
     if "author" in link.get("rel", "").split():

@@ -48,7 +48,9 @@ CENTS = re.compile(r"\s*\d\d\s*")
 CENTS_WORDS = frozenset({"cents", "cent", "fraction", "decimal", "decimals", "centimes", "centimos"})
 MONEY_SIGN = re.compile(r"[$€£¥]|\b(?:kr|zł|CHF|EUR|USD|GBP)\b")
 POWERED = re.compile(r"(?:^|[\d\s/])[kcdm]?m$")
+RAISED = frozenset({"sup", "sub", "wbr"})
 STRUCK = re.compile(r"\bline-through\b")
+LABELS = frozenset({"dt", "th"})
 LABEL_WORDS = frozenset({"label", "key", "term"})
 CURRENCY_ALONE = re.compile(r"[$€£¥]|kr\.?|zł|Kč|Ft|CHF|EUR|USD|GBP|PLN|SEK|DKK|NOK|CZK|HUF|CAD|AUD|JPY|RON")
 AMOUNT_ALONE = re.compile(r"\s*\d[\d.,'’\u202f\xa0\u2009 ]*\s*")
@@ -155,7 +157,11 @@ def _prefer_spoken(root: HtmlElement) -> None:
 
 def _hidden_words(element: HtmlElement) -> frozenset[str]:
     """Give the classes that hide an element: a heading or a label that is read out is one of the page."""
-    return HIDDEN_WORDS - SPOKEN_WORDS if element.tag in {*HEADINGS, "dt", "th"} else HIDDEN_WORDS
+    parent = element.getparent()
+    is_all = (
+        parent is not None and parent.tag in LABELS and len(parent) == 1 and not (parent.text or "").strip()
+    )
+    return HIDDEN_WORDS - SPOKEN_WORDS if is_all or element.tag in {*HEADINGS, *LABELS} else HIDDEN_WORDS
 
 
 def _name_next(element: HtmlElement) -> None:
@@ -207,7 +213,7 @@ def _text_of(element: HtmlElement, leaves_out: Callable[[HtmlElement], bool]) ->
     while stack:
         node, is_over = stack.pop()
         breaks = "\n" if node.tag in BLOCKS or node.tag == "br" else ""
-        parts.append(breaks)
+        parts.append(breaks or (" " if not is_over and _runs_on(node) else ""))
         if is_over:
             parts.append("" if node is element else (node.tail or "").replace("\n", " "))
             continue
@@ -217,6 +223,18 @@ def _text_of(element: HtmlElement, leaves_out: Callable[[HtmlElement], bool]) ->
             parts.append((node.text or "").replace("\n", " "))
             stack.extend((child, False) for child in reversed(node))
     return clean("".join(parts))
+
+
+def _runs_on(element: HtmlElement) -> bool:
+    """Whether an element stands right after another, with a word of its own: its style sets them apart."""
+    previous = element.getprevious()
+    if previous is None or previous.tail or element.tag in RAISED or previous.tag in {*RAISED, "br"}:
+        return False
+    before, after = "".join(previous.itertext())[-2:], "".join(element.itertext())[:1]
+    if len(before) < 2 or not after.isalnum():  # noqa: PLR2004 - a letter alone may be an initial
+        return False
+    end = before[-1]
+    return (end.isalpha() and (after.isdigit() or after.isupper())) or (end in "€£$" and after.isalpha())
 
 
 def forget() -> None:
