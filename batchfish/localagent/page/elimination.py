@@ -20,6 +20,7 @@ from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.units import measures_same
+from batchfish.localagent.page.vocabulary import MEASURED
 from batchfish.localagent.page.words import concepts_of, label, similarity_of, will_do
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 SCORE = 0.69
 """How sure it is of what is left: surer than a guess, less so than anything that is named."""
+IN_DIGITS = MEASURED | {"start", "end", "deadline", "modified"}
+"""What is written with a digit, also where a text is wanted."""
 HINT, LIKELY, CLEARLY = 0.3, 0.45, 0.1
 """A label that shares a word with the field's name tells it from others that share none."""
 FEWEST_IN_ORDER = 2
@@ -168,7 +171,8 @@ def _may_be(wanted: Wanted, look: Look, group: Group) -> bool:
         is_labelled = any(source is Source.PAIR for _, source in look.column.names)
         if not (look.is_plain or is_labelled) or look.column.is_composite:
             return False
-        if wants_person(wanted) and any(map(str.isdigit, "".join(fact.text for fact in look.sample))):
+        has_digits = any(map(str.isdigit, "".join(fact.text for fact in look.sample)))
+        if (wants_person(wanted) and has_digits) or (wanted.senses & IN_DIGITS and not has_digits):
             return False
         if look.kinds.keys() - {"description", "name"} or (group.is_table and is_labelled and look.is_typed):
             return False

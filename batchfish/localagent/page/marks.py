@@ -65,7 +65,7 @@ def blocks_in(names: Iterable[str], owner: Collection[str]) -> frozenset[str]:
     """
     leads = Counter(words[0] for name in set(names) if len(words := name.split()) > 1)
     shared = {lead for lead, count in leads.items() if count >= FEWEST_MEMBERS}
-    return frozenset(owner) | {
+    return (frozenset(owner) - CHANGING) | {
         lead
         for lead in shared - CHANGING  # of shipping costs, the first word says of what they are
         if lead in THINGS_OF_FIELDS or not concepts_of(label(lead))

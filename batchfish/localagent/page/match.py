@@ -118,6 +118,8 @@ def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[C
             continue  # its text says where it leads, which is no value
         alike = score_name(wanted, fact.label)
         score = alike * fact.trust
+        if fact.source is Source.QUANTITY and wanted.kind is Kind.TEXT and alike < WHOLE:
+            continue
         if fact.source is Source.DATA and len(fact.items) > 1:
             score -= SEVERAL_COST
         if fact.source is Source.QUANTITY and wanted.kind is Kind.TEXT and _is_one_of(wanted, fact.label):
