@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import tomllib
-from collections import defaultdict
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DATA = tomllib.loads(files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
+_DATA = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
 
 
-def _thesaurus() -> Mapping[str, list[str]]:
-    """Read the phrases of every concept; a concept may have some in the files of several domains."""
-    concepts: dict[str, list[str]] = defaultdict(list)
-    for domain in files(__package__).joinpath("concepts").iterdir():
-        for concept, phrases in tomllib.loads(domain.read_text("utf-8")).items():
-            concepts[concept] += (phrase.strip() for phrase in phrases.replace("\n", " ").split(","))
+def _thesaurus() -> Mapping[str, str]:
+    """Read the phrases of every concept; a concept may have some in the files of several domains.
+
+    The files say no more than TOML could: every reading process takes them in, and in TOML that takes long.
+    """
+    concepts: dict[str, str] = {}
+    for domain in Path(__file__).with_name("concepts").iterdir():
+        _about, *entries = domain.read_text("utf-8").rstrip().split("\n\n")
+        for entry in entries:
+            concept, _, lines = entry.partition(":\n  ")
+            phrases = lines.replace("\n  ", " ")
+            concepts[concept] = f"{concepts[concept]}, {phrases}" if concept in concepts else phrases
     return concepts
 
 
 CONCEPTS = _thesaurus()
+"""The phrases of every concept, with `, ` between them."""
 KIN: Mapping[str, list[str]] = _DATA["kin"]
 BROADER: Mapping[str, str] = _DATA["broader"]
 IRREGULAR: Mapping[str, str] = _DATA["irregular"]
