@@ -163,3 +163,69 @@ def test_a_measure_is_told_from_a_footnote() -> None:
 )
 def test_a_name_ends_on_its_unit(name: str, unit: str | None, rest: list[str]) -> None:
     assert split_unit(name.split("_")) == (unit, rest)
+
+
+@pytest.mark.parametrize("text", ["Free", "gratis!", "Eintritt frei", "free of charge."])
+def test_what_is_free_costs_nothing(text: str) -> None:
+    assert value("price", text) == 0
+    assert value("weight", text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "lower", "upper"),
+    [
+        ("£24,000 – £29,000", 24000, 29000),
+        ("from 12 to 20 people", 12, 20),
+        ("von 3 bis 5", 3, 5),
+        ("12", 12, 12),
+    ],
+)
+def test_of_a_range_a_field_has_the_end_that_it_means(text: str, lower: float, upper: float) -> None:
+    assert (value("salary_min", text), value("salary_max", text)) == (lower, upper)
+    assert (value("salary_from", text), value("salary_to", text)) == (lower, upper)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("9:00 – 17:30", "9:00", "17:30"),
+        ("9am to 5pm", "9am", "5pm"),
+        ("9 bis 17 Uhr", "9", "17 Uhr"),
+        ("10.30", "10.30", "10.30"),
+    ],
+)
+def test_of_a_range_of_times_a_field_has_the_one_that_it_means(text: str, start: str, end: str) -> None:
+    assert (value("start_time", text, "string"), value("end_time", text, "string")) == (start, end)
+    assert (value("opens", text, "string"), value("closes", text, "string")) == (start, end)
+
+
+def test_what_is_closed_opens_at_no_time() -> None:
+    (wanted,) = plan({"type": "object", "properties": {"opens": {"type": "string", "nullable": True}}})
+    fact = Fact(label="opens", text="closed", source=Source.PAIR, node=(1, 0), where="")
+    assert coerce(fact, wanted, Locale(language="en")) is None
+
+
+def test_km_are_horsepower_where_that_is_meant() -> None:
+    assert value("power_ps", "Moc: 150 KM", language="pl") == 150
+    assert value("distance_km", "150 KM") == 150
+    assert value("power_ps", "150 km") is None
+
+
+def test_the_class_of_a_rating_may_be_that_of_how_many_there_are() -> None:
+    (wanted,) = plan({"type": "object", "properties": {"rating": {"type": "number"}}})
+    for source, text, rating in (
+        (Source.MARK, "312", None),
+        (Source.MARK, "9", 9),
+        (Source.PAIR, "312", 312),
+    ):
+        fact = Fact(label="rating", text=text, source=source, node=(1, 0), where="")
+        assert coerce(fact, wanted, Locale(language="en")) == rating
+
+
+def test_crowns_in_words_are_those_of_the_country() -> None:
+    assert value("currency", "250 kronor", "string", "sv") == "SEK"
+
+
+def test_an_answer_may_be_spelled_without_accents() -> None:
+    assert value("is_new", "Não", "boolean") is False
+    assert value("is_new", "Kyllä", "boolean") is True

@@ -85,3 +85,23 @@ def test_terms_of_several_lists_are_one_list() -> None:
     second = entry.format("Carp", 19, "In beer") + entry.format("Pie", 15, "Pigeon")
     found = records(f"<dl>{first}</dl><h2>Mains</h2><dl>{second}</dl>", name="string", price="number")
     assert [one["name"] for one in found] == ["Soup", "Eel", "Carp", "Pie"]
+
+
+def test_what_is_sold_out_says_so() -> None:
+    rows = "".join(ROW.format(name, 5, "") for name in "ABC")
+    assert records(f"<ul>{rows}</ul>", title="string", price="number", sold_out="boolean") == [
+        {"title": name, "price": 5, "sold_out": False} for name in "ABC"
+    ]
+    sold_out = {"type": "boolean", **NULL}
+    found = records(f"<ul>{rows}</ul>", title="string", price="number", sold_out=sold_out)
+    assert [one["sold_out"] for one in found] == [None] * 3
+
+
+def test_an_older_price_that_is_the_price_is_none() -> None:
+    row = '<li><h3>{0}</h3><b class="price">£{1}</b> <s>£{2}</s></li>'
+    body = row.format("Arc", 9, 12) + row.format("Pebble", 5, 5) + row.format("Nord", 7, 8)
+    old = {"type": "number", **NULL}
+    found = records(f"<ul>{body}</ul>", title="string", price="number", regular_price=old)
+    assert [(one["price"], one["regular_price"]) for one in found] == [(9, 12), (5, None), (7, 8)]
+    found = records(f"<ul>{body}</ul>", title="string", price="number", regular_price="number")
+    assert [one["regular_price"] for one in found] == [12, 5, 8]

@@ -43,3 +43,30 @@ def test_a_banner_that_holds_the_title_is_no_margin() -> None:
     tree = parse('<html><body><div class="banner"><h1>Tidemark</h1></div><p>Text</p></body></html>')
     assert tree is not None
     assert find_margin(list(tree.iter("*"))) == set()
+
+
+def test_the_end_of_an_article_is_of_the_article() -> None:
+    body = "<article><h1>Moss</h1><p>Words.</p><footer><p>Author: Ann Lind</p></footer></article>"
+    outside = "<footer><p>Author: Site Team</p></footer>"
+    assert look(body + outside, author="string").result == {"author": "Ann Lind"}
+
+
+def test_a_side_may_label_what_it_says_by_headings_over_it() -> None:
+    part = "<div><h3>{0}</h3><p>{1}</p></div>"
+    facts = (("Wurble", "oak"), ("Blimp", "round"), ("Crew", "4"))
+    body = f"<h1>Ember Wake</h1><aside>{''.join(part.format(*fact) for fact in facts)}</aside>"
+    assert look(body, wurble="string", blimp="string").result == {"wurble": "oak", "blimp": "round"}
+    links = "".join(f"<div><h3>{name}</h3><ul><li>{text}</li></ul></div>" for name, text in facts)
+    reading = look(f"<h1>Ember Wake</h1><aside>{links}</aside>", wurble="string", blimp="string")
+    assert reading.code == "LOCAL_NOT_FOUND"
+
+
+def test_it_may_be_cut_into_like_sections() -> None:
+    facts = (("Wurble", "oak"), ("Blimp", "round"), ("Crew", "4"))
+    sides = "".join(f'<div class="sidebar"><h3>{name}</h3><p>{text}</p></div>' for name, text in facts)
+    assert look(f"<h1>Ember Wake</h1><div>{sides}</div>", wurble="string", blimp="string").result == {
+        "wurble": "oak",
+        "blimp": "round",
+    }
+    alone = f"<h1>Ember Wake</h1><div>{sides[: sides.index('</div>')]}</div></div>"
+    assert look(alone, crew="integer", wurble="string").code == "LOCAL_NOT_FOUND"

@@ -20,3 +20,17 @@ def test_the_classes_of_microformats_name_what_they_are_on() -> None:
         {"title": "Moss", "author": "Ida"},
         {"title": "Rust", "author": "Per"},
     ]
+
+
+def test_the_name_of_a_thing_within_another_stands_for_it() -> None:
+    body = (
+        '<div itemscope itemtype="https://schema.org/Book"><b itemprop="name">Salt</b>'
+        '<p itemprop="publisher" itemscope itemtype="https://schema.org/Organization">Published by'
+        ' <i itemprop="name">Faro Press</i> of <u itemprop="location">Wick</u></p>'
+        '<p itemprop="author" itemscope>Ann Lind</p></div>'
+    )
+    assert look(body, name="string", publisher="string", author="string").result == {
+        "name": "Salt",
+        "publisher": "Faro Press",
+        "author": "Ann Lind",
+    }

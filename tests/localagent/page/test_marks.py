@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from lxml.html import fromstring
 
-from batchfish.localagent.page.marks import blocks_in, is_useful, without_block
+from batchfish.localagent.page.marks import blocks_in, is_useful, name_as_written, without_block
 from tests.localagent.page.pages import look, records
 
 
@@ -48,3 +49,39 @@ def test_the_name_of_who_sells_is_not_the_name_of_the_thing() -> None:
         '<p class="seller-rating">4.9 out of 5</p></div>'
     )
     assert look(body, rating="number").code == "LOCAL_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("built", "written"),
+    [
+        ("Card_price__Z0p4v", "Card_price"),
+        ("_price_1x2y3_7", "price"),
+        ("card-module--price--a1B2c", "price"),
+        ("css-1q2w3e-Price", "Price"),
+        ("field--name-field-price", "price"),
+        ("card__price", "card__price"),
+        ("btn-primary", "btn-primary"),
+    ],
+)
+def test_a_class_that_a_tool_made_unique_is_as_somebody_wrote_it(built: str, written: str) -> None:
+    tree = fromstring(f'<div><p class="x {built}">1</p></div>')
+    name_as_written(tree)
+    assert tree[0].get("class") == f"x {written}"
+
+
+@pytest.mark.parametrize("named", ["Card_{0}__Z0p4v", "_{0}_1x2y3_7", "field--name-field-{0}"])
+def test_values_are_found_by_classes_that_tools_made_unique(named: str) -> None:
+    says = '<p class="{0}">{1}</p>'
+    body = says.format(named.format("colour"), "brown") + says.format(named.format("maker"), "Ann")
+    assert look(body, colour="string", maker="string").result == {"colour": "brown", "maker": "Ann"}
+
+
+def test_a_word_for_a_thing_that_many_names_begin_with_is_that_of_the_block() -> None:
+    names = ["ship name", "ship price", "ship owner"]
+    assert blocks_in(names, ()) == {"ship"}, "though a timetable may have a ship as a value"
+
+
+@pytest.mark.parametrize("attribute", ["data-test-id", "data-cy", "data-hook", "data-name", "itemprop"])
+def test_names_for_scripts_and_tests_say_what_a_value_is(attribute: str) -> None:
+    body = f'<p {attribute}="colour">brown</p><p {attribute}="maker">Ann</p>'
+    assert look(body, colour="string", maker="string").result == {"colour": "brown", "maker": "Ann"}

@@ -89,3 +89,46 @@ def test_what_a_job_asks_for_stands_under_many_headings() -> None:
     body = "<h1>Biologist</h1><h2>What you need</h2><ul><li>MSc in biology</li><li>Diving licence</li></ul>"
     wanted = {"type": "array", "items": {"type": "string"}}
     assert look(body, requirements=wanted).result == {"requirements": ["MSc in biology", "Diving licence"]}
+
+
+def test_rows_with_a_bullet_say_more_of_the_row_above_them() -> None:
+    rows = (
+        "<tr><th>Population</th><td></td></tr><tr><th>• Total</th><td>8,400</td></tr>"
+        "<tr><th>• Density</th><td>31/km²</td></tr><tr><th>Mayor</th><td>Ann Lind</td></tr>"
+    )
+    reading = look(f"<table>{rows}</table>", population_density="string", mayor="string")
+    assert reading.result == {"population_density": "31/km²", "mayor": "Ann Lind"}
+
+
+def test_the_first_of_them_is_what_the_row_above_is() -> None:
+    rows = "<tr><th>Wurble</th><td></td></tr><tr><th>• Blimp</th><td>8,400</td></tr>"
+    assert look(f"<table>{rows}</table>", wurble="integer").result == {"wurble": 8400}
+
+
+def test_amounts_that_stand_first_in_every_row_have_their_labels_after_them() -> None:
+    rows = "".join(
+        f"<div><b>{amount}</b><b>{name}</b></div>" for amount, name in (("12", "Wurbles"), ("£9", "Fee"))
+    )
+    assert look(f"<div>{rows}</div>", wurbles="integer", fee="number").result == {"wurbles": 12, "fee": 9}
+
+
+def test_lines_with_labels_under_a_heading_are_called_by_both() -> None:
+    body = (
+        "<h2>Delivery</h2><div>Wurble: 3 days<br>Blimp: £4</div>"
+        "<h2>Collection</h2><div>Wurble: 1 day<br>Blimp: £0</div>"
+    )
+    assert look(body, delivery_wurble="string", collection_blimp="number").result == {
+        "delivery_wurble": "3 days",
+        "collection_blimp": 0,
+    }
+
+
+def test_what_says_nothing_is_no_value() -> None:
+    body = "<dl><dt>Wurble</dt><dd>:</dd><dt>Blimp</dt><dd>round</dd></dl>"
+    assert look(body, wurble="string").code == "LOCAL_NOT_FOUND"
+    assert look(body, blimp="string").result == {"blimp": "round"}
+
+
+def test_stressed_words_before_a_marked_value_are_its_label() -> None:
+    body = '<p><b>Wurble</b><i class="value">oak</i><b>Blimp</b><i class="value">round</i></p>'
+    assert look(body, wurble="string", blimp="string").result == {"wurble": "oak", "blimp": "round"}

@@ -46,3 +46,48 @@ def test_the_largest_of_a_measure_will_do_where_nothing_is_called_so() -> None:
     assert look(deep, length_km="number").result == {"length_km": 38}
     assert look(f"{deep}<p>Length: 30 km</p>", length_km="number").result == {"length_km": 30}
     assert look("<p>Max. price: £9</p>", price="number").code == "LOCAL_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "bound"),
+    [
+        ("cook_min", "minutes", "lower"),
+        ("total_time_min", "minutes", "lower"),
+        ("salary_min", None, "lower"),
+        ("price_max", None, "upper"),
+        ("price_from", None, "lower"),
+        ("price_to", None, "upper"),
+        ("age_high", None, "upper"),
+        ("weight", None, ""),
+    ],
+)
+def test_min_is_minutes_of_what_takes_time_and_else_the_least(
+    name: str, unit: str | None, bound: str
+) -> None:
+    one = wanted(name, kind="number")
+    assert one.unit == unit
+    assert unit or one.bound == bound
+    assert wanted(name).bound == "", "a text has no ends"
+
+
+def test_an_end_of_a_range_stands_under_the_name_of_the_whole() -> None:
+    body = "<dl><dt>Salary</dt><dd>£24,000 – £29,000 a year</dd><dt>Cooking time</dt><dd>20 min</dd></dl>"
+    assert look(body, salary_min="number", cook_min="number").result == {"salary_min": 24000, "cook_min": 20}
+    assert look(body, salary_max="number").result == {"salary_max": 29000}
+
+
+def test_a_title_will_do_for_the_first_text_of_a_page_that_says_no_name() -> None:
+    body = "<h1>Wurblefish</h1><dl><dt>Habitat</dt><dd>Reefs</dd></dl>"
+    assert look(body, species="string", habitat="string").result == {
+        "species": "Wurblefish",
+        "habitat": "Reefs",
+    }
+    assert look(body, habitat="string", species="string").code == "LOCAL_NOT_FOUND"
+
+
+def test_the_price_of_some_stands_under_what_they_are_called() -> None:
+    body = "<dl><dt>Adults</dt><dd>£12</dd><dt>Children</dt><dd>£5</dd></dl>"
+    assert look(body, price_adults="number", children_price="number").result == {
+        "price_adults": 12,
+        "children_price": 5,
+    }

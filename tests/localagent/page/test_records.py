@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from batchfish.localagent.page.read import read_page
 from tests.localagent.page.pages import NULL, look, records, schema
 
 DISH = '<div class="dish"><span class="dish-name">{0}</span><span class="dish-price">{1}</span>{2}</div>'
@@ -114,3 +115,53 @@ def test_what_a_thing_is_numbered_by_may_stand_at_the_end_of_a_sentence() -> Non
         ("SW10305", "5 Tage"),
         ("SW10087", "3 Tage"),
     ]
+
+
+ROW = "<li><h4>{0}</h4><b>£{1}</b></li>"
+
+
+def shelf(heading: str, *rows: tuple[str, int], tag: str = "h2") -> str:
+    return f"<section><{tag}>{heading}</{tag}><ul>{''.join(ROW.format(*row) for row in rows)}</ul></section>"
+
+
+def named(html: str, goal: str, name: str = "things") -> Any:  # noqa: ANN401 - a result or None
+    wanted = {"type": "array", "items": schema(title="string", price="number")}
+    page = f"<html><body>{html}</body></html>"
+    reading = read_page(page, url="http://a.example/p", goal=goal, schema=schema(**{name: wanted}))
+    return reading.result and [one["title"] for one in reading.result[name]]
+
+
+OLD = shelf("Concerts already played", ("Arc", 9), ("Bay", 7), ("Cay", 8))
+NEW = shelf("Concerts coming up", ("Dot", 6), ("Elm", 5), ("Fay", 3))
+
+
+def test_of_like_lists_it_is_the_one_whose_heading_the_goal_says() -> None:
+    assert named(OLD + f"<hr><p>Words</p>{NEW}", "List the concerts coming up with title and price") == [
+        "Dot",
+        "Elm",
+        "Fay",
+    ]
+    assert named(OLD + f"<hr><p>Words</p>{NEW}", "List concerts already played: title, price") == [
+        "Arc",
+        "Bay",
+        "Cay",
+    ]
+
+
+def test_the_whole_of_a_list_goes_before_one_section_of_it() -> None:
+    body = shelf("Rare", ("Arc", 9), ("Bay", 7), ("Cay", 8)) + shelf("Common", ("Dot", 6), ("Elm", 5))
+    assert named(f"<h1>Ropes</h1>{body}", "") == ["Arc", "Bay", "Cay", "Dot", "Elm"]
+
+
+def test_but_not_where_the_heading_of_the_section_says_what_is_wanted() -> None:
+    body = shelf("Ropes", ("Arc", 9), ("Bay", 7), ("Cay", 8)) + shelf("Oars", ("Dot", 6), ("Elm", 5))
+    assert named(f"<h1>Sale</h1>{body}", "", "ropes") == ["Arc", "Bay", "Cay"]
+
+
+def test_a_record_of_a_table_may_lack_all_that_may_be_null() -> None:
+    head = "<tr><th>Name</th><th>Wurble</th><th>Blimp</th><th>Notes</th></tr>"
+    rows = (("Arc", "oak", "round", "old"), ("Bay", "", "", ""), ("Cay", "elm", "flat", "new"))
+    cells = "".join("<tr>" + "".join(f"<td>{one}</td>" for one in row) + "</tr>" for row in rows)
+    asked = dict.fromkeys(("wurble", "blimp", "notes"), NOTHING)
+    found = records(f"<table>{head}{cells}</table>", name="string", **asked)
+    assert found[1] == {"name": "Bay", "wurble": None, "blimp": None, "notes": None}

@@ -11,6 +11,7 @@ from batchfish.localagent.page import words
 from batchfish.localagent.page.match import SURE
 from batchfish.localagent.page.vocabulary import CONCEPTS
 from batchfish.localagent.page.words import label, similarity
+from tests.localagent.page.pages import look
 
 SAME = [
     ("first_published", "First published:"),
@@ -100,3 +101,49 @@ def test_every_phrase_of_the_thesaurus_is_known_as_a_label_is_spelled() -> None:
     assert len(known) > 40_000
     assert dict(words._CONCEPTS_BY_PHRASE) == known  # noqa: SLF001 - that all of it is the same, a few labels cannot show
     assert words._concepts_by_stems() == alike  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("venue", "Address"),
+        ("brand", "Company"),
+        ("rooms", "Bedrooms"),
+        ("duration", "Runtime"),
+        ("phone", "Mobile"),
+    ],
+)
+def test_a_related_notion_will_do(wanted: str, found: str) -> None:
+    assert SURE <= similarity(label(wanted), label(found)) < similarity(label(wanted), label(wanted))
+
+
+def test_but_only_where_there_is_nothing_nearer() -> None:
+    kin = "<dl><dt>Address</dt><dd>1 Mill Lane</dd></dl>"
+    both = "<dl><dt>Venue</dt><dd>The Loft</dd><dt>Address</dt><dd>1 Mill Lane</dd></dl>"
+    assert look(kin, venue="string").result == {"venue": "1 Mill Lane"}
+    assert look(both, venue="string").result == {"venue": "The Loft"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("make", "Vehicle make"),  # a part says of what it is
+        ("journal", "Journal title"),  # it is known by its name
+        ("subsidy_price", "Vorzugspreis"),  # both are prices, each with another word
+    ],
+)
+def test_parts_of_labels_mean_the_same(wanted: str, found: str) -> None:
+    assert similarity(label(wanted), label(found)) >= SURE
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [("price", "Maximum shipping price"), ("depth", "Snow price"), ("make", "Vehicle colour")],
+)
+def test_and_not_where_the_other_part_changes_them(wanted: str, found: str) -> None:
+    assert similarity(label(wanted), label(found)) < SURE
+
+
+def test_a_word_of_the_same_and_one_that_means_the_same_are_surely_the_same() -> None:
+    assert similarity(label("wurble price"), label("wurble cost")) == 0.9
+    assert similarity(label("wurble price"), label("wurble height")) < SURE
