@@ -1,8 +1,9 @@
 """How long `batchfish serve` takes from the start of its process to its first answer, beside bare FastAPI.
 
-Both sides start in turn. `warm`: as a second start finds the machine. `cold`: what the kernel has cached of
-the interpreter, the packages and this project is dropped first (but for what other processes have mapped).
-`no bytecode`: as the very first start, where every module has to be compiled. The target is 1.5 s.
+And how long one of its reading processes takes until it has read its first, small page. All sides start in
+turn. `warm`: as a second start finds the machine. `cold`: what the kernel has cached of the interpreter, the
+packages and this project is dropped first (but for what other processes have mapped). `no bytecode`: as the
+very first start, where every module has to be compiled. The target for an answer is 1.5 s.
 
     python benchmarks/cold_start.py [--rounds 5]
 """
@@ -22,6 +23,8 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from batchfish.localagent.engines.frames import HEADER, ReadJob, length_of, pack
+
 ROOT = Path(__file__).parents[1]
 BARE = """
 import sys
@@ -33,10 +36,18 @@ async def runs() -> dict[str, list[str]]:
     return {"data": []}
 uvicorn.run(app, port=int(sys.argv[1]), log_level="error")
 """
-SIDES = {
+SERVERS = {
     "batchfish serve": [sys.executable, "-m", "batchfish", "serve", "--port"],
     "bare FastAPI": [sys.executable, "-c", BARE],
 }
+READER = "reading process"
+SIDES = (*SERVERS, READER)
+PAGE = ReadJob(
+    url="https://shop.example/kettle",
+    goal="Extract the name and the price of the product.",
+    content_type="text/html; charset=utf-8",
+    body=b"<h1>Kettle</h1><dl><dt>Price</dt><dd>24.50 EUR</dd><dt>Net weight</dt><dd>2 kg</dd></dl>",
+)
 STATES = ("warm", "cold", "no bytecode")
 LOOK_EVERY = 0.002
 LONGEST_START = 60.0
@@ -72,6 +83,21 @@ def start_once(command: list[str], environment: dict[str, str]) -> tuple[float, 
         server.wait()
 
 
+def read_once(environment: dict[str, str]) -> tuple[float, float]:
+    """Start a reading process, and give the seconds, and the CPU seconds, until its first page is read."""
+    command = [sys.executable, "-m", "batchfish.localagent.engines.worker"]
+    begun = time.perf_counter()
+    with subprocess.Popen(  # noqa: S603 - ourselves
+        command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        if reader.stdin is None or reader.stdout is None:
+            raise SystemExit("the reading process has no pipes")
+        reader.stdin.write(pack(PAGE))
+        reader.stdin.flush()
+        reader.stdout.read(length_of(reader.stdout.read(HEADER.size)))
+        return time.perf_counter() - begun, cpu_seconds(reader.pid)
+
+
 def cpu_seconds(pid: int) -> float:
     """Read what CPU a process has used; unlike its wall time, others on the machine hardly change it."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
@@ -98,7 +124,7 @@ def measure(side: str, state: str) -> tuple[float, float]:
             environment["PYTHONPYCACHEPREFIX"] = nowhere
         if state == "cold":
             drop_cached_files()
-        return start_once(SIDES[side], environment)
+        return read_once(environment) if side == READER else start_once(SERVERS[side], environment)
 
 
 def describe(times: list[tuple[float, float]]) -> str:
@@ -108,12 +134,12 @@ def describe(times: list[tuple[float, float]]) -> str:
 
 
 def main() -> None:
-    """Measure both sides in each state, in turn, and print medians."""
+    """Measure all sides in each state, in turn, and print medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    for command in SIDES.values():
-        start_once(command, {**os.environ, "PYTHONPATH": str(ROOT)})  # so that all bytecode is there
+    for side in SIDES:
+        measure(side, "warm")  # so that all bytecode is there
     print(f"{'':13}" + "".join(f"{side:>36}" for side in SIDES))
     for state in STATES:
         found: dict[str, list[tuple[float, float]]] = {side: [] for side in SIDES}
