@@ -20,7 +20,8 @@ MOST_CHILDREN = 60
 HOLDERS = frozenset({"article", "div", "li", "ol", "section", "ul"})
 OPINIONS = frozenset({"comment", "commentlist", "comments", "review", "reviews", "testimonial"})
 MAIN = frozenset({"article", "main"})
-ROOTED = re.compile(r"/(?:[\w-][\w.-]*/?)*(?:\?[\w=&%.-]*)?$")
+ROOTED = re.compile(r"/(?:[\w-][\w.-]*(?:/[\w-][\w.-]*)*/?)?(?:\?[\w=&%.-]*)?$")
+"""An address from the root of a site, plain enough to be put together without parsing."""
 
 
 class FactFinder:

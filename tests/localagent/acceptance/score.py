@@ -1,9 +1,9 @@
-"""Score the reader on the pages beside this file: `python tests/localagent/acceptance/score.py open`.
+"""Score the reader on the pages beside this file: `python -m tests.localagent.acceptance.score open`.
 
-Each page is an HTML file and a YAML file that says what is asked of it (`url`, `goal`, `schema`, further
-`pages`),
-how it is counted (`kind`: core, stretch or must_fail), and what is right (`expected`, `also` for other
-spellings).
+There are two halves: `open`, which the reader is built with, and `closed`, which is opened at the end only. A half
+is made of sets, a folder each. Each page is an HTML file and a YAML file that says what is asked of it (`url`,
+`goal`, `schema`, further `pages`), how it is counted (`kind`: core, stretch or must_fail), and what is right
+(`expected`, `also` for other spellings).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.load import Loader
 
 FOLDER = Path(__file__).parent
+HALVES = ("open", "closed")
 MUST_FAIL = "must_fail"
 
 
@@ -62,16 +63,21 @@ class _Files:
         return answer(job)
 
 
-def cases(half: str) -> dict[str, dict[str, Any]]:
-    """Give what is asked of each page of a half, by the page's name."""
+def sets() -> list[str]:
+    """Give the sets of both halves: `open/exam-3`."""
+    return sorted(str(folder.relative_to(FOLDER)) for half in HALVES for folder in (FOLDER / half).iterdir())
+
+
+def cases(of: str) -> dict[str, dict[str, Any]]:
+    """Give what is asked of each page of a set, by the page's name."""
     return {
-        file.stem: yaml.safe_load(file.read_text("utf-8")) for file in sorted((FOLDER / half).glob("*.yaml"))
+        file.stem: yaml.safe_load(file.read_text("utf-8")) for file in sorted((FOLDER / of).glob("*.yaml"))
     }
 
 
-def run(half: str, name: str, case: dict[str, Any]) -> RunOutcome:
-    """Have the engine do what is asked of one page."""
-    folder = FOLDER / half
+def run(of: str, name: str, case: dict[str, Any]) -> RunOutcome:
+    """Have the engine do what is asked of one page of a set."""
+    folder = FOLDER / of
     further = {url: folder / file for url, file in case.get("pages", {}).items()}
     files = _Files({case["url"]: folder / f"{name}.html", **further})
     engine = ExtractEngine(cast("Loader", files), cast("WorkerPool", files))
@@ -79,14 +85,14 @@ def run(half: str, name: str, case: dict[str, Any]) -> RunOutcome:
     return asyncio.run(engine.run(request, lambda _: None))
 
 
-def score(half: str) -> Iterator[Finding]:
-    """Mark every value of every page of a half; of a page that must fail, whether it did."""
-    for name, case in cases(half).items():
-        outcome = run(half, name, case)
-        kind = case["kind"]
+def score(of: str) -> Iterator[Finding]:
+    """Mark every value of every page of a set; of a page that must fail, whether it did."""
+    for name, case in cases(of).items():
+        outcome = run(of, name, case)
+        kind, page = case["kind"], f"{of}/{name}"
         if kind == MUST_FAIL:
             mark = Mark.WRONG if outcome.failure is None else Mark.RIGHT
-            yield Finding(page=name, kind=kind, path="", expected="a failure", got=outcome.result, mark=mark)
+            yield Finding(page=page, kind=kind, path="", expected="a failure", got=outcome.result, mark=mark)
             continue
         failure = None if outcome.failure is None else outcome.failure.message
         answers = {"result": case["expected"], "also": case.get("also", {})}
@@ -94,7 +100,7 @@ def score(half: str) -> Iterator[Finding]:
             outcome.result if case.get("schema") else _under_the_same_name(outcome.result, case["expected"])
         )
         for path, expected, got, mark in mark_result(answers, result):
-            yield Finding(page=name, kind=kind, path=path, expected=expected, got=got or failure, mark=mark)
+            yield Finding(page=page, kind=kind, path=path, expected=expected, got=got or failure, mark=mark)
 
 
 def _under_the_same_name(result: object, expected: object) -> object:
@@ -123,10 +129,12 @@ def describe(findings: list[Finding]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the score of one half."""
+    """Print the score of one half, or of one of its sets."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("half", choices=["open", "closed"])
-    sys.stdout.write("\n".join(describe(list(score(parser.parse_args().half)))) + "\n")
+    parser.add_argument("of", choices=[*HALVES, *sets()])
+    asked = parser.parse_args().of
+    findings = [finding for of in sets() if f"{of}/".startswith(f"{asked}/") for finding in score(of)]
+    sys.stdout.write("\n".join(describe(findings)) + "\n")
 
 
 if __name__ == "__main__":

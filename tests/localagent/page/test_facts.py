@@ -1,26 +1,26 @@
-"""What stands where: in opinions of others, around the page's title, beside it."""
+"""The elements of a tree as facts: where they lead."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.localagent.page.pages import look
+from batchfish.localagent.page.facts import FactFinder
+from batchfish.localagent.page.tree import parse
 
 
-@pytest.mark.parametrize("said_in", ["reviews", "comment-list comments", "testimonial"])
-def test_what_others_say_stands_behind_what_the_page_says(said_in: str) -> None:
-    body = f'<h1>Kettle</h1><p>Author: Ann</p><div class="{said_in}"><div><p>Author: Ben</p></div></div>'
-    assert look(body, author="string").result == {"author": "Ann"}
-
-
-def test_what_holds_the_title_goes_before_what_stands_outside() -> None:
-    inside = "<article><h1>Kettle</h1><p>Colour: red</p></article>"
-    assert look(f"{inside}<div><p>Colour: blue</p></div>", colour="string").result == {"colour": "red"}
-    assert look(f"<div><p>Colour: blue</p></div>{inside}", colour="string").result == {"colour": "red"}
-    without = "<div><h1>Kettle</h1><p>Colour: red</p></div><div><p>Colour: blue</p></div>"
-    assert look(without, colour="string").code == "LOCAL_NOT_FOUND"
-
-
-def test_what_is_said_outside_alone_is_read() -> None:
-    body = '<div role="main"><h1>Kettle</h1></div><div><p>Colour: blue</p></div>'
-    assert look(body, colour="string").result == {"colour": "blue"}
+@pytest.mark.parametrize(
+    ("href", "address"),
+    [
+        ("/a/b.html?x=1", "https://shop.example/a/b.html?x=1"),
+        ("b", "https://shop.example/list/b"),
+        ("#top", None),
+        ("mailto:a@b.example", None),
+        # A form that is tried in all ways to cut it would take longer than anyone waits.
+        ("/" + "a" * 60 + "?q=au:x", "https://shop.example/" + "a" * 60 + "?q=au:x"),
+        ("/a" * 60 + ":", "https://shop.example" + "/a" * 60 + ":"),
+    ],
+)
+def test_where_a_link_leads_is_told_whole(href: str, address: str | None) -> None:
+    tree = parse("<p>x</p>")
+    assert tree is not None
+    assert FactFinder(tree, "https://shop.example/list/").absolute(href) == address
