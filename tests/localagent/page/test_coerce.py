@@ -226,6 +226,27 @@ def test_crowns_in_words_are_those_of_the_country() -> None:
     assert value("currency", "250 kronor", "string", "sv") == "SEK"
 
 
-def test_an_answer_may_be_spelled_without_accents() -> None:
+def test_an_answer_may_be_spelled_with_other_accents() -> None:
     assert value("is_new", "Não", "boolean") is False
-    assert value("is_new", "Kyllä", "boolean") is True
+    assert value("is_new", "Sì", "boolean") is True
+
+
+@pytest.mark.parametrize("text", ["CX-30 kg", "model A-12 kg", "5-12 kg"])
+def test_a_number_after_a_hyphen_is_part_of_a_name_or_a_range(text: str) -> None:
+    assert value("weight_kg", text) is None
+    assert value("weight_kg", "-12 kg") == -12
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "number"),
+    [
+        ("speed_kmh", "100 mph", 160.9344),
+        ("power_kw", "100 hp", 74.569987),
+        ("volume_l", "5 gal", 18.92705892),
+        ("length_m", "2 yd", 1.8288),
+        ("pressure_bar", "300 kPa", 3),
+        ("duration_minutes", "12 godz", 720),
+    ],
+)
+def test_amounts_in_units_of_vehicles_and_machines_are_converted(name: str, text: str, number: float) -> None:
+    assert value(name, text) == pytest.approx(number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchfish.localagent.page.read import read_page
-from tests.localagent.page.pages import schema
+from tests.localagent.page.pages import look, schema
 
 ADS = (("Skrivebord", 2400), ("Barnevogn", 850), ("Racercykel", 4750))
 
@@ -41,3 +41,13 @@ def test_both_pages_of_a_list_are_wanted_and_the_link_may_be_danish() -> None:
     goal = "Extract all ads from both pages"
     reading = read_page(page, url="http://a.example/p", goal=goal, schema=schema(ads=wanted))
     assert reading.next_url == "http://a.example/p?side=2"
+
+
+def test_an_object_gets_what_is_said_of_it_under_another_word() -> None:
+    place = '{"@type": "Place", "name": "The Loft", "address": {"addressLocality": "Wick"}}'
+    said = f'{{"@type": "Event", "name": "Gig", "location": {place}}}'
+    body = f'<script type="application/ld+json">{said}</script>'
+    assert look(body, name="string", venue=schema(name="string", city="string")).result == {
+        "name": "Gig",
+        "venue": {"name": "The Loft", "city": "Wick"},
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchfish.localagent.page.labels import site_of
+from batchfish.localagent.page.labels import plain_mark, site_of
 from batchfish.localagent.page.lines import amounts_in, led_by_label
 from tests.localagent.page.pages import look, records
 
@@ -69,3 +69,33 @@ def test_links_side_by_side_are_a_list() -> None:
 def test_minutes_in_a_text_are_not_the_minutes_of_anything() -> None:
     assert look("<p>Cook the leeks for 20 minutes.</p>", total_minutes="integer").code == "LOCAL_NOT_FOUND"
     assert look("<p>Reading time: 4 minutes</p>", reading_minutes="integer").result == {"reading_minutes": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("hotel__name", "name"),
+        ("dish__item-price", "price"),
+        ("seller__name", "seller name"),
+        ("product-price", "price"),
+    ],
+)
+def test_a_class_for_a_part_of_a_block_says_what_that_part_is_and_whose_where_others_have_one(
+    name: str, says: str
+) -> None:
+    assert plain_mark(name) == says
+
+
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("Call 555 123\nreviews of ropes", []),
+        ("12\nreviews", [("12", "reviews")]),
+        ("It began in 2019. Since then", []),
+        ("4 reviews, 1.5 hours", [("4", "reviews"), ("1.5", "hours")]),
+    ],
+)
+def test_a_number_that_ends_a_line_or_a_sentence_counts_nothing(
+    text: str, counted: list[tuple[str, str]]
+) -> None:
+    assert amounts_in(text) == counted

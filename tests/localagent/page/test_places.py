@@ -47,7 +47,7 @@ def test_what_names_the_block_may_be_a_part_of_what_is_asked_for() -> None:
     parts = '<i class="wurble-sheen">{0}</i><b class="wurble-name">{1}</b><u class="wurble-nook">{2}</u>'
     row = f"<div>{parts}</div>"
     body = row.format("dull", "Gannet", "left") + row.format("bright", "Fulmar", "right")
-    assert records(body, name="string", wurble_sheen=TEXT, nook=TEXT) == [
-        {"name": "Gannet", "wurble_sheen": "dull", "nook": "left"},
-        {"name": "Fulmar", "wurble_sheen": "bright", "nook": "right"},
+    assert records(body, name="string", wurble_sheen=TEXT, wurble_nook=TEXT) == [
+        {"name": "Gannet", "wurble_sheen": "dull", "wurble_nook": "left"},
+        {"name": "Fulmar", "wurble_sheen": "bright", "wurble_nook": "right"},
     ]

@@ -85,9 +85,23 @@ def test_a_title_will_do_for_the_first_text_of_a_page_that_says_no_name() -> Non
     assert look(body, habitat="string", species="string").code == "LOCAL_NOT_FOUND"
 
 
-def test_the_price_of_some_stands_under_what_they_are_called() -> None:
+def test_the_fare_of_some_stands_under_what_they_are_called() -> None:
     body = "<dl><dt>Adults</dt><dd>£12</dd><dt>Children</dt><dd>£5</dd></dl>"
-    assert look(body, price_adults="number", children_price="number").result == {
-        "price_adults": 12,
-        "children_price": 5,
+    assert look(body, adult_fare="number", fee_children="number").result == {
+        "adult_fare": 12,
+        "fee_children": 5,
     }
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        (("category", "price"), "category"),
+        (("category", "title"), "title"),
+        (("category", "wurble"), "wurble"),
+        (("price", "wurble"), ""),
+    ],
+)
+def test_what_sorts_things_names_them_where_nothing_else_does(fields: tuple[str, ...], named: str) -> None:
+    asked = plan({"type": "object", "properties": {name: {"type": "string"} for name in fields}}, "tickets")
+    assert "".join(one.name for one in asked if "name" in one.senses) == named
