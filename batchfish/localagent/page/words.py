@@ -105,6 +105,7 @@ def _stem(word: str) -> str:
     return stem[:-1] if stem.endswith(VOWELS) and len(stem) > SHORTEST_STEM else stem
 
 
+@lru_cache(maxsize=16_384)
 def similarity(wanted: Label, found: Label) -> float:
     """Say how sure it is that two labels mean the same: 1 is the same words, below 0.6 is a guess."""
     if not wanted.phrase or not found.phrase:
@@ -220,6 +221,7 @@ def _concepts_of_compound(name: Label) -> frozenset[str]:
     return frozenset()
 
 
+@lru_cache(maxsize=16_384)
 def concepts_of(name: Label) -> frozenset[str]:
     """Give the concepts that a label as a whole belongs to."""
     weighty = " ".join(word for word in name.phrase.split() if word not in STOPWORDS)
