@@ -2,8 +2,8 @@
 
 There are two halves: `open`, which the reader is built with, and `closed`, which is opened at the end only. A
 half is made of sets, a folder each. Each page is an HTML file and a YAML file that says what is asked of it
-(`url`, `goal`, `schema`, further `pages`), how it is counted (`kind`: core, stretch or must_fail), and what is
-right (`expected`, `also` for other spellings).
+(`url`, `goal`, `schema`, further `pages`), how it is counted (`kind`: core, stretch or must_fail), and what
+is right (`expected`, `also` for other spellings).
 """
 
 from __future__ import annotations
