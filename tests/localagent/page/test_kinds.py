@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.localagent.page.pages import records
+from tests.localagent.page.pages import NULL, records
 
 
 def listed(*rows: tuple[str, ...]) -> str:
@@ -62,5 +62,5 @@ def test_but_where_there_is_no_other_it_is() -> None:
 
 def test_an_amount_in_its_currency_is_what_a_name_that_ends_on_that_asks_for() -> None:
     body = listed(("Mill", "£4,500"), ("Dam", "£3,200"), ("Weir", "£900"))
-    found = records(body, name="string", grant_gbp="number")
+    found = records(body, name="string", grant_gbp={"type": "number", **NULL})
     assert [one["grant_gbp"] for one in found] == [4500, 3200, 900]

@@ -27,8 +27,9 @@ def test_what_is_paid_by_the_month_is_not_the_price_of_a_thing_that_has_one(said
     assert look(body, price="number").result == {"price": 450}
 
 
-def test_but_it_is_the_rent() -> None:
-    assert look("<p>Monthly price: £19 per month</p>", monthly_price="number").result == {"monthly_price": 19}
+def test_but_it_is_no_less_a_price_by_the_month() -> None:
+    body = '<p class="monthly-price">£19 per month</p><p class="monthly-price">£450</p>'
+    assert look(body, monthly_price="number").code == "LOCAL_NOT_FOUND"
 
 
 @pytest.mark.parametrize("text", ["#copper #deep-sea #tin", " #copper  #deep-sea #tin "])
@@ -54,7 +55,7 @@ def test_the_count_of_ratings_is_no_rating() -> None:
 
 
 def test_of_money_only_what_says_its_currency_is_a_price_under_a_like_label() -> None:
-    body = "<dl><dt>Price band of the town</dt><dd>4</dd></dl>"
+    body = "<dl><dt>Wurble price</dt><dd>4</dd></dl>"
     assert look(body, price="number").code == "LOCAL_NOT_FOUND"
     assert look(body.replace("4", "£4"), price="number").result == {"price": 4}
 
