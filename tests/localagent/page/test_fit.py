@@ -1,10 +1,10 @@
-"""Fields and columns: the list around an entry, the words that begin a title."""
+"""Fields and columns: the list around an entry."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.localagent.page.pages import NULL, records
+from tests.localagent.page.pages import records
 
 NAMES: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 
@@ -16,11 +16,3 @@ def test_a_list_is_wanted_and_not_its_first_entry() -> None:
         {"name": "Arc", "tags": ["red", "old"]},
         {"name": "Nord", "tags": ["blue", "new"]},
     ]
-
-
-def test_words_that_begin_but_some_of_the_titles_are_not_the_titles() -> None:
-    row = "<li><h3>{0}</h3><i>£{1}</i></li>"
-    titles = ("<a href='/a'>Arc</a> of oak", "<a href='/n'>Nord</a> of ash", "Reed")
-    body = "".join(row.format(title, price) for title, price in zip(titles, (9, 7, 5), strict=True))
-    found = records(f"<ul>{body}</ul>", name="string", price="number", note={"type": "string", **NULL})
-    assert [one["name"] for one in found] == ["Arc of oak", "Nord of ash", "Reed"]

@@ -91,18 +91,20 @@ def test_what_a_job_asks_for_stands_under_many_headings() -> None:
     assert look(body, requirements=wanted).result == {"requirements": ["MSc in biology", "Diving licence"]}
 
 
-def test_rows_with_a_bullet_say_more_of_the_row_above_them() -> None:
-    rows = (
-        "<tr><th>Population</th><td></td></tr><tr><th>• Total</th><td>8,400</td></tr>"
-        "<tr><th>• Density</th><td>31/km²</td></tr><tr><th>Mayor</th><td>Ann Lind</td></tr>"
-    )
-    reading = look(f"<table>{rows}</table>", population_density="string", mayor="string")
-    assert reading.result == {"population_density": "31/km²", "mayor": "Ann Lind"}
+def grouped(*rows: tuple[str, str]) -> str:
+    return "<table>" + "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in rows) + "</table>"
 
 
-def test_the_first_of_them_is_what_the_row_above_is() -> None:
-    rows = "<tr><th>Wurble</th><td></td></tr><tr><th>• Blimp</th><td>8,400</td></tr>"
-    assert look(f"<table>{rows}</table>", wurble="integer").result == {"wurble": 8400}
+def test_rows_with_a_bullet_are_called_by_the_row_above_them_too() -> None:
+    fish = (("Trawlers", ""), ("• Total", "8,400"), ("• Wooden", "31"))
+    body = grouped(*fish, ("Sloops", ""), ("• Total", "99"), ("• Wooden", "7"), ("Mayor", "Ann Lind"))
+    reading = look(body, trawlers_wooden="integer", sloops_wooden="integer", mayor="string")
+    assert reading.result == {"trawlers_wooden": 31, "sloops_wooden": 7, "mayor": "Ann Lind"}
+
+
+def test_none_of_several_is_what_the_row_above_them_is() -> None:
+    body = grouped(("Area", ""), ("• Land", "84 km²"), ("• Water", "3 km²"))
+    assert look(body, area_km2="number").code == "LOCAL_NOT_FOUND"
 
 
 def test_amounts_that_stand_first_in_every_row_have_their_labels_after_them() -> None:

@@ -131,21 +131,15 @@ def named(html: str, goal: str, name: str = "things") -> Any:  # noqa: ANN401 - 
     return reading.result and [one["title"] for one in reading.result[name]]
 
 
-OLD = shelf("Concerts already played", ("Arc", 9), ("Bay", 7), ("Cay", 8))
-NEW = shelf("Concerts coming up", ("Dot", 6), ("Elm", 5), ("Fay", 3))
+PLAYED = shelf("Already played", ("Arc", 9), ("Bay", 7), ("Cay", 8))
+COMING = shelf("Coming up soon", ("Dot", 6), ("Elm", 5), ("Fay", 3))
 
 
 def test_of_like_lists_it_is_the_one_whose_heading_the_goal_says() -> None:
-    assert named(OLD + f"<hr><p>Words</p>{NEW}", "List the concerts coming up with title and price") == [
-        "Dot",
-        "Elm",
-        "Fay",
-    ]
-    assert named(OLD + f"<hr><p>Words</p>{NEW}", "List concerts already played: title, price") == [
-        "Arc",
-        "Bay",
-        "Cay",
-    ]
+    body, goal = f"{PLAYED}<hr><p>Words</p>{COMING}", "Extract title and price of {0}."
+    assert named(body, goal.format("what is coming up soon")) == ["Dot", "Elm", "Fay"]
+    assert named(body, goal.format("all that was already played")) == ["Arc", "Bay", "Cay"]
+    assert named(body, goal.format("all")) == ["Arc", "Bay", "Cay", "Dot", "Elm", "Fay"]
 
 
 def test_the_whole_of_a_list_goes_before_one_section_of_it() -> None:

@@ -42,5 +42,6 @@ def test_what_stands_small_after_a_title_is_no_part_of_it() -> None:
 
 
 def test_telephone_and_mail_are_no_part_of_an_address() -> None:
-    body = "<address>1 Mill Lane<br>Wick<br>Phone: ask at the desk<br>ann@mill.example<br>01955 602 031</address>"
+    channels = "Phone: ask at the desk<br>ann@mill.example<br>01955 602 031"
+    body = f"<address>1 Mill Lane<br>Wick<br>{channels}</address>"
     assert look(body, address="string").result == {"address": "1 Mill Lane, Wick"}

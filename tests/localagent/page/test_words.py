@@ -127,7 +127,7 @@ def test_but_only_where_there_is_nothing_nearer() -> None:
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ("make", "Vehicle make"),  # a part says of what it is
+        ("price", "Wurble cost"),  # a part says of what it is
         ("journal", "Journal title"),  # it is known by its name
         ("subsidy_price", "Vorzugspreis"),  # both are prices, each with another word
     ],
