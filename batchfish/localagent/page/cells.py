@@ -10,7 +10,6 @@ from urllib.parse import unquote, urljoin
 
 from batchfish.localagent.page.facts import LONGEST_VALUE
 from batchfish.localagent.page.model import Facet, Fact, Source
-from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.naming import (
     AUTHOR,
     counted_beside,
@@ -22,6 +21,7 @@ from batchfish.localagent.page.naming import (
     own_names,
     where_of,
 )
+from batchfish.localagent.page.own_amounts import is_dearer, own_amount
 from batchfish.localagent.page.parts import Part, parts_of, tails_of
 from batchfish.localagent.page.ratings import attribute_text
 from batchfish.localagent.page.steps import Steps
@@ -118,7 +118,7 @@ class RecordReader:
             key=self._steps.name(place.key, child, seen),
             names=(*self._said_before(child, seen), *own_names(child), *counted_beside(child), *inherited),
             level=level,
-            is_old=place.is_old or is_old(child) or _is_dearer(child, place.element),
+            is_old=place.is_old or is_old(child) or is_dearer(child, place.element),
             depth=place.depth + 1,
         )
 
@@ -172,7 +172,7 @@ class RecordReader:
                 yield Cell(key=f"{key}@badge", fact=self._fact(place, text), names=place.names)
             return
         if text:
-            yield from self._text(place, _own_amount(element) or text)
+            yield from self._text(place, own_amount(element) or text)
         if element.tag == "a":
             yield from self._link(place, text)
         if text and is_unit and not place.is_old:
@@ -242,19 +242,3 @@ def _is_one_of_terms(element: HtmlElement) -> bool:
     """Whether an element is one of several terms of a list of definitions."""
     holder = next(element.iterancestors("dl"), None) if element.tag == "dt" else None
     return holder is not None and sum(1 for _ in holder.iter("dt")) > 1
-
-
-def _own_amount(element: HtmlElement) -> str:
-    """Give an element's own words where they hold an amount of money and the elements in it hold others."""
-    own = one_line(element.text or "")
-    amounts = {money.number for money in find_money(own)} if len(element) else set()
-    if len(amounts) != 1:
-        return ""
-    others = {money.number for child in element for money in find_money(one_line(text_of(child)))}
-    return own if others - amounts else ""
-
-
-def _is_dearer(child: HtmlElement, parent: HtmlElement) -> bool:
-    """Whether an element holds one higher amount beside the one that its parent says itself."""
-    own = find_money(one_line(parent.text or "")) if _own_amount(parent) else []
-    return any(money.number > own[0].number for money in find_money(one_line(text_of(child))) if own)

@@ -14,9 +14,10 @@ from batchfish.localagent.page.money import EMAIL, PHONE, currency_of, find_mone
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.postal_words import REGISTER_NUMBER, VAT_ID
 from batchfish.localagent.page.ratings import read_rating
+from batchfish.localagent.page.stock import read_stock
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.units import convert
-from batchfish.localagent.page.vocabulary import ABSENT, FREE, NO, STOCK, YES
+from batchfish.localagent.page.vocabulary import ABSENT, FREE, NO, YES
 from batchfish.localagent.page.words import fold, label
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ AFTER_BYLINE = re.compile(
 LONGEST_TEXT = 20_000
 LONGEST_NAME = 80
 DASHES = ("–", "—", "-", ":")
-SHORT_NOTICE, LONGEST_NOTICE = 40, 120
-NOTICE_PARTS = re.compile(r"\s[–—-]\s|[,;.:(|•·]")
 LONGEST_BEFORE = 12
 """A price in words may begin with as many letters; with more, the text says other things as well."""
 WORDS_OF_YEARS = frozenset(
@@ -173,23 +172,6 @@ def _boolean(fact: Fact, wanted: Wanted) -> bool | None:
     if spellings & (YES | NO):
         return bool(spellings & YES)
     return None
-
-
-def read_stock(text: str) -> bool | None:
-    """Whether a text says that something can be had; None where it says nothing of it."""
-    for phrase, answer in STOCK:
-        if phrase in text and re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text):
-            return answer
-    return None
-
-
-def is_stock_notice(text: str) -> bool:
-    """Whether a text says whether something can be had, and hardly anything else, or that first of all."""
-    plain = text.casefold().strip()
-    if len(plain) > LONGEST_NOTICE or read_stock(plain) is None:
-        return False
-    first = NOTICE_PARTS.split(plain)[0]
-    return len(plain) <= SHORT_NOTICE or (len(first) <= SHORT_NOTICE and read_stock(first) is not None)
 
 
 def _bounded(value: float | None, wanted: Wanted) -> float | None:

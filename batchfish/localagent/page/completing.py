@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.coerce import read_stock
 from batchfish.localagent.page.columns import Pair, agree, values_of
 from batchfish.localagent.page.match import SURE
 from batchfish.localagent.page.model import Facet
 from batchfish.localagent.page.plan import Kind
+from batchfish.localagent.page.stock import read_stock
 from batchfish.localagent.page.words import similarity_of
 
 if TYPE_CHECKING:

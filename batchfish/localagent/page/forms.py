@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.page.coerce import is_stock_notice
 from batchfish.localagent.page.dates import find_dates
 from batchfish.localagent.page.lines import LABELLED, OUT_OF, led_by_label
 from batchfish.localagent.page.money import EMAIL, find_money
 from batchfish.localagent.page.numbers import Locale
+from batchfish.localagent.page.stock import is_stock_notice
 from batchfish.localagent.page.words import concepts_of, label
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.amounts import sole_unit
-from batchfish.localagent.page.coerce import is_stock_notice, read_stock
 from batchfish.localagent.page.dates import find_dates
 from batchfish.localagent.page.lines import LABELLED
 from batchfish.localagent.page.model import Column, Facet, Fact
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
 from batchfish.localagent.page.ratings import read_rating
+from batchfish.localagent.page.stock import is_stock_notice, read_stock
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.vocabulary import SPONSORED
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from batchfish.localagent.page.entries import alike_from, entries_of, run_from
 from batchfish.localagent.page.labels import is_label
 from batchfish.localagent.page.lines import LABELLED, SEPARATOR, led_by_label
 from batchfish.localagent.page.model import Source
-from batchfish.localagent.page.naming import has_own_text, label_in_title, named_in, said_last, text_before
+from batchfish.localagent.page.naming import label_in_title, said_last, text_before
 from batchfish.localagent.page.tree import BLOCKS, HEADINGS, clean, marks, text_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ BULLET = re.compile(r"^[•·–—*‣◦-]\s*")
 """What stands before the label of a part of what the row above is called."""
 COLON = re.compile(r":\s*$")
 FURTHER_LABEL = re.compile(r"[.,;]?\s[^\W\d_]\w+:\s")
-BETWEEN = re.compile(r"\s*[,;/|·•&]?\s*")
 STRESSED = frozenset({"strong", "b", "em", "span", "label", "dfn", "small"})
 LABEL_MARKS = frozenset({"label", "key", "term", "caption", "dt", "k", "lbl", "attr", "cap"})
 VALUE_MARKS = frozenset({"value", "val", "data", "dd", "v", "text", "content", "figure", "number"})
@@ -69,14 +69,14 @@ def _definition_lists(finder: FactFinder) -> Iterator[Fact]:
                 yield from _pairs(finder, terms, values)
                 terms, values = [], []
             if entry is not None and entry.tag == "dt":
-                terms.append(first_line(entry))
+                terms.append(_first_line(entry))
             elif entry is not None:
                 values.append(entry)
 
 
 def _pairs(finder: FactFinder, terms: list[str], values: list[HtmlElement]) -> Iterator[Fact]:
     for term in terms:
-        items = tuple(text_of(value) for value in values) if len(values) > 1 else _items(values[0])
+        items = tuple(text_of(value) for value in values) if len(values) > 1 else entries_of(values[0])
         text = "\n".join(items) if len(values) > 1 else None
         if is_label(term):
             yield finder.fact(term, values[0], Source.PAIR, text=text, items=items)
@@ -86,7 +86,7 @@ def _tables(finder: FactFinder) -> Iterator[Fact]:
     above = ""
     for row in finder.root.iter("tr"):
         cells = [cell for cell in row if cell.tag in {"td", "th"}]
-        term = first_line(cells[0]) if cells else ""
+        term = _first_line(cells[0]) if cells else ""
         if BULLET.match(term) and above and len(cells) == PAIR:
             yield finder.fact(f"{above} {BULLET.sub('', term)}", cells[1], Source.PAIR)
             yield finder.fact(above, cells[1], Source.PAIR)
@@ -95,16 +95,16 @@ def _tables(finder: FactFinder) -> Iterator[Fact]:
             above = term if is_over_others else ""
         if len(cells) == PAIR or [cell.tag for cell in cells] == ["th", "td"] * 2:
             for name, value in zip(cells[::2], cells[1::2], strict=True):
-                term = first_line(name)
+                term = _first_line(name)
                 if value.tag == "td" and is_label(term):
-                    yield finder.fact(term, value, Source.PAIR, items=_items(value))
+                    yield finder.fact(term, value, Source.PAIR, items=entries_of(value))
 
 
 def _labelled_lines(finder: FactFinder) -> Iterator[Fact]:
     for element in finder.elements:
         is_text = element.tag in BLOCKS - {"dl", "tr", "table", "tbody"} or len(element) == 0
         begins = COLON.search(element.text or "") is not None
-        is_run = begins and len(element) > 1 and len(_run(element[0])) == len(element)
+        is_run = begins and len(element) > 1 and len(run_from(element[0])) == len(element)
         if not (is_text or begins) or is_run or not finder.is_leaf(element):
             continue
         for number, line in enumerate(SEPARATOR.split(text_of(element))):
@@ -149,7 +149,7 @@ def _rows_of_two(finder: FactFinder) -> Iterator[Fact]:
             name, value = (row[1], row[0]) if is_below or _is_named_below(row) else (row[0], row[1])
             term = text_of(name).rstrip(":")
             if is_label(term) and name.tag not in {"a", "img", "input", "button"}:
-                yield finder.fact(term, value, Source.PAIR, items=_items(value))
+                yield finder.fact(term, value, Source.PAIR, items=entries_of(value))
 
 
 def _say_amounts_first(rows: Sequence[HtmlElement]) -> bool:
@@ -176,7 +176,7 @@ def _runs_of_pairs(finder: FactFinder) -> Iterator[Fact]:
         if LABEL_MARKS.isdisjoint(marks(following)) and not VALUE_MARKS.isdisjoint(marks(following)):
             term = text_of(element).rstrip(" :")
             if is_label(term):
-                yield finder.fact(term, following, Source.PAIR, items=_items(following))
+                yield finder.fact(term, following, Source.PAIR, items=entries_of(following))
 
 
 def _titled(finder: FactFinder) -> Iterator[Fact]:
@@ -192,10 +192,10 @@ def _sections(finder: FactFinder) -> Iterator[Fact]:
         following = heading.getnext()
         if following is None or following.tag in {*HEADINGS, "form", "table"}:
             continue
-        run = list(_alike(following))
+        run = list(alike_from(following))
         text = "\n".join(map(text_of, run))
         if text_of(following) and len(text) < LONGEST_SECTION and is_label(term := text_of(heading)):
-            items = tuple(filter(None, map(text_of, run))) if len(run) > 1 else _items(following)
+            items = tuple(filter(None, map(text_of, run))) if len(run) > 1 else entries_of(following)
             for number, line in enumerate(text.split("\n")[:MOST_LINES], start=1):
                 if (found := LABELLED.fullmatch(line)) and is_label(found[1]):
                     name = f"{term} {found[1]}"
@@ -205,54 +205,20 @@ def _sections(finder: FactFinder) -> Iterator[Fact]:
             )
 
 
-def _alike(first: HtmlElement) -> Iterator[HtmlElement]:
-    """Give an element and those of its class that follow, which make one list where they are named so."""
-    yield first
-    following = first.getnext()
-    while (
-        first.get("class")
-        and following is not None
-        and (following.tag, following.get("class")) == (first.tag, first.get("class"))
-    ):
-        yield following
-        following = following.getnext()
-
-
 def _after_labels(finder: FactFinder) -> Iterator[Fact]:
     """Find elements right after a label: in the text before them, or in an element that ends with a colon."""
     for element in finder.elements:
         if element.tag in INLINE and (name := said_last(text_before(element))):
-            items = _run(element)
+            items = run_from(element)
             text = ", ".join(items) if len(items) > 1 else None
             yield finder.fact(name, element, Source.PAIR, text=text, items=items if text else ())
         previous = element.getprevious()
         if previous is not None and not (previous.tail or "").strip() and previous.tag not in HEADINGS:
             term = " ".join("".join(previous.itertext()).split()) if len(previous) <= 1 else ""
             if term.endswith(":") and is_label(term) and len(text_of(element)) < LONGEST_SECTION:
-                yield finder.fact(term.rstrip(" :"), element, Source.PAIR, items=_items(element))
+                yield finder.fact(term.rstrip(" :"), element, Source.PAIR, items=entries_of(element))
 
 
-def _run(element: HtmlElement) -> tuple[str, ...]:
-    """Give the texts of an element and of those like it that follow with nothing but marks between them."""
-    texts, following = [text_of(element)], element
-    while BETWEEN.fullmatch(following.tail or ""):
-        after = following.getnext()
-        if after is None or after.tag != element.tag:
-            break
-        following = after
-        texts.append(text_of(following))
-    return tuple(filter(None, texts))
-
-
-def first_line(element: HtmlElement) -> str:
+def _first_line(element: HtmlElement) -> str:
     """Give the first line of a label: what stands below says it more exactly."""
     return text_of(element).partition("\n")[0]
-
-
-def _items(element: HtmlElement) -> tuple[str, ...]:
-    entries = [text_of(named_in(entry)) for entry in element.iter("li")]
-    holder = element[0] if len(element) == 1 and not has_own_text(element) else element
-    if not entries and len(holder) > 1 and len({child.tag for child in holder} | {"a"}) == 1:
-        run = _run(holder[0])
-        entries = list(run) if len(run) == len(holder) else []
-    return tuple(filter(None, entries)) if len(entries) > 1 else ()

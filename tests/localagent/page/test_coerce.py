@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchfish.localagent.page.assignment import assign
-from batchfish.localagent.page.coerce import coerce, is_stock_notice
+from batchfish.localagent.page.coerce import coerce
 from batchfish.localagent.page.decode import decode
 from batchfish.localagent.page.model import Fact, Source
 from batchfish.localagent.page.numbers import Locale, parse_number
@@ -116,20 +116,6 @@ def test_a_choice_is_taken_where_a_text_names_it_and_no_other(text: str, choice:
     (wanted,) = plan({"type": "object", "properties": {"work": asked}})
     fact = Fact(label="work", text=text, source=Source.PAIR, node=(1, 0), where="")
     assert coerce(fact, wanted, Locale()) == choice
-
-
-@pytest.mark.parametrize(
-    ("text", "is_notice"),
-    [
-        ("In stock", True),
-        ("Nicht auf Lager – wieder lieferbar ab Mai", True),
-        ("Sold out. The next print run is expected in the autumn of this year.", True),
-        ("The brass lamp is a favourite of ours, and it is available in three colours and two sizes.", False),
-        ("Made by hand", False),
-    ],
-)
-def test_a_text_that_says_first_of_all_what_can_be_had(text: str, is_notice: bool) -> None:  # noqa: FBT001
-    assert is_stock_notice(text) is is_notice
 
 
 def test_what_can_be_had_again_only_later_cannot_be_had() -> None:

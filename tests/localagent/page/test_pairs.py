@@ -30,12 +30,6 @@ def test_a_label_and_its_value_in_every_layout(body: str) -> None:
     assert reading.result == {"duration_weeks": 10, "fee": 245}, reading.message
 
 
-def test_a_list_after_a_label_goes_on_while_there_are_only_marks_between() -> None:
-    body = "<p>Tags: <a>copper</a>, <a>sweet, dark tea</a></p>"
-    tags = {"type": "array", "items": {"type": "string"}}
-    assert look(body, tags=tags).result == {"tags": ["copper", "sweet, dark tea"]}
-
-
 def test_a_line_with_several_labels_is_not_the_value_of_the_first() -> None:
     body = "<div><span>SKU: <b>CK-08</b></span> <span>Category: <a>Kitchen</a></span></div>"
     assert look(body, sku="string", category="string").result == {"sku": "CK-08", "category": "Kitchen"}
@@ -57,15 +51,6 @@ def test_of_two_days_in_a_line_each_has_its_own_label() -> None:
 def test_an_amount_that_a_line_calls_otherwise_is_not_the_price() -> None:
     assert look("<p>Deposit: £50</p>", price="number").code == "LOCAL_NOT_FOUND"
     assert look("<p>Our price £50</p>", price="number").result == {"price": 50}
-
-
-def test_like_elements_under_a_heading_are_one_list() -> None:
-    body = (
-        '<h1>Tidemark</h1><h6>Maintainers</h6><span class="person"><a href="/1">neap</a></span>'
-        '<span class="person"><a href="/2">salty, dog</a></span><h6>Licence</h6><span>MIT</span>'
-    )
-    people = {"type": "array", "items": {"type": "string"}}
-    assert look(body, maintainers=people).result == {"maintainers": ["neap", "salty, dog"]}
 
 
 def test_labels_of_auctions_and_appliances_in_other_languages() -> None:

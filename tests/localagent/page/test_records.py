@@ -9,7 +9,6 @@ from tests.localagent.page.pages import NULL, look, records, schema
 
 DISH = '<div class="dish"><span class="dish-name">{0}</span><span class="dish-price">{1}</span>{2}</div>'
 NOTHING: dict[str, Any] = {"type": "string", **NULL}
-PAST: dict[str, Any] = {"type": "number", **NULL}
 NOTE = '<p class="dish-note">{0}</p>'
 
 
@@ -71,18 +70,6 @@ def test_what_somebody_paid_for_is_no_record_and_bindings_are_told_by_their_word
 def test_what_somebody_paid_for_is_a_record_where_that_is_asked() -> None:
     found = records(f"<div>{TILES}</div>", title="string", price="number", is_sponsored="boolean")
     assert [one["is_sponsored"] for one in found] == [False, True, False, False]
-
-
-def test_a_price_is_what_an_element_says_itself_not_the_older_one_in_it() -> None:
-    card = '<div class="ad"><h3>{0}</h3><p class="price">{1} <span class="past">{2}</span></p></div>'
-    body = "".join(
-        card.format(*one) for one in (("Desk", "€240", "€320"), ("Pram", "€85", ""), ("Bike", "€475", "€550"))
-    )
-    assert records(f"<div>{body}</div>", name="string", price="number", former_price=PAST) == [
-        {"name": "Desk", "price": 240, "former_price": 320},
-        {"name": "Pram", "price": 85, "former_price": None},
-        {"name": "Bike", "price": 475, "former_price": 550},
-    ]
 
 
 def test_a_flag_in_another_language_is_one_too() -> None:
