@@ -38,8 +38,14 @@ FEWEST_MEMBERS = 3
 
 
 def name_as_written(root: HtmlElement) -> None:
-    """Give elements the classes that somebody wrote, where a tool has added letters of its own to them."""
+    """Give elements the classes that somebody wrote, where a tool has added letters of its own to them.
+
+    What is a heading by its role is one by its tag, too.
+    """
     for element in root.iter("*"):
+        level = element.get("aria-level", "2") if element.get("role") == "heading" else ""
+        if element.tag in {"div", "p", "span"} and re.fullmatch("[1-6]", level):
+            element.tag = f"h{level}"
         classes = element.get("class")
         if classes and ("__" in classes or "--" in classes or "_" in classes or "css-" in classes):
             element.set("class", " ".join(map(_as_written, classes.split())))

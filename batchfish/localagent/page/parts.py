@@ -20,7 +20,7 @@ from batchfish.localagent.page.mail import unveiled
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL, find_money, is_phone
 from batchfish.localagent.page.naming import has_own_text
-from batchfish.localagent.page.tree import clean
+from batchfish.localagent.page.tree import HEADINGS, clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def parts_of(element: HtmlElement, text: str) -> Iterator[Part]:
             yield from _halves(found[1], found[2], number)
         elif (found := BYLINE.fullmatch(line)) and is_one:
             yield _author(found[1], number)
-        if is_one and (led := led_by_label(line)):
+        if is_one and element.tag not in HEADINGS and (led := led_by_label(line)):
             yield Part(name=led[0], text=led[1], source=Source.PAIR, line=number)
         if is_one and (clock := clock_in(line)):
             yield Part(name="start time", text=clock, source=Source.QUANTITY, line=number)
