@@ -129,9 +129,18 @@ def test_of_like_lists_it_is_the_one_whose_heading_the_goal_says() -> None:
     assert named(body, goal.format("all")) == ["Arc", "Bay", "Cay", "Dot", "Elm", "Fay"]
 
 
-def test_the_whole_of_a_list_goes_before_one_section_of_it() -> None:
-    body = shelf("Rare", ("Arc", 9), ("Bay", 7), ("Cay", 8)) + shelf("Common", ("Dot", 6), ("Elm", 5))
-    assert named(f"<h1>Ropes</h1>{body}", "") == ["Arc", "Bay", "Cay", "Dot", "Elm"]
+def test_the_whole_of_a_list_goes_before_one_section_of_it_that_says_more() -> None:
+    more = '<i class="wine">red</i></li>'
+    rare = shelf("Rare", ("Arc", 9), ("Bay", 7), ("Cay", 8)).replace("</li>", more)
+    body = rare + shelf("Common", ("Dot", 6), ("Elm", 5))
+    found = records(f"<h1>Ropes</h1>{body}", title="string", price="number", wine=NOTHING)
+    assert [(one["title"], one["wine"]) for one in found] == [
+        ("Arc", "red"),
+        ("Bay", "red"),
+        ("Cay", "red"),
+        ("Dot", None),
+        ("Elm", None),
+    ]
 
 
 def test_but_not_where_the_heading_of_the_section_says_what_is_wanted() -> None:
