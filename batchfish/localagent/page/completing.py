@@ -9,8 +9,8 @@ from batchfish.localagent.page.columns import Pair, agree, values_of
 from batchfish.localagent.page.match import SURE
 from batchfish.localagent.page.model import Facet
 from batchfish.localagent.page.plan import Kind
+from batchfish.localagent.page.similarity import similarity_of
 from batchfish.localagent.page.stock import read_stock
-from batchfish.localagent.page.words import similarity_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,10 +18,11 @@ from batchfish.localagent.page.match import Candidate, same_value
 from batchfish.localagent.page.model import Facet, Source
 from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.plan import Kind
+from batchfish.localagent.page.similarity import similarity_of, will_do
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.units import measures_same
 from batchfish.localagent.page.vocabulary import MEASURED
-from batchfish.localagent.page.words import concepts_of, label, similarity_of, will_do
+from batchfish.localagent.page.words import concepts_of, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

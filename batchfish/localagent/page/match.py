@@ -11,9 +11,10 @@ from batchfish.localagent.page.coerce import coerce, wants_link
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.plan import Kind
+from batchfish.localagent.page.similarity import similarity_of
 from batchfish.localagent.page.units import measures_same, unit_of
 from batchfish.localagent.page.vocabulary import MEASURED
-from batchfish.localagent.page.words import label, similarity_of, singular
+from batchfish.localagent.page.words import label, singular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.fit import Fit, fit
 from batchfish.localagent.page.kinds import is_sponsored
-from batchfish.localagent.page.words import fold, label, similarity
+from batchfish.localagent.page.similarity import similarity
+from batchfish.localagent.page.words import fold, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
