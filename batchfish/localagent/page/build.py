@@ -24,7 +24,8 @@ from batchfish.localagent.page.refuse import EMPTY, refuse
 from batchfish.localagent.page.roles import find_roles
 from batchfish.localagent.page.signs import find_signs
 from batchfish.localagent.page.things import groups_of_things, told
-from batchfish.localagent.page.tree import drop_unseen, forget, parse, text_of
+from batchfish.localagent.page.tree import forget, parse, text_of
+from batchfish.localagent.page.unseen import drop_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -60,7 +60,7 @@ def read_page(
 ) -> Reading:
     """Do what a goal asks of a page; what is not surely there is null where it may be, else the page fails.
 
-    `html` is a page as served, or a tree written out by a browser; elements in it that carry `tree.UNSEEN`
+    `html` is a page as served, or a tree written out by a browser; elements in it that carry `unseen.UNSEEN`
     are those that the browser does not show. `after` is what an earlier page's reading said of the list that
     goes on here: only that list is read then.
     """
