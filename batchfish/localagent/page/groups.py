@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING
 from batchfish.localagent.page.address_columns import columns_of_cells, columns_of_records
 from batchfish.localagent.page.cells import LINK_LEVEL, PLAIN_LEVEL, STRONG_LEVEL, Cell, RecordReader
 from batchfish.localagent.page.headers import headers_of, name_by_header, split_header
+from batchfish.localagent.page.headings import Headings
 from batchfish.localagent.page.model import Column, Facet, Fact, Group, Source
 from batchfish.localagent.page.places import gather
 from batchfish.localagent.page.regions import Record, Region, RegionFinder, kind_class
 from batchfish.localagent.page.tables import is_for_layout, lay_out, read_ways
-from batchfish.localagent.page.tree import HEADINGS, marks, one_line, text_of
+from batchfish.localagent.page.tree import marks, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,15 +28,9 @@ if TYPE_CHECKING:
 BRACKETED = re.compile(r"[^()]+\(([^()]+)\)")
 AMOUNT = re.compile(r"\d[\d.,\s]*")
 LOSS = re.compile(r"\((\d[\d.,\s]*)\)")
-UNDER_TITLE = re.compile(r"\s*\([^()]*\d[^()]*\)$")
-"""How many there are, after the title of a section."""
 MOST_REGIONS = 60
 MOST_WORK = 250_000
 """Elements looked at in all regions together, over which the smaller ones are passed by."""
-SECTION_WORDS = frozenset({"section", "category", "group", "chapter"})
-TITLE_WORDS = frozenset({"title", "heading", "header", "name"})
-LONGEST_TITLE = 120
-MOST_HEADINGS = 300
 
 
 def find_groups(finder: FactFinder, like: str | None = None) -> list[Group]:
@@ -69,13 +63,12 @@ def find_groups(finder: FactFinder, like: str | None = None) -> list[Group]:
 
 
 class _Builder:
-    """Makes groups of tables and regions, and knows what heading stands over each."""
+    """Makes groups of tables and regions."""
 
     def __init__(self, finder: FactFinder) -> None:
         elements = finder.elements
         self._finder = finder
-        self._headings = [element for element in elements if _is_heading(element)]
-        self._numbers = [finder.number(heading) for heading in self._headings]
+        self._headings = Headings(finder)
         self._sizes = _sizes(elements)
 
     def weigh(self, region: Region) -> int:
@@ -88,16 +81,12 @@ class _Builder:
         for table, sheet in sheets:
             alike[sheet.way, sheet.headers].append((table, sheet))
         for several in alike.values():
-            over = [self._section_over(table) for table, _ in several]
+            over = [self._headings.over_table(table) for table, _ in several]
             if len(several) > 1 and len(set(over)) == len(over) and None not in over:
                 rows = tuple(row for _, sheet in several for row in sheet.rows)
                 sections = [one for one, (_, sheet) in zip(over, several, strict=True) for _ in sheet.rows]
                 first, sheet = several[0]
                 yield first, replace(sheet, rows=rows, sections=tuple(sections))
-
-    def _section_over(self, table: HtmlElement) -> HtmlElement | None:
-        caption = table.find("caption")
-        return caption if caption is not None else next(self._headings_over(table), None)
 
     def sheet(self, table: HtmlElement, sheet: Sheet) -> Group:
         """Make a group of a table, read in one way."""
@@ -127,13 +116,11 @@ class _Builder:
                     )
                 )
         columns += [*columns_of_cells(columns, len(sheet.rows)), *self._sections(sheet)]
-        caption = table.find("caption")
-        titles = ([one_line(text_of(caption))] if caption is not None else []) + self._titles(table)
         return Group(
             key=f"table {' | '.join(sheet.headers)}",
             size=len(sheet.rows),
             columns=tuple(columns),
-            titles=tuple(titles),
+            titles=tuple(self._headings.titles_of_table(table)),
             marks=tuple(marks(table)),
             where=f"table with {sheet.way} as records" if sheet.way == "columns" else "table",
             is_table=sheet.is_marked,
@@ -142,15 +129,9 @@ class _Builder:
 
     def _sections(self, sheet: Sheet) -> Iterator[Column]:
         """Give the rows that head others as a column, where every row stands under one of them."""
-        cells = {
-            number: self._finder.fact("", cell, Source.MARK, text=UNDER_TITLE.sub("", text_of(cell)))
-            for number, cell in enumerate(sheet.sections)
-            if cell is not None
-        }
-        if len(cells) == len(sheet.rows) and len(set(sheet.sections)) > 1:
-            yield Column(
-                key=f"{sheet.way}:section", names=(("section", Source.MARK),), cells=cells, is_above=True
-            )
+        over = [cell for cell in sheet.sections if cell is not None]
+        if len(over) == len(sheet.rows) and len(set(over)) > 1:
+            yield self._headings.section(f"{sheet.way}:section", over)
 
     def _leading(self, column: Column, cells: Sequence[HtmlElement | None]) -> Iterator[Column]:
         """Give the links that cells begin with, where more follows: a title over its subtitle."""
@@ -187,7 +168,7 @@ class _Builder:
             key=region.key,
             size=len(records),
             columns=tuple(columns),
-            titles=tuple(self._titles_of(records)),
+            titles=tuple(self._headings.titles_of_records(records)),
             marks=tuple(words),
             where=f"{first.tag}.{name}" if name else str(first.tag),
             is_marginal=all(self._finder.is_marginal(record[0]) for record in records),
@@ -196,57 +177,17 @@ class _Builder:
 
     def _sections_of(self, records: Sequence[Record]) -> Iterator[Column]:
         """Give the headings that stand over some records each as a column, where none is without one."""
-        inside = frozenset(element for record in records for element in record)
-        over = [next(self._headings_over(record[0], inside), None) for record in records]
-        cells = {
-            number: self._finder.fact("", heading, Source.MARK, text=UNDER_TITLE.sub("", text_of(heading)))
-            for number, heading in enumerate(over)
-            if heading is not None
-        }
+        over = [heading for heading in self._headings.over_each(records) if heading is not None]
         if (
-            len(cells) == len(records)
+            len(over) == len(records)
             and 1 < len(set(over)) < len(records)
-            and len({one.tag for one in over if one is not None}) == 1
+            and len({heading.tag for heading in over}) == 1
         ):
-            yield Column(key="section", names=(("section", Source.MARK),), cells=cells, is_above=True)
+            yield self._headings.section("section", over)
 
     def _span(self, record: Record) -> tuple[int, int]:
         last = record[-1]
         return self._finder.number(record[0]), self._finder.number(last) + self._sizes[last] - 1
-
-    def _titles(self, first: HtmlElement, records: frozenset[HtmlElement] = frozenset()) -> list[str]:
-        return [one_line(text_of(one))[:LONGEST_TITLE] for one in self._headings_over(first, records)]
-
-    def _headings_over(
-        self, first: HtmlElement, records: frozenset[HtmlElement] = frozenset()
-    ) -> Iterator[HtmlElement]:
-        """Give the headings over an element, the nearest of each rank; those inside `records` are theirs."""
-        place = bisect_left(self._numbers, self._finder.number(first)) - 1
-        rank, looked = "h9", 0
-        while place >= 0 and rank > "h1" and looked < MOST_HEADINGS:
-            heading = self._headings[place]
-            if heading.tag < rank and not any(
-                above in records for above in (heading, *heading.iterancestors())
-            ):
-                yield heading
-                rank = heading.tag if heading.tag in HEADINGS else "h7"
-            place, looked = place - 1, looked + 1
-
-    def _titles_of(self, records: Sequence[Record]) -> list[str]:
-        """Give the headings over records that stand over all of them: those over the first and the last."""
-        inside = frozenset(element for record in records for element in record)
-        last = self._titles(records[-1][0], inside)
-        return [title for title in self._titles(records[0][0], inside) if title in last]
-
-
-def _is_heading(element: HtmlElement) -> bool:
-    """Whether an element stands over others as their title, by its tag or by its class."""
-    if element.tag in {*HEADINGS, "legend"}:
-        return True
-    if element.tag not in {"div", "p", "span", "strong"} or len(element):
-        return False
-    said = frozenset(marks(element))
-    return not said.isdisjoint(SECTION_WORDS) and not said.isdisjoint(TITLE_WORDS)
 
 
 def _is_spread(row: Sequence[HtmlElement | None], place: int) -> bool:
