@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.coerce import coerce
-from batchfish.localagent.page.elimination import rest_of_facts
 from batchfish.localagent.page.further import find_row, published
 from batchfish.localagent.page.going_on import GoingOn
+from batchfish.localagent.page.left_facts import rest_of_facts
+from batchfish.localagent.page.lists import NoList, read_list
 from batchfish.localagent.page.match import SURE, Candidate, Match, match, read_items, score_name
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.nested_lists import inner_list, read_nested
 from batchfish.localagent.page.nesting import flatten, nest
 from batchfish.localagent.page.plan import Kind, Wanted
-from batchfish.localagent.page.records import NoList, is_called, read_records
+from batchfish.localagent.page.records import is_called
 from batchfish.localagent.page.tree import one_line
 from batchfish.localagent.page.words import concepts_of, label, senses_of, singular
 
@@ -159,7 +160,7 @@ class Filling:
         said = senses_of(label(name))
         senses = said if said & {"website", "image", "email", "phone"} else said | {"name"}
         alone = replace(member, name=name, label=label(name), senses=senses, is_required=True)
-        records = read_records(self._page, [one.name, *self._asked.nouns], [alone])
+        records = read_list(self._page, [one.name, *self._asked.nouns], [alone])
         if isinstance(records, NoList):
             return None, records.why
         if not said & {"name", "website", "email"} and not is_called(records.fit.group, [one.name]):
@@ -186,7 +187,7 @@ class Filling:
     ) -> tuple[list[Any] | None, str | None]:
         like = self._after.key if self._after and self._after.name == where else None
         names = [one.name, *self._asked.nouns]
-        records = read_records(self._page, names, flatten(fields), like, self._asked.goal)
+        records = read_list(self._page, names, flatten(fields), like, self._asked.goal)
         if isinstance(records, NoList):
             return None, records.why
         most = self._most(one)

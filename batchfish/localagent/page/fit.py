@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.columns import Pair, agree, values_of
 from batchfish.localagent.page.completing import drop_same_prices, fill_gaps, take_currency, take_flags
-from batchfish.localagent.page.elimination import rest_of_columns
+from batchfish.localagent.page.left_columns import rest_of_columns
 from batchfish.localagent.page.looks import look_at
 from batchfish.localagent.page.match import SURE
 from batchfish.localagent.page.model import Facet

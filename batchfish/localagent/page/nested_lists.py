@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.fit import fit
+from batchfish.localagent.page.lists import NoList, read_list
 from batchfish.localagent.page.nesting import flatten, nest
 from batchfish.localagent.page.plan import Kind
-from batchfish.localagent.page.records import NoList, Records, read_records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.fit import Fit
     from batchfish.localagent.page.model import Page
     from batchfish.localagent.page.plan import Wanted
+    from batchfish.localagent.page.records import Records
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +41,7 @@ def inner_list(fields: Sequence[Wanted]) -> Wanted | None:
 def read_nested(page: Page, fields: Sequence[Wanted], inner: Wanted) -> NestedRecords | NoList:
     """Read the records of a list, each with the list within it."""
     members = inner.member.fields if inner.member else ()
-    found = read_records(page, [inner.name], flatten(members))
+    found = read_list(page, [inner.name], flatten(members))
     if isinstance(found, NoList):
         return found
     if found.lacking:
