@@ -13,6 +13,7 @@ from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import EMAIL, PHONE, currency_of, find_money, read_amount
 from batchfish.localagent.page.plan import Kind
 from batchfish.localagent.page.postal_words import REGISTER_NUMBER, VAT_ID
+from batchfish.localagent.page.ranges import MOMENTS, read_end
 from batchfish.localagent.page.ratings import read_rating
 from batchfish.localagent.page.stock import read_stock
 from batchfish.localagent.page.tree import one_line
@@ -49,17 +50,6 @@ LONGEST_BEFORE = 12
 WORDS_OF_YEARS = frozenset(
     {"year", "jahr", "anne", "ano", "anno", "jahrgang", "annata", "millesime", "vintage"}
 )
-RANGE = re.compile(
-    r"[^\d\n]{0,12}?(\d[\d.,'’\u202f\xa0\u2009 ]*)"
-    r"[^\d\n]{0,12}?(?:[-–—]|\b(?:to|bis|à|a|hasta|tot|till|til|do)\b)[^\d\n]{0,12}?"
-    r"(\d[\d.,'’\u202f\xa0\u2009 ]*)[^\d\n]*"
-)
-"""From so much to so much."""
-CLOCK_TIME = r"\d{1,2}(?:[:.h]\d\d)?\s?(?:[ap]\.?m\.?|uhr|h|uur)?"
-CLOCKS = re.compile(rf"({CLOCK_TIME})\s*(?:[-–—]|to|bis|à|a|tot|till|til|do)\s*({CLOCK_TIME})", re.IGNORECASE)
-"""From one time of the day to another."""
-LATER = frozenset({"closes", "end time"})
-MOMENTS = frozenset({"opens", "closes", "start time", "end time"})
 YEARS = frozenset({"first published", "published", "founded", "discovered in"})
 LINKS = frozenset({"website"})
 NUMBERED = {"vat id": VAT_ID, "register number": REGISTER_NUMBER}
@@ -83,7 +73,7 @@ def coerce(fact: Fact, wanted: Wanted, locale: Locale) -> str | float | bool | N
         case Kind.DATE | Kind.DATE_TIME:
             return _date(fact, wanted, locale)
         case Kind.TIME:
-            found = CLOCK.fullmatch(text)
+            found = CLOCK.fullmatch(read_end(text, wanted) or text)
             return f"{int(found[1]):02}:{found[2]}:00" if found else None
         case Kind.DURATION:
             return read_duration(fact.exact or "", locale) or read_duration(text, locale)
@@ -98,8 +88,8 @@ def _text(fact: Fact, wanted: Wanted, locale: Locale) -> str | None:
     if "email" in senses:
         found = set(EMAIL.findall(unveiled(text)))
         return found.pop() if len(found) == 1 else None
-    if senses & MOMENTS and (ends := CLOCKS.fullmatch(text)):
-        return ends[2 if senses & LATER else 1].strip()
+    if (end := read_end(text, wanted)) is not None:
+        return end
     if senses & {"phone", "fax"}:
         numbers = PHONE.findall(text)
         return numbers[0].strip() if len(numbers) == 1 else None
@@ -181,9 +171,9 @@ def _bounded(value: float | None, wanted: Wanted) -> float | None:
 
 
 def _number(fact: Fact, wanted: Wanted, locale: Locale) -> float | int | None:
-    if wanted.bound and (ends := RANGE.fullmatch(fact.text.strip())):
-        end = read_amount(ends[1 if wanted.bound == "lower" else 2].strip(" .,"), locale)
-        return None if end is None else _shaped(end, wanted)
+    if (end := read_end(fact.text, wanted)) is not None:
+        amount = read_amount(end, locale)
+        return None if amount is None else _shaped(amount, wanted)
     if wanted.currency or wanted.senses & {"price", "old price"}:
         return _price(fact, wanted, locale)
     if fact.exact is not None and (exact := _plain_number(fact.exact)) is not None:

@@ -89,6 +89,8 @@ def _take_in_order(fields: Sequence[Wanted], looks: Sequence[Look], pairs: dict[
     left = [(one, look) for one, look in zip(fields, columns, strict=True) if one.name not in pairs]
     if len(known) < FEWEST_IN_ORDER or not all(known):
         return
+    if any(is_called_else(one, _labels(look)) for one, look in left):
+        return
     values = {one.name: values_of(look, one) for one, look in left}
     if all(values[one.name] for one, look in left):
         pairs.update((one.name, Pair(look=look, score=SCORE, values=values[one.name])) for one, look in left)

@@ -26,6 +26,7 @@ BUILT = re.compile(
     r"|css-[a-z0-9]{5,}-([A-Za-z]\w*)"
 )
 """A class that a tool has made unique: `Card_price__Z0p4v`, `_price_1x2y3_7`; what it is called is inside."""
+PARTS_OF_BUILT = ("_", "--", "css-", "field-")
 SIZED = re.compile(r"-?(?:[a-z]{1,4}-)+(?:\d[\w./%-]*|\[.*\]|xs|sm|md|lg|xl|auto|full|px)")
 MICROFORMAT = re.compile(r"(?:p|u|dt|e)-((?!auto$|none$|hidden$)[a-z]{3,}(?:-[a-z]+)*)")
 """A class of microformats: what the element holds, after a letter for its kind."""
@@ -47,7 +48,7 @@ def name_as_written(root: HtmlElement) -> None:
         if element.tag in {"div", "p", "span"} and re.fullmatch("[1-6]", level):
             element.tag = f"h{level}"
         classes = element.get("class")
-        if classes and ("__" in classes or "--" in classes or "_" in classes or "css-" in classes):
+        if classes and any(part in classes for part in PARTS_OF_BUILT):
             element.set("class", " ".join(map(_as_written, classes.split())))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.coerce import coerce, wants_link
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.plan import Kind
+from batchfish.localagent.page.ranges import end_of
 from batchfish.localagent.page.similarity import similarity_of
 from batchfish.localagent.page.units import measures_same, unit_of
 from batchfish.localagent.page.vocabulary import MEASURED
@@ -48,17 +49,27 @@ WHOLE = 0.9
 """Below this only a part of a label is the field's name: “Price of patience” for a price."""
 
 
+Place: TypeAlias = tuple[tuple[int, int], str]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
     """A fact that a field may get, as a value of the field's kind, and how sure it is.
 
-    `is_exact`: it is called what the field is, word for word.
+    `is_exact`: it is called what the field is, word for word. `end` is that of a range which it is (empty: no
+    range).
     """
 
     fact: Fact
     value: Any
     score: float
     is_exact: bool = False
+    end: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where the value stands, which only one field can have: its element, and the end of a range."""
+        return self.fact.node, self.end
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,35 +83,35 @@ class Match:
 def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Match:
     """Give each field the fact that fits best, all fields at once; fields between two minds get none."""
     candidates = [_candidates(one, facts, locale) for one in wanted]
-    nodes = sorted({fact_candidate.fact.node for several in candidates for fact_candidate in several})
-    column = {node: index for index, node in enumerate(nodes)}
-    best: list[dict[tuple[int, int], Candidate]] = []
+    places = sorted({candidate.place for several in candidates for candidate in several})
+    column = {place: index for index, place in enumerate(places)}
+    best: list[dict[Place, Candidate]] = []
     for several in candidates:
-        by_node: dict[tuple[int, int], Candidate] = {}
+        by_place: dict[Place, Candidate] = {}
         for candidate in several:
-            known = by_node.get(candidate.fact.node)
+            known = by_place.get(candidate.place)
             if known is None or candidate.score > known.score:
-                by_node[candidate.fact.node] = candidate
-        best.append(by_node)
-    scores = [[0.0] * len(nodes) for _ in wanted]
-    for row, by_node in enumerate(best):
-        for node, candidate in by_node.items():
-            scores[row][column[node]] = candidate.score
+                by_place[candidate.place] = candidate
+        best.append(by_place)
+    scores = [[0.0] * len(places) for _ in wanted]
+    for row, by_place in enumerate(best):
+        for place, candidate in by_place.items():
+            scores[row][column[place]] = candidate.score
     chosen = [
-        None if place is None else by_node[nodes[place]]
-        for place, by_node in zip(assign(scores), best, strict=True)
+        None if index is None else by_place[places[index]]
+        for index, by_place in zip(assign(scores), best, strict=True)
     ]
-    owners = {one.fact.node: one.score for one in chosen if one is not None}
+    owners = {one.place: one.score for one in chosen if one is not None}
     outcome = Match()
-    for one, by_node, got in zip(wanted, best, chosen, strict=True):
+    for one, by_place, got in zip(wanted, best, chosen, strict=True):
         if got is None:
             continue
         rivals = [
             rival
-            for node, rival in by_node.items()
+            for place, rival in by_place.items()
             if rival.score > got.score - CLOSE
             and not same_value(rival.value, got.value)
-            and owners.get(node, 0.0) < rival.score  # what another field surely gets is no rival
+            and owners.get(place, 0.0) < rival.score  # what another field surely gets is no rival
             and (rival.fact.source is not Source.META or got.fact.source is Source.META)  # seen is believed
             and not (got.is_exact and not rival.is_exact and got.fact.source in LABELS)
         ]
@@ -132,7 +143,8 @@ def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[C
         if wanted.unit and score and (unit := _unit_in(fact.text)) and measures_same(unit, wanted.unit):
             score += UNIT_BONUS
         if score >= SURE and (value := coerce(fact, wanted, locale)) is not None:
-            found.append(Candidate(fact=fact, value=value, score=score, is_exact=alike == 1))
+            end = end_of(fact.text, wanted)
+            found.append(Candidate(fact=fact, value=value, score=score, is_exact=alike == 1, end=end))
     return found
 
 

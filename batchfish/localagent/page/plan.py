@@ -112,7 +112,7 @@ def _first_is_title(fields: list[Wanted]) -> list[Wanted]:
     first = fields[0] if fields else None
     if first is None or first.kind is not Kind.TEXT:
         return fields
-    if first.senses and first.label.phrase not in THINGS_OF_FIELDS:
+    if first.label.phrase not in THINGS_OF_FIELDS:
         return fields
     return [replace(first, fallbacks=(*first.fallbacks, label("title"))), *fields[1:]]
 

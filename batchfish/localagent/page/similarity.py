@@ -32,6 +32,8 @@ HEAD = 0.7
 """How sure it is that two things are the same that are of one kind, each with another word before it."""
 RELATED = 0.74
 """How sure it is that a related notion stands for the one that is wanted."""
+SPECIFIED = 0.78
+"""How sure it is where the related notion has all words of the wanted one: a date published is a date."""
 ANNUAL_STEMS = frozenset(map(stem_of, ("annual", "yearly")))
 KIND_STEMS = frozenset(stem_of(fold(word)) for word in KIND_WORDS)
 """Words with these stems say of what kind a value is, not which value it is."""
@@ -59,9 +61,9 @@ def similarity(wanted: Label, found: Label) -> float:
     found = _spelled_out(found, wanted)
     if wanted.stems == found.stems:
         return 0.93
-    if related := _related(wanted, found):
-        return related
-    return 0.0 if (wanted.stems ^ found.stems) & CHANGING_STEMS else _shared(wanted, found)
+    related = _related(wanted, found)
+    is_changed = not (wanted.stems ^ found.stems).isdisjoint(CHANGING_STEMS)
+    return related if is_changed else max(related, _shared(wanted, found))
 
 
 def _is_named_after(wanted: Label, found: Label) -> bool:
@@ -100,7 +102,9 @@ def _related(wanted: Label, found: Label) -> float:
         return PART
     if " " in wanted.phrase and _principal(wanted) & compound:
         return HEAD
-    return RELATED if will_do(concepts_of(found), concepts) else 0.0
+    if not will_do(concepts_of(found), concepts):
+        return 0.0
+    return SPECIFIED if wanted.stems < found.stems else RELATED
 
 
 @lru_cache(maxsize=4096)

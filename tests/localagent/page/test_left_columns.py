@@ -78,3 +78,15 @@ def test_the_one_text_left_may_be_lacking_in_some_records() -> None:
 
 def test_hours_are_left_only_where_a_time_of_day_is() -> None:
     assert records(SHELF, name="string", price="number", hours="string") is None
+
+
+def test_a_column_known_to_be_something_else_is_not_taken_for_its_place() -> None:
+    rows = (("Arc", "£9", "Norway", "round"), ("Nord", "£7", "Finland", "flat"))
+    body = table(*rows, head=head("Name", "Price", "Country", "Blimp"))
+    assert records(body, name="string", price="string", colour="string", material="string") is None
+    assert [
+        one["tint"] for one in records(body, name="string", price="string", tint="string", form="string")
+    ] == [
+        "Norway",
+        "Finland",
+    ]

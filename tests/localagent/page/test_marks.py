@@ -59,6 +59,7 @@ def test_the_name_of_who_sells_is_not_the_name_of_the_thing() -> None:
         ("card-module--price--a1B2c", "price"),
         ("css-1q2w3e-Price", "Price"),
         ("field--name-field-price", "price"),
+        ("views-field-field-price", "price"),
         ("card__price", "card__price"),
         ("btn-primary", "btn-primary"),
     ],

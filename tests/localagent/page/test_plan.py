@@ -105,3 +105,8 @@ def test_the_fare_of_some_stands_under_what_they_are_called() -> None:
 def test_what_sorts_things_names_them_where_nothing_else_does(fields: tuple[str, ...], named: str) -> None:
     asked = plan({"type": "object", "properties": {name: {"type": "string"} for name in fields}}, "tickets")
     assert "".join(one.name for one in asked if "name" in one.senses) == named
+
+
+def test_but_not_for_what_nobody_takes_for_a_name() -> None:
+    body = "<h1>Wurblefish</h1><dl><dt>Habitat</dt><dd>Reefs</dd></dl>"
+    assert look(body, zorpness="string", habitat="string").code == "LOCAL_NOT_FOUND"

@@ -95,6 +95,19 @@ def test_a_related_notion_will_do(wanted: str, found: str) -> None:
     assert SURE <= similarity(label(wanted), label(found)) < similarity(label(wanted), label(wanted))
 
 
+def test_a_related_notion_with_all_words_of_the_wanted_one_is_surer() -> None:
+    published = similarity(label("date"), label("Date published"))
+    assert (
+        similarity(label("date"), label("Published")) < published < similarity(label("date"), label("Date"))
+    )
+    page = '<h1>Heron returns</h1><p>By Clara Ives</p><time datetime="2026-02-19">19 February 2026</time>'
+    date = {"type": "string", "format": "date"}
+    assert look(f"<article>{page}</article>", title="string", date=date).result == {
+        "title": "Heron returns",
+        "date": "2026-02-19",
+    }
+
+
 def test_but_only_where_there_is_nothing_nearer() -> None:
     kin = "<dl><dt>Address</dt><dd>1 Mill Lane</dd></dl>"
     both = "<dl><dt>Venue</dt><dd>The Loft</dd><dt>Address</dt><dd>1 Mill Lane</dd></dl>"
