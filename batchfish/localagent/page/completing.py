@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.columns import Pair, agree, values_of
 from batchfish.localagent.page.match import SURE
 from batchfish.localagent.page.model import Facet
 from batchfish.localagent.page.plan import Kind
+from batchfish.localagent.page.ranges import are_ends_of_one, read_end
 from batchfish.localagent.page.similarity import similarity_of
 from batchfish.localagent.page.stock import read_stock
 
@@ -49,6 +51,19 @@ def fill_gaps(
                     and sum(number in several for several in others) * 2 >= len(others)
                 )
         pairs[one.name] = replace(pair, values=values)
+
+
+def share_ranges(fields: Sequence[Wanted], pairs: dict[str, Pair]) -> None:
+    """Give a field that is left the other end of the ranges that a field like it has one end of."""
+    for one, other in permutations(fields, 2):
+        pair = pairs.get(other.name)
+        if pair is None or one.name in pairs or not are_ends_of_one(one, other):
+            continue
+        cells = pair.look.column.cells
+        values = values_of(pair.look, one)
+        values = {at: value for at, value in values.items() if read_end(cells[at].text, one) is not None}
+        if values:
+            pairs[one.name] = replace(pair, values=values)
 
 
 def drop_same_prices(fields: Sequence[Wanted], pairs: dict[str, Pair]) -> None:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.columns import Pair, agree, values_of
-from batchfish.localagent.page.completing import drop_same_prices, fill_gaps, take_currency, take_flags
+from batchfish.localagent.page.completing import (
+    drop_same_prices,
+    fill_gaps,
+    share_ranges,
+    take_currency,
+    take_flags,
+)
 from batchfish.localagent.page.left_columns import rest_of_columns
 from batchfish.localagent.page.looks import look_at
 from batchfish.localagent.page.match import SURE
@@ -69,6 +75,7 @@ def fit(group: Group, fields: Sequence[Wanted], locale: Locale) -> Fit | None:
     if not pairs:
         return None
     fill_gaps(fields, looks, pairs, alternates, group.size)
+    share_ranges([one for one in fields if one.name not in unsure], pairs)
     drop_same_prices(fields, pairs)
     take_currency(fields, pairs)
     take_flags(fields, looks, pairs, group.size)

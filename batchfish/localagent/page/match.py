@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from itertools import permutations
+from typing import TYPE_CHECKING, Any
 
 from batchfish.localagent.page.assignment import assign
 from batchfish.localagent.page.coerce import coerce, wants_link
 from batchfish.localagent.page.model import Source
 from batchfish.localagent.page.money import find_money
 from batchfish.localagent.page.plan import Kind
-from batchfish.localagent.page.ranges import end_of
+from batchfish.localagent.page.ranges import are_ends_of_one, read_end
 from batchfish.localagent.page.similarity import similarity_of
 from batchfish.localagent.page.units import measures_same, unit_of
 from batchfish.localagent.page.vocabulary import MEASURED
@@ -49,27 +50,17 @@ WHOLE = 0.9
 """Below this only a part of a label is the field's name: “Price of patience” for a price."""
 
 
-Place: TypeAlias = tuple[tuple[int, int], str]
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
     """A fact that a field may get, as a value of the field's kind, and how sure it is.
 
-    `is_exact`: it is called what the field is, word for word. `end` is that of a range which it is (empty: no
-    range).
+    `is_exact`: it is called what the field is, word for word.
     """
 
     fact: Fact
     value: Any
     score: float
     is_exact: bool = False
-    end: str = ""
-
-    @property
-    def place(self) -> Place:
-        """Where the value stands, which only one field can have: its element, and the end of a range."""
-        return self.fact.node, self.end
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,35 +74,35 @@ class Match:
 def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Match:
     """Give each field the fact that fits best, all fields at once; fields between two minds get none."""
     candidates = [_candidates(one, facts, locale) for one in wanted]
-    places = sorted({candidate.place for several in candidates for candidate in several})
-    column = {place: index for index, place in enumerate(places)}
-    best: list[dict[Place, Candidate]] = []
+    nodes = sorted({fact_candidate.fact.node for several in candidates for fact_candidate in several})
+    column = {node: index for index, node in enumerate(nodes)}
+    best: list[dict[tuple[int, int], Candidate]] = []
     for several in candidates:
-        by_place: dict[Place, Candidate] = {}
+        by_node: dict[tuple[int, int], Candidate] = {}
         for candidate in several:
-            known = by_place.get(candidate.place)
+            known = by_node.get(candidate.fact.node)
             if known is None or candidate.score > known.score:
-                by_place[candidate.place] = candidate
-        best.append(by_place)
-    scores = [[0.0] * len(places) for _ in wanted]
-    for row, by_place in enumerate(best):
-        for place, candidate in by_place.items():
-            scores[row][column[place]] = candidate.score
+                by_node[candidate.fact.node] = candidate
+        best.append(by_node)
+    scores = [[0.0] * len(nodes) for _ in wanted]
+    for row, by_node in enumerate(best):
+        for node, candidate in by_node.items():
+            scores[row][column[node]] = candidate.score
     chosen = [
-        None if index is None else by_place[places[index]]
-        for index, by_place in zip(assign(scores), best, strict=True)
+        None if place is None else by_node[nodes[place]]
+        for place, by_node in zip(assign(scores), best, strict=True)
     ]
-    owners = {one.place: one.score for one in chosen if one is not None}
+    owners = {one.fact.node: one.score for one in chosen if one is not None}
     outcome = Match()
-    for one, by_place, got in zip(wanted, best, chosen, strict=True):
+    for one, by_node, got in zip(wanted, best, chosen, strict=True):
         if got is None:
             continue
         rivals = [
             rival
-            for place, rival in by_place.items()
+            for node, rival in by_node.items()
             if rival.score > got.score - CLOSE
             and not same_value(rival.value, got.value)
-            and owners.get(place, 0.0) < rival.score  # what another field surely gets is no rival
+            and owners.get(node, 0.0) < rival.score  # what another field surely gets is no rival
             and (rival.fact.source is not Source.META or got.fact.source is Source.META)  # seen is believed
             and not (got.is_exact and not rival.is_exact and got.fact.source in LABELS)
         ]
@@ -120,7 +111,18 @@ def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Ma
             outcome.unsure[one.name] = f"{got.fact.where}: {said}?"
         else:
             outcome.found[one.name] = got
+    _share_ranges(wanted, outcome, locale)
     return outcome
+
+
+def _share_ranges(wanted: Sequence[Wanted], outcome: Match, locale: Locale) -> None:
+    """Give a field that is left the other end of the range that a field like it got one end of."""
+    for one, other in permutations(wanted, 2):
+        got = outcome.found.get(other.name)
+        if got is None or {one.name} & {*outcome.found, *outcome.unsure} or not are_ends_of_one(one, other):
+            continue
+        if read_end(got.fact.text, one) is not None and (value := coerce(got.fact, one, locale)) is not None:
+            outcome.found[one.name] = replace(got, value=value)
 
 
 def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[Candidate]:
@@ -143,8 +145,7 @@ def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[C
         if wanted.unit and score and (unit := _unit_in(fact.text)) and measures_same(unit, wanted.unit):
             score += UNIT_BONUS
         if score >= SURE and (value := coerce(fact, wanted, locale)) is not None:
-            end = end_of(fact.text, wanted)
-            found.append(Candidate(fact=fact, value=value, score=score, is_exact=alike == 1, end=end))
+            found.append(Candidate(fact=fact, value=value, score=score, is_exact=alike == 1))
     return found
 
 

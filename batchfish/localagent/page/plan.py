@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from batchfish.localagent.page.ranges import LOWER, UPPER
 from batchfish.localagent.page.units import measures_same, split_unit
 from batchfish.localagent.page.vocabulary import CURRENCIES, KIND_WORDS, NEVER_NAMES, THINGS_OF_FIELDS
 from batchfish.localagent.page.words import CAMEL, PERIODS, Label, concepts_of, label, senses_of, singular
@@ -38,8 +39,6 @@ MONEY_WORDS = frozenset({"price", "cost", "fee", "rate", "fare", "charge"})
 """A price for some is found under what they are called: the price of adults under “Adults”."""
 TIMED = frozenset({"time", "duration", "prep", "cook", "total", "runtime", "length", "delay", "reading"})
 """With one of these, `min` at the end of a name is minutes, and not the least."""
-LOWER = frozenset({"min", "minimum", "from", "lowest", "low", "start", "lower"})
-UPPER = frozenset({"max", "maximum", "to", "highest", "high", "upper"})
 WORDS_OF_YEARS = frozenset({"year", "jahr", "annee", "ano", "anno"})
 PER_PERIOD = re.compile(r"(.+) per (\w+)")
 COUNT_OF_SOME = re.compile(r"(\w+) (?:size|capacity)")

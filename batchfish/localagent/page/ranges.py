@@ -15,6 +15,9 @@ AMOUNTS = re.compile(
 )
 CLOCK_TIME = r"\d{1,2}(?:[:.h]\d\d)?\s?(?:[ap]\.?m\.?|uhr|h|uur)?"
 CLOCKS = re.compile(rf"({CLOCK_TIME})\s*(?:[-–—]|to|bis|à|a|tot|till|til|do)\s*({CLOCK_TIME})", re.IGNORECASE)
+LOWER = frozenset({"min", "minimum", "from", "lowest", "low", "start", "lower"})
+UPPER = frozenset({"max", "maximum", "to", "highest", "high", "upper"})
+"""Words for either end of a range, in the name of a field."""
 EARLIER, LATER = frozenset({"opens", "start time"}), frozenset({"closes", "end time"})
 MOMENTS = EARLIER | LATER
 
@@ -23,12 +26,21 @@ def read_end(text: str, wanted: Wanted) -> str | None:
     """Give the end that a field wants of a range of amounts or times; None if there is none, or no wish."""
     form = AMOUNTS if wanted.bound else CLOCKS if wanted.senses & MOMENTS else None
     ends = form.fullmatch(text.strip()) if form else None
-    return ends[1 if _wants_first(wanted) else 2].strip(" .,") if ends else None
+    end = ends[1 if _wants_first(wanted) else 2].strip() if ends else None
+    return end.strip(" .,") if end and form is AMOUNTS else end
 
 
-def end_of(text: str, wanted: Wanted) -> str:
-    """Name the end of a range that a field takes from a text (empty: all of it); the other stays free."""
-    return "" if read_end(text, wanted) is None else "first" if _wants_first(wanted) else "last"
+def are_ends_of_one(one: Wanted, other: Wanted) -> bool:
+    """Whether two fields are the ends of one range, which a page may write as one: `age_min`, `age_max`."""
+    if _wants_first(one) == _wants_first(other):
+        return False
+    if one.bound and other.bound:
+        return _of_what(one) == _of_what(other)
+    return not one.senses.isdisjoint(MOMENTS) and not other.senses.isdisjoint(MOMENTS)
+
+
+def _of_what(wanted: Wanted) -> frozenset[str]:
+    return frozenset(wanted.label.phrase.split()) - LOWER - UPPER
 
 
 def _wants_first(wanted: Wanted) -> bool:
