@@ -11,7 +11,7 @@ from pathlib import Path
 
 from batchfish.errors import BatchfishError, TryLater
 from batchfish.localagent.settings import ENGINES, ServeSettings
-from batchfish.localagent.simulation import parse_simulation
+from batchfish.localagent.simulation.parameters import parse_simulation
 
 WRONG_INPUT = 2
 

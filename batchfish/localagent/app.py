@@ -9,19 +9,19 @@ from fastapi import FastAPI, Request, Security
 from fastapi.responses import Response
 from fastapi.security import APIKeyHeader
 
+from batchfish.localagent.api.ascii_json import Json
+from batchfish.localagent.api.automation_routes import creates
+from batchfish.localagent.api.cancel_routes import cancels
+from batchfish.localagent.api.guard import Guard
+from batchfish.localagent.api.openapi import add_openapi
+from batchfish.localagent.api.refusals import answer_refusals, refused
+from batchfish.localagent.api.run_routes import looks
 from batchfish.localagent.attach import HEALTH
-from batchfish.localagent.faults import Faults, FaultyRequests
-from batchfish.localagent.guard import Guard
 from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.liveview.routes import live_view
-from batchfish.localagent.openapi import add_openapi
-from batchfish.localagent.routes.ascii_json import Json
-from batchfish.localagent.routes.cancels import cancels
-from batchfish.localagent.routes.creates import creates
-from batchfish.localagent.routes.looks import looks
-from batchfish.localagent.routes.refusals import answer_refusals, refused
-from batchfish.localagent.runs import RunQueue
+from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.settings import ServeSettings
+from batchfish.localagent.simulation.faults import Faults, FaultyRequests
 from batchfish.webagent import wire
 
 

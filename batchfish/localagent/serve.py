@@ -18,19 +18,19 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from batchfish.errors import TryLater, WrongInput
-from batchfish.localagent.addresses import parse_origin
 from batchfish.localagent.app import create_app
 from batchfish.localagent.attach import Endpoint, keep_token, new_token, write_port_file
-from batchfish.localagent.book import RunBook
-from batchfish.localagent.dial import Dialer
-from batchfish.localagent.egress import Egress
+from batchfish.localagent.egress.addresses import parse_origin
+from batchfish.localagent.egress.dialer import Dialer
+from batchfish.localagent.egress.proxy import Egress
+from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.engines.choice import reading_engine
-from batchfish.localagent.engines.simulate import SimulateEngine
-from batchfish.localagent.faults import ABORT, Faults
-from batchfish.localagent.forget import keep_bounded
 from batchfish.localagent.liveview.links import WatchLinks
-from batchfish.localagent.runs import RunQueue
-from batchfish.localagent.site import SampleSite
+from batchfish.localagent.runs.queue import RunQueue
+from batchfish.localagent.runs.retention import keep_bounded
+from batchfish.localagent.runs.store import RunStore
+from batchfish.localagent.simulation.engine import SimulateEngine
+from batchfish.localagent.simulation.faults import ABORT, Faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -71,7 +71,7 @@ async def _serve(settings: ServeSettings, listener: socket.socket, tell: Callabl
     chance = Random(settings.simulation.seed)  # noqa: S311 - simulated chance, no secret
     is_simulated = settings.engine == "simulate"
     async with contextlib.AsyncExitStack() as stack:
-        book = RunBook(settings.store or ":memory:")
+        book = RunStore(settings.store or ":memory:")
         stack.callback(book.close)
         engine = await stack.enter_async_context(_engine(settings, chance))
         queue = await stack.enter_async_context(

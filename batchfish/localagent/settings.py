@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from batchfish.localagent.simulation import Simulation
+from batchfish.localagent.simulation.parameters import Simulation
 
 if TYPE_CHECKING:
     from pathlib import Path

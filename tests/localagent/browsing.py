@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from batchfish.localagent.dial import Dialer
-from batchfish.localagent.egress import Egress
+from batchfish.localagent.egress.dialer import Dialer
+from batchfish.localagent.egress.proxy import Egress
+from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.engines.base import Engine, RunOutcome, RunRequest, Step
 from batchfish.localagent.engines.choice import reading_engine
 from batchfish.localagent.engines.chromium import NoChromium, find_chromium
-from batchfish.localagent.site import SampleSite
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -10,12 +10,12 @@ import pytest
 from batchfish.localagent.app import create_app
 from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.settings import ServeSettings
-from tests.localagent.strings import Clock, HandEngine, working_queue
+from tests.localagent.doubles import Clock, ManualEngine, working_queue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from batchfish.localagent.runs import RunQueue
+    from batchfish.localagent.runs.queue import RunQueue
 
 KEY = {"X-API-Key": "any"}
 LINKS = WatchLinks("http://127.0.0.1:1234", "secret")
@@ -27,12 +27,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def engine() -> HandEngine:
-    return HandEngine()
+def engine() -> ManualEngine:
+    return ManualEngine()
 
 
 @pytest.fixture
-async def queue(engine: HandEngine, clock: Clock) -> AsyncIterator[RunQueue]:
+async def queue(engine: ManualEngine, clock: Clock) -> AsyncIterator[RunQueue]:
     async with working_queue(engine, clock) as queue:
         yield queue
 

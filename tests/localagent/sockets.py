@@ -17,7 +17,7 @@ from batchfish.localagent.settings import ServeSettings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from batchfish.localagent.runs import RunQueue
+    from batchfish.localagent.runs.queue import RunQueue
 
 
 @contextlib.asynccontextmanager

@@ -10,8 +10,8 @@ import pytest
 
 from batchfish.core.runs import RunSeen
 from batchfish.core.verdict import compile_checks, judge_run
+from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.page.read import read_page as read
-from batchfish.localagent.site import SampleSite
 from batchfish.manifest.load import ManifestOptions, load_manifest
 from sample_inputs import score
 

@@ -13,14 +13,14 @@ import pytest
 from batchfish import WebAgentClient
 from batchfish.core.runs import RunError
 from batchfish.errors import NotPermitted, RunMayExist, TryLater, WrongInput
-from batchfish.localagent.book import RunBook
 from batchfish.localagent.engines.base import RunFailure, RunOutcome, Step
-from batchfish.localagent.records import RunFilter
-from batchfish.localagent.runs import RunQueue
+from batchfish.localagent.runs.queue import RunQueue
+from batchfish.localagent.runs.records import RunFilter
+from batchfish.localagent.runs.store import RunStore
 from batchfish.localagent.settings import ServeSettings
 from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamEvent, StreamingUrl
+from tests.localagent.doubles import ManualEngine
 from tests.localagent.sockets import served_app
-from tests.localagent.strings import HandEngine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,14 +32,14 @@ PRICE = {"type": "object", "properties": {"price": {"type": "number"}}}
 
 
 @pytest.fixture
-def engine() -> HandEngine:
-    return HandEngine()
+def engine() -> ManualEngine:
+    return ManualEngine()
 
 
 @pytest.fixture
-async def queue(engine: HandEngine) -> AsyncIterator[RunQueue]:
+async def queue(engine: ManualEngine) -> AsyncIterator[RunQueue]:
     """Give a queue that works on one run at a time."""
-    book = RunBook(":memory:")
+    book = RunStore(":memory:")
     async with RunQueue(book, engine, cap=1, clock=lambda: NOW) as queue:
         yield queue
     book.close()
@@ -70,7 +70,7 @@ def made(queue: RunQueue) -> list[str]:
 
 class TestRun:
     async def test_it_waits_for_the_end(
-        self, client: WebAgentClient, engine: HandEngine, queue: RunQueue
+        self, client: WebAgentClient, engine: ManualEngine, queue: RunQueue
     ) -> None:
         running = asyncio.create_task(client.run(URL, GOAL, {"output_schema": PRICE}))
         await engine.begun(URL)
@@ -85,7 +85,7 @@ class TestRun:
             await client.cancel_run(run.run_id)
 
     async def test_a_failure_keeps_its_words_and_is_not_repeated(
-        self, client: WebAgentClient, engine: HandEngine, queue: RunQueue
+        self, client: WebAgentClient, engine: ManualEngine, queue: RunQueue
     ) -> None:
         running = asyncio.create_task(client.run(URL, GOAL))
         await engine.begun(URL)
@@ -96,7 +96,7 @@ class TestRun:
         assert made(queue) == ["FAILED"]
 
     async def test_who_does_not_wait_long_enough_hears_that_a_run_may_exist(
-        self, client: WebAgentClient, engine: HandEngine, queue: RunQueue
+        self, client: WebAgentClient, engine: ManualEngine, queue: RunQueue
     ) -> None:
         with pytest.raises(RunMayExist):
             await client.run(URL, GOAL, within=1.0)
@@ -104,7 +104,7 @@ class TestRun:
         assert made(queue) == ["RUNNING"]
 
     async def test_its_run_goes_on_when_another_client_cancels_it(
-        self, client: WebAgentClient, engine: HandEngine, queue: RunQueue
+        self, client: WebAgentClient, engine: ManualEngine, queue: RunQueue
     ) -> None:
         running = asyncio.create_task(client.run(URL, GOAL))
         await engine.begun(URL)
@@ -120,7 +120,7 @@ class TestRun:
 
 class TestQueue:
     async def test_a_run_is_looked_at_while_it_waits_works_and_is_over(
-        self, client: WebAgentClient, engine: HandEngine, queue: RunQueue
+        self, client: WebAgentClient, engine: ManualEngine, queue: RunQueue
     ) -> None:
         first, second = [await client.queue(f"{URL}{n}", GOAL) for n in range(2)]
         await engine.begun(f"{URL}0")
@@ -139,7 +139,7 @@ class TestQueue:
         assert made(queue) == ["COMPLETED", "COMPLETED"]
 
     async def test_a_run_is_cancelled_at_every_stage_and_again(
-        self, client: WebAgentClient, engine: HandEngine
+        self, client: WebAgentClient, engine: ManualEngine
     ) -> None:
         running, pending = [await client.queue(f"{URL}{n}", GOAL) for n in range(2)]
         await engine.begun(f"{URL}0")
@@ -152,7 +152,7 @@ class TestQueue:
         assert engine.stopped == [f"{URL}0"]
 
     async def test_a_cancel_of_what_is_over_tells_how_it_ended(
-        self, client: WebAgentClient, engine: HandEngine
+        self, client: WebAgentClient, engine: ManualEngine
     ) -> None:
         run_id = await client.queue(URL, GOAL)
         await engine.begun(URL)
@@ -168,7 +168,7 @@ class TestQueue:
 
 class TestStream:
     async def test_every_event_comes_typed_with_heartbeats_while_nothing_happens(
-        self, client: WebAgentClient, engine: HandEngine, queue: RunQueue
+        self, client: WebAgentClient, engine: ManualEngine, queue: RunQueue
     ) -> None:
         beats: list[Heartbeat] = []
 
@@ -195,7 +195,7 @@ class TestStream:
         assert made(queue) == ["COMPLETED"]
 
     async def test_a_run_cancelled_from_within_its_stream_ends_it(
-        self, client: WebAgentClient, engine: HandEngine
+        self, client: WebAgentClient, engine: ManualEngine
     ) -> None:
         run_id, ends = "", []
         async for event in client.stream(URL, GOAL):
@@ -209,7 +209,7 @@ class TestStream:
         assert engine.stopped == [URL]
 
     async def test_a_cut_stream_is_followed_up_by_looks_and_no_second_run(
-        self, address: str, engine: HandEngine, queue: RunQueue
+        self, address: str, engine: ManualEngine, queue: RunQueue
     ) -> None:
         async with (
             cutting_relay(address, b'"PROGRESS"') as (relay, cut),
@@ -231,7 +231,7 @@ class TestStream:
         assert made(queue) == ["COMPLETED"]
 
     async def test_leaving_a_stream_early_leaves_the_run_to_be_found_and_cancelled(
-        self, client: WebAgentClient, engine: HandEngine
+        self, client: WebAgentClient, engine: ManualEngine
     ) -> None:
         run_id = ""
         stream = client.stream(URL, GOAL)

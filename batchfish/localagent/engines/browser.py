@@ -6,15 +6,15 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from batchfish.localagent.egress.loader import Loaded, LoadFailed
 from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step, system_failure
 from batchfish.localagent.engines.chromium import ChromiumGone, NoChromium
 from batchfish.localagent.engines.errand import errand_of
 from batchfish.localagent.engines.lists import Result, count_of, extends, is_more, join
 from batchfish.localagent.engines.reading import Unread, agent_failure, not_loaded, read_page, tell
-from batchfish.localagent.load import Loaded, LoadFailed
 
 if TYPE_CHECKING:
-    from batchfish.localagent.egress import Egress
+    from batchfish.localagent.egress.proxy import Egress
     from batchfish.localagent.engines.chromium import Chromium
     from batchfish.localagent.engines.frames import ReadAnswer
     from batchfish.localagent.engines.pool import WorkerPool

@@ -7,17 +7,17 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from batchfish.localagent.egress.loader import Loader
 from batchfish.localagent.engines.auto import AutoEngine
 from batchfish.localagent.engines.chromium import Chromium, NoChromium, find_chromium
 from batchfish.localagent.engines.extract import ExtractEngine
 from batchfish.localagent.engines.pool import WorkerPool
-from batchfish.localagent.load import Loader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from batchfish.localagent.egress import Egress
+    from batchfish.localagent.egress.proxy import Egress
     from batchfish.localagent.engines.base import Engine
 
 LOGGER = logging.getLogger(__name__)

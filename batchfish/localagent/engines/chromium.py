@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Browser, Dialog, Page, Playwright
 
-    from batchfish.localagent.egress import Egress, Ticket
+    from batchfish.localagent.egress.proxy import Egress, Ticket
 
 LOGGER = logging.getLogger(__name__)
 NAMES = (

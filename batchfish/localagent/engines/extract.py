@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from batchfish.localagent.egress.loader import LoadFailed
 from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
 from batchfish.localagent.engines.reading import Unread, agent_failure, not_loaded, read_page, tell
-from batchfish.localagent.load import LoadFailed
 
 if TYPE_CHECKING:
+    from batchfish.localagent.egress.loader import Loader
     from batchfish.localagent.engines.frames import ReadAnswer
     from batchfish.localagent.engines.pool import WorkerPool
-    from batchfish.localagent.load import Loader
     from batchfish.localagent.page.going_on import GoingOn
 
 

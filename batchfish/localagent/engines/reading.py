@@ -9,8 +9,8 @@ from batchfish.localagent.engines.frames import ReadAnswer, ReadJob
 from batchfish.localagent.engines.pool import WorkerDied
 
 if TYPE_CHECKING:
+    from batchfish.localagent.egress.loader import Loaded, LoadFailed
     from batchfish.localagent.engines.pool import WorkerPool
-    from batchfish.localagent.load import Loaded, LoadFailed
     from batchfish.localagent.page.going_on import GoingOn
 
 LONGEST_SHOWN = 60

@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Any
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as ActionTimeout
 
+from batchfish.localagent.egress.loader import (
+    LARGEST_PAGE,
+    LoadFailed,
+    check_kind,
+    check_scheme,
+    check_status,
+)
 from batchfish.localagent.engines.scripts import control
 from batchfish.localagent.engines.world import World
-from batchfish.localagent.load import LARGEST_PAGE, LoadFailed, check_kind, check_scheme, check_status
 
 if TYPE_CHECKING:
     from playwright.async_api import CDPSession, Frame, Locator, Page, Request, Response
 
-    from batchfish.localagent.egress import Ticket
+    from batchfish.localagent.egress.proxy import Ticket
 
 OPEN_TIME = 20.0
 SETTLE_TIME = 8.0

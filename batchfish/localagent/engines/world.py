@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as ActionTimeout
 
+from batchfish.localagent.egress.loader import LoadFailed
 from batchfish.localagent.engines.scripts import tab_script
-from batchfish.localagent.load import LoadFailed
 
 if TYPE_CHECKING:
     from playwright.async_api import CDPSession, Page

@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 from fastapi.responses import Response, StreamingResponse
 
-from batchfish.localagent import sse
-from batchfish.localagent.captures import SCREENSHOT
+from batchfish.localagent.api import sse
+from batchfish.localagent.liveview.events import tell_run, tell_step
 from batchfish.localagent.liveview.links import PATH, WatchLinks
-from batchfish.localagent.liveview.told import tell_run, tell_step
-from batchfish.localagent.records import StoredRun
-from batchfish.localagent.runs import RunQueue
-from batchfish.localagent.trail import step_number
+from batchfish.localagent.runs.captures import SCREENSHOT
+from batchfish.localagent.runs.queue import RunQueue
+from batchfish.localagent.runs.records import StoredRun
+from batchfish.localagent.runs.trail import step_number
 
 FILES = Path(__file__).parent
 SCRIPT = "text/javascript; charset=utf-8"

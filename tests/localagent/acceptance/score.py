@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
+from batchfish.localagent.egress.loader import Loaded, LoadFailed
 from batchfish.localagent.engines.base import RunOutcome, RunRequest
 from batchfish.localagent.engines.extract import ExtractEngine
 from batchfish.localagent.engines.worker import answer
-from batchfish.localagent.load import Loaded, LoadFailed
 from sample_inputs.score import Mark, mark_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from batchfish.localagent.egress.loader import Loader
     from batchfish.localagent.engines.frames import ReadAnswer, ReadJob
     from batchfish.localagent.engines.pool import WorkerPool
-    from batchfish.localagent.load import Loader
 
 FOLDER = Path(__file__).parent
 HALVES = ("open", "closed")

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from batchfish.localagent.bodies import schema_issues
+from batchfish.localagent.api.request_bodies import schema_issues
 from sample_inputs.score import Mark
 from tests.localagent.acceptance import score
 

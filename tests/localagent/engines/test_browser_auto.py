@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.localagent.dial import Dialer
-from batchfish.localagent.egress import Egress
+from batchfish.localagent.egress.dialer import Dialer
+from batchfish.localagent.egress.proxy import Egress
+from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.engines.base import RunRequest
 from batchfish.localagent.engines.choice import reading_engine
 from batchfish.localagent.engines.chromium import NoChromium
-from batchfish.localagent.site import SampleSite
 from tests.localagent.browsing import PAGES, engine_over, read
 
 if TYPE_CHECKING:

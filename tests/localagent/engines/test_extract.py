@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from batchfish.localagent.egress.loader import Loaded, LoadFailed
 from batchfish.localagent.engines.base import RunOutcome, RunRequest, Step
 from batchfish.localagent.engines.extract import ExtractEngine
 from batchfish.localagent.engines.worker import answer
-from batchfish.localagent.load import Loaded, LoadFailed
 from batchfish.localagent.page.goal import MOST_PAGES
 
 if TYPE_CHECKING:
+    from batchfish.localagent.egress.loader import Loader
     from batchfish.localagent.engines.frames import ReadAnswer, ReadJob
     from batchfish.localagent.engines.pool import WorkerPool
-    from batchfish.localagent.load import Loader
 
 URL = "http://hats.example/1"
 HATS = {

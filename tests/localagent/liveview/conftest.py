@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Browser
 
-    from batchfish.localagent.runs import RunQueue
-    from tests.localagent.strings import Clock
+    from batchfish.localagent.runs.queue import RunQueue
+    from tests.localagent.doubles import Clock
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 

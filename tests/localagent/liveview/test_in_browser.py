@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from batchfish.localagent.engines.base import Match, RunFailure, RunOutcome, Step
-from tests.localagent.strings import create, working_queue
+from tests.localagent.doubles import create, working_queue
 from tests.webagent.servers import say, serving
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import httpx
     from playwright.async_api import Browser, Page
 
-    from batchfish.localagent.runs import RunQueue
-    from tests.localagent.strings import Clock, HandEngine
+    from batchfish.localagent.runs.queue import RunQueue
+    from tests.localagent.doubles import Clock, ManualEngine
 
 pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
 
@@ -54,7 +54,7 @@ CONTRAST = """
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def queue(engine: HandEngine, clock: Clock) -> AsyncIterator[RunQueue]:
+async def queue(engine: ManualEngine, clock: Clock) -> AsyncIterator[RunQueue]:
     """Give a queue on the event loop of the browser."""
     async with working_queue(engine, clock) as queue:
         yield queue
@@ -95,7 +95,7 @@ async def picture(chromium: Browser, colour: str) -> bytes:
 
 
 async def test_it_shows_a_run_as_it_happens(
-    page: Page, chromium: Browser, served: httpx.AsyncClient, engine: HandEngine
+    page: Page, chromium: Browser, served: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
     blockers = [await create(served, f"http://before.example/{n}") for n in range(2)]
     schema = {"type": "object", "properties": {"price": {"type": "number"}}}
@@ -123,7 +123,7 @@ async def test_it_shows_a_run_as_it_happens(
 
 
 async def test_lists_are_tables_and_what_is_absent_is_said(
-    page: Page, served: httpx.AsyncClient, engine: HandEngine
+    page: Page, served: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
     await open_run(page, served)
     for name, where in (("books", "list of cards"), ("books.title", "h3.title")):
@@ -153,7 +153,7 @@ ENDS = {
 }
 
 
-async def test_every_end_is_told(page: Page, served: httpx.AsyncClient, engine: HandEngine) -> None:
+async def test_every_end_is_told(page: Page, served: httpx.AsyncClient, engine: ManualEngine) -> None:
     for end, words in ENDS.values():
         await open_run(page, served)
         outcome = RunOutcome(failure=end) if isinstance(end, RunFailure) else RunOutcome(result=end)
@@ -171,7 +171,7 @@ async def test_a_cancelled_run_is_told(page: Page, served: httpx.AsyncClient) ->
 
 
 async def test_a_picked_picture_stays_while_others_come(
-    page: Page, chromium: Browser, served: httpx.AsyncClient, engine: HandEngine
+    page: Page, chromium: Browser, served: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
     await open_run(page, served)
     for n, colour in enumerate(("teal", "tomato")):
@@ -186,7 +186,7 @@ async def test_a_picked_picture_stays_while_others_come(
 
 
 async def test_hostile_text_stays_text_wherever_it_stands(
-    page: Page, served: httpx.AsyncClient, engine: HandEngine
+    page: Page, served: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
     """From the page that is read, from the goal, from the address: nothing runs, nothing else is loaded."""
     requested: list[str] = []
@@ -226,7 +226,7 @@ async def test_an_address_that_is_no_web_address_is_no_link(
 
 
 async def test_the_policy_stops_what_would_get_through(
-    chromium: Browser, served: httpx.AsyncClient, engine: HandEngine
+    chromium: Browser, served: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
     """Even with markup in the page, no inline script runs, no style applies and nothing foreign is loaded."""
     tab = await chromium.new_page()
@@ -262,7 +262,7 @@ async def test_the_policy_stops_what_would_get_through(
 
 
 async def test_it_can_be_embedded_in_a_page_of_another_origin(
-    page: Page, served: httpx.AsyncClient, engine: HandEngine
+    page: Page, served: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
     run_id = await create(served)
     watch = (await served.get(f"/v1/runs/{run_id}")).json()["streaming_url"]
@@ -277,7 +277,7 @@ async def test_it_can_be_embedded_in_a_page_of_another_origin(
 
 
 async def test_it_is_gone_a_day_later(
-    chromium: Browser, served: httpx.AsyncClient, engine: HandEngine, clock: Clock
+    chromium: Browser, served: httpx.AsyncClient, engine: ManualEngine, clock: Clock
 ) -> None:
     tab = await chromium.new_page()
     await open_run(tab, served)
@@ -294,7 +294,7 @@ async def test_it_is_gone_a_day_later(
 async def test_it_can_be_read_in_light_and_dark_on_any_screen(
     chromium: Browser,
     served: httpx.AsyncClient,
-    engine: HandEngine,
+    engine: ManualEngine,
     scheme: Any,  # noqa: ANN401 - a literal
 ) -> None:
     """Contrast as WCAG asks of text (4.5:1), and no scrolling sideways, whatever words come."""

@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 import pytest
 
 import batchfish.localagent.liveview
-from batchfish.localagent.book import RunBook
 from batchfish.localagent.engines.base import Match, RunOutcome, Step
 from batchfish.localagent.liveview.links import WatchLinks
-from tests.localagent.strings import create
+from batchfish.localagent.runs.store import RunStore
+from tests.localagent.doubles import create
 
 if TYPE_CHECKING:
     import httpx
 
-    from tests.localagent.strings import Clock, HandEngine
+    from tests.localagent.doubles import Clock, ManualEngine
 
 URL = "http://a.example/"
 DAY = 24 * 3600.0
@@ -70,7 +70,7 @@ async def test_a_link_that_was_not_made_here_shows_nothing(api: httpx.AsyncClien
 
 
 def test_another_agents_links_are_no_good_here(tmp_path: Path) -> None:
-    books = [RunBook(tmp_path / name) for name in ("a.db", "b.db", "a.db")]
+    books = [RunStore(tmp_path / name) for name in ("a.db", "b.db", "a.db")]
     mine, other, later = (WatchLinks("http://127.0.0.1:1", book.secret()) for book in books)
     token = mine.url("run").rpartition("/")[2]
     assert mine.run_of(token) == later.run_of(token) == "run"  # a restart keeps the links
@@ -80,7 +80,7 @@ def test_another_agents_links_are_no_good_here(tmp_path: Path) -> None:
 
 
 async def test_it_is_gone_a_day_after_the_run_has_ended(
-    api: httpx.AsyncClient, engine: HandEngine, clock: Clock
+    api: httpx.AsyncClient, engine: ManualEngine, clock: Clock
 ) -> None:
     path = await watch_of(api, await create(api))
     clock.now += 3 * DAY
@@ -96,7 +96,7 @@ async def test_it_is_gone_a_day_after_the_run_has_ended(
 
 
 async def test_every_answer_keeps_foreign_content_and_referrers_out(
-    api: httpx.AsyncClient, engine: HandEngine
+    api: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
     path = await watch_of(api, await create(api))
     await engine.tell(URL, Step(action="took a picture", screenshot=b"jpeg"))
@@ -133,7 +133,7 @@ def test_the_page_has_no_inline_script_style_or_handler() -> None:
 
 
 async def test_it_is_told_the_state_the_steps_and_the_end(
-    api: httpx.AsyncClient, engine: HandEngine, clock: Clock
+    api: httpx.AsyncClient, engine: ManualEngine, clock: Clock
 ) -> None:
     schema = {"type": "object", "properties": {"price": {"type": "number"}}}
     path = await watch_of(api, await create(api, output_schema=schema))
@@ -158,7 +158,7 @@ async def test_it_is_told_the_state_the_steps_and_the_end(
 
 
 async def test_a_browser_that_comes_back_is_told_only_what_it_has_not_seen(
-    api: httpx.AsyncClient, engine: HandEngine
+    api: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
     path = await watch_of(api, await create(api))
     for n in range(2, 5):
@@ -177,7 +177,7 @@ async def test_a_browser_that_comes_back_is_told_only_what_it_has_not_seen(
 
 
 async def test_a_picture_is_given_while_the_run_works_and_after(
-    api: httpx.AsyncClient, engine: HandEngine
+    api: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
     path = await watch_of(api, run_id := await create(api))
     await engine.tell(URL, Step(action="took a picture", screenshot=b"jpeg", html="<p>"))
@@ -193,7 +193,9 @@ async def test_a_picture_is_given_while_the_run_works_and_after(
             await engine.end(URL, RunOutcome())
 
 
-async def test_a_result_too_large_to_look_at_is_left_out(api: httpx.AsyncClient, engine: HandEngine) -> None:
+async def test_a_result_too_large_to_look_at_is_left_out(
+    api: httpx.AsyncClient, engine: ManualEngine
+) -> None:
     path = await watch_of(api, await create(api))
     await engine.end(URL, RunOutcome(result={"text": "x" * 300_000}))
     (run,) = [event for name, event in told(await api.get(f"{path}/events")) if name == "run"]

@@ -1,0 +1,224 @@
+"""What a request may ask for, and what is wrong with it in the API's own form."""
+
+# The annotations below are read at run time, by pydantic.
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from batchfish.core.schema import check_schema
+from batchfish.localagent.api.answers import CURSOR_PATTERN
+from batchfish.localagent.engines.base import RunRequest
+from batchfish.webagent.wire import GOAL_FILTER_LENGTH, IDS_PER_CALL, ROWS_PER_PAGE, RunStatus
+
+
+def _page_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and not BLANK.search(text)
+        parts.port  # noqa: B018 - reading it checks it
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("Invalid url: it must be absolute, with http:// or https:// and a host")
+    return text
+
+
+def _secure_url(text: str) -> str:
+    if urlsplit(_page_url(text)).scheme != "https":
+        raise ValueError("Invalid url: it must begin with https://")
+    return text
+
+
+def _moment(text: object) -> float:
+    if not isinstance(text, str) or not MOMENT.fullmatch(text):
+        raise ValueError("Invalid datetime: write it as 2027-01-15T08:00:00Z, or with an offset")
+    try:
+        return datetime.fromisoformat(text.upper()).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError("Invalid datetime: there is no such moment") from None
+
+
+def _whole(number: object) -> object:
+    """Take 3.0 for 3, as JSON does."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+BLANK = re.compile(r"[\x00-\x20\x7f]")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+Moment = Annotated[float, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+OutputSchema = Annotated[dict[str, Any], WithJsonSchema({"$ref": "#/components/schemas/OutputSchema"})]
+PageUrl = Annotated[str, Field(json_schema_extra={"format": "uri"}), AfterValidator(_page_url)]
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+class Body(BaseModel):
+    """A JSON object sent by a client: types as they are written, unknown members ignored."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class ProxyConfig(Body):
+    """Which proxy the run should use; the local agent uses none."""
+
+    enabled: bool
+    type: Literal["tetra", "custom"] = "tetra"
+    country_code: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+    url: PageUrl | None = None
+    username: str | None = None
+    password: str | None = None
+
+    @model_validator(mode="after")
+    def custom_needs_url(self) -> "ProxyConfig":
+        """Refuse a custom proxy without its address."""
+        if self.type == "custom" and self.url is None:
+            raise ValueError('url is required when type is "custom"')
+        return self
+
+
+class AgentConfig(Body):
+    """How the agent should work."""
+
+    mode: Literal["default", "strict"] | None = None
+    max_steps: Annotated[int, Field(ge=1, le=500), BeforeValidator(_whole)] | None = None
+    max_duration_seconds: Annotated[int, Field(ge=1, le=2**53), BeforeValidator(_whole)] | None = None
+    cursor_style: Literal["fish", "standard", "green-pointer"] | None = None
+
+
+class CaptureConfig(Body):
+    """What should be kept of each step."""
+
+    elements: bool | None = None
+    snapshots: bool | None = None
+    screenshots: bool | None = None
+    recording: bool | None = None
+    html: bool | None = None
+
+
+class BatchItem(Body):
+    """One run as run-batch asks for it."""
+
+    url: PageUrl
+    goal: NonEmpty
+    browser_profile: Literal["lite", "stealth"] | None = None
+    proxy_config: ProxyConfig | None = None
+    agent_config: AgentConfig | None = None
+    capture_config: CaptureConfig | None = None
+    webhook_url: (
+        Annotated[str, Field(json_schema_extra={"format": "uri"}), AfterValidator(_secure_url)] | None
+    ) = None
+    use_vault: bool | None = None
+    credential_item_ids: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
+    api_integration: str | None = None
+
+    @model_validator(mode="after")
+    def credentials_need_vault(self) -> "BatchItem":
+        """Refuse credentials without the vault they lie in."""
+        if self.credential_item_ids is not None and not self.use_vault:
+            raise ValueError("credential_item_ids requires use_vault to be true")
+        return self
+
+    def to_request(self, output_schema: Mapping[str, Any] | None) -> RunRequest:
+        """Give what the run asks for; the other fields go along as they came."""
+        options = self.model_dump(exclude_unset=True, exclude={"url", "goal", "output_schema"})
+        return RunRequest(url=self.url, goal=self.goal, output_schema=output_schema, options=options)
+
+
+class RunBody(BatchItem):
+    """One run as run, run-async and run-sse ask for it."""
+
+    output_schema: OutputSchema | None = None
+    use_profile: bool | None = None
+    profile_id: NonEmpty | None = None
+
+    @model_validator(mode="after")
+    def profile_needs_use(self) -> "RunBody":
+        """Refuse a profile that is not to be used."""
+        if self.profile_id is not None and not self.use_profile:
+            raise ValueError("profile_id requires use_profile to be true")
+        return self
+
+
+class BatchBody(Body):
+    """Many runs at once, all or none; one schema holds for all of them."""
+
+    runs: Annotated[list[BatchItem], Field(min_length=1, max_length=IDS_PER_CALL)]
+    output_schema: OutputSchema | None = None
+
+    def to_requests(self) -> list[RunRequest]:
+        """Give what the runs ask for, in order."""
+        return [item.to_request(self.output_schema) for item in self.runs]
+
+
+class RunIds(Body):
+    """The ids that a look or a cancel is about."""
+
+    run_ids: Annotated[list[str], Field(min_length=1, max_length=IDS_PER_CALL)]
+
+
+class ListQuery(BaseModel):
+    """The filters of the listing; what is no filter is ignored."""
+
+    status: RunStatus | None = None
+    goal: Annotated[str, Field(max_length=GOAL_FILTER_LENGTH)] | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
+    sort_direction: Literal["asc", "desc"] = "desc"
+    cursor: Annotated[str, Field(pattern=CURSOR_PATTERN)] | None = None
+    limit: Annotated[int, Field(ge=1, le=ROWS_PER_PAGE)] = 20
+
+
+def schema_issues(schema: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Name what the API would refuse of an output schema, in the form of its issues."""
+    return [
+        {
+            "code": "custom",
+            "path": ["output_schema", *problem.keys],
+            "message": f"output_schema: {problem.message} at {problem.path}."
+            + (f" {problem.remedy}" if problem.remedy else ""),
+        }
+        for problem in (() if schema is None else check_schema(schema))
+    ]
+
+
+def issues(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Put pydantic's errors into the API's form: issues, each with a code, a path and a message."""
+    return [_issue(error) for error in errors]
+
+
+def _issue(error: Mapping[str, Any]) -> dict[str, Any]:
+    kind: str = error["type"]
+    context: Mapping[str, Any] = error.get("ctx", {})
+    issue: dict[str, Any] = {"code": "custom", "path": list(error["loc"][1:]), "message": error["msg"]}
+    match kind:
+        case "missing":
+            issue |= {
+                "code": "invalid_type",
+                "expected": "value",
+                "received": "undefined",
+                "message": "Required",
+            }
+        case "literal_error" | "enum":
+            issue |= {"code": "invalid_value", "values": context["expected"].replace("'", "").split(" or ")}
+        case "value_error":
+            issue |= {"message": str(context["error"])}
+        case "string_too_short" | "too_short" | "greater_than_equal":
+            issue |= {"code": "too_small"}
+        case "string_too_long" | "too_long" | "less_than_equal":
+            issue |= {"code": "too_big"}
+        case "json_invalid":
+            issue |= {"code": "invalid_json", "path": [], "message": "The body is not JSON"}
+        case _ if kind.endswith(("_type", "_parsing")):
+            issue |= {"code": "invalid_type", "expected": kind.partition("_")[0]}
+    return issue

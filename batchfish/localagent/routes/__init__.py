@@ -1,1 +1,0 @@
-"""The routes of the Web Agent API, by what they do."""

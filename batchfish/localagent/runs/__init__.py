@@ -1,0 +1,1 @@
+"""Runs: how they are queued, worked on, ended and stored."""

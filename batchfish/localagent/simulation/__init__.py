@@ -1,0 +1,1 @@
+"""An agent that reads no pages and fails as often as it is told to."""

@@ -1,0 +1,94 @@
+"""An engine and a clock that tests control, a queue over them, and a way to make runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
+from batchfish.localagent.runs.queue import RunQueue
+from batchfish.localagent.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    import httpx
+
+
+class ManualEngine:
+    """Works on a run until a test ends it."""
+
+    def __init__(self) -> None:
+        self.alive: dict[str, asyncio.Future[RunOutcome]] = {}
+        self._emits: dict[str, Emit] = {}
+        self._begun: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.stopped: list[str] = []
+        self.order: list[str] = []
+
+    async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
+        emit(Step(action=f"opened {request.url}"))
+        self._emits[request.url] = emit
+        self.order.append(request.url)
+        self.alive[request.url] = asyncio.get_running_loop().create_future()
+        self._begun[request.url].set()
+        try:
+            return await self.alive[request.url]
+        except asyncio.CancelledError:
+            self.stopped.append(request.url)
+            raise
+        finally:
+            del self.alive[request.url]
+
+    async def begun(self, url: str) -> None:
+        """Wait until the run of `url` is worked on."""
+        async with asyncio.timeout(10):
+            await self._begun[url].wait()
+
+    async def tell(self, url: str, step: Step) -> None:
+        """Have the run of `url` take a step."""
+        self._emits[url](step)
+        await settle()
+
+    async def end(self, url: str, outcome: RunOutcome) -> None:
+        """End the run of `url` and let the agent write that down."""
+        self.alive[url].set_result(outcome)
+        await settle()
+
+    async def close(self) -> None:
+        """There is nothing to release."""
+
+
+@contextlib.asynccontextmanager
+async def working_queue(engine: ManualEngine, clock: Clock) -> AsyncIterator[RunQueue]:
+    """Give a queue that works on two runs at once."""
+    with contextlib.closing(RunStore(":memory:")) as book:
+        async with RunQueue(book, engine, cap=2, clock=clock) as queue:
+            yield queue
+
+
+async def settle() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def create(api: httpx.AsyncClient, url: str = "http://a.example/", **fields: object) -> str:
+    """Make a run and give its id."""
+    body: Mapping[str, Any] = {"url": url, "goal": "Read the price", **fields}
+    answer = await api.post("/v1/automation/run-async", json=body)
+    assert answer.status_code == 200, answer.text
+    await settle()
+    run_id: str = answer.json()["run_id"]
+    return run_id
