@@ -59,7 +59,12 @@ class ManifestError(WrongInput):
 
 
 class NeedsYes(BatchfishError):
-    """A person must agree before anything is paid for."""
+    """A person must agree first. `question` names what to agree to; None where no option agrees to it."""
+
+    def __init__(self, message: str, *, question: str | None = None) -> None:
+        """Keep the name of the question, as `--accept` takes it."""
+        super().__init__(message)
+        self.question = question
 
 
 class TryLater(BatchfishError):

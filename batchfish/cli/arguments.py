@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.cli import values
+from batchfish.cli.agreement import NEVER_BY_YES, Question
 from batchfish.cli.parsing import Parser
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ NO_PACE = {
     "if_running": "skip",
 }
 """What `run` has flags for, in verbs about one item."""
+
+CAN_ASK = ("run", "try", "resume", "retry", "cancel", "held", "results")
+"""The commands that may have to ask a person something."""
 
 EPILOG = "Exit codes, manifests and how to go on after anything: README.md."
 
@@ -51,10 +55,12 @@ def build() -> Parser:
         help="accept only the key in this file; a new file gets a new key (default: any key)",
     )
     _add_local_agent(serve)
-    for verb in verbs.choices.values():
+    for name, verb in verbs.choices.items():
         verb.allow_abbrev = False  # what abbreviates one flag today abbreviates two tomorrow
         if verb is not serve:
             _add_journal(verb)
+        if name in CAN_ASK:
+            _add_agreement(verb)
         _add_common(verb)
     return parser
 
@@ -232,8 +238,23 @@ def _add_journal(verb: Parser) -> None:
         help="the journal's file (default: .batchfish/NAME.db beside the manifest)",
     )
     verb.add_argument("--json", action="store_true", help="speak JSON on standard output")
+
+
+def _add_agreement(verb: Parser) -> None:
     verb.add_argument(
-        "-y", "--yes", action="store_true", help="agree to what a person would be asked (exit code 6)"
+        "--accept",
+        metavar="QUESTION",
+        action="append",
+        default=[],
+        choices=[question.value for question in Question],
+        help="agree to this question (repeatable): " + ", ".join(Question),
+    )
+    verb.add_argument(
+        "-y",
+        "--yes",
+        action="store_true",
+        help="agree to the first question that would end with exit code 6; never to "
+        + " or ".join(sorted(NEVER_BY_YES)),
     )
 
 

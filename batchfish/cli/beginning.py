@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batchfish.cli.agreement import Question
 from batchfish.cli.messages import several
 from batchfish.cli.settings import spell_api
 from batchfish.cli.wiring import SystemClock, chance
@@ -18,8 +19,9 @@ from batchfish.pipeline.opening import find_strangers
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from batchfish.cli.agreement import Agreement
     from batchfish.journal.base import Batch
     from batchfish.manifest.manifest import Manifest
     from batchfish.webagent.base import WebAgent
@@ -114,19 +116,16 @@ def _refuse_other_manifest(newest: Batch | None, manifest: Manifest) -> None:
         )
 
 
-def agree_to_changes(intention: Intention, *, agreed: bool, ask: Callable[[str], bool] | None) -> None:
+def agree_to_changes(intention: Intention, agreement: Agreement) -> None:
     """Raise NeedsYes unless a person agrees to pay again for items that have begun and were changed."""
     changed = intention.difference.changed
-    if not changed or agreed:
-        return
-    examples = ", ".join(intention.difference.changed_examples)
-    said = (
-        f"{several(changed, 'changed item')} of {intention.name} would be paid for again (such as {examples})"
-    )
-    if ask is None:
-        raise NeedsYes(f"{said}. See `batchfish plan`; add -y to agree, or put the manifest back.")
-    if not ask(f"{said}. Go on?"):
-        raise NeedsYes("nothing was sent")
+    if changed:
+        examples = ", ".join(intention.difference.changed_examples)
+        agreement.ask(
+            Question.CHANGES,
+            f"{several(changed, 'changed item')} of {intention.name} would be paid for again (such as "
+            f"{examples}). `batchfish plan` shows them; put the manifest back to keep what was paid for.",
+        )
 
 
 async def refuse_lost_journal(

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from batchfish.cli import places, selecting, wishes
+from batchfish.cli.agreement import Question
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.looking import item_called
-from batchfish.cli.messages import ask, is_terminal, put, several
+from batchfish.cli.messages import put, several
 from batchfish.cli.planning import put_object
 from batchfish.cli.running import (
     bring_to_completion,
@@ -23,7 +24,7 @@ from batchfish.cli.wiring import make_agent, make_context, owned_journal
 from batchfish.core import identity
 from batchfish.core.events import Adopted, CancelWished, ProvenAbsent, RetryWished
 from batchfish.core.items import Status
-from batchfish.errors import BatchBusy, NeedsYes, WrongInput
+from batchfish.errors import BatchBusy, WrongInput
 from batchfish.journal import batches, reading
 from batchfish.pipeline import reconcile
 
@@ -53,10 +54,10 @@ def retry(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
             voice.warn(f"{batch.name} has nothing to retry of that kind")
             return ExitCode.OK if args.allow_empty else ExitCode.NO_ITEMS
         if args.held:
-            _agree(
+            args.agreement.ask(
+                Question.RESUBMIT_HELD,
                 f"{several(len(items), 'held item')} of {batch.name} would be sent again, and paid for twice "
-                "where a run exists already",
-                agreed=args.yes,
+                "where a run exists already.",
             )
         access = reach(args, env, batch, stack)
 
@@ -99,7 +100,7 @@ def cancel(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         while True:
             try:
                 with ExitStack() as stack:
-                    journal = stack.enter_context(owned_journal(place.journal, agreed=args.yes))
+                    journal = stack.enter_context(owned_journal(place.journal, args.agreement))
                     return _cancel_alone(args, env, voice, journal, batch, items, stack)
             except BatchBusy:
                 if wish is None:
@@ -154,13 +155,15 @@ def held(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     if args.item is None or (args.decision == "adopt") != (args.run_id is not None):
         raise WrongInput("say `held adopt ITEM RUN`, `held resubmit ITEM` or `held drop ITEM`")
     with ExitStack() as stack:
-        journal = stack.enter_context(owned_journal(place.journal, agreed=args.yes))
+        journal = stack.enter_context(owned_journal(place.journal, args.agreement))
         batch = chosen_batch(journal, place.batch)
         item = item_called(journal.connection, batch, args.item)
         if item.status is not Status.HELD:
             raise WrongInput(f"{item.id} is {item.status}, not held: there is nothing to decide about it")
         if args.decision == "resubmit":
-            _agree(f"{item.id} is paid for twice if its earlier run exists", agreed=args.yes)
+            args.agreement.ask(
+                Question.RESUBMIT_HELD, f"{item.id} is paid for twice if its earlier run exists."
+            )
         access = reach(args, env, batch, stack)
 
         async def decide() -> None:
@@ -234,9 +237,3 @@ def _list_held(args: Namespace, place: places.Place, voice: Voice) -> int:
             "sends it again (paid twice if a run exists), `held drop ITEM` gives it up"
         )
     return ExitCode.OK
-
-
-def _agree(what: str, *, agreed: bool) -> None:
-    """Raise NeedsYes unless the person agrees."""
-    if not agreed and not (is_terminal() and ask(f"{what}. Go on?")):
-        raise NeedsYes(f"{what}. Add -y to agree; nothing was changed.")

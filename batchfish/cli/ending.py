@@ -44,7 +44,7 @@ def conclude(args: Namespace, voice: Voice, journal: SqliteJournal, batch: Batch
     table = None
     if report.stop is None or report.stop.signal is None:
         table = tables.write_batch(
-            journal.path, batch, args.output, agreed=args.yes, raw_csv=args.csv_raw
+            journal.path, batch, args.output, args.agreement, raw_csv=args.csv_raw
         ).path
     voice.say(f"{batch.name}: {counts}" + (f"; {report.alive} runs are still alive" if report.alive else ""))
     say_what_is_next(args, voice, journal, batch, counts, code, table)

@@ -98,7 +98,7 @@ def results(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
         place.journal,
         batch,
         args.output,
-        agreed=args.yes,
+        args.agreement,
         raw_csv=args.csv_raw,
         failed_only=args.failed,
     )

@@ -11,9 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchfish.cli.agreement import Agreement
 from batchfish.cli.arguments import build
 from batchfish.cli.exits import SIGNAL_BASE, ExitCode, exit_code_of
-from batchfish.cli.messages import Voice
+from batchfish.cli.messages import Voice, ask, is_terminal
 from batchfish.errors import BatchfishError, WebAgentUnavailable
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             build().print_help()
             return ExitCode.USAGE
         voice = Voice(stream=sys.stderr, is_quiet=args.quiet, is_verbose=args.verbose)
+        if "accept" in args:
+            args.agreement = Agreement(args.accept, yes=args.yes, ask=ask if is_terminal() else None)
         if args.verbose:
             logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
             logging.getLogger("httpx").setLevel(logging.INFO)

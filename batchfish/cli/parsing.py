@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
             return
         known = list(action.choices)
         near = get_close_matches(str(value), known, n=1)
-        what = "verb" if action.dest == "verb" else "choice"
+        what = {"verb": "verb", "accept": "question"}.get(action.dest, "choice")
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
         raise argparse.ArgumentError(
             None if what == "verb" else action, f"there is no {what} {value!r} ({hint})"

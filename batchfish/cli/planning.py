@@ -134,7 +134,7 @@ def _put_plan(found: Plan) -> None:
         f"and pay for at most {several(found.most_runs, 'run')}."
     )
     if difference.changed:
-        put("Changed items have begun and would be paid for again: `run` asks, or takes -y.")
+        put("Changed items have begun and would be paid for again: `run` asks, or takes --accept changes.")
 
 
 def _as_object(found: Plan) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from batchfish.cli.counts import Counts, count, count_selected
 from batchfish.cli.ending import conclude, say_what_is_next
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.manifests import load
-from batchfish.cli.messages import ask, is_terminal
 from batchfish.cli.progress import choose, show
 from batchfish.cli.serving import local_agent, reach
 from batchfish.cli.settings import LOCAL_BASE, Access, check_settle, remote_access, spell_api
@@ -63,10 +62,10 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         tables.spare_rows(target, manifest)
         # Whether one that begins may replace a file is asked later: first, whether its journal is lost.
         begins = intention.batch is None
-        tables.check_output(journal.connection, target, folder, agreed=args.yes or begins)
+        tables.check_output(journal.connection, target, folder, None if begins else args.agreement)
         if not selecting.selects_any(args, journal.connection, manifest.variables):
             return say_nothing_selected(args, voice)
-        beginning.agree_to_changes(intention, agreed=args.yes, ask=ask if is_terminal() else None)
+        beginning.agree_to_changes(intention, args.agreement)
         code = finished_code(journal, intention.batch)
         if code is not None and not intention.is_edited:
             return say_finished(journal, intention.batch, code, args, voice)
@@ -93,7 +92,7 @@ async def _run_manifest(
         target, folder = tables.target_for(
             intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output
         )
-        tables.check_output(journal.connection, target, folder, agreed=args.yes)
+        tables.check_output(journal.connection, target, folder, args.agreement)
     pk = beginning.take_in(
         journal.connection, manifest, intention, base_url=access.recorded_as, now=SystemClock().now()
     )
@@ -118,7 +117,7 @@ def wait_for(journal: Path, args: Namespace) -> Iterator[SqliteJournal]:
     with ExitStack() as stack:
         while True:
             try:
-                owned = stack.enter_context(owned_journal(journal, agreed=args.yes))
+                owned = stack.enter_context(owned_journal(journal, args.agreement))
                 break
             except BatchBusy:
                 if args.if_running != "wait":
@@ -147,7 +146,7 @@ def say_finished(
     assert batch is not None  # noqa: S101 - only a batch that has begun can be finished
     counts = count(journal.connection, batch.pk)
     voice.say(f"{batch.name} is finished: {counts}. Nothing was sent; `run --new` starts another.")
-    table = tables.write_batch(journal.path, batch, args.output, agreed=args.yes, raw_csv=args.csv_raw)
+    table = tables.write_batch(journal.path, batch, args.output, args.agreement, raw_csv=args.csv_raw)
     say_what_is_next(args, voice, journal, batch, counts, code, table.path)
     return code
 
@@ -169,7 +168,7 @@ async def bring_to_completion(
     """Submit, follow and collect a batch until it is done or stops, and say how it ended."""
     if not args.drain:  # else nothing is paid for, and no file may stand in the way of a cancel
         target, folder = tables.target_of(batch, args.output)
-        tables.check_output(journal.connection, target, folder, agreed=args.yes)
+        tables.check_output(journal.connection, target, folder, args.agreement)
     selecting.select(args, journal, batch)
     before = count_selected(journal, batch.pk)
     if not before.total:

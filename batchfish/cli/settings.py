@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchfish.errors import NeedsYes, WrongInput
+from batchfish.cli.agreement import Question
+from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -76,11 +77,12 @@ def check_settle(args: Namespace, rules: Rules, access: Access) -> None:
     from batchfish.webagent.request import is_loopback
 
     settle = rules.unanswered.settle if args.settle is None else args.settle
-    if settle < SHORTEST_QUIET_SETTLE and not is_loopback(access.base_url) and not args.yes:
+    if settle < SHORTEST_QUIET_SETTLE and not is_loopback(access.base_url):
         said = "`unanswered.settle` in the manifest" if args.settle is None else "--settle"
-        raise NeedsYes(
+        args.agreement.ask(
+            Question.SHORT_SETTLE,
             f"{settle:g}s ({said}) is short for an API over the network: a run that shows later is paid for "
-            f"twice. Use at least {SHORTEST_QUIET_SETTLE:g}s, or add -y."
+            f"twice. Use at least {SHORTEST_QUIET_SETTLE:g}s.",
         )
 
 

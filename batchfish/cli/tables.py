@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.cli import places
+from batchfish.cli.agreement import Question
 from batchfish.core.expressions import compile_template
-from batchfish.errors import WrongInput
+from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal import outputs
 from batchfish.journal.files import connect, snapshot
 from batchfish.journal.records import read_outcomes
@@ -24,6 +25,7 @@ from batchfish.table.target import FileMark, check_target, name_for_file
 if TYPE_CHECKING:
     import sqlite3
 
+    from batchfish.cli.agreement import Agreement
     from batchfish.journal.base import Batch
     from batchfish.manifest.manifest import Manifest
     from batchfish.table.columns import ColumnPlan
@@ -52,17 +54,30 @@ def spare_rows(target: Path, manifest: Manifest) -> None:
             raise WrongInput(f"{target}: the table would replace the manifest's own rows: name another file")
 
 
-def check_output(connection: sqlite3.Connection, target: Path, folder: Path | None, *, agreed: bool) -> None:
-    """Refuse a target that could not be written, before anything is paid for."""
-    check_target(target, written=_written(connection), may_replace=agreed, parents_under=folder)
+def check_output(
+    connection: sqlite3.Connection, target: Path, folder: Path | None, agreement: Agreement | None
+) -> None:
+    """Refuse a target that could not be written, before anything is paid for.
+
+    Asks whether another's file may be replaced, unless `agreement` is None: then that is asked later.
+    """
+    try:
+        check_target(
+            target, written=_written(connection), may_replace=agreement is None, parents_under=folder
+        )
+    except NeedsYes as needed:
+        if agreement is None:
+            raise
+        agreement.settle(needed)
+        check_target(target, may_replace=True, parents_under=folder)
 
 
 def write_batch(
     journal: Path,
     batch: Batch,
     output: str | None,
+    agreement: Agreement,
     *,
-    agreed: bool,
     raw_csv: bool = False,
     failed_only: bool = False,
 ) -> TableReport:
@@ -75,6 +90,7 @@ def write_batch(
         def record(mark: FileMark) -> None:
             outputs.record(writer, str(target), json.dumps(asdict(mark)), time.time())
 
+        check_output(reader, target, folder, agreement)
         with snapshot(reader):
             return write_table(
                 target,
@@ -82,7 +98,7 @@ def write_batch(
                 rows_of(lambda: read_outcomes(reader, batch.pk), batch.name, failed_only=failed_only),
                 raw_csv=raw_csv,
                 written=_written(reader),
-                may_replace=agreed,
+                may_replace=agreement.has(Question.REPLACE_OUTPUT),
                 parents_under=folder,
                 record=record,
             )

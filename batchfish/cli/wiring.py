@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator, Mapping
 
+    from batchfish.cli.agreement import Agreement
     from batchfish.cli.messages import Voice
     from batchfish.cli.settings import Access
     from batchfish.core.rules import Rules
@@ -57,13 +58,13 @@ class SystemClock:
 
 
 @contextmanager
-def owned_journal(path: Path, *, agreed: bool) -> Iterator[SqliteJournal]:
-    """Own a journal for the time of the block; NeedsYes where it was moved or copied and none `agreed`."""
+def owned_journal(path: Path, agreement: Agreement) -> Iterator[SqliteJournal]:
+    """Own a journal for the time of the block; NeedsYes where it was moved or copied and nobody agrees."""
     lock = place.OwnerLock(path)
     try:
         journal = SqliteJournal(path)
         try:
-            _check_identity(journal, agreed=agreed)
+            _check_identity(journal, agreement)
             yield journal
         finally:
             journal.close()
@@ -71,16 +72,15 @@ def owned_journal(path: Path, *, agreed: bool) -> Iterator[SqliteJournal]:
         lock.release()
 
 
-def _check_identity(journal: SqliteJournal, *, agreed: bool) -> None:
+def _check_identity(journal: SqliteJournal, agreement: Agreement) -> None:
     machine = MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else None
     now = place.identify(journal.path, machine, SystemClock.boot_id)
     known = meta.read(journal.connection, "place")
     if known is not None:
         try:
             place.compare(json.loads(known), now)
-        except NeedsYes:
-            if not agreed:
-                raise
+        except NeedsYes as needed:
+            agreement.settle(needed)
     meta.write(journal.connection, "place", json.dumps(now))
 
 

@@ -99,5 +99,6 @@ def compare(known: dict[str, str], now: dict[str, str]) -> None:
         was = ", ".join(f"{fact} {known[fact]} is now {now[fact]}" for fact in changed)
         raise NeedsYes(
             f"{now['path']}: this journal was moved or copied ({was}). If the other one is still in use, "
-            "the same items would be paid for twice. Add -y if this is the only one."
+            "the same items would be paid for twice. Agree only if this is the only one in use.",
+            question="moved-journal",
         )

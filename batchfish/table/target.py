@@ -87,7 +87,8 @@ def check_target(
         raise WrongInput(f"{target} is {what}: name a file to write")
     if not may_replace and not any(is_same_file(target, mark) for mark in written):
         raise NeedsYes(
-            f"{target} exists, and is not as this batch wrote it: name another file, or agree with -y"
+            f"{target} exists, and is not as this batch wrote it. Name another file, or have it replaced.",
+            question="replace-output",
         )
     _check_folder(target, parents_under)
 

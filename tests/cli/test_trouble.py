@@ -136,7 +136,7 @@ def test_a_short_settle_at_an_api_over_the_network_asks_before_anything_begins(
         outcome = command(verb, "shop.yaml", *flags)
         assert outcome.code == 6
         assert said in outcome.err
-        assert "Use at least 30s, or add -y" in outcome.err
+        assert "Use at least 30s. To agree, add --accept short-settle." in outcome.err
         assert command("ls", "--json").summary["batches"] == []
 
 

@@ -188,7 +188,7 @@ class TestIdentity:
     def test_a_folder_that_was_renamed_is_noticed(self, path: Path) -> None:
         known = identify(path, "machine", BOOT)
         moved = path.parent.rename(path.parent.with_name("elsewhere"))
-        with pytest.raises(NeedsYes, match="Add -y if this is the only one"):
+        with pytest.raises(NeedsYes, match="Agree only if this is the only one in use"):
             compare(known, identify(moved / path.name, "machine", BOOT))
 
     def test_another_machine_is_noticed(self, path: Path) -> None:

@@ -120,8 +120,9 @@ def test_only_what_we_wrote_or_a_person_gives_up_is_replaced(tmp_path: Path) -> 
     check_target(target)
     mark = write(target, b"ours")
     check_target(target, written=[FileMark(size=1, sha256="0"), mark])
-    with pytest.raises(NeedsYes, match="-y"):
+    with pytest.raises(NeedsYes, match="replaced") as needed:
         check_target(target)
+    assert needed.value.question == "replace-output"
     target.write_bytes(b"edited")
     with pytest.raises(NeedsYes):
         check_target(target, written=[mark])
