@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batchfish.cli import places
 from batchfish.cli.agreement import Question
 from batchfish.cli.messages import several
 from batchfish.cli.settings import spell_api
 from batchfish.cli.wiring import SystemClock, chance
 from batchfish.core import identity
-from batchfish.errors import NeedsYes, WrongInput
+from batchfish.core.identity import BATCH_PREFIX_LETTERS
+from batchfish.errors import NeedsYes, StorageFailed, WrongInput
 from batchfish.journal import batches, ingest
-from batchfish.pipeline.opening import find_strangers
+from batchfish.pipeline.lookup import name_runs
+from batchfish.pipeline.strangers import find_strangers
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
     from batchfish.cli.agreement import Agreement
     from batchfish.journal.base import Batch
+    from batchfish.journal.sqlite import SqliteJournal
     from batchfish.manifest.manifest import Manifest
     from batchfish.webagent.base import WebAgent
 
@@ -128,30 +133,114 @@ def agree_to_changes(intention: Intention, agreement: Agreement) -> None:
         )
 
 
-async def refuse_lost_journal(
-    connection: sqlite3.Connection, agent: WebAgent, intention: Intention, journal: Path, *, patience: float
+def refuse_same_items_beside(
+    journal: SqliteJournal, intention: Intention, recorded_as: str, agreement: Agreement
 ) -> None:
-    """Raise NeedsYes where the API knows runs of this batch that no journal here does; no flag answers it."""
-    keys = await find_strangers(
+    """Ask before items are paid for that have begun in another journal of the same folder.
+
+    Journals of tries are left out: a try is paid for on purpose.
+    """
+    others: dict[str, int] = {}
+    for path in sorted(journal.path.parent.glob("*.db")):
+        if path == journal.path or path.stem.endswith(places.TRY):
+            continue
+        with suppress(StorageFailed):  # what cannot be read here cannot be compared
+            others |= ingest.count_begun_in(journal.connection, path, recorded_as)
+    agreed = journal.agreed_strangers()
+    asked = {name: number for name, number in others.items() if number and name not in agreed}
+    if not asked:
+        return
+    said = " and ".join(f"{several(number, 'item')} of batch {name}" for name, number in asked.items())
+    agreement.ask(
+        Question.SAME_ITEMS,
+        f"{said} {'are' if sum(asked.values()) > 1 else 'is'} the same as in {intention.name}, and would be "
+        "paid for again.",
+    )
+    journal.agree_to_strangers(asked, SystemClock().now())
+    journal.commit_now()
+
+
+async def refuse_strangers(
+    journal: SqliteJournal,
+    agent: WebAgent,
+    manifest: Manifest,
+    intention: Intention,
+    *,
+    anew: bool,
+    agreement: Agreement,
+    patience: float,
+) -> bool:
+    """Search the account for runs of these items that another journal made; nothing was begun yet.
+
+    False where a person agreed that runs without a readable marker are nobody's: then none can be found
+    by its marker. NeedsYes where a journal was lost, unless the batch is begun `anew`, or where a person
+    does not agree to pay for the same items again.
+    """
+    now = SystemClock().now()
+    connection = journal.connection
+    found = await find_strangers(
         agent,
-        intention.family,
-        batches.batch8s(connection),
+        [
+            f"bf-{identity.batch_prefix(intention.family)}",
+            *(f"-{key}-" for key in ingest.some_keys(connection)),
+        ],
+        known=journal,
+        batch8s=journal.batch8s() | journal.agreed_strangers(),
         clock=SystemClock(),
         chance=chance(),
         patience=patience,
     )
-    lost = ingest.count_staged(connection, keys)
-    if lost:
+    ours = identity.batch_prefix(manifest.name + places.TRY)
+    keys: dict[str, set[str]] = {}
+    for marker in found.markers:
+        if not marker.batch8.startswith(ours):
+            keys.setdefault(marker.batch8, set()).add(marker.key)
+    counts = {batch8: ingest.count_staged(connection, those) for batch8, those in keys.items()}
+    family = {identity.batch_prefix(intention.family)} | {
+        identity.batch_prefix(batches.full_name(manifest.name, period, 1))
+        for period in (None, *batches.periods_before(manifest.period, now))
+    }
+    lost = {one for one, number in counts.items() if number and one[:BATCH_PREFIX_LETTERS] in family}
+    strange = {one for one, number in counts.items() if number and one not in lost}
+    if lost and not anew:
         raise NeedsYes(
-            f"the account already has runs for {several(lost, 'item')} of {intention.name}, made with a "
-            f"journal that is not {journal}. Put that journal back, or pay for them again with --new."
+            f"the account already has runs for {several(sum(counts[one] for one in lost), 'item')} of "
+            f"{intention.name}, made with a journal that is not {journal.path}. Put that journal back, or "
+            "pay for them again with --new."
         )
+    if strange:
+        agreement.ask(
+            Question.SAME_ITEMS,
+            f"the account already has runs for items of {intention.name}, made by a batch under another name "
+            f"or in another folder ({', '.join(sorted(strange))}); they would be paid for again.",
+        )
+    if found.unread:
+        agreement.ask(
+            Question.UNREAD_RUNS,
+            f"the API's listing shows runs that may be for items of {intention.name}, but not the reference "
+            f"line in their goals: {name_runs(found.unread)}. If they are, their items are paid for again. "
+            "To bind some of them to their items first, agree and add --drain, so that nothing is sent, then "
+            "use `batchfish held adopt ITEM RUN`.",
+        )
+    journal.agree_to_strangers(lost | strange, now)
+    journal.disown((run.run_id for run in found.unread), now)
+    journal.commit_now()
+    return not found.unread
 
 
 def take_in(
-    connection: sqlite3.Connection, manifest: Manifest, intention: Intention, *, base_url: str, now: float
+    connection: sqlite3.Connection,
+    manifest: Manifest,
+    intention: Intention,
+    *,
+    base_url: str,
+    now: float,
+    can_search: bool = True,
 ) -> int:
-    """Begin the batch, or take the edited manifest into it; give its pk."""
+    """Begin the batch, or take the edited manifest into it; give its pk.
+
+    `can_search` is false where runs cannot be found by their marker.
+    """
     if intention.batch is None:
         new = batches.NewBatch(
             name=manifest.name,
@@ -160,7 +249,7 @@ def take_in(
             base_url=base_url,
             manifest=intention.manifest,
             manifest_path=str(manifest.path.absolute()),
-            markers=manifest.rules.unanswered.marker,
+            markers=manifest.rules.unanswered.marker and can_search,
         )
         return batches.begin(connection, new, now=now, chance=secrets.token_bytes(4))
     if intention.is_edited:

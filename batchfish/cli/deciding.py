@@ -26,7 +26,7 @@ from batchfish.core.events import Adopted, CancelWished, ProvenAbsent, RetryWish
 from batchfish.core.items import Status
 from batchfish.errors import BatchBusy, WrongInput
 from batchfish.journal import batches, reading
-from batchfish.pipeline import reconcile
+from batchfish.pipeline import lookup
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -214,7 +214,7 @@ async def _adopt(ctx: Context, item: Item, attempt: Attempt, run_id: str) -> Non
         )
         ctx.record(item.pk, attempt.k, event)
     elif (carried.batch8, carried.key) == (ctx.journal.batch(item.batch).batch8, item.key):
-        reconcile.adopt(ctx, item.pk, run)
+        lookup.adopt(ctx, item.pk, lookup.MarkedRun(marker=carried, run=run))
     else:
         raise WrongInput(f"run {run_id} was made for another item or batch: its goal carries {carried}")
 

@@ -35,6 +35,7 @@ STOPS: dict[str, ExitCode] = {
     "unreachable": ExitCode.TEMPFAIL,
     "key_refused": ExitCode.NOPERM,
     "wrong_api": ExitCode.USAGE,
+    "unread_runs": ExitCode.NEEDS_YES,
     "cancelled": ExitCode.CANCELLED,
 }
 """The exit codes of a run that stopped by itself, by the kind of its stop; a signal has its own number."""

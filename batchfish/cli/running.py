@@ -83,18 +83,30 @@ async def _run_manifest(
     intention: beginning.Intention,
     access: Access,
 ) -> int:
-    if intention.batch is None and not args.new:
-        async with make_agent(access, journal, env) as agent:
-            await beginning.refuse_lost_journal(
-                journal.connection, agent, intention, journal.path, patience=args.max_outage
-            )
+    can_search = True
     if intention.batch is None:
+        beginning.refuse_same_items_beside(journal, intention, access.recorded_as, args.agreement)
+        async with make_agent(access, journal, env) as agent:
+            can_search = await beginning.refuse_strangers(
+                journal,
+                agent,
+                manifest,
+                intention,
+                anew=args.new,
+                agreement=args.agreement,
+                patience=args.max_outage,
+            )
         target, folder = tables.target_for(
             intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output
         )
         tables.check_output(journal.connection, target, folder, args.agreement)
     pk = beginning.take_in(
-        journal.connection, manifest, intention, base_url=access.recorded_as, now=SystemClock().now()
+        journal.connection,
+        manifest,
+        intention,
+        base_url=access.recorded_as,
+        now=SystemClock().now(),
+        can_search=can_search,
     )
     return await bring_to_completion(args, env, voice, journal, journal.batch(pk), access)
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batchfish.cli.agreement import Question
 from batchfish.core.verdict import Verdict, compile_checks, judge_run
 from batchfish.core.window import Window
 from batchfish.errors import NeedsYes
@@ -164,6 +165,7 @@ def make_context(
             last_accepted=latest.intended_at if latest else None,
         ),
         notice=voice.warn,
+        accepted=frozenset(question for question in Question if args.agreement.has(question)),
     )
 
 

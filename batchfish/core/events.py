@@ -65,13 +65,18 @@ class SubmitUnanswered:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Adopted:
-    """A look found a run with this item's marker that the journal did not know, of the `k` it carries."""
+    """A listing shows a run with this item's marker that the journal did not know, of the `k` it carries.
+
+    `twin` is the run that the same create is known to have made already; `steps` are those taken so far.
+    """
 
     run_id: str
     k: int
     marker: str
     key_id: str
     created_at: float | None = None
+    steps: int | None = None
+    twin: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 FINGERPRINT_VERSION = 1
 
+BATCH_PREFIX_LETTERS = 4
+"""The letters of a batch8 that its name determines; the others are random."""
+
 MARKER_OPENING = "[ref bf-"
 """How a marker's line begins; a goal that holds it, in any case, is refused: no marker can be forged."""
 
@@ -74,7 +77,7 @@ def batch_prefix(name: str) -> str:
     Its number is left out: whoever begins the first batch of a name finds the runs of all of them, whatever
     became of their journal.
     """
-    return _letters(name.encode(), 4)
+    return _letters(name.encode(), BATCH_PREFIX_LETTERS)
 
 
 def make_batch8(name: str, chance: bytes) -> str:

@@ -153,17 +153,30 @@ def _adopt(item: Item, attempt: Attempt | None, event: Adopted, circumstances: C
     counted = replace(item, k=max(item.k, event.k), attempts=item.attempts + 1, refused=0, refused_at=None)
     rivals = (one for one in circumstances.others if one.k == item.follows)
     rival = next((one for one in rivals if one.state is AttemptState.RUNNING), None)
-    report = None
-    if item.status is Status.SUCCEEDED:
-        report = f"a second run {event.run_id} of a finished item"
-    elif rival is None:
+    if item.status is not Status.SUCCEEDED and rival is None:
         status = Status.CANCELLING if item.cancel_wish else Status.RUNNING
         counted = replace(counted, status=status, follows=event.k, reason=None, message=None, due_at=0.0)
+    elif rival is not None and _is_first(adopted, rival):
+        counted = replace(counted, follows=event.k)
+    return Change(
+        was=item.status, item=counted, attempt=adopted, money_event=_report_surplus(item, event, rival)
+    )
+
+
+def _report_surplus(item: Item, event: Adopted, rival: Attempt | None) -> str | None:
+    """Say that a found run is one more than the item should have cost; None where it is not."""
+    if event.twin is not None:
+        what = f"one create made two runs: {event.twin} and {event.run_id}"
+    elif item.status is Status.SUCCEEDED:
+        what = f"a second run {event.run_id} of a finished item"
+    elif rival is not None:
+        what = f"two runs of one item are alive: {rival.run_id} and {event.run_id}"
     else:
-        report = f"two runs of one item are alive: {rival.run_id} and {event.run_id}"
-        if _is_first(adopted, rival):
-            counted = replace(counted, follows=event.k)
-    return Change(was=item.status, item=counted, attempt=adopted, money_event=report)
+        return None
+    taken = (
+        "steps not known" if event.steps is None else f"{event.steps} step{'s' * (event.steps != 1)} taken"
+    )
+    return f"{what} ({taken}); it is cancelled if it is alive"
 
 
 def _is_first(one: Attempt, other: Attempt) -> bool:

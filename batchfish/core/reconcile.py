@@ -29,6 +29,7 @@ class Control(Enum):
     OLDER = "older than the doubt, and found"
     TOO_NEW = "known for so short a time that it may not be listed yet, and not found"
     MISSING = "known for longer than `settle`, and not found"
+    NONE = "no run was accepted under the doubted create's key with a goal as long as its own"
     IMPOSSIBLE = "this journal never had an accepted run"
 
 
@@ -36,7 +37,8 @@ class Control(Enum):
 class Evidence:
     """What is known of one unanswered create; times in seconds since it was given up.
 
-    `found` is a run that carries the item's marker and no attempt's run_id; `looks` counts the looks so far,
+    `found` is a run that carries the item's marker and no attempt's run_id; `unread` are the ids of runs that
+    the search returned but whose marker cannot be read: each may be the one. `looks` counts the looks so far,
     and `empty_looks` are the times of the complete ones that found nothing; `unreachable_for` is how long the
     listing has not answered.
     """
@@ -44,6 +46,7 @@ class Evidence:
     elapsed: float
     looks: int
     found: RunSeen | None = None
+    unread: tuple[str, ...] = ()
     empty_looks: tuple[float, ...] = ()
     control: Control = Control.MISSING
     unreachable_for: float = 0.0
@@ -89,10 +92,19 @@ def judge(evidence: Evidence, rules: UnansweredRules) -> Judgement:
         return Hold(f"the listing of runs has not answered for {evidence.unreachable_for:.0f} s")
     if rules.then == "hold" and _is_shown_empty(evidence, rules.settle, looks=1):
         return Hold(f"not found {evidence.elapsed:.0f} s after its create, and the manifest says to hold")
+    if evidence.unread and evidence.elapsed >= rules.settle:
+        return Hold(
+            f"its run may be {' or '.join(evidence.unread)}: the listing does not show the marker there"
+        )
     needed = rules.settle if evidence.control is Control.FRESH else PATIENCE * rules.settle
     if rules.then != "hold" and _is_shown_empty(evidence, needed, looks=2, apart=rules.settle / 10):
         if evidence.control is Control.MISSING:
             return Hold("not found, but neither is a run that surely exists: the listing proves nothing")
+        if evidence.control is Control.NONE:
+            return Hold(
+                "not found, but no run under the same key and with a goal as long could show that the "
+                "listing would show it"
+            )
         if evidence.control is not Control.TOO_NEW:
             return Absent()
     return LookAgain(pause_between_looks(evidence.looks, rules.settle))

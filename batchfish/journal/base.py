@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from batchfish.core.items import Attempt, AttemptState, Item
     from batchfish.core.lifecycle import Change
@@ -48,6 +48,18 @@ class Row(NamedTuple):
     id: str
     url: str
     inputs: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """The last complete comparison of a batch's runs with the API's listing of them.
+
+    It covered the runs created before `until` (epoch seconds of the server's clock); of those, `unlisted`
+    more were known to the journal than were listed.
+    """
+
+    until: float
+    unlisted: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,16 +141,25 @@ class Journal(Protocol):
         """Give the attempt of a batch that was intended first among those accepted."""
         ...
 
+    def has_accepted(self) -> bool:
+        """Whether any create of this journal was ever accepted."""
+        ...
+
     def latest_accepted(self, key_id: str) -> Attempt | None:
         """Give the attempt accepted under this key that was intended last, whether or not it has ended."""
         ...
 
-    def latest_ended(self, key_id: str) -> Attempt | None:
-        """Give the attempt under this key that was intended last among those whose run has ended."""
+    def control_of(self, doubted: Attempt, *, after: float | None = None) -> Attempt | None:
+        """Return an accepted attempt that a listing must show if it would show the run of `doubted`.
+
+        It was accepted under the same key, and its goal is at least as long. With `after`, the first one
+        intended after that moment (boot-time seconds) of the boot in which `doubted` was given up; without,
+        the latest one.
+        """
         ...
 
-    def first_accepted_after(self, key_id: str, boot_id: str, boot_at: float) -> Attempt | None:
-        """Give the first attempt accepted under this key that was intended after a moment of this boot."""
+    def latest_ended(self, key_id: str) -> Attempt | None:
+        """Give the attempt under this key that was intended last among those whose run has ended."""
         ...
 
     def run_of_another_key(self, key_id: str) -> Attempt | None:
@@ -149,8 +170,40 @@ class Journal(Protocol):
         """Give the batches that have an open attempt."""
         ...
 
-    def count_runs(self, batch: int) -> int:
-        """Count the runs of a batch that the journal knows."""
+    def count_runs(self, batch: int, *, before: float = math.inf) -> int:
+        """Count the runs of a batch that the journal knows, created before a moment of the server's clock."""
+        ...
+
+    def comparison(self, batch: int) -> Comparison | None:
+        """Return what stands of the last complete comparison of a batch with the listing."""
+        ...
+
+    def write_comparison(self, batch: int, comparison: Comparison) -> None:
+        """Record a complete comparison of a batch with the listing."""
+        ...
+
+    def batch8s(self) -> set[str]:
+        """Return what the markers of this journal's batches begin with."""
+        ...
+
+    def asks_for(self, batch: int, key: str) -> bool:
+        """Whether a batch wants an item of this key."""
+        ...
+
+    def agreed_strangers(self) -> set[str]:
+        """Return the names and batch8s of other batches that a person agreed to pay beside."""
+        ...
+
+    def agree_to_strangers(self, names: Iterable[str], now: float) -> None:
+        """Record that a person agreed to pay beside these batches."""
+        ...
+
+    def is_disowned(self, run_id: str) -> bool:
+        """Whether a person declared a run, whose marker cannot be read, to be nobody's."""
+        ...
+
+    def disown(self, run_ids: Iterable[str], now: float) -> None:
+        """Record that these runs are nobody's."""
         ...
 
     def batch(self, pk: int) -> Batch:

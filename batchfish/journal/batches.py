@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core import identity
@@ -14,7 +14,7 @@ from batchfish.journal.files import transaction
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from batchfish.journal.base import Batch
 
@@ -22,9 +22,31 @@ PERIODS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": 
 """How the present period is called, in UTC; the names of one kind look alike and sort in time's order."""
 
 
+_STEPS = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+    "month": timedelta(days=1),
+}
+
+
 def period_at(kind: str | None, now: float) -> str | None:
     """Name the period that `now` (epoch seconds) lies in; None for manifests without periods."""
     return None if kind is None else datetime.fromtimestamp(now, UTC).strftime(PERIODS[kind])
+
+
+def periods_before(kind: str | None, now: float, most: int = 400) -> Sequence[str]:
+    """Name the present period and those before it, the latest first, `most` of them; none without periods."""
+    if kind is None:
+        return []
+    names: list[str] = []
+    moment = datetime.fromtimestamp(now, UTC)
+    while len(names) < most:
+        names.append(moment.strftime(PERIODS[kind]))
+        # A month ends on the day before its first, whatever its length.
+        moment = moment.replace(day=1) if kind == "month" else moment
+        moment -= _STEPS[kind]
+    return names
 
 
 def full_name(name: str, period: str | None, number: int) -> str:

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MIGRATIONS = ("schema.sql",)
+MIGRATIONS = ("schema.sql", "migration-2.sql")
 """One script a schema version: a journal of version n is brought up by the scripts after its n-th."""
+
+OLDEST_READABLE = 1
+"""What only reads can read journals from this version on as they are: later versions add tables alone."""
 
 APPLICATION_ID = 0x62666A6C
 """Says in the file's header that it is ours: `bfjl`."""
@@ -24,7 +27,7 @@ APPLICATION_ID = 0x62666A6C
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a journal's file; a read-only connection may be used from any thread and beside the owner.
 
-    StorageFailed where it cannot be opened, or is no journal of ours; to read also where it is older.
+    StorageFailed where it cannot be opened or is no journal of ours. An older one is read as it is.
     """
     try:
         connection = sqlite3.connect(
@@ -41,10 +44,9 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA mmap_size = 0")
         version = _version(connection, path)
-        if read_only and version < len(MIGRATIONS):
+        if read_only and version < OLDEST_READABLE:
             raise StorageFailed(
-                f"{path}: its schema, version {version}, is older than this batchfish's: `batchfish run` or "
-                "`resume` brings it up to date"
+                f"{path}: no batch has begun in this journal. Start one with `batchfish run FILE`."
             )
     return connection
 

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from batchfish.core import identity
+from batchfish.errors import StorageFailed
 from batchfish.journal.base import Row
-from batchfish.journal.files import transaction
+from batchfish.journal.files import connect, transaction
 from batchfish.journal.repeats import match_repeated
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from batchfish.core.items import ItemSpec
 
@@ -238,6 +240,36 @@ def rows_to_submit(connection: sqlite3.Connection) -> frozenset[int]:
         " WHERE i.pk IS NULL OR i.status = 'queued'"
     )
     return frozenset(row for (row,) in rows)
+
+
+def some_keys(connection: sqlite3.Connection) -> Sequence[str]:
+    """Return the keys of the first, the middle and the last staged row."""
+    (count,) = connection.execute("SELECT count(*) FROM temp.incoming").fetchone()
+    places = sorted({0, count // 2, count - 1}) if count else []
+    query = "SELECT key FROM temp.incoming ORDER BY row LIMIT 1 OFFSET ?"
+    return [connection.execute(query, (place,)).fetchone()[0] for place in places]
+
+
+def count_begun_in(connection: sqlite3.Connection, other: Path, base_url: str) -> Mapping[str, int]:
+    """Count the staged rows that have begun in another journal at the same API, by its batches' short names.
+
+    StorageFailed where the other file is no journal that can be read.
+    """
+    connect(other, read_only=True).close()
+    try:
+        connection.execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
+        try:
+            rows = connection.execute(
+                "SELECT b.manifest ->> 'name', count(*) FROM temp.incoming n"
+                " JOIN other.batches b ON b.base_url = ?"
+                " JOIN other.items i ON i.batch = b.pk AND i.key = n.key AND i.k > 0 GROUP BY 1",
+                (base_url,),
+            ).fetchall()
+        finally:
+            connection.execute("DETACH other")
+    except sqlite3.Error as error:
+        raise StorageFailed(f"{other}: the journal cannot be read: {error}") from error
+    return dict(rows)
 
 
 def count_staged(connection: sqlite3.Connection, keys: Iterable[str]) -> int:

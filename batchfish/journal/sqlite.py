@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from batchfish.core.items import AttemptState
 from batchfish.errors import StorageFailed
 from batchfish.journal import files, records
+from batchfish.journal.base import Comparison
 from batchfish.journal.group import GroupCommit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from batchfish.core.items import Attempt, Item
@@ -25,6 +26,8 @@ _TRACKED = (
     " JOIN items i ON i.pk = a.item JOIN batches b ON b.pk = i.batch"
 )
 _ATTEMPTS_OF_ITEM = f"SELECT {records.ATTEMPT} FROM attempts a WHERE a.item = ? AND (a.k = ? OR {_IS_OPEN})"
+_SENT = "rtrim(i.goal, char(9, 10, 13, 32)) || a.marker"  # as long as the goal as sent, less a constant
+_SIZE = f"length({_SENT}), length(CAST({_SENT} AS BLOB))"  # characters, bytes
 _QUEUED = "i.batch = ? AND i.status = 'queued' AND i.wanted = 1"
 
 
@@ -134,21 +137,35 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
             "a.run_id IS NOT NULL AND a.marker <> '' AND a.key_id = ? ORDER BY a.intended_at DESC", key_id
         )
 
+    def has_accepted(self) -> bool:
+        """Whether any create of this journal was ever accepted."""
+        return self._attempt("a.run_id IS NOT NULL") is not None
+
     def latest_ended(self, key_id: str) -> Attempt | None:
         """Give the attempt under this key that was intended last among those whose run has ended."""
         return self._attempt(
             "a.run_id IS NOT NULL AND a.state = 'ended' AND a.key_id = ? ORDER BY a.intended_at DESC", key_id
         )
 
-    def first_accepted_after(self, key_id: str, boot_id: str, boot_at: float) -> Attempt | None:
-        """Give the first attempt accepted under this key that was intended after a moment of this boot."""
-        return self._attempt(
-            "a.run_id IS NOT NULL AND a.marker <> '' AND a.key_id = ? AND a.boot_id = ?"
-            " AND a.intended_boot > ? ORDER BY a.intended_boot",
-            key_id,
-            boot_id,
-            boot_at,
+    def control_of(self, doubted: Attempt, *, after: float | None = None) -> Attempt | None:
+        """Return an accepted attempt that a listing must show if it would show the run of `doubted`.
+
+        It was accepted under the same key, and its goal is at least as long: a listing that cuts goals, or
+        searches only their beginning, shows short ones and misses long ones. Length counts in characters and
+        in bytes, whichever the server cuts by.
+        """
+        sizes = f"SELECT {_SIZE} FROM items i JOIN attempts a ON a.item = i.pk WHERE i.pk = ? AND a.k = ?"
+        ((characters, octets),) = self._group.read(sizes, doubted.item, doubted.k)
+        condition = (
+            "a.run_id IS NOT NULL AND a.marker <> '' AND a.key_id = ? AND EXISTS (SELECT 1 FROM items i"
+            f" WHERE i.pk = a.item AND length({_SENT}) >= ? AND length(CAST({_SENT} AS BLOB)) >= ?)"
         )
+        if after is None:
+            ordered = f"{condition} ORDER BY a.intended_at DESC"
+            return self._attempt(ordered, doubted.key_id, characters, octets)
+        ordered = f"{condition} AND a.boot_id = ? AND a.intended_boot > ? ORDER BY a.intended_boot"
+        boot_id = doubted.given_up_boot_id or ""
+        return self._attempt(ordered, doubted.key_id, characters, octets, boot_id, after)
 
     def run_of_another_key(self, key_id: str) -> Attempt | None:
         """Give the latest attempt that was accepted, or is open, under another key."""
@@ -185,13 +202,51 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         """Count the slots held by items that wait for a person."""
         return self._count(f"SELECT count(*) FROM attempts a WHERE {_IS_OPEN} AND a.state = 'held'")
 
-    def count_runs(self, batch: int) -> int:
-        """Count the runs of a batch that the journal knows."""
+    def count_runs(self, batch: int, *, before: float = math.inf) -> int:
+        """Count the runs of a batch that the journal knows, created before a moment of the server's clock."""
         return self._count(
             "SELECT count(a.run_id) FROM items i JOIN attempts a ON a.item = i.pk"
-            " WHERE i.batch = ? AND i.k > 0",
+            " WHERE i.batch = ? AND i.k > 0 AND coalesce(a.created_at, a.server_date, a.intended_at) < ?",
             batch,
+            before,
         )
+
+    def comparison(self, batch: int) -> Comparison | None:
+        """Return what stands of the last complete comparison of a batch with the listing."""
+        rows = self._group.read("SELECT until, unlisted FROM comparisons WHERE batch = ?", batch)
+        return Comparison(until=rows[0][0], unlisted=rows[0][1]) if rows else None
+
+    def write_comparison(self, batch: int, comparison: Comparison) -> None:
+        """Record a complete comparison of a batch with the listing."""
+        values = (batch, comparison.until, comparison.unlisted)
+        self._group.write("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?)", values)
+
+    def batch8s(self) -> set[str]:
+        """Return what the markers of this journal's batches begin with."""
+        return {batch8 for (batch8,) in self._group.read("SELECT batch8 FROM batches")}
+
+    def asks_for(self, batch: int, key: str) -> bool:
+        """Whether a batch wants an item of this key."""
+        query = "SELECT 1 FROM items WHERE batch = ? AND key = ? AND wanted = 1"
+        return bool(self._group.read(query, batch, key))
+
+    def agreed_strangers(self) -> set[str]:
+        """Return the names and batch8s of other batches that a person agreed to pay beside."""
+        return {name for (name,) in self._group.read("SELECT name FROM agreed_strangers")}
+
+    def agree_to_strangers(self, names: Iterable[str], now: float) -> None:
+        """Record that a person agreed to pay beside these batches."""
+        for name in names:
+            self._group.write("INSERT OR IGNORE INTO agreed_strangers VALUES (?, ?)", (name, now))
+
+    def is_disowned(self, run_id: str) -> bool:
+        """Whether a person declared a run, whose marker cannot be read, to be nobody's."""
+        return bool(self._group.read("SELECT 1 FROM disowned_runs WHERE run_id = ?", run_id))
+
+    def disown(self, run_ids: Iterable[str], now: float) -> None:
+        """Record that these runs are nobody's."""
+        for run_id in run_ids:
+            self._group.write("INSERT OR IGNORE INTO disowned_runs VALUES (?, ?)", (run_id, now))
 
     def _count(self, query: str, *values: str | float) -> int:
         ((count,),) = self._group.read(query, *values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ class StopKind(StrEnum):
     UNREACHABLE = "unreachable"
     KEY_REFUSED = "key_refused"
     WRONG_API = "wrong_api"
+    UNREAD_RUNS = "unread_runs"
     CANCELLED = "cancelled"
     SIGNAL = "signal"
 
@@ -78,7 +80,11 @@ class Terms:
 
 @dataclass(kw_only=True, slots=True)
 class Session:
-    """What this process has seen and was told; it ends with the process. Times are boot-time seconds."""
+    """What this process has seen and was told; it ends with the process. Times are boot-time seconds.
+
+    `intended_at` is when it last committed an intent, and `compared_at` when it last began to compare the
+    batch with the API's listing.
+    """
 
     began_at: float
     markers: str
@@ -91,6 +97,8 @@ class Session:
     forbidden_in_a_row: int = 0
     last_accepted: float | None = None  # epoch seconds
     server_ahead: float | None = None  # the server's clock less ours
+    intended_at: float = -math.inf
+    compared_at: float = 0.0
     finished: int = 0
     failed: int = 0
     creates: set[asyncio.Task[None]] = field(default_factory=set)
@@ -99,7 +107,10 @@ class Session:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """The parts and the state that the stages of one process work with."""
+    """The parts and the state that the stages of one process work with.
+
+    `accepted` names the questions of exit code 6 that a person has answered with yes.
+    """
 
     journal: Journal
     agent: WebAgent
@@ -110,6 +121,7 @@ class Context:
     pace: Pace
     session: Session
     notice: Callable[[str], None]
+    accepted: frozenset[str] = frozenset()
     bell: Bell = field(default_factory=Bell)
 
     @property
@@ -208,9 +220,13 @@ class Context:
         return self.session.stop is None and not self.pace.drain
 
     def is_over(self) -> bool:
-        """Whether nothing is left to do: nothing alive, and nothing that may be sent."""
+        """Whether nothing is left to do: nothing alive, nothing to send, and what was sent is compared."""
         if self.has_detached():
             return True
+        return self.is_idle() and self.session.intended_at <= self.session.compared_at
+
+    def is_idle(self) -> bool:
+        """Whether nothing is alive, and nothing may be sent."""
         if self.alive():
             return False
         return not self.may_submit() or self.journal.next_due_at(self.batch.pk) is None

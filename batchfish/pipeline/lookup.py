@@ -1,26 +1,97 @@
-"""Runs are looked up by the marker in their goal; a listing that is not complete is no answer."""
+"""Finding runs by the marker in their goal, and taking found ones as their items' own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from batchfish.core import identity
+from batchfish.core.events import Adopted
+from batchfish.core.items import AttemptState
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline.patience import looking
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from batchfish.core.identity import Marker
+    from batchfish.core.items import Attempt
+    from batchfish.core.runs import RunSeen
     from batchfish.pipeline.context import Context
     from batchfish.webagent.base import Listing, WebAgent
 
 
 def search_text(marker: str) -> str:
-    """What to search goals for: the marker without its k, so that every attempt of the item is found."""
+    """Return what to search goals for: the marker without its k, which finds every attempt of the item."""
     return marker[: marker.rindex("-") + 1]
 
 
 def carries(goal: str | None, marker: str) -> bool:
     """Whether the goal's own last line is this very marker."""
     return goal is not None and str(identity.read_marker(goal)) == marker
+
+
+def shows(listing: Listing, run_id: str, marker: str) -> bool:
+    """Whether a search by marker has returned a known run.
+
+    Its row need not show the marker: a listing that cuts goals would return a run that is looked for in the
+    same way, and that one's row, since its marker cannot be read, would not pass for absence.
+    """
+    rows = (row for row in listing.rows if row.run_id == run_id)
+    return any(identity.read_marker(row.goal or "") is None or carries(row.goal, marker) for row in rows)
+
+
+class KnownRuns(Protocol):
+    """What must be known of runs to read a listing; the journal knows it."""
+
+    def attempt_of_run(self, run_id: str) -> Attempt | None:
+        """Return the attempt that a run belongs to."""
+        ...
+
+    def is_disowned(self, run_id: str) -> bool:
+        """Whether a person declared a run to be nobody's."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarkedRun:
+    """A listed run and the marker on the last line of its goal."""
+
+    marker: Marker
+    run: RunSeen
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rows:
+    """The rows of a listing that tell something new: runs the journal does not know, the oldest first.
+
+    `unread` are runs that the search by marker returned, but whose marker cannot be read, since the listing
+    cuts or omits goals. Any of them may be the one that was searched for, so they prove neither presence nor
+    absence.
+    """
+
+    marked: Sequence[MarkedRun] = ()
+    unread: Sequence[RunSeen] = ()
+
+
+def read_rows(rows: Iterable[RunSeen], known: KnownRuns) -> Rows:
+    """Read the markers of the listed runs that are not known; a known run is its item's own by its id."""
+    marked, unread = [], []
+    for run in sorted(rows, key=lambda run: (run.created_at or 0.0, run.run_id)):
+        if known.attempt_of_run(run.run_id) is not None:
+            continue
+        marker = identity.read_marker(run.goal or "")
+        if marker is not None:
+            marked.append(MarkedRun(marker=marker, run=run))
+        elif not known.is_disowned(run.run_id):
+            unread.append(run)
+    return Rows(marked=marked, unread=unread)
+
+
+def name_runs(runs: Sequence[RunSeen], most: int = 5) -> str:
+    """Return the ids of runs for a message, the first few of many."""
+    named = ", ".join(run.run_id for run in runs[:most])
+    return named if len(runs) <= most else f"{named} and {len(runs) - most} more"
 
 
 async def list_whole(agent: WebAgent, text: str) -> Listing:
@@ -42,3 +113,28 @@ async def find(ctx: Context, text: str, patience: float) -> Listing:
             listing = await list_whole(ctx.agent, text)
     ctx.is_answered()
     return listing
+
+
+def adopt(ctx: Context, item: int, found: MarkedRun) -> bool:
+    """Bind a found run to the item that its marker names, as the attempt of that k where it is free.
+
+    False where that attempt's create is on its way in this process: the answer will say whose the run is.
+    """
+    k, twin = found.marker.k, None
+    attempt = ctx.journal.attempt(item, k)
+    if attempt is not None and attempt.state is AttemptState.SUBMITTING:
+        return False
+    if attempt is not None and attempt.run_id is not None:
+        # The create was doubled on its way. The second run counts as an attempt of its own.
+        twin, k, attempt = attempt.run_id, ctx.journal.item(item).k + 1, None
+    event = Adopted(
+        run_id=found.run.run_id,
+        k=k,
+        marker=str(found.marker),
+        key_id=ctx.agent.key_id,
+        created_at=found.run.created_at,
+        steps=found.run.steps,
+        twin=twin,
+    )
+    ctx.record(item, k if attempt is not None else None, event)
+    return True

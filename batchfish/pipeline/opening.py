@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from batchfish.core import identity
 from batchfish.core.items import AttemptState
 from batchfish.errors import NotPermitted, TryLater, WebAgentUnavailable
-from batchfish.pipeline.lookup import find, list_whole, search_text
-from batchfish.pipeline.patience import looking, repeating
-from batchfish.pipeline.reconcile import adopt, unknown_runs
+from batchfish.pipeline.comparison import compare_at_start
+from batchfish.pipeline.lookup import adopt, find, read_rows, search_text
+from batchfish.pipeline.patience import looking
+from batchfish.pipeline.reconcile import runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from batchfish.pipeline.clock import Clock
     from batchfish.pipeline.context import Context
-    from batchfish.webagent.base import WebAgent
 
 
 async def open_batch(ctx: Context) -> None:
@@ -26,8 +21,13 @@ async def open_batch(ctx: Context) -> None:
     await check_key(ctx)
     _doubt_what_was_on_its_way(ctx)
     await ctx.journal.commit()
+    began_at = ctx.clock.boottime()
     for batch in sorted({ctx.batch.pk, *ctx.journal.unfinished_batches()}):
-        await _take_in_unknown_runs(ctx, batch)
+        try:
+            await compare_at_start(ctx, batch)
+        except WebAgentUnavailable as error:
+            raise TryLater(f"the runs of this batch cannot be listed: {error}") from error
+    ctx.session.compared_at = began_at
     await _look_for_held(ctx)
 
 
@@ -59,30 +59,6 @@ def _doubt_what_was_on_its_way(ctx: Context) -> None:
             )
 
 
-async def _take_in_unknown_runs(ctx: Context, batch: int) -> None:
-    """Compare the API's count of a batch's runs with the journal's, and adopt what is not known here."""
-    batch8 = ctx.journal.batch(batch).batch8
-    try:
-        async for attempt in looking(ctx, gives_up=lambda: False):
-            with attempt:
-                glance = await ctx.agent.find_by_marker(f"bf-{batch8}-", limit=1)
-        if glance.total is not None and glance.total == ctx.journal.count_runs(batch):
-            return
-        listing = await find(ctx, f"bf-{batch8}-", patience=math.inf)
-    except WebAgentUnavailable as error:
-        raise TryLater(f"the runs of this batch cannot be listed: {error}") from error
-    for run in sorted(listing.rows, key=lambda row: (row.created_at or 0.0, row.run_id)):
-        marker = identity.read_marker(run.goal or "")
-        if marker is None or marker.batch8 != batch8 or ctx.journal.attempt_of_run(run.run_id) is not None:
-            continue
-        item = ctx.journal.item_by_key(batch8, marker.key)
-        if item is None:
-            ctx.notice(f"money: run {run.run_id} carries a marker of this batch, but of no item in it")
-        else:
-            adopt(ctx, item.pk, run)
-    await ctx.journal.commit()
-
-
 async def _look_for_held(ctx: Context) -> None:
     """Look once more for the creates that wait for a person: they may have shown up."""
     for one in ctx.journal.open_attempts(AttemptState.HELD):
@@ -91,31 +67,6 @@ async def _look_for_held(ctx: Context) -> None:
                 listing = await find(ctx, search_text(one.attempt.marker), patience=0.0)
             except WebAgentUnavailable:
                 return  # it stays held: nothing is lost by looking next time
-            for run in unknown_runs(ctx, listing, one):
+            for run in runs_of(read_rows(listing.rows, ctx.journal), one):
                 adopt(ctx, one.item.pk, run)
     await ctx.journal.commit()
-
-
-async def find_strangers(
-    agent: WebAgent,
-    name: str,
-    known: Collection[str],
-    *,
-    clock: Clock,
-    chance: Callable[[], float],
-    patience: float,
-) -> list[str]:
-    """List the item keys in runs of this very name whose batch is not among the `known`: a lost journal's.
-
-    WebAgentUnavailable where no complete listing is to be had for `patience` seconds.
-    """
-    prefix, since = identity.batch_prefix(name), clock.boottime()
-    async for attempt in repeating(clock, chance, lambda _: clock.boottime() - since >= patience):
-        with attempt:
-            listing = await list_whole(agent, f"bf-{prefix}")
-    markers = [identity.read_marker(run.goal or "") for run in listing.rows]
-    return [
-        marker.key
-        for marker in markers
-        if marker is not None and marker.batch8.startswith(prefix) and marker.batch8 not in known
-    ]

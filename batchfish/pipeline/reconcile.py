@@ -6,8 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from batchfish.core import identity
-from batchfish.core.events import Adopted, CannotTell, ProvenAbsent
+from batchfish.core.events import CannotTell, ProvenAbsent
 from batchfish.core.items import Attempt, AttemptState
 from batchfish.core.reconcile import (
     PATIENCE,
@@ -18,18 +17,18 @@ from batchfish.core.reconcile import (
     Hold,
     LookAgain,
     judge,
+    pause_between_looks,
 )
 from batchfish.errors import WebAgentUnavailable
-from batchfish.pipeline.lookup import carries, find, search_text
+from batchfish.pipeline.lookup import Rows, adopt, find, read_rows, search_text, shows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from batchfish.core.rules import UnansweredRules
-    from batchfish.core.runs import RunSeen
     from batchfish.journal.base import Tracked
     from batchfish.pipeline.context import Context
-    from batchfish.webagent.base import Listing
+    from batchfish.pipeline.lookup import MarkedRun
 
 LOOKS_AT_ONCE = 4
 IDLE = 60.0
@@ -46,9 +45,13 @@ class Doubt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What one look for a doubted create has shown: the runs that may be its own, and a control."""
+    """What one look for a doubted create has shown: its item's unknown runs, and a control.
 
-    found: Sequence[RunSeen] = ()
+    `unread` are the ids of runs that were returned without a readable marker.
+    """
+
+    found: Sequence[MarkedRun] = ()
+    unread: tuple[str, ...] = ()
     control: Control = Control.MISSING
     unreachable_for: float = 0.0
 
@@ -96,7 +99,8 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) 
     evidence = Evidence(
         elapsed=_elapsed(ctx, one.attempt),
         looks=doubt.looks,
-        found=found[0] if found else None,
+        found=found[0].run if found else None,
+        unread=finding.unread,
         empty_looks=tuple(doubt.empty_looks),
         control=finding.control,
         unreachable_for=finding.unreachable_for,
@@ -104,8 +108,9 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) 
     )
     match judge(evidence, rules):
         case Adopt():
-            for run in found:
-                adopt(ctx, one.item.pk, run)
+            taken = [adopt(ctx, one.item.pk, run) for run in found]
+            if not any(taken):
+                doubt.next_look = _elapsed(ctx, one.attempt) + pause_between_looks(doubt.looks, rules.settle)
             await ctx.journal.commit()
             ctx.bell.ring()
         case Absent():
@@ -123,68 +128,39 @@ async def _look(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) ->
     control, began_at = Control.MISSING, _elapsed(ctx, one.attempt)
     try:
         listing = await find(ctx, search_text(one.attempt.marker), PATIENCE * rules.settle)
-        found = unknown_runs(ctx, listing, one)
-        if not found and _elapsed(ctx, one.attempt) >= rules.settle:
+        rows = read_rows(listing.rows, ctx.journal)
+        found, unread = runs_of(rows, one), tuple(run.run_id for run in rows.unread)
+        if not (found or unread) and _elapsed(ctx, one.attempt) >= rules.settle:
             control = await _look_for_control(ctx, one, controls, rules)
     except WebAgentUnavailable:
         return Finding(unreachable_for=PATIENCE * rules.settle)
     doubt.looks += 1
-    if not found:
+    if not (found or unread):
         doubt.empty_looks.append(began_at)  # it may show no more than what was there then
-    return Finding(found=found, control=control)
+    return Finding(found=found, unread=unread, control=control)
 
 
-def unknown_runs(ctx: Context, listing: Listing, one: Tracked) -> list[RunSeen]:
-    """Give the listed runs of this item that no attempt holds, the oldest first.
-
-    A create that is on its way in this process has an answer coming: its run is not unknown.
-    """
-    rows = []
-    for run in listing.rows:
-        marker = identity.read_marker(run.goal or "")
-        if marker is None or (marker.batch8, marker.key) != (one.batch8, one.item.key):
-            continue
-        attempt = ctx.journal.attempt(one.item.pk, marker.k)
-        on_its_way = attempt is not None and attempt.state is AttemptState.SUBMITTING
-        if not on_its_way and ctx.journal.attempt_of_run(run.run_id) is None:
-            rows.append(run)
-    return sorted(rows, key=lambda run: (run.created_at or 0.0, run.run_id))
-
-
-def adopt(ctx: Context, item: int, run: RunSeen) -> None:
-    """Bind a found run to the item that its marker names, as the attempt of that k where it is free."""
-    marker = identity.read_marker(run.goal or "")
-    if marker is None:
-        return
-    k = marker.k
-    attempt = ctx.journal.attempt(item, k)
-    if attempt is not None and attempt.run_id is not None:
-        # Two runs of one create: the API itself has doubled it. The second counts as an attempt of its own.
-        ctx.notice(f"money: one create made two runs: {attempt.run_id} and {run.run_id}")
-        k, attempt = ctx.journal.item(item).k + 1, None
-    event = Adopted(
-        run_id=run.run_id,
-        k=k,
-        marker=str(marker),
-        key_id=ctx.agent.key_id,
-        created_at=run.created_at,
-    )
-    ctx.record(item, k if attempt is not None else None, event)
+def runs_of(rows: Rows, one: Tracked) -> list[MarkedRun]:
+    """Return the unknown runs that carry a marker of this very batch and item."""
+    wanted = (one.batch8, one.item.key)
+    return [found for found in rows.marked if (found.marker.batch8, found.marker.key) == wanted]
 
 
 async def _look_for_control(
     ctx: Context, one: Tracked, controls: Controls, rules: UnansweredRules
 ) -> Control:
     """Look for a run that surely exists, as the doubted one was looked for."""
-    given_up_at = one.attempt.given_up_at or 0.0
-    fresh = ctx.journal.first_accepted_after(ctx.agent.key_id, ctx.clock.boot_id, given_up_at)
-    known = fresh or ctx.journal.latest_accepted(ctx.agent.key_id)
+    attempt = one.attempt
+    fresh = ctx.journal.control_of(attempt, after=attempt.given_up_at or 0.0)
+    known = fresh or ctx.journal.control_of(attempt)
     if known is None:
-        return Control.IMPOSSIBLE
+        # Nothing was ever accepted: only the first create of all can be in doubt, under the present key.
+        is_first = attempt.key_id == ctx.agent.key_id and not ctx.journal.has_accepted()
+        return Control.IMPOSSIBLE if is_first else Control.NONE
     marker = known.marker
     if marker not in controls.looked_for:
         listing = await find(ctx, search_text(marker), PATIENCE * rules.settle)
-        controls.looked_for[marker] = any(carries(row.goal, marker) for row in listing.rows)
+        controls.looked_for[marker] = shows(listing, known.run_id or "", marker)
     if controls.looked_for[marker]:
         return Control.FRESH if fresh is not None else Control.OLDER
     # A listing lags: its silence about a run that was made just now says nothing of the listing.

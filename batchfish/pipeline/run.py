@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.errors import BatchfishError
 from batchfish.pipeline.cancel import cancel
+from batchfish.pipeline.comparison import compare_regularly
 from batchfish.pipeline.context import Context, Stop, StopKind
 from batchfish.pipeline.opening import open_batch
 from batchfish.pipeline.poll import poll
@@ -36,7 +37,8 @@ async def run_batch(ctx: Context, *companions: Callable[[Context], Coroutine[Non
     await _open(ctx)
     try:
         async with asyncio.TaskGroup() as group:
-            lookers = [group.create_task(stage(ctx)) for stage in (poll, reconcile, cancel, *companions)]
+            stages = (poll, reconcile, cancel, compare_regularly, *companions)
+            lookers = [group.create_task(stage(ctx)) for stage in stages]
             submitter = group.create_task(submit(ctx))
             submitter.add_done_callback(lambda _: ctx.bell.ring())
             group.create_task(_watch(ctx, submitter, lookers))

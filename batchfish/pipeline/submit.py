@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 from batchfish.core import identity
@@ -13,12 +14,14 @@ from batchfish.core.events import (
     SubmitDeferred,
     SubmitUnanswered,
 )
-from batchfish.core.items import AttemptState
+from batchfish.core.identity import BATCH_PREFIX_LETTERS
+from batchfish.core.items import AttemptState, Status
 from batchfish.core.reconcile import pause_between_looks
 from batchfish.core.retry import LONGEST_WAIT
-from batchfish.errors import WebAgentUnavailable
+from batchfish.errors import NeedsYes, WebAgentUnavailable
 from batchfish.pipeline.context import Context, StopKind
-from batchfish.pipeline.lookup import carries, find, search_text
+from batchfish.pipeline.lookup import adopt, find, name_runs, read_rows, search_text, shows
+from batchfish.pipeline.strangers import find_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +50,10 @@ async def submit(ctx: Context) -> None:
         while not ctx.is_over():
             room = await _find_room(ctx)
             due = _what_is_due(ctx, room) if room else []
+            if any(item.k for item in due):
+                due = await _without_found(ctx, due)
+                if not due or not ctx.may_submit():
+                    continue
             if not due:
                 await bell.wait(ctx.clock, _idle_time(ctx))
                 continue
@@ -60,6 +67,36 @@ def _what_is_due(ctx: Context, room: int) -> Sequence[Item]:
     now = ctx.clock.now()
     longest = max(LONGEST_WAIT, ctx.rules.retry.wait_max)
     return ctx.journal.due(ctx.batch.pk, now, room, furthest=now + longest)
+
+
+async def _without_found(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
+    """Search once more for runs of the items that were sent before, and return those that may be sent.
+
+    An absence that was proven may be hours old by now: a run that has shown since is adopted instead.
+    """
+    if not ctx.rules.unanswered.marker:
+        return items
+    for item in items:
+        if item.k:
+            text = search_text(identity.make_marker(ctx.batch.batch8, item.key, item.k))
+            try:
+                rows = read_rows((await find(ctx, text, math.inf)).rows, ctx.journal)
+            except WebAgentUnavailable:
+                return []  # the run has detached
+            if rows.unread:
+                ctx.stop(
+                    StopKind.UNREAD_RUNS,
+                    f"item {item.id} is not sent again: its run may be {name_runs(rows.unread)}, where "
+                    "the listing does not show the reference line. `batchfish held adopt ITEM RUN` binds a "
+                    "run to its item, --accept unread-runs declares it to be nobody's",
+                )
+                return []
+            for found in rows.marked:
+                if (found.marker.batch8, found.marker.key) == (ctx.batch.batch8, item.key):
+                    adopt(ctx, item.pk, found)
+    await ctx.journal.commit()
+    ctx.bell.ring()
+    return [item for item in items if ctx.journal.item(item.pk).status is Status.QUEUED]
 
 
 async def _find_room(ctx: Context) -> int:
@@ -104,7 +141,8 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
             ctx.stop(StopKind.UNREACHABLE, f"the first run of this batch cannot be looked up: {error}")
             return
         looks += 1
-        if any(row.run_id == accepted.run_id and carries(row.goal, accepted.marker) for row in listing.rows):
+        if shows(listing, accepted.run_id or "", accepted.marker):
+            await _refuse_beside_a_twin(ctx)
             await _set_markers(ctx, "proven")
             return
         if waited >= settle:
@@ -115,6 +153,48 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
             await _set_markers(ctx, "off")
             return
         await bell.wait(ctx.clock, pause_between_looks(looks, settle))
+
+
+async def _refuse_beside_a_twin(ctx: Context) -> None:
+    """Raise NeedsYes where another journal has begun this very batch at the same time, in another folder.
+
+    Each of two that begin at once finds nothing at its start. The listing shows the first create of this one
+    now, so it shows what was created before it, too: at most that one run was paid for in vain.
+    """
+    journal, batch8 = ctx.journal, ctx.batch.batch8
+    strangers = await find_strangers(
+        ctx.agent,
+        [f"bf-{batch8[:BATCH_PREFIX_LETTERS]}"],
+        known=journal,
+        batch8s=journal.batch8s() | journal.agreed_strangers(),
+        clock=ctx.clock,
+        chance=ctx.chance,
+        patience=ctx.pace.max_outage,
+    )
+    if strangers.unread:
+        raise NeedsYes(
+            f"the listing shows runs that may belong to another journal of this batch, but not the reference "
+            f"line in their goals: {name_runs(strangers.unread)}. Nothing more is sent. --accept unread-runs "
+            "declares them to be nobody's",
+            question="unread-runs",
+        )
+    twins = {
+        marker.batch8
+        for marker in strangers.markers
+        if marker.batch8[:BATCH_PREFIX_LETTERS] == batch8[:BATCH_PREFIX_LETTERS]
+        and journal.asks_for(ctx.batch.pk, marker.key)
+    }
+    if not twins:
+        return
+    if "same-items" in ctx.accepted:
+        journal.agree_to_strangers(twins, ctx.clock.now())
+        return
+    raise NeedsYes(
+        f"another journal has begun this batch as well: the account has runs of its items under "
+        f"{', '.join(sorted(twins))}, beside the one run that was made here. Nothing more is sent. Go on "
+        "with one of the two; --accept same-items pays for the same items here, too",
+        question="same-items",
+    )
 
 
 async def _set_markers(ctx: Context, found: str) -> None:
@@ -147,6 +227,7 @@ async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, Prepa
         change = ctx.record(item.pk, None, event)
         intended.append((change.item, create))
     await ctx.journal.commit()
+    ctx.session.intended_at = ctx.clock.boottime()
     return intended
 
 

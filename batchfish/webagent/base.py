@@ -37,11 +37,15 @@ class Look:
 class Listing:
     """The rows of a listing, paged to its end; only a complete one proves that something is not there.
 
-    `total` is the server's own count of matching runs, None where it gave none. Rows come without results.
+    `total` is the server's largest count of matching runs while it was paged, None where it gave none.
+    `covers_start`: it shows as many runs as were counted when its first page was answered, though more may
+    have been made since. `server_date` is that moment on the server's clock, epoch seconds. Rows come
+    without results.
     """
 
     rows: tuple[RunSeen, ...]
     is_complete: bool
+    covers_start: bool = False
     total: int | None = None
     server_date: float | None = None
 
@@ -70,8 +74,14 @@ class WebAgent(Protocol):
         """Look at any number of known runs."""
         ...
 
-    async def find_by_marker(self, text: str, *, limit: int | None = None) -> Listing:
-        """List the runs whose goal holds `text` (case-insensitive); `limit`: so many rows, and one page."""
+    async def find_by_marker(
+        self, text: str, *, limit: int | None = None, since: float | None = None
+    ) -> Listing:
+        """List the runs whose goal holds `text` (case-insensitive).
+
+        `limit` asks for that many rows and one page; `since` for the runs created from then on (epoch seconds
+        of the server's clock), with perhaps a few that are up to a minute older.
+        """
         ...
 
     async def cancel(self, run_ids: Sequence[str]) -> None:

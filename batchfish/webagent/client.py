@@ -14,7 +14,7 @@ from batchfish.webagent.connections import keep_urls_out_of_logs, open_clients
 from batchfish.webagent.creates import prove
 from batchfish.webagent.hiding import make_hide
 from batchfish.webagent.http import call
-from batchfish.webagent.listing import list_runs
+from batchfish.webagent.listing import RunLister
 from batchfish.webagent.looks import RunReader
 from batchfish.webagent.request import build_create, check_api_key, check_base_url, key_digest
 from batchfish.webagent.roads import RUN_SECONDS, Roads
@@ -69,6 +69,7 @@ class WebAgentClient:
         keep_urls_out_of_logs()
         self._connections = open_clients(address, headers, transport)
         self._reader = RunReader(self._connections.looks, self._hide)
+        self._lister = RunLister(self._connections.looks, self._hide)
         self._canceller = RunCanceller(self._connections.looks, self._hide)
         self._roads = Roads(self._connections.watches, self._reader, self._canceller, self._hide, sleep)
 
@@ -103,9 +104,11 @@ class WebAgentClient:
         """Look at any number of known runs."""
         return await self._reader.look(run_ids)
 
-    async def find_by_marker(self, text: str, *, limit: int | None = None) -> Listing:
-        """List the runs whose goal holds `text`; `limit` asks for that many rows and no more pages."""
-        return await list_runs(self._connections.looks, self._hide, text, limit)
+    async def find_by_marker(
+        self, text: str, *, limit: int | None = None, since: float | None = None
+    ) -> Listing:
+        """List the runs whose goal holds `text`; see `WebAgent.find_by_marker`."""
+        return await self._lister.find(text, limit=limit, since=since)
 
     async def cancel(self, run_ids: Sequence[str]) -> None:
         """Ask that these runs be cancelled; what became of them the next look tells."""

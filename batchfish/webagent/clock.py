@@ -35,6 +35,20 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
     return None if math.isnan(seconds) else min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
+def read_age(headers: Mapping[str, str]) -> float:
+    """Return the seconds for which a cache has kept an answer; 0 where its `Age` is missing or odd."""
+    try:
+        age = float(headers.get("age", "0"))
+    except ValueError:
+        return 0.0
+    return max(age, 0.0) if math.isfinite(age) else 0.0
+
+
+def format_iso_time(at: float) -> str:
+    """Return epoch seconds as the API takes them in a query: UTC, with milliseconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def read_iso_time(text: object) -> float | None:
     """Read an ISO-8601 time with any offset or fraction as epoch seconds; None for anything odd."""
     if not isinstance(text, str):

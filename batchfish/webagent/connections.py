@@ -38,10 +38,13 @@ def open_clients(
     on_loopback = is_loopback(base_url)
     tls = _make_tls_context(base_url, on_loopback=on_loopback) if transport is None else True
 
-    def open_client(idle_seconds: float, most: int = MAX_CONNECTIONS) -> httpx.AsyncClient:
+    def open_client(
+        idle_seconds: float, most: int = MAX_CONNECTIONS, more_headers: Mapping[str, str] | None = None
+    ) -> httpx.AsyncClient:
+        own_headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         return httpx.AsyncClient(
             base_url=base_url,
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip", **headers},
+            headers={**own_headers, **headers, **(more_headers or {})},
             limits=httpx.Limits(
                 max_connections=most,  # httpcore scans its whole pool on every request
                 max_keepalive_connections=most,
@@ -55,7 +58,7 @@ def open_clients(
 
     return Connections(
         creates=open_client(CREATE_IDLE_SECONDS),
-        looks=open_client(LOOK_IDLE_SECONDS),
+        looks=open_client(LOOK_IDLE_SECONDS, more_headers={"Cache-Control": "no-cache"}),
         watches=open_client(CREATE_IDLE_SECONDS, MAX_WATCHES),
     )
 

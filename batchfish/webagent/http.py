@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from batchfish.webagent.clock import read_age
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
@@ -160,6 +162,24 @@ async def call(
         )
     except NETWORK_FAILURES as failure:
         return NoAnswer(message=describe(failure), may_have_left=sending.may_have_left(failure))
+
+
+async def call_for_news(
+    client: httpx.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    params: Mapping[str, str] | None = None,
+) -> HttpAnswer | NoAnswer:
+    """Send one reading request; an answer that a cache has kept (`Age` above 0) is a NoAnswer.
+
+    It would tell how things were, and prove nothing about now (RFC 9111, section 5.1).
+    """
+    answer = await call(client, method, path, body=body, params=params)
+    if isinstance(answer, HttpAnswer) and (age := read_age(answer.headers)):
+        return NoAnswer(message=f"the answer came from a cache and is {age:.0f} s old")
+    return answer
 
 
 async def read_answer(response: httpx.Response) -> HttpAnswer | NoAnswer:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING
 
 import httpx
@@ -10,56 +13,81 @@ import httpx
 from batchfish.errors import WebAgentUnavailable
 from batchfish.webagent import wire
 from batchfish.webagent.base import Listing
-from batchfish.webagent.clock import read_date_header
+from batchfish.webagent.clock import format_iso_time, read_date_header
 from batchfish.webagent.hiding import hide_in_run
-from batchfish.webagent.http import HttpAnswer, NoAnswer, call
+from batchfish.webagent.http import HttpAnswer, NoAnswer, call_for_news
 from batchfish.webagent.refusals import explain
 from batchfish.webagent.rows import Page, Unreadable, WrongShape, read_page_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from batchfish.core.runs import RunSeen
 
 MAX_PAGES = 10_000
 
+BEFORE_ALL_RUNS = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
+"""Earlier than any run of any batch: a listing from here on leaves nothing out."""
 
-async def list_runs(
-    http: httpx.AsyncClient, hide: Callable[[str], str], goal: str, limit: int | None
-) -> Listing:
-    """Page through the runs whose goal holds a text; see `WebAgent.find_by_marker`."""
-    rows: dict[str, RunSeen] = {}
-    cursors: set[str] = set()
-    size = wire.ROWS_PER_PAGE if limit is None else min(limit, wire.ROWS_PER_PAGE)
-    unread, total, date, cursor = 0, None, None, None
-    is_complete = False
-    for _ in range(MAX_PAGES):
-        page, date = await _get_page(http, hide, goal, size, cursor)
-        rows.update((run.run_id, hide_in_run(replace(run, result=None), hide)) for run in page.rows)
-        unread += page.unread
-        total = page.total if total is None else max(total, page.total or 0)
-        cursor = page.next_cursor
-        is_complete = page.has_more is False and not unread and len(rows) >= (total or 0)
-        if limit is not None or not page.has_more or cursor is None or cursor in cursors:
-            break
-        cursors.add(cursor)
-    return Listing(rows=tuple(rows.values()), is_complete=is_complete, total=total, server_date=date)
+_SPREAD_MS = 60_000
 
 
-async def _get_page(
-    http: httpx.AsyncClient, hide: Callable[[str], str], goal: str, size: int, cursor: str | None
-) -> tuple[Page, float | None]:
-    """Get one page, with fewer rows where so many are too large."""
-    while True:
-        params = {"goal": goal, "limit": str(size)} | ({} if cursor is None else {"cursor": cursor})
-        answer = await call(http, "GET", wire.RUNS, params=params)
-        match answer:
-            case NoAnswer(asks_too_much=True) if size > 1:
-                size //= 2
-            case HttpAnswer(status=httpx.codes.OK):
-                try:
-                    return read_page_body(answer.body), read_date_header(answer.headers)
-                except (Unreadable, WrongShape) as error:
-                    raise WebAgentUnavailable(f"the listing cannot be read: {error}") from None
-            case _:
-                raise explain(answer, hide)
+class RunLister:
+    """Lists runs; no two listings have the same URL, so that no cache answers one with another's answer.
+
+    What differs is `created_after`, a documented parameter, by some milliseconds: an unknown parameter might
+    be refused.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, hide: Callable[[str], str]) -> None:
+        """Take the connections for looks, and what redacts secrets from a message."""
+        self._http = http
+        self._hide = hide
+        self._numbers = count(secrets.randbelow(_SPREAD_MS))
+
+    async def find(self, goal: str, *, limit: int | None, since: float | None) -> Listing:
+        """Page through the runs whose goal holds a text; see `WebAgent.find_by_marker`."""
+        rows: dict[str, RunSeen] = {}
+        cursors: set[str] = set()
+        size = wire.ROWS_PER_PAGE if limit is None else min(limit, wire.ROWS_PER_PAGE)
+        begins_at = (BEFORE_ALL_RUNS if since is None else since) - next(self._numbers) % _SPREAD_MS / 1000
+        query = {"goal": goal, "created_after": format_iso_time(begins_at)}
+        unread, first_total, total, first_date, cursor = 0, None, None, None, None
+        reaches_end = False
+        for number in range(MAX_PAGES):
+            page, date = await self._get_page(query, size, cursor)
+            if number == 0:
+                first_total, first_date = page.total, date
+            rows.update((run.run_id, hide_in_run(replace(run, result=None), self._hide)) for run in page.rows)
+            unread += page.unread
+            total = page.total if total is None else max(total, page.total or 0)
+            cursor = page.next_cursor
+            reaches_end = page.has_more is False and not unread
+            if limit is not None or not page.has_more or cursor is None or cursor in cursors:
+                break
+            cursors.add(cursor)
+        return Listing(
+            rows=tuple(rows.values()),
+            is_complete=reaches_end and len(rows) >= (total or 0),
+            covers_start=reaches_end and len(rows) >= (first_total or 0),
+            total=total,
+            server_date=first_date,
+        )
+
+    async def _get_page(
+        self, query: Mapping[str, str], size: int, cursor: str | None
+    ) -> tuple[Page, float | None]:
+        """Get one page, with fewer rows where so many are too large."""
+        while True:
+            params = {**query, "limit": str(size)} | ({} if cursor is None else {"cursor": cursor})
+            answer = await call_for_news(self._http, "GET", wire.RUNS, params=params)
+            match answer:
+                case NoAnswer(asks_too_much=True) if size > 1:
+                    size //= 2
+                case HttpAnswer(status=httpx.codes.OK):
+                    try:
+                        return read_page_body(answer.body), read_date_header(answer.headers)
+                    except (Unreadable, WrongShape) as error:
+                        raise WebAgentUnavailable(f"the listing cannot be read: {error}") from None
+                case _:
+                    raise explain(answer, self._hide)

@@ -16,7 +16,7 @@ from batchfish.webagent import wire
 from batchfish.webagent.base import Look
 from batchfish.webagent.clock import read_date_header
 from batchfish.webagent.hiding import hide_in_run
-from batchfish.webagent.http import MAX_BODY_BYTES, HttpAnswer, NoAnswer, call
+from batchfish.webagent.http import MAX_BODY_BYTES, HttpAnswer, NoAnswer, call_for_news
 from batchfish.webagent.ids import chunks, distinct, encode_ids, halves
 from batchfish.webagent.refusals import ENDPOINT_MISSING, explain, is_from_api
 from batchfish.webagent.rows import (
@@ -114,9 +114,9 @@ class RunReader:
             pending.extendleft(chunks(ids, 1))
             return
         if is_batch:
-            answer = await call(self._http, "POST", wire.RUNS_BATCH, body=encode_ids(ids))
+            answer = await call_for_news(self._http, "POST", wire.RUNS_BATCH, body=encode_ids(ids))
         else:
-            answer = await call(self._http, "GET", wire.RUN_BY_ID.format(id=ids[0]))
+            answer = await call_for_news(self._http, "GET", wire.RUN_BY_ID.format(id=ids[0]))
         match answer:
             case NoAnswer(asks_too_much=True) if len(ids) > 1:
                 pending.extendleft(halves(ids))

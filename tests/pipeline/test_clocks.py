@@ -61,8 +61,10 @@ def test_a_look_counts_from_its_beginning(tmp_path: Path, monkeypatch: pytest.Mo
         def __getattr__(self, name: str) -> object:
             return getattr(self._agent, name)
 
-        async def find_by_marker(self, text: str, *, limit: int | None = None) -> Listing:
-            listing = await self._agent.find_by_marker(text, limit=limit)
+        async def find_by_marker(
+            self, text: str, *, limit: int | None = None, since: float | None = None
+        ) -> Listing:
+            listing = await self._agent.find_by_marker(text, limit=limit, since=since)
             await simulation.clock.sleep(0.0 if limit else 8.0)
             return listing
 

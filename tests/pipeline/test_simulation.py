@@ -110,11 +110,13 @@ def test_a_batch_whose_first_run_ended_unobserved_goes_on_at_once(tmp_path: Path
         def __getattr__(self, name: str) -> object:
             return getattr(self._agent, name)
 
-        async def find_by_marker(self, text: str, *, limit: int | None = None) -> Listing:
+        async def find_by_marker(
+            self, text: str, *, limit: int | None = None, since: float | None = None
+        ) -> Listing:
             if Silent.is_silent and limit is None:
                 Silent.is_silent = False
                 await asyncio.Event().wait()
-            return await self._agent.find_by_marker(text, limit=limit)
+            return await self._agent.find_by_marker(text, limit=limit, since=since)
 
     undisturbed = live(Simulation(folder=_new(tmp_path), seed=seed, items=5))
     wrap: Any = Silent

@@ -32,9 +32,12 @@ def breaking_off(is_void: Callable[[], bool]) -> Any:  # noqa: ANN401 - stands i
         def __getattr__(self, name: str) -> object:
             return getattr(self._agent, name)
 
-        async def find_by_marker(self, text: str, *, limit: int | None = None) -> Listing:
-            listing = await self._agent.find_by_marker(text, limit=limit)
-            return replace(listing, is_complete=False) if limit is None and is_void() else listing
+        async def find_by_marker(
+            self, text: str, *, limit: int | None = None, since: float | None = None
+        ) -> Listing:
+            listing = await self._agent.find_by_marker(text, limit=limit, since=since)
+            is_void_now = limit is None and is_void()
+            return replace(listing, is_complete=False, covers_start=False) if is_void_now else listing
 
     return BreakingOff
 
@@ -48,7 +51,7 @@ def test_a_first_run_that_cannot_be_looked_up_is_an_outage(tmp_path: Path, durat
         items=4,
         rules=settle_of(SETTLE),
         pace=Pace(max_outage=MAX_OUTAGE),
-        wrap=breaking_off(lambda: True),
+        wrap=breaking_off(lambda: simulation.server.creates >= 1),
     )
     simulation.server.durations = (duration, duration)
     report = simulation.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
@@ -56,7 +57,64 @@ async def test_every_page_asks_the_same_question() -> None:
 
     await client_of(note).find_by_marker("bf-abc-")
     assert [params.pop("cursor", None) for params in asked] == [None, "100", "200"]
-    assert asked == [{"goal": "bf-abc-", "limit": "100"}] * 3
+    assert asked == [asked[0]] * 3
+    assert asked[0].keys() == {"goal", "limit", "created_after"}
+    assert (asked[0]["goal"], asked[0]["limit"]) == ("bf-abc-", "100")
+
+
+async def test_no_two_listings_have_the_same_address_so_that_no_cache_answers_for_another() -> None:
+    asked: list[str] = []
+
+    def note(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        assert request.headers["cache-control"] == "no-cache"
+        return page([], total=0)
+
+    client = client_of(note)
+    for _ in range(50):
+        await client.find_by_marker("bf-abc-")
+    assert len(set(asked)) == 50
+
+
+@pytest.mark.parametrize("since", [None, 1_700_000_000.0])
+async def test_a_listing_reaches_at_least_as_far_back_as_it_was_asked_to(since: float | None) -> None:
+    asked: list[str] = []
+
+    def note(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params["created_after"])
+        return page([], total=0)
+
+    await client_of(note).find_by_marker("bf-abc-", since=since)
+    begins_at = datetime.fromisoformat(asked[0]).timestamp()
+    latest = since or datetime(2020, 1, 1, tzinfo=UTC).timestamp()
+    assert latest - 60 <= begins_at <= latest
+
+
+@pytest.mark.parametrize(
+    ("age", "is_news"), [("0", True), ("", True), ("soon", True), ("1", False), ("60", False)]
+)
+async def test_an_answer_that_a_cache_has_kept_is_no_answer(age: str, *, is_news: bool) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        response = page(["r-0"], total=1)
+        response.headers["Age"] = age
+        return response
+
+    client = client_of(answer)
+    if is_news:
+        assert (await client.find_by_marker("bf-")).is_complete
+    else:
+        with pytest.raises(WebAgentUnavailable, match=f"came from a cache and is {age} s old"):
+            await client.find_by_marker("bf-")
+
+
+async def test_a_listing_of_runs_that_are_being_made_shows_those_that_there_were_at_its_start() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "cursor" in request.url.params:
+            return page(["r-1"], total=3)
+        return page(["r-0"], total=2, has_more=True, cursor="c")
+
+    listing = await client_of(answer).find_by_marker("bf-")
+    assert (listing.is_complete, listing.covers_start) == (False, True)
 
 
 async def test_rows_come_without_results_so_that_a_long_listing_fits_into_memory() -> None:

@@ -1,0 +1,175 @@
+"""The runs of a batch that the API lists, compared with those that the journal knows.
+
+What is compared are sets of run ids and markers, not counts: a run that is listed and not known is a late
+one, or one too many. After a first complete comparison only the runs created since then are listed again;
+whether the older ones are still the same is told by the server's count of all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchfish.core.items import AttemptState
+from batchfish.errors import NeedsYes, WebAgentUnavailable
+from batchfish.journal.base import Comparison
+from batchfish.pipeline.context import StopKind
+from batchfish.pipeline.lookup import adopt, name_runs, read_rows
+from batchfish.pipeline.patience import looking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from batchfish.core.runs import RunSeen
+    from batchfish.pipeline.context import Context
+    from batchfish.webagent.base import Listing
+
+EVERY = 600.0
+"""Seconds of submitting after which the comparison is repeated."""
+
+OVERLAP = 600.0
+"""Seconds by which a comparison goes back behind the one before, beside `settle`: listings lag."""
+
+PATIENCE = 60.0
+"""Seconds for which a comparison beside the stages waits for the API before it is put off."""
+
+PUT_OFF = 60.0
+
+_ON_THEIR_WAY = (AttemptState.SUBMITTING, AttemptState.UNANSWERED)
+
+
+async def compare_at_start(ctx: Context, batch: int) -> None:
+    """Take in the runs of a batch that the journal does not know; no create is sent before.
+
+    NeedsYes where runs may be the batch's own but their markers cannot be read, unless a person agreed that
+    they are nobody's: then lost answers are held, since no search by marker can be believed.
+    """
+    unread = await _compare(ctx, batch, gives_up=lambda: False)
+    if unread and "unread-runs" in ctx.accepted:
+        ctx.journal.disown((run.run_id for run in unread), ctx.clock.now())
+        ctx.journal.set_markers(batch, "off")
+        if batch == ctx.batch.pk:
+            ctx.session.markers = "off"
+    elif unread:
+        raise NeedsYes(_explain(ctx, batch, unread), question="unread-runs")
+    await ctx.journal.commit()
+
+
+async def compare_regularly(ctx: Context) -> None:
+    """Repeat the comparison every ten minutes of submitting, and once when nothing else is left to do."""
+    listener = ctx.bell.listen()
+    session, put_off_until = ctx.session, 0.0
+    while not ctx.is_over():
+        now, is_due = ctx.clock.boottime(), session.intended_at > session.compared_at
+        due_at = max(put_off_until, session.compared_at + EVERY)
+        if is_due and (ctx.is_idle() or now >= due_at):
+            try:
+                await _compare_beside(ctx)
+            except WebAgentUnavailable as error:
+                if ctx.has_detached():
+                    return
+                put_off_until = ctx.clock.boottime() + PUT_OFF
+                if ctx.is_idle():
+                    session.compared_at = ctx.clock.boottime()
+                    ctx.notice(
+                        "money: the runs of this batch could not be compared with the API's listing "
+                        f"({error}). `batchfish audit` does it at any time"
+                    )
+            ctx.bell.ring()
+        else:
+            await listener.wait(ctx.clock, max(0.01, due_at - now) if is_due else EVERY)
+
+
+async def _compare_beside(ctx: Context) -> None:
+    """Compare the batch beside the stages; a run whose marker cannot be read stops submitting."""
+    began_at = ctx.clock.boottime()
+    unread = await _compare(ctx, ctx.batch.pk, gives_up=lambda: ctx.clock.boottime() - began_at >= PATIENCE)
+    await ctx.journal.commit()
+    ctx.session.compared_at = began_at
+    if unread:
+        ctx.stop(StopKind.UNREAD_RUNS, _explain(ctx, ctx.batch.pk, unread))
+
+
+async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Sequence[RunSeen]:
+    """Compare a batch with the listing, adopt what is not known, and return what cannot be read."""
+    text = f"bf-{ctx.journal.batch(batch).batch8}-"
+    overlap = ctx.terms[batch].rules.unanswered.settle + OVERLAP
+    last = ctx.journal.comparison(batch)
+    if last is not None:
+        since = last.until - overlap
+        listing = await _list(ctx, text, gives_up, since=since)
+        recent = [run for run in listing.rows if run.created_at is None or run.created_at >= since]
+        unread = _take_in(ctx, batch, recent)
+        total = (await _list(ctx, text, gives_up, limit=1)).total
+        if total is not None and _is_rest_unchanged(ctx, batch, last, since, recent, total):
+            if listing.server_date is not None:
+                now_compared = Comparison(until=listing.server_date, unlisted=last.unlisted)
+                ctx.journal.write_comparison(batch, now_compared)
+            return unread
+    listing = await _list(ctx, text, gives_up)
+    unread = _take_in(ctx, batch, listing.rows)
+    if listing.server_date is not None:
+        since = listing.server_date - overlap
+        listed = sum(1 for run in listing.rows if run.created_at is not None and run.created_at < since)
+        unlisted = ctx.journal.count_runs(batch, before=since) - listed
+        ctx.journal.write_comparison(batch, Comparison(until=listing.server_date, unlisted=unlisted))
+    return unread
+
+
+async def _list(
+    ctx: Context,
+    text: str,
+    gives_up: Callable[[], bool],
+    *,
+    since: float | None = None,
+    limit: int | None = None,
+) -> Listing:
+    """List runs until the API shows all that there were when it was asked; with `limit`, only count them."""
+    async for attempt in looking(ctx, gives_up=gives_up):
+        with attempt:
+            listing = await ctx.agent.find_by_marker(text, limit=limit, since=since)
+            if limit is None and not listing.covers_start:
+                raise WebAgentUnavailable("the listing of runs was not complete")
+    ctx.is_answered()
+    return listing
+
+
+def _take_in(ctx: Context, batch: int, listed: Sequence[RunSeen]) -> Sequence[RunSeen]:
+    """Adopt the listed runs that are not known, and return those whose marker cannot be read."""
+    batch8 = ctx.journal.batch(batch).batch8
+    rows = read_rows(listed, ctx.journal)
+    for found in rows.marked:
+        if found.marker.batch8 != batch8:
+            continue
+        item = ctx.journal.item_by_key(batch8, found.marker.key)
+        if item is None:
+            ctx.notice(f"money: run {found.run.run_id} carries a marker of this batch, but of no item in it")
+        else:
+            adopt(ctx, item.pk, found)
+    return rows.unread
+
+
+def _is_rest_unchanged(
+    ctx: Context, batch: int, last: Comparison, since: float, recent: Sequence[RunSeen], total: int
+) -> bool:
+    """Whether the server counts as many runs beside the recent ones as the journal knows.
+
+    A recent run that is not listed yet may have come into view between listing and counting, and so may one
+    whose create has no answer yet.
+    """
+    known = ctx.journal.count_runs(batch)
+    recent_known = sum(ctx.journal.attempt_of_run(run.run_id) is not None for run in recent)
+    not_listed_yet = max(0, known - ctx.journal.count_runs(batch, before=since) - recent_known)
+    on_their_way = len(ctx.journal.open_attempts(*_ON_THEIR_WAY))
+    expected = known - recent_known - last.unlisted
+    return expected - not_listed_yet <= total - len(recent) <= expected + on_their_way
+
+
+def _explain(ctx: Context, batch: int, unread: Sequence[RunSeen]) -> str:
+    """Say why runs without a readable marker need a person, and what the person can do."""
+    name = ctx.journal.batch(batch).name
+    return (
+        f"the API's listing shows runs that may belong to {name}, but not the reference line in their goals: "
+        f"{name_runs(unread)}. An item could be paid for twice. `batchfish held adopt ITEM RUN --batch "
+        f"{name}` binds a run to its item; --accept unread-runs declares those that are left to be nobody's, "
+        "and has every lost answer held"
+    )
