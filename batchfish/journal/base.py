@@ -170,8 +170,8 @@ class Journal(Protocol):
         """Give the batches that have an open attempt."""
         ...
 
-    def count_runs(self, batch: int, *, before: float = math.inf) -> int:
-        """Count the runs of a batch that the journal knows, created before a moment of the server's clock."""
+    def count_runs(self, batch: int, *, before: float | None = None) -> int:
+        """Count the runs of a batch that the journal knows; those created before a moment of the server."""
         ...
 
     def comparison(self, batch: int) -> Comparison | None:

@@ -46,7 +46,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         version = _version(connection, path)
         if read_only and version < OLDEST_READABLE:
             raise StorageFailed(
-                f"{path}: no batch has begun in this journal. Start one with `batchfish run FILE`."
+                f"{path}: its schema, version {version}, is older than any that is read: `batchfish run` or "
+                "`resume` brings it up to date"
             )
     return connection
 

@@ -202,14 +202,16 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         """Count the slots held by items that wait for a person."""
         return self._count(f"SELECT count(*) FROM attempts a WHERE {_IS_OPEN} AND a.state = 'held'")
 
-    def count_runs(self, batch: int, *, before: float = math.inf) -> int:
-        """Count the runs of a batch that the journal knows, created before a moment of the server's clock."""
-        return self._count(
+    def count_runs(self, batch: int, *, before: float | None = None) -> int:
+        """Count the runs of a batch that the journal knows; those created before a moment of the server."""
+        runs = (
             "SELECT count(a.run_id) FROM items i JOIN attempts a ON a.item = i.pk"
-            " WHERE i.batch = ? AND i.k > 0 AND coalesce(a.created_at, a.server_date, a.intended_at) < ?",
-            batch,
-            before,
+            " WHERE i.batch = ? AND i.k > 0"
         )
+        if before is None:
+            return self._count(runs, batch)
+        created_at = "coalesce(a.created_at, a.server_date, a.intended_at)"
+        return self._count(f"{runs} AND {created_at} < ?", batch, before)
 
     def comparison(self, batch: int) -> Comparison | None:
         """Return what stands of the last complete comparison of a batch with the listing."""

@@ -577,7 +577,10 @@ class TestTwoRuns:
             known, self.GHOST, attempt(1, AttemptState.ABSENT), attempt(2, run_id="run-2", created_at=60.0)
         )
         assert (change.item.follows, change.item.status, change.item.attempts) == (1, Status.RUNNING, 2)
-        assert change.money_event == "two runs of one item are alive: run-2 and ghost"
+        assert (
+            change.money_event == "two runs of one item are alive: run-2 and ghost (steps not known); "
+            "it is cancelled if it is alive"
+        )
 
     @pytest.mark.parametrize("created_at", [70.0, None])
     def test_a_ghost_that_was_not_surely_first_changes_nothing(self, created_at: float | None) -> None:

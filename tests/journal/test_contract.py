@@ -29,7 +29,7 @@ from batchfish.core.items import AttemptState, Status
 from batchfish.core.runs import RunError, RunSeen
 from batchfish.journal import records
 from batchfish.journal.sqlite import SqliteJournal
-from tests.journal.building import BOOT, KEY, Driver, begin, edit, row
+from tests.journal.building import KEY, Driver, begin, edit, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -277,13 +277,44 @@ class TestKnownRuns:
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
         driver.accept(pks[0], "before")
-        moment = driver.now
+        k = driver.doubt(pks[3])
+        doubted = journal.attempt(pks[3], k)
+        assert doubted is not None
+        assert doubted.given_up_at is not None
         driver.accept(pks[1], "first-after")
         driver.accept(pks[2], "second-after")
-        assert self.run_of(journal.first_accepted_after(KEY, BOOT, moment)) == "first-after"
-        assert journal.first_accepted_after(KEY, BOOT, driver.now) is None
-        assert journal.first_accepted_after(KEY, "boot-2", moment) is None
-        assert journal.first_accepted_after("key-2", BOOT, moment) is None
+        assert self.run_of(journal.control_of(doubted, after=doubted.given_up_at)) == "first-after"
+        assert self.run_of(journal.control_of(doubted)) == "second-after"
+        assert journal.control_of(doubted, after=driver.now) is None
+        elsewhere = replace(doubted, given_up_boot_id="boot-2")
+        assert journal.control_of(elsewhere, after=doubted.given_up_at) is None
+        assert journal.control_of(replace(doubted, key_id="key-2")) is None
+
+    @pytest.mark.parametrize(
+        ("goals", "expected"),
+        [
+            (["Read the price", "Read the price"], "run-1"),
+            (["Read the price!", "Read the price"], "run-1"),
+            (["Read the pric", "Read the price"], None),
+            (["Read the price\n\n  ", "Read the price!"], None),
+            (["Read the price €", "Read the price in £"], None),
+            (["Read the price in €", "Read the price in £"], "run-1"),
+            (["Read the price in £", "Read the price in €"], None),
+            (["Read the price in $$$", "Read the price in €"], "run-1"),
+        ],
+    )
+    def test_a_controls_goal_is_as_long_as_the_doubted_one_in_characters_and_in_bytes(
+        self, journal: SqliteJournal, driver: Driver, goals: list[str], expected: str | None
+    ) -> None:
+        batch = begin(
+            journal, *(row(f"https://other.example/{n}", goal=g) for n, g in enumerate(goals)), name="b"
+        )
+        control, doubted = (item.pk for item in journal.due(batch, 1e9, 2))
+        driver.accept(control, "run-1")
+        attempt = journal.attempt(doubted, driver.doubt(doubted))
+        assert attempt is not None
+        found = journal.control_of(attempt)
+        assert (None if found is None else found.run_id) == expected
 
     def test_a_run_without_a_marker_is_no_control(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
@@ -291,7 +322,10 @@ class TestKnownRuns:
         driver.accept(pks[0], "run-1")
         journal.connection.execute("UPDATE attempts SET marker = ''")
         assert journal.latest_accepted(KEY) is None
-        assert journal.first_accepted_after(KEY, BOOT, 0.0) is None
+        doubted = journal.attempt(pks[1], driver.doubt(pks[1]))
+        assert doubted is not None
+        assert journal.control_of(doubted) is None
+        assert journal.has_accepted()
 
     def test_a_run_of_another_key_is_told_before_an_open_create_of_it(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
@@ -390,10 +424,15 @@ class TestResults:
     ) -> None:
         driver.accept(pks[0])
         driver.finish(pks[0])
-        ghost = Adopted(run_id="ghost", k=2, marker="m", key_id=KEY)
+        ghost = Adopted(run_id="ghost", k=2, marker="m", key_id=KEY, steps=5)
         driver.record(pks[0], None, ghost)
         assert journal.connection.execute("SELECT at, item, k, message FROM money_events").fetchall() == [
-            (driver.now, pks[0], 2, "a second run ghost of a finished item")
+            (
+                driver.now,
+                pks[0],
+                2,
+                "a second run ghost of a finished item (5 steps taken); it is cancelled if it is alive",
+            )
         ]
 
 
@@ -603,11 +642,11 @@ class TestQueryPlans:
             lambda: journal.count_runs(batch),
             lambda: journal.latest_accepted(KEY),
             lambda: journal.latest_ended(KEY),
-            lambda: journal.first_accepted_after(KEY, BOOT, 0.0),
+            lambda: journal.comparison(batch),
         )
         assert not [detail for detail in plan if "SCAN" in detail]
         assert sum("items_begun" in detail for detail in plan) == 2
-        assert sum("attempts_accepted" in detail for detail in plan) == 3
+        assert sum("attempts_accepted" in detail for detail in plan) == 2
 
 
 def test_an_item_that_is_not_there_is_a_bug_and_no_silence(journal: SqliteJournal) -> None:

@@ -189,6 +189,7 @@ class TestVersions:
         script = tmp_path / "more.sql"
         script.write_text("ALTER TABLE attempts ADD COLUMN price INTEGER;")
         monkeypatch.setattr(files, "MIGRATIONS", (*files.MIGRATIONS, str(script)))
+        monkeypatch.setattr(files, "OLDEST_READABLE", VERSION + 1)
         with pytest.raises(StorageFailed, match=rf"its schema, version {VERSION}, is older"):
             connect(path, read_only=True)
         with closing(own(path)) as owner:

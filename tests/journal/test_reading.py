@@ -96,7 +96,10 @@ def test_what_cost_more_than_it_should(
     driver.record(lived["a"], None, Adopted(run_id="ghost", k=2, marker="m", key_id=KEY))
     journal.commit_now()
     (event,) = reading.money_events_of(reader, lived["a"])
-    assert (event.at, event.message) == (driver.now, "a second run ghost of a finished item")
+    assert (event.at, event.message) == (
+        driver.now,
+        "a second run ghost of a finished item (steps not known); it is cancelled if it is alive",
+    )
     assert reading.money_events_of(reader, lived["b"]) == []
 
 
