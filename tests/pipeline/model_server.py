@@ -1,13 +1,15 @@
-"""A small model of the Web Agent API that loses answers, lags, acts late, and keeps honest books.
+"""A small model of the Web Agent API, and of what stands before it, that misbehaves and keeps honest books.
 
 It knows nothing of markers beyond searching goals for a text, as the API does, and nothing of how a client
-reasons.
+reasons. An API key is spelled `account/key`: what stands before the slash owns the runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -20,35 +22,66 @@ from tests.pipeline.virtual_time import EPOCH, VirtualTimeLoop
 if TYPE_CHECKING:
     from random import Random
 
+LOGIN_PAGE = "<!doctype html><title>Please log in to the network</title>"
+ROUND_TRIP = 0.1
+"""Seconds within which an answer has surely reached its client."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
-    """How the server misbehaves: shares from 0 to 1, times in seconds."""
+    """How the server misbehaves: shares from 0 to 1, times in seconds, lengths in characters."""
 
-    acts_then_resets: float = 0.0
-    resets_without_acting: float = 0.0
-    fails_without_acting: float = 0.0
-    fails_after_acting: float = 0.0
-    refuses_rate: float = 0.0
-    refuses_request: float = 0.0
-    looks_fail: float = 0.0
-    runs_fail: float = 0.0
-    latest_act: float = 0.0
-    longest_lag: float = 0.0
+    # Creates.
+    acts_then_resets: float = 0.0  # the connection breaks; the run is made within `latest_act`
+    resets_without_acting: float = 0.0  # the connection breaks, and no run is ever made
+    fails_without_acting: float = 0.0  # a 500 of a server that did nothing
+    fails_after_acting: float = 0.0  # a 502 of a gateway whose server made the run
+    redirects_creates: float = 0.0  # a gateway sends the client elsewhere, and makes no run
+    redirects_after_acting: float = 0.0  # a gateway answers a POST with "see other" once it is carried out
+    refuses_rate: float = 0.0  # a 429 without a reason that the client could know of
+    refuses_request: float = 0.0  # a 400
+    doubles: float = 0.0  # a proxy sends the POST twice: two runs, one answer
+    in_flight_limit: int | None = None  # a 429 with `retry_after` while so many runs are alive
+    retry_after: float = 1.0  # what that 429 asks for
+    latest_act: float = 0.0  # how late a broken-off create may be carried out
+    # Runs.
+    runs_fail: float = 0.0  # the run ends as FAILED
+    # Looks.
+    looks_fail: float = 0.0  # the connection breaks
+    redirects_looks: float = 0.0  # a gateway sends the client to its login page
+    swaps_rows: float = 0.0  # two rows of an answer carry each other's run_id
+    longest_lag: float = 0.0  # how long a new run may be missing from listings
+    listed_for: float = math.inf  # how long a run is listed; by its id it can be read for ever
+    listed_goal: int | None = None  # listings show so much of a goal; 0 leaves the member out
+    searched_goal: int | None = None  # the goal filter searches so much of a goal
+    lists_by_key: bool = False  # listings show a key the runs that were created under that very key
+    cache_seconds: float = 0.0  # a cache answers a GET again for so long, by its URL
+    cache_tells_age: bool = True  # the cache's answers carry an Age header
+    cache_obeys: bool = True  # the cache heeds `Cache-Control: no-cache` in a request
+    # Everything.
+    hides_date: bool = False  # answers carry no Date header
+    portal: tuple[float, float] = (0.0, 0.0)  # from and until when a login page answers in the API's place
+    portal_catches: frozenset[str] = frozenset({"creates", "looks"})  # which requests it answers
 
 
 @dataclass(kw_only=True)
 class BookedRun:
-    """One run in the server's books."""
+    """One run in the server's books; nobody asked for one that a proxy doubled."""
 
     run_id: str
     url: str
     goal: str
+    key: str
     created_at: float
     visible_at: float
     ends_at: float
     end: str
+    is_doubled: bool = False
     cancelled_at: float | None = None
+
+    @property
+    def account(self) -> str:
+        return self.key.partition("/")[0]
 
     def status(self, now: float) -> str:
         if self.cancelled_at is not None and now >= self.cancelled_at:
@@ -59,88 +92,150 @@ class BookedRun:
         return self.status(now) == "RUNNING"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cached:
+    """An answer that a cache keeps."""
+
+    at: float
+    response: httpx.Response
+
+
 @dataclass(kw_only=True)
 class ModelServer:
-    """The API's books and its behaviour; every run that is made is held against the invariants at once."""
+    """The API's books and its behaviour; every run that is made is held against the invariants at once.
+
+    `payments` says how often each item may be paid for: once, until a person agrees to more. `early_creates`
+    counts those that came in spite of a Retry-After between `told_by` and `refused_until`.
+    """
 
     loop: VirtualTimeLoop
     chance: Random
     faults: Faults
     concurrency: int
     durations: tuple[float, float] = (1.0, 6.0)
+    payments: int = 1
     runs: dict[str, BookedRun] = field(default_factory=dict)
     creates: int = 0
+    early_creates: int = 0
+    lists: int = 0
     violations: list[str] = field(default_factory=list)
     most_alive: int = 0
     on_create: list[Any] = field(default_factory=list)
     on_cancel: list[Any] = field(default_factory=list)
+    cache: dict[str, Cached] = field(default_factory=dict)
+    told_by: float = 0.0
+    refused_until: float = 0.0
+
+    def paid(self) -> Counter[str]:
+        """Count the runs of each URL that a client has asked for and that did not fail."""
+        now = self.loop.now
+        return Counter(
+            run.url
+            for run in self.runs.values()
+            if not run.is_doubled and (run.is_alive(now) or run.end != "FAILED")
+        )
+
+    def duplicates(self) -> int:
+        """Count the runs beyond those that each item may be paid for."""
+        return sum(max(0, number - self.payments) for number in self.paid().values())
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer one request, or fail as a network would."""
         await asyncio.sleep(self.chance.uniform(0.001, 0.03))
-        path = request.url.path
-        if path == "/v1/automation/run-async":
+        kind = "creates" if request.url.path == "/v1/automation/run-async" else "looks"
+        begin, end = self.faults.portal
+        if begin <= self.loop.now < end and kind in self.faults.portal_catches:
+            return httpx.Response(200, html=LOGIN_PAGE, request=request)
+        if kind == "creates":
             return await self._create(request, json.loads(request.content))
-        if self.chance.random() < self.faults.looks_fail:
+        fate = self.chance.random()
+        if (fate := fate - self.faults.looks_fail) < 0:
             raise httpx.ReadError("connection reset")
-        if path == "/v1/runs/batch":
-            return self._json(request, 200, self._get(json.loads(request.content)["run_ids"]))
-        if path == "/v1/runs/batch/cancel":
-            return self._json(request, 200, self._cancel(json.loads(request.content)["run_ids"]))
-        if path == "/v1/runs":
-            return self._json(request, 200, self._list(dict(request.url.params)))
-        return self._json(request, 404, {"error": {"code": "NOT_FOUND", "message": path}})
+        if fate < self.faults.redirects_looks:
+            return self._redirect(request, 302)
+        return self._from_cache(request) or self._keep(request, self._look(request))
 
     async def _create(self, request: httpx.Request, body: dict[str, Any]) -> httpx.Response:
         self.creates += 1
+        self.early_creates += self.told_by < self.loop.now < self.refused_until
         for callback in self.on_create:
             callback()
-        fate, faults = self.chance.random(), self.faults
+        fate, faults, key = self.chance.random(), self.faults, request.headers["x-api-key"]
         if (fate := fate - faults.acts_then_resets) < 0:
             # The server has the request: it acts when it likes, whether or not anybody still waits.
-            self.loop.call_later(self.chance.uniform(0.0, faults.latest_act), self._act, body)
+            self.loop.call_later(self.chance.uniform(0.0, faults.latest_act), self._act, body, key)
             raise httpx.ReadError("connection reset")
         if (fate := fate - faults.resets_without_acting) < 0:
             raise httpx.ReadError("connection reset")
         if (fate := fate - faults.fails_without_acting) < 0:
             return self._error(request, 500, "INTERNAL_ERROR")
         if (fate := fate - faults.fails_after_acting) < 0:
-            self._act(body)
+            self._act(body, key)
             return self._error(request, 502, "INTERNAL_ERROR")
+        if (fate := fate - faults.redirects_creates) < 0:
+            return self._redirect(request, 308)
+        if (fate := fate - faults.redirects_after_acting) < 0:
+            self._act(body, key)
+            return self._redirect(request, 303)
         if (fate := fate - faults.refuses_rate) < 0:
             return self._error(request, 429, "RATE_LIMIT_EXCEEDED")
         if (fate := fate - faults.refuses_request) < 0:
             return self._error(request, 400, "INVALID_INPUT")
-        run = self._act(body)
+        limit = faults.in_flight_limit
+        if limit is not None and sum(run.is_alive(self.loop.now) for run in self.runs.values()) >= limit:
+            self.told_by, self.refused_until = self.loop.now + ROUND_TRIP, self.loop.now + faults.retry_after
+            refusal = self._error(request, 429, "RATE_LIMIT_EXCEEDED")
+            refusal.headers["Retry-After"] = f"{faults.retry_after:g}"
+            return refusal
+        run = self._act(body, key)
+        if fate < faults.doubles:
+            run = self.chance.choice((run, self._act(body, key, is_doubled=True)))
         await asyncio.sleep(self.chance.uniform(0.001, 0.03))
         return self._json(request, 200, {"run_id": run.run_id, "error": None})
 
-    def _act(self, body: dict[str, Any]) -> BookedRun:
+    def _act(self, body: dict[str, Any], key: str, *, is_doubled: bool = False) -> BookedRun:
         now = self.loop.now
         run = BookedRun(
             run_id=f"run-{len(self.runs) + 1}",
             url=body["url"],
             goal=body["goal"],
+            key=key,
             created_at=now,
             visible_at=now + self.chance.uniform(0.0, self.faults.longest_lag),
             ends_at=now + self.chance.uniform(*self.durations),
             end="FAILED" if self.chance.random() < self.faults.runs_fail else "COMPLETED",
+            is_doubled=is_doubled,
         )
-        self._hold_against_invariants(run)
+        if not is_doubled:
+            self._hold_against_invariants(run)
         self.runs[run.run_id] = run
         return run
 
     def _hold_against_invariants(self, new: BookedRun) -> None:
         """No run of an item while another is alive or has completed, and never more alive than allowed."""
-        for run in self.runs.values():
-            if run.url == new.url and run.status(self.loop.now) != "FAILED":
-                self.violations.append(
-                    f"{new.url}: {new.run_id} beside {run.run_id} ({run.status(self.loop.now)})"
-                )
-        alive = 1 + sum(run.is_alive(self.loop.now) for run in self.runs.values())
+        now = self.loop.now
+        others = [run for run in self.runs.values() if not run.is_doubled]
+        paid = [run for run in others if run.url == new.url and run.status(now) != "FAILED"]
+        if len(paid) >= self.payments:
+            beside = ", ".join(f"{run.run_id} ({run.status(now)})" for run in paid)
+            self.violations.append(f"{new.url}: {new.run_id} beside {beside}")
+        alive = 1 + sum(run.is_alive(now) for run in others)
         self.most_alive = max(self.most_alive, alive)
         if alive > self.concurrency:
-            self.violations.append(f"{alive} runs are alive at {self.loop.now:.3f}")
+            self.violations.append(f"{alive} runs are alive at {now:.3f}")
+
+    def _look(self, request: httpx.Request) -> httpx.Response:
+        account = request.headers["x-api-key"].partition("/")[0]
+        own = {run_id: run for run_id, run in self.runs.items() if run.account == account}
+        match request.method, request.url.path:
+            case "POST", "/v1/runs/batch":
+                return self._json(request, 200, self._get(json.loads(request.content)["run_ids"], own))
+            case "POST", "/v1/runs/batch/cancel":
+                return self._json(request, 200, self._cancel(json.loads(request.content)["run_ids"], own))
+            case "GET", "/v1/runs":
+                return self._list(request, list(own.values()))
+            case _:
+                return self._error(request, 404, "NOT_FOUND")
 
     def _row(self, run: BookedRun) -> dict[str, Any]:
         now = self.loop.now
@@ -158,44 +253,126 @@ class ModelServer:
             "error": error if status == "FAILED" else None,
         }
 
-    def _get(self, run_ids: list[str]) -> dict[str, Any]:
-        found = [self._row(self.runs[run_id]) for run_id in run_ids if run_id in self.runs]
-        missing = [run_id for run_id in run_ids if run_id not in self.runs]
+    def _get(self, run_ids: list[str], own: dict[str, BookedRun]) -> dict[str, Any]:
+        found = [self._row(own[run_id]) for run_id in run_ids if run_id in own]
+        missing = [run_id for run_id in run_ids if run_id not in own]
         self.chance.shuffle(found)
+        if len(found) > 1 and self.chance.random() < self.faults.swaps_rows:
+            one, other = found[:2]
+            one["run_id"], other["run_id"] = other["run_id"], one["run_id"]
         return {"data": found, "not_found": missing or None}
 
-    def _cancel(self, run_ids: list[str]) -> dict[str, Any]:
+    def _cancel(self, run_ids: list[str], own: dict[str, BookedRun]) -> dict[str, Any]:
         for callback in self.on_cancel:
             callback(run_ids)
-        for run_id in run_ids:
-            if self.runs[run_id].is_alive(self.loop.now):
-                self.runs[run_id].cancelled_at = self.loop.now
-        return {"results": [], "not_found": None}
+        for run_id in own.keys() & run_ids:
+            if own[run_id].is_alive(self.loop.now):
+                own[run_id].cancelled_at = self.loop.now
+        return {"results": [], "not_found": [run_id for run_id in run_ids if run_id not in own] or None}
 
-    def _list(self, query: dict[str, str]) -> dict[str, Any]:
-        text, limit, start = (
-            query.get("goal", "").lower(),
-            int(query.get("limit", "20")),
-            int(query.get("cursor", "0")),
-        )
+    def _list(self, request: httpx.Request, own: list[BookedRun]) -> httpx.Response:
+        self.lists += 1
+        try:
+            query = Query.read(request.url.params)
+        except (KeyError, ValueError, OverflowError):
+            return self._error(request, 400, "INVALID_INPUT")
+        faults, key = self.faults, request.headers["x-api-key"]
         rows = [
             run
-            for run in reversed(self.runs.values())
-            if text in run.goal.lower() and run.visible_at <= self.loop.now
+            for run in own
+            if query.matches(run, self.loop.now, faults.searched_goal)
+            and run.visible_at <= self.loop.now < run.created_at + faults.listed_for
+            and (run.key == key or not faults.lists_by_key)
         ]
-        page, more = rows[start : start + limit], start + limit < len(rows)
-        cursor = str(start + limit) if more else None
-        return {
-            "data": [self._row(run) for run in page],
-            "pagination": {"total": len(rows), "next_cursor": cursor, "has_more": more},
-        }
+        rows.sort(key=lambda run: run.created_at, reverse=query.is_descending)
+        ids = [run.run_id for run in rows]
+        start = ids.index(query.cursor) + 1 if query.cursor in ids else 0
+        page, more = rows[start : start + query.limit], start + query.limit < len(rows)
+        return self._json(
+            request,
+            200,
+            {
+                "data": [self._listed(run) for run in page],
+                "pagination": {
+                    "total": len(rows),
+                    "next_cursor": page[-1].run_id if more else None,
+                    "has_more": more,
+                },
+            },
+        )
+
+    def _listed(self, run: BookedRun) -> dict[str, Any]:
+        row = self._row(run)
+        if self.faults.listed_goal == 0:
+            del row["goal"]
+        elif self.faults.listed_goal is not None:
+            row["goal"] = row["goal"][: self.faults.listed_goal]
+        return row
+
+    def _from_cache(self, request: httpx.Request) -> httpx.Response | None:
+        """Answer as a cache does: with what it has, and that answer's own Date."""
+        kept, faults = self.cache.get(str(request.url)), self.faults
+        if kept is None or request.method != "GET" or self.loop.now >= kept.at + faults.cache_seconds:
+            return None
+        if faults.cache_obeys and "no-cache" in request.headers.get("cache-control", ""):
+            return None
+        age = {"Age": f"{self.loop.now - kept.at:.0f}"} if faults.cache_tells_age else {}
+        headers = {**kept.response.headers, **age}
+        return httpx.Response(200, content=kept.response.content, headers=headers, request=request)
+
+    def _keep(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if request.method == "GET" and response.is_success and self.faults.cache_seconds:
+            self.cache[str(request.url)] = Cached(at=self.loop.now, response=response)
+        return response
+
+    def _redirect(self, request: httpx.Request, status: int) -> httpx.Response:
+        return httpx.Response(status, headers={"Location": str(request.url)}, request=request)
 
     def _error(self, request: httpx.Request, status: int, code: str) -> httpx.Response:
         return self._json(request, status, {"error": {"code": code, "message": code.lower()}})
 
     def _json(self, request: httpx.Request, status: int, body: dict[str, Any]) -> httpx.Response:
         date = format_datetime(datetime.fromtimestamp(EPOCH + self.loop.now, UTC), usegmt=True)
-        return httpx.Response(status, json=body, headers={"Date": date}, request=request)
+        headers = {} if self.faults.hides_date else {"Date": date}
+        return httpx.Response(status, json=body, headers=headers, request=request)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """The query of a listing, validated as the API does: what it does not know is an error."""
+
+    goal: str = ""
+    status: str | None = None
+    created_after: float = -math.inf
+    created_before: float = math.inf
+    is_descending: bool = True
+    cursor: str | None = None
+    limit: int = 20
+
+    @classmethod
+    def read(cls, params: httpx.QueryParams) -> Query:
+        """Read it; KeyError or ValueError where the API would answer 400."""
+        given = dict(params)
+        query = cls(
+            goal=given.pop("goal", "").lower(),
+            status=given.pop("status", None),
+            created_after=_virtual(given.pop("created_after", None), -math.inf),
+            created_before=_virtual(given.pop("created_before", None), math.inf),
+            is_descending={"asc": False, "desc": True}[given.pop("sort_direction", "desc")],
+            cursor=given.pop("cursor", None),
+            limit=int(given.pop("limit", "20")),
+        )
+        if given or len(query.goal) > 500 or not 1 <= query.limit <= 100:
+            raise ValueError(f"cannot be read: {params}")
+        return query
+
+    def matches(self, run: BookedRun, now: float, searched: int | None) -> bool:
+        """Whether a run is asked for; the goal filter searches the first `searched` characters."""
+        return (
+            self.goal in run.goal[:searched].lower()
+            and self.status in {None, run.status(now)}
+            and self.created_after <= run.created_at <= self.created_before
+        )
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -214,3 +391,13 @@ class Wire(httpx.AsyncBaseTransport):
 
 def _iso(at: float) -> str:
     return datetime.fromtimestamp(EPOCH + at, UTC).isoformat()
+
+
+def _virtual(text: str | None, default: float) -> float:
+    """Read an ISO-8601 date-time, with its offset, as virtual seconds."""
+    if text is None:
+        return default
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} names no offset")
+    return moment.timestamp() - EPOCH
