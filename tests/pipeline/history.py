@@ -92,7 +92,7 @@ class History:
     steps: list[Callable[[], object]] = field(default_factory=list)
 
     def folder(self, name: str, *, items: int = 0, **manifest: Any) -> Folder:  # noqa: ANN401 - JSON
-        """Make a folder with a manifest `shop.yaml` in it, of so many items with goals of all lengths."""
+        """Make a folder with a manifest `shop.yaml` of so many items, whose goals are short and long."""
         folder = Folder(history=self, path=self.root / name)
         folder.path.mkdir()
         folder.write({f"i{number}": goal_of(number) for number in range(1, items + 1)}, **manifest)
@@ -182,16 +182,15 @@ class Folder:
 
     @property
     def journal(self) -> Path:
-        return self.path / ".batchfish" / "shop.db"
+        return self.path / ".batchfish" / f"{self.file.stem}.db"
 
     def write(self, goals: Mapping[str, str], **manifest: Any) -> None:  # noqa: ANN401 - JSON
-        """Write the manifest: an item for each id and goal, and what else is given by name."""
+        """Write the manifest: an item for each id and goal, and what else is given; None leaves a key out."""
         content = {
             "batchfish": 1,
-            "name": "shop",
             "limits": {"concurrency": CONCURRENCY},
             "unanswered": {"settle": f"{SETTLE:g}s"},
-            "output": {"path": "shop.csv"},
+            "output": {"path": "{{ batch }}.csv"},
             "items": [
                 {"id": item, "url": f"https://shop.example/{item}", "goal": goal}
                 for item, goal in goals.items()
@@ -210,13 +209,20 @@ class Folder:
         return self.history.call(command, self.file, *arguments, **how)
 
     def lose_journal(self) -> None:
-        """Delete the journal and all that belongs to it."""
+        """Delete the journal, all that belongs to it, and the tables that only it would know again."""
         shutil.rmtree(self.journal.parent)
+        for table in self.path.glob("*.csv"):
+            table.unlink()
 
     def copy(self, name: str) -> Folder:
-        """Copy the whole folder."""
+        """Copy the whole folder, journal and all."""
         shutil.copytree(self.path, self.history.root / name)
         return Folder(history=self.history, path=self.history.root / name, manifest=self.manifest)
+
+    def copy_manifest(self, name: str) -> Folder:
+        """Copy the manifest alone, under another name beside it: it becomes a batch of another name."""
+        shutil.copyfile(self.file, self.path / name)
+        return Folder(history=self.history, path=self.path, manifest=name)
 
     def statuses(self) -> dict[str, int]:
         """Count the items of all batches by status, as the journal has them."""
@@ -240,9 +246,11 @@ class Folder:
             return connection.execute(query).fetchall()
 
 
-def goal_of(number: int) -> str:
-    """Word a goal: every third one is longer than a listing may show, the others are short."""
-    return f"Read the price of item {number}." + " Mind the small print." * (20 if number % 3 == 0 else 0)
+def goal_of(number: int, *, is_long: bool = False) -> str:
+    """Word a goal: every other one is longer than a listing may show, the others are short."""
+    return f"Read the price of item {number}." + " Mind the small print." * (
+        20 if is_long or number % 2 == 0 else 0
+    )
 
 
 @contextmanager

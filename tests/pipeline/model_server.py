@@ -10,7 +10,7 @@ import asyncio
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ class Faults:
     """How the server misbehaves: shares from 0 to 1, times in seconds, lengths in characters."""
 
     # Creates.
-    acts_then_resets: float = 0.0  # the connection breaks; the run is made within `latest_act`
+    acts_then_resets: float = 0.0  # the connection breaks; the run is made by `latest_act`
     resets_without_acting: float = 0.0  # the connection breaks, and no run is ever made
     fails_without_acting: float = 0.0  # a 500 of a server that did nothing
     fails_after_acting: float = 0.0  # a 502 of a gateway whose server made the run
@@ -43,7 +43,9 @@ class Faults:
     doubles: float = 0.0  # a proxy sends the POST twice: two runs, one answer
     in_flight_limit: int | None = None  # a 429 with `retry_after` while so many runs are alive
     retry_after: float = 1.0  # what that 429 asks for
-    latest_act: float = 0.0  # how late a broken-off create may be carried out
+    earliest_act: float = 0.0  # how long after it broke off a create is carried out at the soonest
+    latest_act: float = 0.0  # and at the latest
+    repeats_run_id: float = 0.0  # a 200 that makes a run, and names the id of an earlier one
     # Runs.
     runs_fail: float = 0.0  # the run ends as FAILED
     # Looks.
@@ -54,10 +56,12 @@ class Faults:
     listed_for: float = math.inf  # how long a run is listed; by its id it can be read for ever
     listed_goal: int | None = None  # listings show so much of a goal; 0 leaves the member out
     searched_goal: int | None = None  # the goal filter searches so much of a goal
+    ignores_filter: bool = False  # the goal filter lets every run of the account through
     lists_by_key: bool = False  # listings show a key the runs that were created under that very key
     cache_seconds: float = 0.0  # a cache answers a GET again for so long, by its URL
     cache_tells_age: bool = True  # the cache's answers carry an Age header
     cache_obeys: bool = True  # the cache heeds `Cache-Control: no-cache` in a request
+    cache_ignores: str = ""  # a parameter that the cache's key leaves out
     # Everything.
     hides_date: bool = False  # answers carry no Date header
     portal: tuple[float, float] = (0.0, 0.0)  # from and until when a login page answers in the API's place
@@ -66,7 +70,7 @@ class Faults:
 
 @dataclass(kw_only=True)
 class BookedRun:
-    """One run in the server's books; nobody asked for one that a proxy doubled."""
+    """One run in the server's books; `is_doubled` where a proxy had it made, and no client was told of it."""
 
     run_id: str
     url: str
@@ -121,6 +125,7 @@ class ModelServer:
     violations: list[str] = field(default_factory=list)
     most_alive: int = 0
     on_create: list[Any] = field(default_factory=list)
+    on_act: list[Any] = field(default_factory=list)
     on_cancel: list[Any] = field(default_factory=list)
     cache: dict[str, Cached] = field(default_factory=dict)
     told_by: float = 0.0
@@ -142,7 +147,8 @@ class ModelServer:
     async def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer one request, or fail as a network would."""
         await asyncio.sleep(self.chance.uniform(0.001, 0.03))
-        kind = "creates" if request.url.path == "/v1/automation/run-async" else "looks"
+        path = request.url.path
+        kind = "creates" if path in {"/v1/automation/run", "/v1/automation/run-async"} else "looks"
         begin, end = self.faults.portal
         if begin <= self.loop.now < end and kind in self.faults.portal_catches:
             return httpx.Response(200, html=LOGIN_PAGE, request=request)
@@ -163,7 +169,8 @@ class ModelServer:
         fate, faults, key = self.chance.random(), self.faults, request.headers["x-api-key"]
         if (fate := fate - faults.acts_then_resets) < 0:
             # The server has the request: it acts when it likes, whether or not anybody still waits.
-            self.loop.call_later(self.chance.uniform(0.0, faults.latest_act), self._act, body, key)
+            late = self.chance.uniform(faults.earliest_act, faults.latest_act)
+            self.loop.call_later(late, self._act, body, key)
             raise httpx.ReadError("connection reset")
         if (fate := fate - faults.resets_without_acting) < 0:
             raise httpx.ReadError("connection reset")
@@ -177,19 +184,39 @@ class ModelServer:
         if (fate := fate - faults.redirects_after_acting) < 0:
             self._act(body, key)
             return self._redirect(request, 303)
-        if (fate := fate - faults.refuses_rate) < 0:
-            return self._error(request, 429, "RATE_LIMIT_EXCEEDED")
         if (fate := fate - faults.refuses_request) < 0:
             return self._error(request, 400, "INVALID_INPUT")
-        limit = faults.in_flight_limit
-        if limit is not None and sum(run.is_alive(self.loop.now) for run in self.runs.values()) >= limit:
-            self.told_by, self.refused_until = self.loop.now + ROUND_TRIP, self.loop.now + faults.retry_after
-            refusal = self._error(request, 429, "RATE_LIMIT_EXCEEDED")
-            refusal.headers["Retry-After"] = f"{faults.retry_after:g}"
-            return refusal
+        if (fate := fate - faults.refuses_rate) < 0:
+            return self._error(request, 429, "RATE_LIMIT_EXCEEDED")
+        if self._is_full():
+            return self._refuse(request)
+        return await self._accept(request, body, key, fate)
+
+    def _is_full(self) -> bool:
+        limit = self.faults.in_flight_limit
+        return limit is not None and sum(run.is_alive(self.loop.now) for run in self.runs.values()) >= limit
+
+    def _refuse(self, request: httpx.Request) -> httpx.Response:
+        now, wait = self.loop.now, self.faults.retry_after
+        self.told_by, self.refused_until = now + ROUND_TRIP, now + wait
+        refusal = self._error(request, 429, "RATE_LIMIT_EXCEEDED")
+        refusal.headers["Retry-After"] = f"{wait:g}"
+        return refusal
+
+    async def _accept(
+        self, request: httpx.Request, body: dict[str, Any], key: str, fate: float
+    ) -> httpx.Response:
+        earlier = list(self.runs.values())
         run = self._act(body, key)
-        if fate < faults.doubles:
-            run = self.chance.choice((run, self._act(body, key, is_doubled=True)))
+        if request.url.path == "/v1/automation/run":
+            await asyncio.sleep(run.ends_at - self.loop.now)
+            return self._json(request, 200, self._row(run))
+        if (fate := fate - self.faults.doubles) < 0:
+            twin = self._act(body, key, is_doubled=True)
+            if self.chance.random() < 0.5:  # the proxy passes on the first answer, or the second
+                run.is_doubled, twin.is_doubled, run = True, False, twin
+        elif fate < self.faults.repeats_run_id and earlier:
+            run = earlier[-1]
         await asyncio.sleep(self.chance.uniform(0.001, 0.03))
         return self._json(request, 200, {"run_id": run.run_id, "error": None})
 
@@ -209,7 +236,23 @@ class ModelServer:
         if not is_doubled:
             self._hold_against_invariants(run)
         self.runs[run.run_id] = run
+        for callback in self.on_act:
+            callback(run)
         return run
+
+    def double(self, run: BookedRun, *, lasts: float) -> BookedRun:
+        """Put a second run of the same create into the books, made now, that takes so many seconds."""
+        now = self.loop.now
+        twin = replace(
+            run,
+            run_id=f"{run.run_id}-twin",
+            created_at=now,
+            visible_at=now,
+            ends_at=now + lasts,
+            is_doubled=True,
+        )
+        self.runs[twin.run_id] = twin
+        return twin
 
     def _hold_against_invariants(self, new: BookedRun) -> None:
         """No run of an item while another is alive or has completed, and never more alive than allowed."""
@@ -280,7 +323,8 @@ class ModelServer:
         rows = [
             run
             for run in own
-            if query.matches(run, self.loop.now, faults.searched_goal)
+            if (faults.ignores_filter or query.goal in run.goal[: faults.searched_goal].lower())
+            and query.matches(run, self.loop.now)
             and run.visible_at <= self.loop.now < run.created_at + faults.listed_for
             and (run.key == key or not faults.lists_by_key)
         ]
@@ -311,7 +355,7 @@ class ModelServer:
 
     def _from_cache(self, request: httpx.Request) -> httpx.Response | None:
         """Answer as a cache does: with what it has, and that answer's own Date."""
-        kept, faults = self.cache.get(str(request.url)), self.faults
+        kept, faults = self.cache.get(self._cache_key(request)), self.faults
         if kept is None or request.method != "GET" or self.loop.now >= kept.at + faults.cache_seconds:
             return None
         if faults.cache_obeys and "no-cache" in request.headers.get("cache-control", ""):
@@ -322,8 +366,11 @@ class ModelServer:
 
     def _keep(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
         if request.method == "GET" and response.is_success and self.faults.cache_seconds:
-            self.cache[str(request.url)] = Cached(at=self.loop.now, response=response)
+            self.cache[self._cache_key(request)] = Cached(at=self.loop.now, response=response)
         return response
+
+    def _cache_key(self, request: httpx.Request) -> str:
+        return str(request.url.copy_remove_param(self.faults.cache_ignores))
 
     def _redirect(self, request: httpx.Request, status: int) -> httpx.Response:
         return httpx.Response(status, headers={"Location": str(request.url)}, request=request)
@@ -366,13 +413,10 @@ class Query:
             raise ValueError(f"cannot be read: {params}")
         return query
 
-    def matches(self, run: BookedRun, now: float, searched: int | None) -> bool:
-        """Whether a run is asked for; the goal filter searches the first `searched` characters."""
-        return (
-            self.goal in run.goal[:searched].lower()
-            and self.status in {None, run.status(now)}
-            and self.created_after <= run.created_at <= self.created_before
-        )
+    def matches(self, run: BookedRun, now: float) -> bool:
+        """Whether a run is asked for, whatever its goal."""
+        is_within = self.created_after <= run.created_at <= self.created_before
+        return is_within and self.status in {None, run.status(now)}
 
 
 class Wire(httpx.AsyncBaseTransport):

@@ -80,6 +80,13 @@ class Simulation:
         journal.close()
         return dict(rows)
 
+    def results(self) -> list[bytes]:
+        """Give the results in the order of the items, as the journal has them at the end."""
+        journal = SqliteJournal(self.path)
+        rows = journal.connection.execute("SELECT raw FROM results ORDER BY item, k").fetchall()
+        journal.close()
+        return [raw for (raw,) in rows]
+
     def _begin(self) -> int:
         journal = SqliteJournal(self.path)
         specs = [

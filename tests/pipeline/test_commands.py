@@ -64,7 +64,7 @@ def test_a_lost_journal_is_never_paid_for_again_by_itself(tmp_path: Path, dies_a
         history.pass_time(6 * SETTLE)
         assert len(history.server.runs) == paid
         history.server.payments = 2
-        assert shop.run("--new", "-y").code == 0  # the table of the lost batch stands where the new one goes
+        assert shop.run("--new").code == 0
         assert (history.server.duplicates(), len(history.server.runs)) == (0, paid + 4)
 
 
