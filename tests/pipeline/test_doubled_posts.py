@@ -1,0 +1,50 @@
+"""Runs that no intent of ours has made: a proxy sends a POST twice, and only the books know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pipeline.history import living
+from tests.pipeline.model_server import Faults
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ITEMS = 10
+FOREVER = 1e6
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 40))]
+)
+def test_a_batch_reports_and_cancels_what_is_too_many(tmp_path: Path, seed: int) -> None:
+    with living(tmp_path, seed=seed, faults=Faults(doubles=0.3), durations=(2.0, 9.0)) as history:
+        server = history.server
+        shop = history.folder("shop", items=ITEMS)
+        outcome = shop.run()
+        assert outcome.code == 0
+        assert shop.statuses() == {"succeeded": ITEMS}
+        assert server.violations == []
+        runs_of = {url: [run for run in server.runs.values() if run.url == url] for url in server.paid()}
+        known = {run_id for (run_id,) in shop.ask("SELECT run_id FROM attempts WHERE run_id IS NOT NULL")}
+        doubled = [runs for runs in runs_of.values() if len(runs) == 2]
+        assert doubled
+        for runs in doubled:
+            assert any(run.run_id in outcome.said for run in runs)
+        assert known == server.runs.keys()
+        assert not any(run.is_alive(history.loop.now) for run in server.runs.values())
+        assert shop.do("audit").code == 0
+
+
+def test_an_audit_finds_what_appeared_after_the_end(tmp_path: Path) -> None:
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=4)
+        assert shop.run().code == 0
+        assert shop.do("audit").code == 0
+        ghost = history.server.double(history.server.runs["run-2"], lasts=FOREVER)
+        outcome = shop.do("audit")
+        assert outcome.code == 6
+        assert ghost.run_id in outcome.said
+        assert len(history.server.runs) == 5

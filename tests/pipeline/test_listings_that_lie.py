@@ -1,0 +1,105 @@
+"""Listings that cut goals, leave them out or search only their beginning: silence about a run is no proof."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pipeline.history import goal_of, living
+from tests.pipeline.model_server import Faults
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.pipeline.history import Folder, History
+
+ITEMS = 12
+LOSSY = Faults(acts_then_resets=0.2, resets_without_acting=0.05, latest_act=3.0, longest_lag=0.5)
+LYING = [
+    pytest.param(replace(LOSSY, listed_goal=300), id="goals cut"),
+    pytest.param(replace(LOSSY, searched_goal=300), id="beginnings searched"),
+    pytest.param(replace(LOSSY, listed_goal=0), id="goals left out"),
+]
+SEEDS = [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 40))]
+
+
+def hold_to_the_promise(history: History, shop: Folder) -> None:
+    """Nothing is paid twice, and nothing is left to do but what waits for a person."""
+    assert history.server.violations == []
+    assert set(shop.statuses()) <= {"succeeded", "held"}
+    assert shop.foreign_results() == []
+
+
+@pytest.mark.parametrize("lying", LYING)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_goals_of_all_lengths_are_paid_for_once(tmp_path: Path, seed: int, lying: Faults) -> None:
+    """What a listing shows of a short goal says nothing of a create whose goal is long."""
+    with living(tmp_path, seed=seed, faults=lying) as history:
+        shop = history.folder("shop", items=ITEMS)
+        assert shop.run().code in {0, 1}
+        hold_to_the_promise(history, shop)
+
+
+@pytest.mark.parametrize("lying", LYING)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_listings_that_begin_to_lie_midway_cost_nothing(tmp_path: Path, seed: int, lying: Faults) -> None:
+    """The process is killed, and the next one meets rows that it cannot read."""
+    with living(tmp_path, seed=seed, faults=LOSSY) as history:
+        shop = history.folder("shop", items=ITEMS)
+        shop.run(dies_after=4.0 + seed % 5)
+        history.server.faults = lying
+        outcome = shop.run()
+        if outcome.code == 6:
+            paid = len(history.server.runs)
+            assert "--accept unread-runs" in outcome.said
+            assert shop.run("-y").code == 6
+            assert len(history.server.runs) == paid
+            outcome = shop.run("--accept", "unread-runs")
+        assert outcome.code in {0, 1, 3}
+        assert history.server.violations == []
+        assert outcome.code != 3 or "held" in shop.statuses()
+
+
+@pytest.mark.parametrize("shown", [0, 300])
+def test_a_lost_journal_is_asked_about_though_no_marker_can_be_read(tmp_path: Path, shown: int) -> None:
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop")
+        shop.write({f"i{number}": goal_of(number, is_long=True) for number in range(1, 5)})
+        assert shop.run().code == 0
+        history.server.faults = Faults(listed_goal=shown)
+        shop.lose_journal()
+        for flags in ((), ("-y",), ("--accept", "same-items")):
+            refused = shop.run(*flags)
+            assert refused.code == 6
+            assert "--accept unread-runs" in refused.said
+            assert any(run_id in refused.said for run_id in history.server.runs)
+        assert len(history.server.runs) == 4
+
+
+def test_runs_that_are_accepted_as_nobodys_turn_certainty_into_holding(tmp_path: Path) -> None:
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=6)
+        assert shop.run().code == 0
+        history.server.faults = replace(LOSSY, listed_goal=0, acts_then_resets=0.3)
+        history.server.payments = 2
+        shop.lose_journal()
+        outcome = shop.run("--accept", "unread-runs")
+        assert outcome.code in {0, 1}
+        assert shop.markers() == {"off"}
+        assert shop.statuses().get("held", 0) > 0
+        hold_to_the_promise(history, shop)
+
+
+def test_rows_of_known_runs_stop_nothing(tmp_path: Path) -> None:
+    """A row without a goal is ours by its run_id: a batch that loses no answer goes on by itself."""
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=ITEMS)
+        shop.run(dies_after=6.5)
+        while shop.ask("SELECT 1 FROM attempts WHERE state = 'submitting'"):
+            shop.run(dies_after=0.5)
+        history.server.faults = Faults(listed_goal=0)
+        assert shop.run().code == 0
+        assert shop.statuses() == {"succeeded": ITEMS}
+        assert (history.server.violations, len(history.server.runs)) == ([], ITEMS)

@@ -1,0 +1,46 @@
+"""A batch that goes on under another key of its account, whose listings may be of its own runs alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pipeline.history import living
+from tests.pipeline.model_server import Faults
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ITEMS = 10
+LOSSY = Faults(acts_then_resets=0.25, resets_without_acting=0.1, latest_act=2.0, longest_lag=0.5)
+SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 40))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_listings_of_a_key_prove_nothing_about_the_creates_of_another(tmp_path: Path, seed: int) -> None:
+    """What the first key left open is held under the second one; under the first it is found again."""
+    with living(tmp_path, seed=seed, faults=replace(LOSSY, lists_by_key=True)) as history:
+        shop = history.folder("shop", items=ITEMS)
+        shop.run(key="ours/first", dies_after=4.0 + seed % 4)
+        history.server.faults = Faults(lists_by_key=True)
+        outcome = shop.run(key="ours/second")
+        assert outcome.code in {0, 1, 3}
+        assert history.server.violations == []
+        assert set(shop.statuses()) <= {"succeeded", "held", "queued"}
+        assert outcome.code != 3 or "held" in shop.statuses()
+        shop.run(key="ours/first")
+        assert history.server.violations == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_rotated_key_goes_on_by_itself(tmp_path: Path, seed: int) -> None:
+    """Where a listing shows the runs of all keys, it shows a run of the first key as the proof."""
+    with living(tmp_path, seed=seed, faults=LOSSY) as history:
+        shop = history.folder("shop", items=ITEMS)
+        shop.run(key="ours/first", dies_after=4.0 + seed % 4)
+        history.server.faults = Faults()
+        assert shop.run(key="ours/second").code == 0
+        assert shop.statuses() == {"succeeded": ITEMS}
+        assert (history.server.violations, len(history.server.runs)) == ([], ITEMS)

@@ -1,0 +1,106 @@
+"""The same rows under another name: paid for again only where a person says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pipeline.history import Folder, History, living
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+DAY = 86_400.0
+ITEMS = 4
+
+
+def rename(shop: Folder) -> Folder:
+    shop.file.rename(shop.path / "prices.yaml")
+    return Folder(history=shop.history, path=shop.path, manifest="prices.yaml")
+
+
+def link(shop: Folder) -> Folder:
+    (shop.path / "prices.yaml").symlink_to(shop.file)
+    return Folder(history=shop.history, path=shop.path, manifest="prices.yaml")
+
+
+def copy(shop: Folder) -> Folder:
+    return shop.copy_manifest("prices.yaml")
+
+
+def copy_elsewhere(shop: Folder) -> Folder:
+    """Copy the manifest to a folder without journals, and rename it: only the listing can tell."""
+    other = shop.history.folder("elsewhere", items=ITEMS)
+    return rename(other)
+
+
+@pytest.mark.parametrize("again", [rename, link, copy, copy_elsewhere])
+def test_the_same_rows_under_another_name_are_asked_about(
+    tmp_path: Path, again: Callable[[Folder], Folder]
+) -> None:
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=ITEMS)
+        assert shop.run().code == 0
+        other = again(shop)
+        refused = other.run()
+        assert refused.code == 6
+        assert "--accept same-items" in refused.said
+        history.pass_time(60.0)
+        assert len(history.server.runs) == ITEMS
+        history.server.payments = 2
+        assert other.run("--accept", "same-items").code == 0
+        assert (history.server.duplicates(), len(history.server.runs)) == (0, 2 * ITEMS)
+
+
+def try_first(history: History, shop: Folder) -> None:
+    assert history.call("try", shop.file, "--sync").code == 0
+
+
+def test_a_batch_a_day_is_never_asked_about(tmp_path: Path) -> None:
+    """Nor is one after a try: three days of cron, and nobody at a terminal."""
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=ITEMS, period="day")
+        history.server.payments = 4
+        try_first(history, shop)
+        for day in range(3):
+            outcome = shop.run()
+            assert outcome.code == 0, outcome.said
+            assert len(history.server.runs) == 1 + (day + 1) * ITEMS
+            history.pass_time(DAY)
+
+
+def test_another_number_is_never_asked_about(tmp_path: Path) -> None:
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=ITEMS)
+        assert shop.run().code == 0
+        history.server.payments = 2
+        assert shop.run("--new").code == 0
+        assert len(history.server.runs) == 2 * ITEMS
+
+
+def test_what_was_agreed_to_is_not_asked_again(tmp_path: Path) -> None:
+    """Cron runs both: the one that was accepted once begins its next days by itself."""
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=ITEMS, period="day")
+        other = shop.copy_manifest("prices.yaml")
+        history.server.payments = 9
+        assert shop.run().code == 0
+        assert other.run().code == 6
+        assert other.run("--accept", "same-items").code == 0
+        for _ in range(2):
+            history.pass_time(DAY)
+            assert shop.run().code == 0
+            assert other.run().code == 0
+
+
+def test_a_repeated_row_of_another_batch_is_asked_about(tmp_path: Path) -> None:
+    """One item in common is enough: it would be paid for twice."""
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=ITEMS)
+        assert shop.run().code == 0
+        other = Folder(history=history, path=shop.path, manifest="prices.yaml")
+        other.write({"a": "Read the title.", "i1": "Read the price of item 1."})
+        assert other.run().code == 6
+        assert len(history.server.runs) == ITEMS
