@@ -20,7 +20,8 @@ import shutil
 import sqlite3
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,6 +45,9 @@ SETTLE = 10.0
 CONCURRENCY = 5
 FLAGS = ("--progress", "none", "--poll-interval", "0.5s")
 
+READS = ("SELECT", "PRAGMA")
+"""How statements begin that leave a journal as it is; a death before one of them is like one after it."""
+
 _PROCESS: ContextVar[Process] = ContextVar("_PROCESS")
 """Which process a line of code belongs to, also where several live in one event loop."""
 
@@ -53,10 +57,11 @@ class Killed(BaseException):
 
 
 class Outcome(NamedTuple):
-    """How a command ended (`code` is None where it was killed), and what it wrote."""
+    """How a command ended (`code` is None where it was killed), what it said, and how often it wrote."""
 
     code: int | None
     said: str
+    writes: int
 
 
 @dataclass(kw_only=True, eq=False)
@@ -65,6 +70,8 @@ class Process:
 
     wire: Wire
     dies_after: float | None
+    dies_at_write: int | None
+    writes: int = 0
     journals: list[SqliteJournal] = field(default_factory=list)
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     is_dead: bool = False
@@ -76,10 +83,37 @@ class Process:
             journal.close()
         self.leave()
 
+    def step(self, statement: str) -> None:
+        """Count what is to be written to any file of a journal, and die before the one that was chosen."""
+        if self.is_dead:
+            raise Killed
+        if statement.lstrip().startswith(READS):
+            return
+        self.writes += 1
+        if self.writes == self.dies_at_write:
+            self.die()
+            raise Killed
+
     def leave(self) -> None:
         """Cancel whatever of the process still waits."""
         for task in self.tasks:
             task.cancel()
+
+
+class MortalConnection(sqlite3.Connection):
+    """A connection to a journal that tells its process of each statement before it is carried out."""
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:  # noqa: ANN401 - as SQLite takes them
+        _PROCESS.get().step(statement)
+        return super().execute(statement, *values)
+
+    def executemany(self, statement: str, *values: Any) -> sqlite3.Cursor:  # noqa: ANN401
+        _PROCESS.get().step(statement)
+        return super().executemany(statement, *values)
+
+    def executescript(self, script: str) -> sqlite3.Cursor:
+        _PROCESS.get().step(script)
+        return super().executescript(script)
 
 
 @dataclass(kw_only=True)
@@ -112,24 +146,34 @@ class History:
         self.loop.run_until_complete(asyncio.sleep(seconds))
 
     def call(
-        self, *arguments: str | Path, key: str = KEY, dies_after: float | None = None, stdin: str = ""
+        self,
+        *arguments: str | Path,
+        key: str = KEY,
+        stdin: str = "",
+        dies_after: float | None = None,
+        dies_at_write: int | None = None,
     ) -> Outcome:
-        """Give a command, and return when it has ended or was killed `dies_after` seconds of its work."""
-        process = Process(wire=Wire(self.server), dies_after=dies_after)
-        before, said = _PROCESS.set(process), io.StringIO()
+        """Give a command, and return when it has ended or died.
+
+        It dies after so many seconds of work in its event loop, or before its n-th statement that writes.
+        """
+        process = Process(wire=Wire(self.server), dies_after=dies_after, dies_at_write=dies_at_write)
+        before, said, code = _PROCESS.set(process), io.StringIO(), 0
         environment = {"BATCHFISH_BASE_URL": BASE_URL, "TINYFISH_API_KEY": key}
         try:
             with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(said):
                 for name, value in environment.items():
                     patch.setenv(name, value)
                 patch.setattr("sys.stdin", io.StringIO(stdin))
-                code: int | None = int(main([str(argument) for argument in arguments]))
+                code = int(main([str(argument) for argument in arguments]))
         except Killed:
-            code = None
+            assert process.is_dead
         finally:
             _PROCESS.reset(before)
+        if process.is_dead:  # what it said since then, nobody has heard
+            return Outcome(None, "", process.writes)
         assert "Traceback" not in said.getvalue(), said.getvalue()
-        return Outcome(code, said.getvalue())
+        return Outcome(code, said.getvalue(), process.writes)
 
     def drive(self, work: Coroutine[Any, Any, int]) -> int:
         """Stand in for `asyncio.run`: all processes share one loop, which the latest command drives."""
@@ -146,8 +190,7 @@ class History:
         if death is not None:
             death.cancel()
         process.leave()
-        if process.tasks:
-            self.loop.run_until_complete(asyncio.gather(*process.tasks, return_exceptions=True))
+        self.loop.run_until_complete(asyncio.gather(life, *process.tasks, return_exceptions=True))
         if process.is_dead:
             raise Killed
         return life.result()
@@ -214,15 +257,25 @@ class Folder:
         for table in self.path.glob("*.csv"):
             table.unlink()
 
+    def rename(self, name: str) -> Folder:
+        """Give the manifest another name."""
+        self.file.rename(self.path / name)
+        return replace(self, manifest=name)
+
     def copy(self, name: str) -> Folder:
         """Copy the whole folder, journal and all."""
         shutil.copytree(self.path, self.history.root / name)
-        return Folder(history=self.history, path=self.history.root / name, manifest=self.manifest)
+        return replace(self, path=self.history.root / name)
+
+    def move(self, name: str) -> Folder:
+        """Move the whole folder."""
+        self.path.rename(self.history.root / name)
+        return replace(self, path=self.history.root / name)
 
     def copy_manifest(self, name: str) -> Folder:
         """Copy the manifest alone, under another name beside it: it becomes a batch of another name."""
         shutil.copyfile(self.file, self.path / name)
-        return Folder(history=self.history, path=self.path, manifest=name)
+        return replace(self, manifest=name)
 
     def statuses(self) -> dict[str, int]:
         """Count the items of all batches by status, as the journal has them."""
@@ -242,7 +295,7 @@ class Folder:
 
     def ask(self, query: str) -> Sequence[tuple[Any, ...]]:
         """Read the journal."""
-        with closing(sqlite3.connect(f"{self.journal.as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.Connection(f"{self.journal.as_uri()}?mode=ro", uri=True)) as connection:
             return connection.execute(query).fetchall()
 
 
@@ -288,5 +341,6 @@ def _replace_the_world(patch: pytest.MonkeyPatch, history: History, chance: Rand
         journal.connection.execute("PRAGMA synchronous = OFF")  # the death of a process loses no page
         _PROCESS.get().journals.append(journal)
 
+    patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=MortalConnection))
     patch.setattr(WebAgentClient, "__init__", connect)
     patch.setattr(SqliteJournal, "__init__", open_journal)

@@ -80,6 +80,17 @@ def test_a_copy_of_a_folder_pays_for_nothing_by_itself(tmp_path: Path) -> None:
         assert (history.server.violations, len(history.server.runs)) == ([], 8)
 
 
+def test_a_folder_that_was_moved_is_asked_about_once(tmp_path: Path) -> None:
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=8)
+        assert shop.run(dies_after=2.0).code is None
+        moved = shop.move("moved")
+        assert moved.run().code == 6
+        assert moved.run("-y", dies_after=1.0).code is None
+        assert moved.run().code == 0
+        assert (history.server.violations, len(history.server.runs)) == ([], 8)
+
+
 def test_the_key_of_another_account_sends_nothing(tmp_path: Path) -> None:
     with living(tmp_path, seed=1) as history:
         shop = history.folder("shop", items=8)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pipeline.history import Folder, History, living
+from tests.pipeline.history import Folder, living
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,13 +18,12 @@ ITEMS = 4
 
 
 def rename(shop: Folder) -> Folder:
-    shop.file.rename(shop.path / "prices.yaml")
-    return Folder(history=shop.history, path=shop.path, manifest="prices.yaml")
+    return shop.rename("prices.yaml")
 
 
 def link(shop: Folder) -> Folder:
     (shop.path / "prices.yaml").symlink_to(shop.file)
-    return Folder(history=shop.history, path=shop.path, manifest="prices.yaml")
+    return replace(shop, manifest="prices.yaml")
 
 
 def copy(shop: Folder) -> Folder:
@@ -32,8 +32,7 @@ def copy(shop: Folder) -> Folder:
 
 def copy_elsewhere(shop: Folder) -> Folder:
     """Copy the manifest to a folder without journals, and rename it: only the listing can tell."""
-    other = shop.history.folder("elsewhere", items=ITEMS)
-    return rename(other)
+    return shop.history.folder("elsewhere", items=ITEMS).rename("prices.yaml")
 
 
 @pytest.mark.parametrize("again", [rename, link, copy, copy_elsewhere])
@@ -54,16 +53,12 @@ def test_the_same_rows_under_another_name_are_asked_about(
         assert (history.server.duplicates(), len(history.server.runs)) == (0, 2 * ITEMS)
 
 
-def try_first(history: History, shop: Folder) -> None:
-    assert history.call("try", shop.file, "--sync").code == 0
-
-
 def test_a_batch_a_day_is_never_asked_about(tmp_path: Path) -> None:
     """Nor is one after a try: three days of cron, and nobody at a terminal."""
     with living(tmp_path, seed=1) as history:
         shop = history.folder("shop", items=ITEMS, period="day")
         history.server.payments = 4
-        try_first(history, shop)
+        assert history.call("try", shop.file, "--sync").code == 0
         for day in range(3):
             outcome = shop.run()
             assert outcome.code == 0, outcome.said
@@ -100,7 +95,7 @@ def test_a_repeated_row_of_another_batch_is_asked_about(tmp_path: Path) -> None:
     with living(tmp_path, seed=1) as history:
         shop = history.folder("shop", items=ITEMS)
         assert shop.run().code == 0
-        other = Folder(history=history, path=shop.path, manifest="prices.yaml")
+        other = replace(shop, manifest="prices.yaml")
         other.write({"a": "Read the title.", "i1": "Read the price of item 1."})
         assert other.run().code == 6
         assert len(history.server.runs) == ITEMS
