@@ -117,6 +117,14 @@ def _add_verbs_that_look(verbs: Verbs) -> None:
     explain = verbs.add_parser("explain", help="tell everything about one item")
     explain.add_argument("item", metavar="ITEM")
     explain.add_argument("--batch", help="a batch's name or manifest (default: the newest)")
+    audit = verbs.add_parser("audit", help="compare a batch's runs with all that the account lists of it")
+    _add_batch(audit)
+    audit.add_argument(
+        "--cancel", action="store_true", help="cancel the runs that are one too many and still alive"
+    )
+    _add_max_outage(audit)
+    _add_access(audit)
+    _add_local_agent(audit)
     verbs.add_parser("ls", help="list the batches here")
 
 
@@ -205,13 +213,7 @@ def _add_running(verb: Parser) -> None:
         "--poll-interval", type=values.duration, metavar="TIME", help="how often runs are looked at"
     )
     verb.add_argument("--max-duration", type=values.duration, metavar="TIME", help="leave after so long")
-    verb.add_argument(
-        "--max-outage",
-        type=values.duration,
-        default=MAX_OUTAGE,
-        metavar="TIME",
-        help="bear no answer for so long (15m)",
-    )
+    _add_max_outage(verb)
     verb.add_argument("--drain", action="store_true", help="submit nothing, follow what is alive")
     verb.add_argument(
         "--fail-on-error", type=values.share, metavar="N|P%", help="how many failures still are a success"
@@ -222,6 +224,16 @@ def _add_running(verb: Parser) -> None:
     )
     verb.add_argument(
         "--progress", choices=("auto", "bar", "line", "json", "none"), default="auto", help="(auto)"
+    )
+
+
+def _add_max_outage(verb: Parser) -> None:
+    verb.add_argument(
+        "--max-outage",
+        type=values.duration,
+        default=MAX_OUTAGE,
+        metavar="TIME",
+        help="give up after the API has been unreachable this long (default: 15m)",
     )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from batchfish.cli import places
 from batchfish.cli.agreement import Question
 from batchfish.cli.messages import several
 from batchfish.cli.settings import spell_api
@@ -134,30 +133,38 @@ def agree_to_changes(intention: Intention, agreement: Agreement) -> None:
 
 
 def refuse_same_items_beside(
-    journal: SqliteJournal, intention: Intention, recorded_as: str, agreement: Agreement
+    journal: SqliteJournal,
+    manifest: Manifest,
+    intention: Intention,
+    recorded_as: str,
+    agreement: Agreement,
 ) -> None:
     """Ask before items are paid for that have begun in another journal of the same folder.
 
-    Journals of tries are left out: a try is paid for on purpose.
+    An agreement holds in both directions and for the later batches of either name. Journals of tries are left
+    out: a try is paid for on purpose.
     """
-    others: dict[str, int] = {}
+    found: list[ingest.Neighbour] = []
     for path in sorted(journal.path.parent.glob("*.db")):
-        if path == journal.path or path.stem.endswith(places.TRY):
-            continue
-        with suppress(StorageFailed):  # what cannot be read here cannot be compared
-            others |= ingest.count_begun_in(journal.connection, path, recorded_as)
+        if path != journal.path and not path.stem.endswith(identity.TRY_SUFFIX):
+            with suppress(StorageFailed):  # what cannot be read here cannot be compared
+                found += ingest.neighbours_in(
+                    journal.connection, path, name=manifest.name, base_url=recorded_as
+                )
     agreed = journal.agreed_strangers()
-    asked = {name: number for name, number in others.items() if number and name not in agreed}
-    if not asked:
-        return
-    said = " and ".join(f"{several(number, 'item')} of batch {name}" for name, number in asked.items())
-    agreement.ask(
-        Question.SAME_ITEMS,
-        f"{said} {'are' if sum(asked.values()) > 1 else 'is'} the same as in {intention.name}, and would be "
-        "paid for again.",
-    )
-    journal.agree_to_strangers(asked, SystemClock().now())
-    journal.commit_now()
+    asked = [one for one in found if not one.is_agreed and one.name not in agreed]
+    if asked:
+        number = max(one.begun for one in asked)
+        names = " and ".join(sorted({one.name for one in asked}))
+        agreement.ask(
+            Question.SAME_ITEMS,
+            f"{several(number, 'item')} of {intention.name} {'was' if number == 1 else 'were'} paid for in "
+            f"batch {names} of this folder, and would be paid for again.",
+        )
+    if found:
+        tolerated = {name for one in found for name in (one.name, one.batch8)}
+        journal.agree_to_strangers(tolerated, SystemClock().now())
+        journal.commit_now()
 
 
 async def refuse_strangers(
@@ -190,10 +197,10 @@ async def refuse_strangers(
         chance=chance(),
         patience=patience,
     )
-    ours = identity.batch_prefix(manifest.name + places.TRY)
+    tries = identity.batch_prefix(manifest.name + identity.TRY_SUFFIX)
     keys: dict[str, set[str]] = {}
     for marker in found.markers:
-        if not marker.batch8.startswith(ours):
+        if not marker.batch8.startswith(tries):
             keys.setdefault(marker.batch8, set()).add(marker.key)
     counts = {batch8: ingest.count_staged(connection, those) for batch8, those in keys.items()}
     family = {identity.batch_prefix(intention.family)} | {

@@ -26,6 +26,7 @@ VERBS = {
     "resume": "batchfish.cli.running:resume",
     "retry": "batchfish.cli.deciding:retry",
     "cancel": "batchfish.cli.deciding:cancel",
+    "audit": "batchfish.cli.auditing:audit",
     "held": "batchfish.cli.deciding:held",
     "validate": "batchfish.cli.planning:validate",
     "plan": "batchfish.cli.planning:plan",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchfish.core.identity import TRY_SUFFIX
 from batchfish.errors import StorageFailed, WrongInput
 from batchfish.journal import batches
 from batchfish.journal.files import connect
@@ -26,8 +27,6 @@ LOCAL = "local"
 AGENT = "agent"
 FIRST = ".1"
 """What may stand after a name to mean its first batch, once `run --new` has begun others."""
-TRY = "@try"
-"""What the journal of a manifest's tries is called after its name; it is meant only where it is named."""
 MANIFESTS = frozenset({".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".ndjson"})
 
 
@@ -68,7 +67,9 @@ def find(batch: str | None, journal: Path | None, *, is_local: bool, folder: Pat
         return Place(journal=_existing(journal), batch=batch)
     here = folder or Path.cwd()
     if batch is None:
-        found = [path for path in journals(is_local=is_local, folder=here) if not path.stem.endswith(TRY)]
+        found = [
+            path for path in journals(is_local=is_local, folder=here) if not path.stem.endswith(TRY_SUFFIX)
+        ]
         if not found:
             raise WrongInput(
                 f"No batch is known in {here} or above it. Start one with `batchfish run FILE`"

@@ -56,6 +56,8 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
             now=SystemClock().now(),
             anew=args.new,
         )
+        if intention.batch is not None:
+            batches.relocate(journal.connection, intention.batch.pk, str(manifest.path.absolute()))
         target, folder = tables.target_for(
             intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output
         )
@@ -85,7 +87,7 @@ async def _run_manifest(
 ) -> int:
     can_search = True
     if intention.batch is None:
-        beginning.refuse_same_items_beside(journal, intention, access.recorded_as, args.agreement)
+        beginning.refuse_same_items_beside(journal, manifest, intention, access.recorded_as, args.agreement)
         async with make_agent(access, journal, env) as agent:
             can_search = await beginning.refuse_strangers(
                 journal,

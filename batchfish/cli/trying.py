@@ -52,7 +52,7 @@ def try_item(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     manifest.check()
     spec = _pick(manifest, args.item)
     path = args.journal or places.journal_of(
-        manifest.folder.absolute(), manifest.name + places.TRY, is_local=args.local
+        manifest.folder.absolute(), manifest.name + identity.TRY_SUFFIX, is_local=args.local
     )
     places.make_home(path)
     with ExitStack() as stack:
@@ -89,7 +89,7 @@ def _take_in(
             return batch, item
     ingest.stage(journal.connection, [spec], identity.FINGERPRINT_VERSION)
     ingest.compare(journal.connection, None)
-    name = manifest.name + places.TRY
+    name = manifest.name + identity.TRY_SUFFIX
     new = batches.NewBatch(
         name=name,
         period=None,

@@ -23,6 +23,7 @@ from batchfish.manifest.rules import rules_from
 from batchfish.pipeline.context import Context, Pace, Session, Terms
 
 if TYPE_CHECKING:
+    import sqlite3
     from argparse import Namespace
     from collections.abc import Callable, Iterator, Mapping
 
@@ -92,17 +93,28 @@ def make_agent(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -
     return WebAgentClient(**client_options(access, journal, env))
 
 
+def make_agent_to_read(
+    access: Access, connection: sqlite3.Connection, env: Mapping[str, str]
+) -> WebAgentClient:
+    """Build a client for a journal that is only read, beside its owner."""
+    from batchfish.webagent.client import WebAgentClient
+
+    return WebAgentClient(**_client_options(access, connection, env))
+
+
 def client_options(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -> dict[str, Any]:
     """Give the options of a client: the journal's salt tells keys apart, its requests name their secrets."""
-    salt = meta.read(journal.connection, "salt")
-    if salt is None:
-        salt = secrets.token_hex(16)
-        meta.write(journal.connection, "salt", salt)
+    if meta.read(journal.connection, "salt") is None:
+        meta.write(journal.connection, "salt", secrets.token_hex(16))
+    return _client_options(access, journal.connection, env)
+
+
+def _client_options(access: Access, connection: sqlite3.Connection, env: Mapping[str, str]) -> dict[str, Any]:
     return {
         "api_key": access.api_key.value,
         "base_url": access.base_url,
-        "salt": bytes.fromhex(salt),
-        "secrets": {name: env[name] for name in reading.secret_names(journal.connection) if name in env},
+        "salt": bytes.fromhex(meta.read(connection, "salt") or ""),
+        "secrets": {name: env[name] for name in reading.secret_names(connection) if name in env},
     }
 
 

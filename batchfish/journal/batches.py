@@ -154,6 +154,11 @@ def amend(connection: sqlite3.Connection, batch: int, manifest: Mapping[str, Any
         )
 
 
+def relocate(connection: sqlite3.Connection, batch: int, manifest_path: str) -> None:
+    """Record where the manifest of a batch lies now: its table goes beside it."""
+    connection.execute("UPDATE batches SET manifest_path = ? WHERE pk = ?", (manifest_path, batch))
+
+
 def reopen(connection: sqlite3.Connection, batch: int) -> None:
     """Record that a batch that may have been finished has something to do again."""
     connection.execute("UPDATE batches SET ended_at = NULL, exit_code = NULL WHERE pk = ?", (batch,))

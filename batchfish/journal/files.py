@@ -107,6 +107,12 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether a journal that is only read has a table; those of earlier versions lack some."""
+    query = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
+    return bool(connection.execute(query, (name,)).fetchone()[0])
+
+
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     """Tell the schema version of a journal, 0 of an empty file; a newer or a foreign one is refused."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()

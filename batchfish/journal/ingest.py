@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,11 @@ import msgspec
 from batchfish.core import identity
 from batchfish.errors import StorageFailed
 from batchfish.journal.base import Row
-from batchfish.journal.files import connect, transaction
+from batchfish.journal.files import connect, has_table, transaction
 from batchfish.journal.repeats import match_repeated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from batchfish.core.items import ItemSpec
@@ -250,26 +251,45 @@ def some_keys(connection: sqlite3.Connection) -> Sequence[str]:
     return [connection.execute(query, (place,)).fetchone()[0] for place in places]
 
 
-def count_begun_in(connection: sqlite3.Connection, other: Path, base_url: str) -> Mapping[str, int]:
-    """Count the staged rows that have begun in another journal at the same API, by its batches' short names.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbour:
+    """A batch of another journal at the same API that has begun staged rows: `begun` of them.
+
+    `name` is its short name. `is_agreed` says that its journal agreed to be paid beside ours.
+    """
+
+    name: str
+    batch8: str
+    begun: int
+    is_agreed: bool
+
+
+def neighbours_in(
+    connection: sqlite3.Connection, other: Path, *, name: str, base_url: str
+) -> Sequence[Neighbour]:
+    """Return the batches of another journal that have begun some of the staged rows of the batch `name`.
 
     StorageFailed where the other file is no journal that can be read.
     """
-    connect(other, read_only=True).close()
+    with closing(connect(other, read_only=True)) as reader:
+        query = "SELECT count(*) FROM agreed_strangers WHERE name = ?"
+        is_agreed = has_table(reader, "agreed_strangers") and bool(
+            reader.execute(query, (name,)).fetchone()[0]
+        )
     try:
         connection.execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
         try:
             rows = connection.execute(
-                "SELECT b.manifest ->> 'name', count(*) FROM temp.incoming n"
+                "SELECT b.manifest ->> 'name', b.batch8, count(*) FROM temp.incoming n"
                 " JOIN other.batches b ON b.base_url = ?"
-                " JOIN other.items i ON i.batch = b.pk AND i.key = n.key AND i.k > 0 GROUP BY 1",
+                " JOIN other.items i ON i.batch = b.pk AND i.key = n.key AND i.k > 0 GROUP BY b.pk",
                 (base_url,),
             ).fetchall()
         finally:
             connection.execute("DETACH other")
     except sqlite3.Error as error:
         raise StorageFailed(f"{other}: the journal cannot be read: {error}") from error
-    return dict(rows)
+    return [Neighbour(name=row[0], batch8=row[1], begun=row[2], is_agreed=is_agreed) for row in rows]
 
 
 def count_staged(connection: sqlite3.Connection, keys: Iterable[str]) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from batchfish.core.items import Status
-from batchfish.journal import records
+from batchfish.core.items import AttemptState, Status
+from batchfish.journal import files, records
 from batchfish.journal.base import Row
 
 if TYPE_CHECKING:
@@ -26,6 +26,17 @@ class MoneyEvent(NamedTuple):
 
     at: float
     message: str
+
+
+class KnownAttempt(NamedTuple):
+    """An attempt as an audit needs it: its item's id and key; `created_at` is epoch seconds."""
+
+    item: str
+    key: str
+    marker: str
+    state: AttemptState
+    run_id: str | None
+    created_at: float | None
 
 
 class HeldItem(NamedTuple):
@@ -102,6 +113,26 @@ def attempts_of(connection: sqlite3.Connection, item: int) -> Sequence[Attempt]:
     """Give every attempt of an item, in order."""
     rows = connection.execute(f"SELECT {records.ATTEMPT} FROM attempts a WHERE item = ? ORDER BY k", (item,))
     return [records.attempt_from(row) for row in rows]
+
+
+def attempts_of_batch(connection: sqlite3.Connection, batch: int) -> Sequence[KnownAttempt]:
+    """Return every attempt of a batch."""
+    rows = connection.execute(
+        "SELECT i.id, i.key, a.marker, a.state, a.run_id, a.created_at FROM items i"
+        " JOIN attempts a ON a.item = i.pk WHERE i.batch = ? AND i.k > 0",
+        (batch,),
+    )
+    return [
+        KnownAttempt(item, key, marker, AttemptState(state), run_id, created_at)
+        for item, key, marker, state, run_id, created_at in rows
+    ]
+
+
+def disowned_runs(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the runs that a person declared to be nobody's."""
+    if not files.has_table(connection, "disowned_runs"):
+        return frozenset()
+    return frozenset(run_id for (run_id,) in connection.execute("SELECT run_id FROM disowned_runs"))
 
 
 def result_of(connection: sqlite3.Connection, item: Item) -> bytes | None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from batchfish.core.items import AttemptState
 from batchfish.errors import NeedsYes, WebAgentUnavailable
 from batchfish.journal.base import Comparison
-from batchfish.pipeline.context import StopKind
-from batchfish.pipeline.lookup import adopt, name_runs, read_rows
+from batchfish.pipeline.lookup import adopt, list_as_of_start, name_runs, read_rows
 from batchfish.pipeline.patience import looking
 
 if TYPE_CHECKING:
@@ -80,13 +79,17 @@ async def compare_regularly(ctx: Context) -> None:
 
 
 async def _compare_beside(ctx: Context) -> None:
-    """Compare the batch beside the stages; a run whose marker cannot be read stops submitting."""
+    """Compare the batch beside the stages, and report the runs whose marker cannot be read.
+
+    They stop nothing: an item that one of them may belong to is held, or not sent again, by its own search.
+    """
     began_at = ctx.clock.boottime()
     unread = await _compare(ctx, ctx.batch.pk, gives_up=lambda: ctx.clock.boottime() - began_at >= PATIENCE)
     await ctx.journal.commit()
     ctx.session.compared_at = began_at
-    if unread:
-        ctx.stop(StopKind.UNREAD_RUNS, _explain(ctx, ctx.batch.pk, unread))
+    if new := [run for run in unread if run.run_id not in ctx.session.reported]:
+        ctx.session.reported.update(run.run_id for run in new)
+        ctx.notice(f"money: {_explain(ctx, ctx.batch.pk, new)}")
 
 
 async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Sequence[RunSeen]:
@@ -99,7 +102,7 @@ async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Se
         listing = await _list(ctx, text, gives_up, since=since)
         recent = [run for run in listing.rows if run.created_at is None or run.created_at >= since]
         unread = _take_in(ctx, batch, recent)
-        total = (await _list(ctx, text, gives_up, limit=1)).total
+        total = await _count(ctx, text, gives_up)
         if total is not None and _is_rest_unchanged(ctx, batch, last, since, recent, total):
             if listing.server_date is not None:
                 now_compared = Comparison(until=listing.server_date, unlisted=last.unlisted)
@@ -116,21 +119,23 @@ async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Se
 
 
 async def _list(
-    ctx: Context,
-    text: str,
-    gives_up: Callable[[], bool],
-    *,
-    since: float | None = None,
-    limit: int | None = None,
+    ctx: Context, text: str, gives_up: Callable[[], bool], *, since: float | None = None
 ) -> Listing:
-    """List runs until the API shows all that there were when it was asked; with `limit`, only count them."""
+    """List runs until the API shows all that there were when it was asked."""
     async for attempt in looking(ctx, gives_up=gives_up):
         with attempt:
-            listing = await ctx.agent.find_by_marker(text, limit=limit, since=since)
-            if limit is None and not listing.covers_start:
-                raise WebAgentUnavailable("the listing of runs was not complete")
+            listing = await list_as_of_start(ctx.agent, text, since=since)
     ctx.is_answered()
     return listing
+
+
+async def _count(ctx: Context, text: str, gives_up: Callable[[], bool]) -> int | None:
+    """Return the server's own count of runs, None where it gives none."""
+    async for attempt in looking(ctx, gives_up=gives_up):
+        with attempt:
+            page = await ctx.agent.find_by_marker(text, limit=1)
+    ctx.is_answered()
+    return page.total
 
 
 def _take_in(ctx: Context, batch: int, listed: Sequence[RunSeen]) -> Sequence[RunSeen]:

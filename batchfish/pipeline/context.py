@@ -83,7 +83,7 @@ class Session:
     """What this process has seen and was told; it ends with the process. Times are boot-time seconds.
 
     `intended_at` is when it last committed an intent, and `compared_at` when it last began to compare the
-    batch with the API's listing.
+    batch with the API's listing. `reported` are the runs without a readable marker that a person was told of.
     """
 
     began_at: float
@@ -101,6 +101,7 @@ class Session:
     compared_at: float = 0.0
     finished: int = 0
     failed: int = 0
+    reported: set[str] = field(default_factory=set)
     creates: set[asyncio.Task[None]] = field(default_factory=set)
     notices: list[str] = field(default_factory=list)
 

@@ -105,6 +105,17 @@ async def list_whole(agent: WebAgent, text: str) -> Listing:
     return listing
 
 
+async def list_as_of_start(agent: WebAgent, text: str, *, since: float | None = None) -> Listing:
+    """List the runs whose goal holds this text, all that there were when it was asked; newer ones may lack.
+
+    That is enough to compare sets with while creates are sent. WebAgentUnavailable where it broke off.
+    """
+    listing = await agent.find_by_marker(text, since=since)
+    if not listing.covers_start:
+        raise WebAgentUnavailable("the listing of runs was not complete")
+    return listing
+
+
 async def find(ctx: Context, text: str, patience: float) -> Listing:
     """List runs by their goal until the API answers or has not answered for `patience` seconds."""
     since = ctx.clock.boottime()

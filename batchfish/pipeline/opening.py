@@ -34,14 +34,13 @@ async def open_batch(ctx: Context) -> None:
 async def check_key(ctx: Context) -> None:
     """Raise NotPermitted where runs of this journal belong to another account than the key's."""
     attempt = ctx.journal.run_of_another_key(ctx.agent.key_id)
-    if attempt is None:
+    if attempt is None or attempt.run_id is None:
+        return  # nothing to tell the account by: what is in doubt under the other key is found now, or held
+    async for look_attempt in looking(ctx, gives_up=lambda: False):
+        with look_attempt:
+            look = await ctx.agent.poll([attempt.run_id])
+    if attempt.run_id in look.runs:
         return
-    if attempt.run_id is not None:
-        async for look_attempt in looking(ctx, gives_up=lambda: False):
-            with look_attempt:
-                look = await ctx.agent.poll([attempt.run_id])
-        if attempt.run_id in look.runs:
-            return
     raise NotPermitted(
         "this API key cannot see the runs that this journal has made: it belongs to another account. "
         "Use the key that the batch was begun with."

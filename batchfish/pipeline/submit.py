@@ -142,7 +142,7 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
             return
         looks += 1
         if shows(listing, accepted.run_id or "", accepted.marker):
-            await _refuse_beside_a_twin(ctx)
+            await _refuse_beside_a_twin(ctx, accepted)
             await _set_markers(ctx, "proven")
             return
         if waited >= settle:
@@ -155,8 +155,8 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
         await bell.wait(ctx.clock, pause_between_looks(looks, settle))
 
 
-async def _refuse_beside_a_twin(ctx: Context) -> None:
-    """Raise NeedsYes where another journal has begun this very batch at the same time, in another folder.
+async def _refuse_beside_a_twin(ctx: Context, first: Attempt) -> None:
+    """Raise NeedsYes where another journal has begun the same items at the same time, in another folder.
 
     Each of two that begin at once finds nothing at its start. The listing shows the first create of this one
     now, so it shows what was created before it, too: at most that one run was paid for in vain.
@@ -164,7 +164,7 @@ async def _refuse_beside_a_twin(ctx: Context) -> None:
     journal, batch8 = ctx.journal, ctx.batch.batch8
     strangers = await find_strangers(
         ctx.agent,
-        [f"bf-{batch8[:BATCH_PREFIX_LETTERS]}"],
+        [f"bf-{batch8[:BATCH_PREFIX_LETTERS]}", f"-{journal.item(first.item).key}-"],
         known=journal,
         batch8s=journal.batch8s() | journal.agreed_strangers(),
         clock=ctx.clock,
@@ -173,16 +173,16 @@ async def _refuse_beside_a_twin(ctx: Context) -> None:
     )
     if strangers.unread:
         raise NeedsYes(
-            f"the listing shows runs that may belong to another journal of this batch, but not the reference "
+            "the listing shows runs that may belong to another journal of this batch, but not the reference "
             f"line in their goals: {name_runs(strangers.unread)}. Nothing more is sent. --accept unread-runs "
             "declares them to be nobody's",
             question="unread-runs",
         )
+    tries = identity.batch_prefix(str(ctx.batch.manifest.get("name")) + identity.TRY_SUFFIX)
     twins = {
         marker.batch8
         for marker in strangers.markers
-        if marker.batch8[:BATCH_PREFIX_LETTERS] == batch8[:BATCH_PREFIX_LETTERS]
-        and journal.asks_for(ctx.batch.pk, marker.key)
+        if journal.asks_for(ctx.batch.pk, marker.key) and not marker.batch8.startswith(tries)
     }
     if not twins:
         return
@@ -190,7 +190,7 @@ async def _refuse_beside_a_twin(ctx: Context) -> None:
         journal.agree_to_strangers(twins, ctx.clock.now())
         return
     raise NeedsYes(
-        f"another journal has begun this batch as well: the account has runs of its items under "
+        "another journal has begun the same items: the account has runs of them under "
         f"{', '.join(sorted(twins))}, beside the one run that was made here. Nothing more is sent. Go on "
         "with one of the two; --accept same-items pays for the same items here, too",
         question="same-items",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.core.items import AttemptState
+from batchfish.errors import StorageFailed
 from batchfish.journal import batches, files, reading
 from batchfish.journal.base import Comparison
 from batchfish.journal.files import connect
@@ -86,7 +87,7 @@ def test_a_migration_that_breaks_off_leaves_the_old_version(
         (version,) = reader.execute("PRAGMA user_version").fetchone()
         before = tables_of(reader)
     monkeypatch.setattr(files, "MIGRATIONS", (*files.MIGRATIONS[:version], str(script)))
-    with pytest.raises(files.StorageFailed):
+    with pytest.raises(StorageFailed):
         SqliteJournal(old)
     with closing(connect(old, read_only=True)) as reader:
         assert reader.execute("PRAGMA user_version").fetchone() == (version,)
