@@ -13,8 +13,8 @@ from batchfish.cli.counts import Counts, count
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.messages import put
 from batchfish.cli.planning import put_object
-from batchfish.cli.progress import spell_duration
 from batchfish.cli.settings import LOCAL_BASE
+from batchfish.core.describe import spell_duration
 from batchfish.core.items import Status
 from batchfish.errors import StorageFailed, WrongInput
 from batchfish.journal import reading

@@ -77,18 +77,6 @@ async def _write_lines(
         write(count(journal.connection, ctx.batch.pk))
 
 
-def spell_duration(seconds: float) -> str:
-    """Write a duration as people say it: `42s`, `3m 20s`, `2h 5m`, `1d 4h`."""
-    if seconds < 10:  # noqa: PLR2004 - below it, tenths are worth reading
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
-        if whole >= size:
-            rest = whole % size // part
-            return f"{whole // size}{unit}" + (f" {rest}{smaller}" if rest else "")
-    return f"{whole}s"
-
-
 def _line(ctx: Context, counts: Counts) -> str:
     return f"{ctx.batch.name}: {counts.ended}/{counts.total} done ({counts})"
 

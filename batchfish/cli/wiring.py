@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.agreement import Question
+from batchfish.core.pacing import Pacing
 from batchfish.core.verdict import Verdict, compile_checks, judge_run
-from batchfish.core.window import Window
 from batchfish.errors import NeedsYes
 from batchfish.journal import meta, place, reading
 from batchfish.journal.sqlite import SqliteJournal
@@ -173,7 +173,7 @@ def make_context(
         session=Session(
             began_at=clock.boottime(),
             markers=batch.markers,
-            window=Window(concurrency=rules.limits.concurrency),
+            pacing=Pacing(concurrency=rules.limits.concurrency),
             last_accepted=latest.intended_at if latest else None,
         ),
         notice=voice.warn,

@@ -1,4 +1,4 @@
-"""How values and places in them are named in a message: briefly, and safe to print."""
+"""How values, places in them and durations are named in a message: briefly, and safe to print."""
 
 from __future__ import annotations
 
@@ -74,3 +74,15 @@ def cut(value: object, length: int = 60) -> str:
     """Shorten a text, without control characters, escapes or lone surrogates."""
     text = "".join(letter if letter.isprintable() else "�" for letter in str(value)[: length + 1])
     return text if len(text) <= length else text[:length] + "…"
+
+
+def spell_duration(seconds: float) -> str:
+    """Write a duration as people say it: `42s`, `3m 20s`, `2h 5m`, `1d 4h`."""
+    if seconds < 10:  # noqa: PLR2004 - below it, tenths are worth reading
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size}{unit}" + (f" {rest}{smaller}" if rest else "")
+    return f"{whole}s"

@@ -38,7 +38,9 @@ class SubmitDeferred:
     """Surely no run was made, and the item is not to blame: it goes back to the queue.
 
     `reason`: `unreachable`, `rate_limited`, `daily_limit`, `key_refused`, `no_credits`, `forbidden`,
-    `wrong_api` or `create_error` (the API answered 200 with an error: only this counts against the item).
+    `wrong_api`, `not_sent` (the create was never sent, because submitting had to wait or to stop) or
+    `create_error` (the API answered 200 with an error: only this counts against the item).
+    `retry_after` is the wait that the API asked for, in seconds.
     """
 
     reason: str
@@ -56,11 +58,15 @@ class SubmitRejected:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubmitUnanswered:
-    """No clear answer came: whether a run exists is not known. `given_up_at` is boot-time seconds."""
+    """No clear answer came: whether a run exists is not known.
+
+    `given_up_at` is boot-time seconds; `retry_after` is the wait that the API asked for, in seconds.
+    """
 
     message: str
     given_up_at: float = 0.0
     boot_id: str = ""
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

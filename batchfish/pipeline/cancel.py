@@ -32,14 +32,20 @@ async def cancel(ctx: Context) -> None:
                 if is_surplus:
                     surplus[run_id] = one.attempt
         asked = wanted
-        due = [run_id for run_id, at in asked.items() if at + ASK_AGAIN <= now]
+        held_for = max(0.0, ctx.session.looks_wait_until - now)
+        due = [] if held_for else [run_id for run_id, at in asked.items() if at + ASK_AGAIN <= now]
         if due:
             for run_id in surplus.keys() & due:
                 ctx.journal.write_attempt(dismissed(surplus[run_id]))
             await ctx.journal.commit()  # the wish outlives this process, whatever becomes of the cancel
+            ctx.is_asked()
             try:
                 await ctx.agent.cancel(due)
             except WebAgentUnavailable as error:
                 ctx.is_unanswered(str(error))
+                ctx.hold_looks(error.retry_after, str(error))
+            else:
+                ctx.is_answered()
             asked.update(dict.fromkeys(due, now))
-        await bell.wait(ctx.clock, min([IDLE, *(at + ASK_AGAIN - now for at in asked.values())]))
+        wait = min([IDLE, *(at + ASK_AGAIN - now for at in asked.values())])
+        await bell.wait(ctx.clock, max(wait, held_for))

@@ -7,26 +7,31 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from batchfish.core.describe import spell_duration
 from batchfish.core.events import CancelWished, Event, SubmitAccepted, SubmitUnanswered
 from batchfish.core.items import Status
 from batchfish.core.lifecycle import Change, advance
 from batchfish.core.moves import Circumstances
+from batchfish.core.pacing import LONGEST_BACKOFF
 from batchfish.pipeline.bell import Bell
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
+    from batchfish.core.pacing import Pacing
     from batchfish.core.rules import Rules, Share
     from batchfish.core.runs import RunSeen
     from batchfish.core.verdict import Verdict
-    from batchfish.core.window import Window
     from batchfish.journal.base import Batch, Journal, Request, Tracked
     from batchfish.pipeline.clock import Clock
     from batchfish.webagent.base import WebAgent
 
 OUTAGE_TOLD_AFTER = 5.0
 """Seconds without an answer after which a person is told; shorter ones are everyday life."""
+
+OUTAGE_GRACE = 1.0
+"""Seconds for the answer to a request that is sent just when an outage has lasted for `max_outage`."""
 
 FINISHED_BEFORE_HALT = 10
 """A share of failures says nothing before so many items have finished."""
@@ -88,11 +93,13 @@ class Session:
 
     began_at: float
     markers: str
-    window: Window
+    pacing: Pacing
     stop: Stop | None = None
-    paused_until: float = 0.0
-    rate_limited: int = 0
-    outage_since: float | None = None
+    creates_wait_until: float = 0.0
+    looks_wait_until: float = 0.0
+    is_wait_told: bool = False
+    outage_since: float | None = None  # when the first request was sent that has had no answer
+    outage_cause: str = ""
     is_outage_told: bool = False
     forbidden_in_a_row: int = 0
     last_accepted: float | None = None  # epoch seconds
@@ -189,6 +196,12 @@ class Context:
             message=message, given_up_at=self.clock.boottime(), boot_id=self.clock.boot_id
         )
 
+    def is_asked(self) -> None:
+        """Note that a request is sent: an outage begins with the first one that has no answer."""
+        session = self.session
+        if session.outage_since is None:
+            session.outage_since, session.outage_cause = self.clock.boottime(), "an answer is still awaited"
+
     def is_answered(self) -> None:
         """Note that the API has answered: an outage, if there was one, is over."""
         if self.session.is_outage_told:
@@ -196,21 +209,57 @@ class Context:
         self.session.outage_since, self.session.is_outage_told = None, False
 
     def is_unanswered(self, why: str) -> None:
-        """Note that the API did not answer: soon a person is told, and past `max_outage` the run ends."""
-        session, now = self.session, self.clock.boottime()
+        """Note that the API gave no usable answer; the run ends where that has lasted for `max_outage`."""
+        self.is_asked()
+        self.session.outage_cause = why
+        self.watch_outage(grace=0.0)
+
+    def watch_outage(self, *, grace: float = OUTAGE_GRACE) -> None:
+        """Report an outage once it lasts, and stop the run `grace` seconds after its limit.
+
+        The failure of a request stops the run by itself. This is also called in between, so that neither a
+        long wait nor an answer that never ends goes on past the limit. The grace lets a request that is due
+        exactly at the limit have its answer.
+        """
+        session = self.session
         if session.outage_since is None:
-            session.outage_since = now
-        lasted = now - session.outage_since
-        if lasted >= self.pace.max_outage:
+            return
+        lasted, limit = self.clock.boottime() - session.outage_since, self.pace.max_outage
+        if lasted >= limit + grace:
             self.stop(
                 StopKind.UNREACHABLE,
-                f"the API has not answered for {lasted / 60:.0f} min: {why}",
+                f"no usable answer from the API for {spell_duration(lasted)}: {session.outage_cause}",
                 detaches=True,
             )
         elif lasted >= OUTAGE_TOLD_AFTER and not session.is_outage_told:
             session.is_outage_told = True
-            minutes = self.pace.max_outage / 60
-            self.notice(f"the API does not answer: {why}; it is asked again for up to {minutes:.0f} min")
+            self.notice(
+                f"no usable answer from the API: {session.outage_cause}; it is asked again, for "
+                f"{spell_duration(limit)} at most"
+            )
+
+    def hold_creates(self, seconds: float | None, why: str) -> None:
+        """Send no create for this long, because the API asked for it."""
+        if seconds:
+            session, until = self.session, self.clock.boottime() + seconds
+            session.creates_wait_until = max(session.creates_wait_until, until)
+            if seconds > LONGEST_BACKOFF and not session.is_wait_told:
+                session.is_wait_told = True
+                self.notice(
+                    f"the API asks for a wait of {spell_duration(seconds)}, and nothing is submitted before "
+                    f"it is over: {why}"
+                )
+
+    def hold_looks(self, seconds: float | None, why: str) -> None:
+        """Send nothing at all for this long, because the API asked for it where something was only read."""
+        self.hold_creates(seconds, why)
+        session = self.session
+        session.looks_wait_until = max(session.looks_wait_until, self.clock.boottime() + (seconds or 0.0))
+
+    async def wait_to_look(self) -> None:
+        """Return when requests that only read may be sent."""
+        while (left := self.session.looks_wait_until - self.clock.boottime()) > 0:
+            await self.clock.sleep(left)
 
     def has_detached(self) -> bool:
         """Whether the stages are to leave what is alive alone."""

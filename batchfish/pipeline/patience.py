@@ -22,13 +22,29 @@ LONGEST_ASKED = 900.0
 
 
 def looking(ctx: Context, gives_up: Callable[[], bool]) -> AsyncRetrying:
-    """Repeat a look until an answer; once the stages detach, or on `gives_up`, its last error is raised."""
+    """Repeat a look until an answer; once the stages detach, or on `gives_up`, its last error is raised.
+
+    A wait that the API asked for holds every other look, too.
+    """
+
+    async def before(_state: RetryCallState) -> None:
+        await ctx.wait_to_look()
+        ctx.is_asked()
+
+    def is_failed(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if error is None:
+            ctx.is_answered()
+        return isinstance(error, WebAgentUnavailable)
 
     def stop(state: RetryCallState) -> bool:
-        ctx.is_unanswered(str(state.outcome.exception()) if state.outcome is not None else "no answer")
+        error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, WebAgentUnavailable):
+            ctx.is_unanswered(str(error))
+            ctx.hold_looks(error.retry_after, str(error))
         return ctx.has_detached() or gives_up()
 
-    return repeating(ctx.clock, ctx.chance, stop)
+    return repeating(ctx.clock, ctx.chance, stop).copy(before=before, retry=is_failed)
 
 
 def repeating(

@@ -118,11 +118,8 @@ async def _look(ctx: Context, run_ids: list[str]) -> Look:
     async for attempt in looking(ctx, gives_up=lambda: False):
         with attempt:
             look = await ctx.agent.poll(run_ids)
-    ctx.is_answered()
-    statuses = [run.status for run in look.runs.values()]
-    ctx.session.window = ctx.session.window.after_look(
-        pending=statuses.count("PENDING"), running=statuses.count("RUNNING")
-    )
+    if look.retry_after is not None:
+        ctx.hold_looks(look.retry_after, "a part of a look at many runs was refused")
     return look
 
 
@@ -213,6 +210,6 @@ def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], watches: Watch
 
 
 def _is_more_to_send(ctx: Context) -> bool:
-    if not ctx.may_submit() or ctx.session.window.room(ctx.journal.count_open()) == 0:
+    if not ctx.may_submit() or ctx.session.pacing.room(ctx.journal.count_open(), ctx.alive()) == 0:
         return False
     return ctx.journal.next_due_at(ctx.batch.pk) is not None

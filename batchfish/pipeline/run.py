@@ -73,6 +73,7 @@ async def _keep_time(ctx: Context, is_done: Callable[[], bool]) -> None:
     """Return once it is done or the run detaches: at the latest when its time is up."""
     bell, limit = ctx.bell.listen(), ctx.pace.max_duration
     while not is_done() and not ctx.has_detached():
+        ctx.watch_outage()
         lasted = ctx.clock.boottime() - ctx.session.began_at
         if limit is not None and lasted >= limit:
             ctx.stop(StopKind.MAX_DURATION, f"it has run for {lasted:.0f} s", detaches=True)

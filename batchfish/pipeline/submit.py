@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.core import identity
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from batchfish.core.items import Attempt, Item
+    from batchfish.core.pacing import Pacing
     from batchfish.webagent.base import PreparedCreate
 
-LONGEST_PAUSE = 900.0
-BACKOFF_FIRST, BACKOFF_MOST = 1.0, 60.0
 FORBIDDEN_IN_A_ROW = 5
 IDLE = 60.0
 
@@ -41,6 +41,8 @@ STOPS = {
     "wrong_api": StopKind.WRONG_API,
 }
 """Answers after which no further create has a chance: the run stops submitting."""
+
+NOT_SENT = SubmitDeferred(reason="not_sent", message="submitting had to wait before the create was sent")
 
 
 async def submit(ctx: Context) -> None:
@@ -101,17 +103,22 @@ async def _without_found(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
 
 async def _find_room(ctx: Context) -> int:
     """How many creates may be sent now: as there are slots and connections free, and the first one alone."""
-    if not ctx.may_submit() or ctx.session.paused_until > ctx.clock.boottime():
+    if not _may_send(ctx):
         return 0
-    open_attempts = ctx.journal.count_open()
-    room = ctx.session.window.room(open_attempts)
-    if room == 0 and not ctx.alive():
+    open_attempts, alive = ctx.journal.count_open(), ctx.alive()
+    room = ctx.session.pacing.room(open_attempts, alive)
+    if room == 0 and not alive:
         ctx.stop(StopKind.SLOTS_HELD, f"all {open_attempts} slots wait for a person: see `batchfish held`")
         return 0
     room = min(room, ctx.pace.creates_at_once - len(ctx.session.creates))
     if room > 0 and ctx.session.markers == "untested":
         return await _room_for_the_first(ctx)
     return max(0, room)
+
+
+def _may_send(ctx: Context) -> bool:
+    """Whether creates may be sent now: not when the run stops, and not before a wait is over."""
+    return ctx.may_submit() and ctx.session.creates_wait_until <= ctx.clock.boottime()
 
 
 async def _room_for_the_first(ctx: Context) -> int:
@@ -232,10 +239,20 @@ async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, Prepa
 
 
 async def _send(ctx: Context, item: Item, create: PreparedCreate) -> None:
-    """Send one create and record what its answer proves, at once."""
+    """Send one create and record what its answer proves, at once.
+
+    An answer that came while the intent was committed may have ended submitting for now: then the create is
+    not sent, and surely made no run.
+    """
+    if not _may_send(ctx):
+        await ctx.settle(item.pk, item.k, NOT_SENT)
+        return
+    stamp = ctx.session.pacing.round
     answer = _read_critically(ctx, await ctx.agent.submit(create))
-    await ctx.settle(item.pk, item.k, answer)
-    _heed(ctx, answer)
+    ctx.record(item.pk, item.k, answer)
+    _heed(ctx, answer, stamp)  # before the commit, which takes its time: no other create is sent meanwhile
+    await ctx.journal.commit()
+    ctx.bell.ring()
 
 
 def _read_critically(ctx: Context, answer: CreateAnswer) -> CreateAnswer:
@@ -243,18 +260,21 @@ def _read_critically(ctx: Context, answer: CreateAnswer) -> CreateAnswer:
     match answer:
         case SubmitAccepted(run_id=run_id) if ctx.journal.attempt_of_run(run_id) is not None:
             return ctx.give_up_now("the API answered with a run_id that it has given before")
-        case SubmitUnanswered(message=message):
-            return ctx.give_up_now(message)
+        case SubmitUnanswered(message=message, retry_after=retry_after):
+            return replace(ctx.give_up_now(message), retry_after=retry_after)
         case _:
             return answer
 
 
-def _heed(ctx: Context, answer: CreateAnswer) -> None:
-    """Let the answer slow the next creates down, or stop them."""
+def _heed(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
+    """Slow the next creates down, or stop them, as the answer to a create of this round demands."""
     session = ctx.session
+    if isinstance(answer, SubmitDeferred | SubmitUnanswered):
+        ctx.hold_creates(answer.retry_after, answer.message)
     match answer:
         case SubmitAccepted(server_date=server_date):
-            session.rate_limited = session.forbidden_in_a_row = 0
+            session.pacing = session.pacing.accepted(stamp, ctx.alive())
+            session.forbidden_in_a_row = 0
             if server_date is not None:
                 session.server_ahead = server_date - ctx.clock.now()
             ctx.is_answered()
@@ -266,25 +286,31 @@ def _heed(ctx: Context, answer: CreateAnswer) -> None:
                 ctx.stop(
                     StopKind.KEY_REFUSED, f"{FORBIDDEN_IN_A_ROW} creates in a row are forbidden: {message}"
                 )
-        case SubmitDeferred(
-            reason="rate_limited" | "unreachable" as reason, message=message, retry_after=retry_after
-        ):
-            session.rate_limited += 1
-            ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2.0 ** min(session.rate_limited - 1, 10))
-            pause = max(ctx.chance() * ceiling, min(retry_after or 0.0, LONGEST_PAUSE))
-            session.paused_until = max(session.paused_until, ctx.clock.boottime() + pause)
-            if reason == "unreachable":
-                ctx.is_unanswered(message)
+        case SubmitDeferred(reason="rate_limited", message=message):
+            _back_off(ctx, session.pacing.refused(stamp, ctx.alive()), message)
+            if not ctx.alive():
+                ctx.is_unanswered(message)  # the API takes nothing, though nothing of ours is in its way
+        case SubmitDeferred(reason="unreachable", message=message):
+            _back_off(ctx, session.pacing.failed(stamp), message)
+            ctx.is_unanswered(message)
         case _:
             pass
+
+
+def _back_off(ctx: Context, pacing: Pacing, why: str) -> None:
+    """Take the pacing over, and pause once for each round that ends badly."""
+    is_new_round = pacing.bad_rounds > ctx.session.pacing.bad_rounds
+    ctx.session.pacing = pacing
+    if is_new_round:
+        ctx.hold_creates(ctx.chance() * pacing.backoff, why)
 
 
 def _idle_time(ctx: Context) -> float:
     """Seconds until something may be due without anything else happening."""
     waits = [IDLE]
-    paused = ctx.session.paused_until - ctx.clock.boottime()
-    if paused > 0:
-        waits.append(paused)
+    held_for = ctx.session.creates_wait_until - ctx.clock.boottime()
+    if held_for > 0:
+        waits.append(held_for)
     next_due_at = ctx.journal.next_due_at(ctx.batch.pk)
     if next_due_at is not None and next_due_at > ctx.clock.now():
         waits.append(next_due_at - ctx.clock.now())

@@ -8,9 +8,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from batchfish.core.items import ItemSpec
+from batchfish.core.pacing import Pacing
 from batchfish.core.rules import Limits, RetryRules, Rules, UnansweredRules
 from batchfish.core.verdict import Verdict
-from batchfish.core.window import Window
 from batchfish.journal import batches, ingest
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline.context import Context, Pace, Session, Terms
@@ -125,7 +125,7 @@ class Simulation:
             session=Session(
                 began_at=self.clock.boottime(),
                 markers=journal.batch(self.batch).markers,
-                window=Window(concurrency=self.rules.limits.concurrency),
+                pacing=Pacing(concurrency=self.rules.limits.concurrency),
             ),
             notice=self.notices.append,
         )

@@ -1,0 +1,105 @@
+"""How many creates may be sent beside those that are open, and what answers make of that."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchfish.core.pacing import LONGEST_BACKOFF, MOST_NEEDED, Pacing
+
+
+@given(concurrency=st.integers(1, 1_000), open_attempts=st.integers(0, 2_000))
+def test_what_is_sent_and_what_is_open_never_exceed_the_bound(concurrency: int, open_attempts: int) -> None:
+    room = Pacing(concurrency=concurrency).room(open_attempts, alive=open_attempts)
+    assert room >= 0
+    assert room == 0 or room + open_attempts == concurrency
+
+
+@given(st.integers(1, 60), st.lists(st.tuples(st.booleans(), st.integers(0, 60), st.integers(0, 9))))
+def test_no_history_of_answers_takes_the_limit_out_of_its_bounds(
+    concurrency: int, answers: list[tuple[bool, int, int]]
+) -> None:
+    pacing = Pacing(concurrency=concurrency)
+    for is_accepted, alive, age in answers:
+        stamp = max(1, pacing.round - age)
+        pacing = pacing.accepted(stamp, alive) if is_accepted else pacing.refused(stamp, alive)
+        assert 1 <= pacing.limit <= concurrency
+        assert 1 <= pacing.needed <= MOST_NEEDED
+        assert pacing.room(0, 0) >= 1
+        assert 1.0 <= pacing.backoff <= LONGEST_BACKOFF
+
+
+def test_creates_refused_together_are_one_refusal() -> None:
+    """Eight are tried beside one that is alive: what is tried is halved once, and the pause is the first."""
+    pacing = Pacing(concurrency=50)
+    for still_in_flight in reversed(range(8)):
+        pacing = pacing.refused(1, alive=1 + still_in_flight)
+    assert (pacing.limit, pacing.backoff) == (4, 1.0)
+
+
+def test_the_limit_is_not_lowered_below_what_the_api_has_taken() -> None:
+    """Of eight tried beside nine one is accepted, and seven are refused: the API takes ten."""
+    pacing = Pacing(concurrency=50).accepted(1, alive=17)
+    for still_in_flight in reversed(range(7)):
+        pacing = pacing.refused(1, alive=10 + still_in_flight)
+    assert (pacing.limit, pacing.backoff) == (10, 1.0)
+
+
+def test_creates_accepted_beside_refused_ones_neither_raise_the_limit_nor_end_the_backoff() -> None:
+    refused = Pacing(concurrency=10).refused(1, alive=7).refused(2, alive=3)
+    assert refused.accepted(1, alive=4) == refused
+
+
+def test_each_refused_round_doubles_the_pause_and_an_accepted_one_ends_that() -> None:
+    pacing, pauses = Pacing(concurrency=8), []
+    for _ in range(8):
+        pacing = pacing.refused(pacing.round, alive=0)
+        pauses.append(pacing.backoff)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert pacing.limit == 1
+    assert pacing.accepted(pacing.round, alive=1).backoff == 1.0
+
+
+def test_after_a_burst_each_accepted_round_takes_one_more() -> None:
+    pacing, limits = Pacing(concurrency=8).refused(1, alive=3), []
+    while pacing.limit < 8:
+        pacing = pacing.accepted(pacing.round, alive=pacing.limit)
+        limits.append(pacing.limit)
+    assert limits == [4, 5, 6, 7, 8]
+
+
+def test_one_more_that_is_refused_again_and_again_is_tried_ever_more_rarely() -> None:
+    pacing, rounds = Pacing(concurrency=50).refused(1, alive=10), 0
+    tries: list[int] = []
+    while len(tries) < 5:
+        rounds += 1
+        pacing = pacing.accepted(pacing.round, alive=10)
+        if pacing.limit == 11:
+            tries.append(rounds)
+            rounds, pacing = 0, pacing.refused(pacing.round, alive=10)
+    assert tries == [1, 4, 16, 64, 64]
+
+
+def test_an_api_that_takes_more_than_it_did_is_found_out_at_once() -> None:
+    pacing = Pacing(concurrency=50).refused(1, alive=10).accepted(2, alive=10)
+    for _ in range(3):
+        pacing = pacing.refused(pacing.round, alive=10)
+    assert pacing.needed > 1
+    for _ in range(pacing.needed):
+        pacing = pacing.accepted(pacing.round, alive=10)
+    for alive in range(11, 20):
+        assert pacing.limit == alive
+        pacing = pacing.accepted(pacing.round, alive=alive)
+
+
+def test_creates_that_cannot_be_sent_are_paused_after_but_say_nothing_of_the_limit() -> None:
+    pacing = Pacing(concurrency=8)
+    for stamp in (1, 1, 1, 2):
+        pacing = pacing.failed(stamp)
+    assert (pacing.limit, pacing.backoff) == (8, 2.0)
+
+
+def test_attempts_that_wait_for_a_person_hold_slots_but_do_not_count_as_taken() -> None:
+    pacing = Pacing(concurrency=3).refused(1, alive=0)
+    assert pacing.room(2, alive=0) == 1
+    assert pacing.room(3, alive=0) == 0

@@ -1,0 +1,151 @@
+"""An API that refuses creates for their rate: how long a batch takes then, and that no wait is cut short."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batchfish.journal.sqlite import SqliteJournal
+from batchfish.pipeline.context import Pace
+from tests.pipeline.model_server import Faults, ModelServer
+from tests.pipeline.simulation import Simulation, settle_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    import httpx
+
+CREATE = "/v1/automation/run-async"
+
+
+@dataclass(kw_only=True)
+class RefusingServer(ModelServer):
+    """Refuses creates beside `most` runs that are alive, and each of those whose number is in `refuses`.
+
+    `early` are the creates that a client sent before the end of a wait that it had been asked for.
+    """
+
+    most: int = 1_000_000
+    refuses: frozenset[int] = frozenset()
+    retry_after: str | None = "1"
+    not_before: float = 0.0
+    early: list[float] = field(default_factory=list)
+    refused: int = 0
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == CREATE and self.loop.now < self.not_before:
+            self.early.append(self.loop.now)
+        response = await super().answer(request)
+        if response.status_code == 429:
+            self.refused += 1
+            if self.retry_after is not None:
+                response.headers["Retry-After"] = self.retry_after
+                self.not_before = self.loop.now + float(self.retry_after)
+        return response
+
+    async def _create(self, request: httpx.Request, body: dict[str, Any]) -> httpx.Response:
+        alive = sum(run.is_alive(self.loop.now) for run in self.runs.values())
+        if self.creates + 1 in self.refuses or alive >= self.most:
+            self.creates += 1
+            return self._error(request, 429, "RATE_LIMIT_EXCEEDED")
+        return await super()._create(request, body)
+
+
+def live(folder: Path, items: int, concurrency: int, **behaviour: Any) -> RefusingServer:  # noqa: ANN401 - any field of the server
+    """Live a whole batch against such a server; `loop.now` is then the time it took."""
+    simulation = Simulation(
+        folder=folder,
+        seed=7,
+        items=items,
+        rules=settle_of(10.0, concurrency=concurrency),
+        pace=Pace(poll_interval=0.25),
+    )
+    server = simulation.server = RefusingServer(
+        loop=simulation.loop,
+        chance=simulation.chance,
+        faults=Faults(),
+        concurrency=concurrency,
+        **behaviour,
+    )
+    assert simulation.run().stop is None
+    assert simulation.statuses() == {"succeeded": items}
+    assert server.violations == []
+    assert server.early == []
+    return server
+
+
+def new(folder: Path, name: str) -> Path:
+    (folder / name).mkdir()
+    return folder / name
+
+
+@pytest.mark.parametrize("retry_after", [None, "1", "5"])
+def test_a_burst_of_refusals_costs_about_the_wait_that_was_asked_for(
+    tmp_path: Path, retry_after: str | None
+) -> None:
+    durations = (0.9, 1.1)
+    usual = live(new(tmp_path, "usual"), 40, 10, durations=durations)
+    burst = live(
+        new(tmp_path, "burst"),
+        40,
+        10,
+        durations=durations,
+        refuses=frozenset(range(2, 10)),
+        retry_after=retry_after,
+    )
+    assert burst.refused == 8
+    assert burst.loop.now <= usual.loop.now + float(retry_after or 1.0) + 1.0
+
+
+@pytest.mark.parametrize("retry_after", [None, "1"])
+def test_an_api_that_takes_ten_at_once_is_kept_at_ten(tmp_path: Path, retry_after: str | None) -> None:
+    """The ideal is a batch that knows of the limit: 200 items at `-j 10`, without a refusal."""
+    ideal = live(new(tmp_path, "ideal"), 200, 10)
+    found_out = live(new(tmp_path, "found_out"), 200, 50, most=10, retry_after=retry_after)
+    assert found_out.most_alive == 10
+    assert found_out.refused < 30
+    assert found_out.loop.now <= 1.15 * ideal.loop.now
+
+
+class SlowJournal(SqliteJournal):
+    """A journal on a slow disk: while it commits, answers to other creates come."""
+
+    async def commit(self) -> None:
+        await asyncio.sleep(0.04)
+        await super().commit()
+
+
+@pytest.mark.parametrize("retry_after", ["1", "30"])
+def test_no_create_is_sent_before_the_end_of_a_wait_also_if_its_intent_was_committed(
+    tmp_path: Path, retry_after: str
+) -> None:
+    simulation = Simulation(folder=tmp_path, seed=3, items=60, rules=settle_of(10.0, concurrency=50))
+    simulation.open_journal = SlowJournal
+    server = simulation.server = RefusingServer(
+        loop=simulation.loop,
+        chance=simulation.chance,
+        faults=Faults(),
+        concurrency=50,
+        most=10,
+        retry_after=retry_after,
+    )
+    assert simulation.run().stop is None
+    assert simulation.statuses() == {"succeeded": 60}
+    assert server.refused > 0
+    assert server.early == []
+
+
+def test_an_api_that_takes_more_after_a_while_is_used(tmp_path: Path) -> None:
+    """The limit of ten is another client's doing, and goes after half a minute."""
+    simulation = Simulation(folder=tmp_path, seed=7, items=300, rules=settle_of(10.0, concurrency=40))
+    server = simulation.server = RefusingServer(
+        loop=simulation.loop, chance=simulation.chance, faults=Faults(), concurrency=40, most=10
+    )
+    simulation.loop.call_later(30.0, setattr, server, "most", 1_000_000)
+    assert simulation.run().stop is None
+    assert server.most_alive == 40
+    assert server.early == []
