@@ -18,6 +18,7 @@ from batchfish.core.identity import BATCH_PREFIX_LETTERS
 from batchfish.errors import NeedsYes, StorageFailed, WrongInput
 from batchfish.journal import batches, ingest
 from batchfish.pipeline.lookup import name_runs
+from batchfish.pipeline.patience import in_time
 from batchfish.pipeline.strangers import find_strangers
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ async def refuse_strangers(
     anew: bool,
     agreement: Agreement,
     patience: float,
+    notice: Callable[[str], None],
 ) -> bool:
     """Search the account for runs of these items that another journal made; nothing was begun yet.
 
@@ -183,9 +185,9 @@ async def refuse_strangers(
     by its marker. NeedsYes where a journal was lost, unless the batch is begun `anew`, or where a person
     does not agree to pay for the same items again.
     """
-    now = SystemClock().now()
-    connection = journal.connection
-    found = await find_strangers(
+    clock, connection = SystemClock(), journal.connection
+    now = clock.now()
+    search = find_strangers(
         agent,
         [
             f"bf-{identity.batch_prefix(intention.family)}",
@@ -193,10 +195,11 @@ async def refuse_strangers(
         ],
         known=journal,
         batch8s=journal.batch8s() | journal.agreed_strangers(),
-        clock=SystemClock(),
+        clock=clock,
         chance=chance(),
         patience=patience,
     )
+    found = await in_time(search, clock, max_outage=patience, notice=notice)
     tries = identity.batch_prefix(manifest.name + identity.TRY_SUFFIX)
     keys: dict[str, set[str]] = {}
     for marker in found.markers:

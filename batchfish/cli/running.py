@@ -97,6 +97,7 @@ async def _run_manifest(
                 anew=args.new,
                 agreement=args.agreement,
                 patience=args.max_outage,
+                notice=voice.warn,
             )
         target, folder = tables.target_for(
             intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output

@@ -5,17 +5,22 @@ A look only reads, so it may be repeated at will. A create is never repeated her
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from batchfish.core.describe import spell_duration
 from batchfish.errors import WebAgentUnavailable
+from batchfish.pipeline.context import OUTAGE_GRACE, OUTAGE_TOLD_AFTER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from batchfish.pipeline.clock import Clock
     from batchfish.pipeline.context import Context
+
+T = TypeVar("T")
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 LONGEST_ASKED = 900.0
@@ -65,3 +70,34 @@ def repeating(
         sleep=clock.sleep,
         reraise=True,
     )
+
+
+async def in_time(
+    look: Coroutine[None, None, T],
+    clock: Clock,
+    *,
+    max_outage: float,
+    notice: Callable[[str], None],
+) -> T:
+    """Return what a look finds that comes before the stages are at work, however often it is repeated.
+
+    A person is told once it takes longer than usual. WebAgentUnavailable where it has not ended after
+    `max_outage` seconds, be it that it waits, is repeated, or lists page after page.
+    """
+    looking = asyncio.ensure_future(look)
+    try:
+        for seconds in (OUTAGE_TOLD_AFTER, max_outage + OUTAGE_GRACE - OUTAGE_TOLD_AFTER):
+            limit = asyncio.ensure_future(clock.sleep(max(0.0, seconds)))
+            await asyncio.wait({looking, limit}, return_when=asyncio.FIRST_COMPLETED)
+            limit.cancel()
+            if looking.done():
+                return looking.result()
+            if seconds == OUTAGE_TOLD_AFTER:
+                notice(
+                    "no usable answer from the API yet: its runs are being listed; it is asked again, for "
+                    f"{spell_duration(max_outage)} at most"
+                )
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
+    raise WebAgentUnavailable(f"its runs could not be listed within {spell_duration(max_outage)}")

@@ -14,7 +14,7 @@ from batchfish.core.events import (
     SubmitRejected,
     SubmitUnanswered,
 )
-from batchfish.webagent.clock import read_date_header, read_retry_after
+from batchfish.webagent.clock import note_retry_after, read_date_header, read_retry_after
 from batchfish.webagent.wire import RUN_ID_PATTERN
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ def read_create_answer(status: int, headers: Mapping[str, str], body: bytes) -> 
         daily = error is not None and error.code == "DAILY_LIMIT_EXCEEDED"
         return SubmitDeferred(
             reason="daily_limit" if daily else "rate_limited",
-            message=f"429 {error or 'too many requests'}",
+            message=f"429 {error or 'too many requests'}{note_retry_after(headers)}",
             retry_after=read_retry_after(headers),
         )
     if status == _FORBIDDEN and error is None and _is_html(headers):
         return _defer("forbidden", "403 with a page of HTML: something before the API refused us", headers)
     if error is None:
-        return SubmitUnanswered(message=f"{status} without the API's error envelope")
+        return _leave_open(f"{status} without the API's error envelope", headers)
     if status in _ACCOUNT_REASONS:
         has_no_credits = error.code == "INSUFFICIENT_CREDITS" and status == _FORBIDDEN
         reason = "no_credits" if has_no_credits else _ACCOUNT_REASONS[status]
@@ -73,7 +73,7 @@ def read_create_answer(status: int, headers: Mapping[str, str], body: bytes) -> 
         return SubmitRejected(reason="invalid_request", message=f"{status} {error}")
     if status in _WRONG_API:
         return _defer("wrong_api", f"{status} {error}", headers)
-    return SubmitUnanswered(message=f"{status} {error}")
+    return _leave_open(f"{status} {error}", headers)
 
 
 def _read_ok(content: object, headers: Mapping[str, str]) -> CreateAnswer:
@@ -92,7 +92,15 @@ def _read_ok(content: object, headers: Mapping[str, str]) -> CreateAnswer:
 
 
 def _defer(reason: str, message: str, headers: Mapping[str, str]) -> SubmitDeferred:
-    return SubmitDeferred(reason=reason, message=message, retry_after=read_retry_after(headers))
+    return SubmitDeferred(
+        reason=reason, message=message + note_retry_after(headers), retry_after=read_retry_after(headers)
+    )
+
+
+def _leave_open(message: str, headers: Mapping[str, str]) -> SubmitUnanswered:
+    return SubmitUnanswered(
+        message=message + note_retry_after(headers), retry_after=read_retry_after(headers)
+    )
 
 
 def read_envelope(content: object) -> ApiError | None:

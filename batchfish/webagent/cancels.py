@@ -13,10 +13,12 @@ from batchfish.webagent import wire
 from batchfish.webagent.answers import read_envelope, read_json, shorten
 from batchfish.webagent.http import HttpAnswer, NoAnswer, call
 from batchfish.webagent.ids import chunks, distinct, encode_ids
-from batchfish.webagent.refusals import ENDPOINT_MISSING, explain, is_from_api
+from batchfish.webagent.refusals import ENDPOINT_MISSING, Acquaintance, explain, is_from_api, is_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from batchfish.errors import BatchfishError
 
 _REFUSED = frozenset({400, 404, 405, 409, 422})
 _logger = logging.getLogger(__name__)
@@ -45,11 +47,14 @@ def read_cancellation(body: bytes, run_id: str) -> Cancellation:
 class RunCanceller:
     """Cancels runs, and remembers whether the endpoint for many is there."""
 
-    def __init__(self, http: httpx.AsyncClient, hide: Callable[[str], str]) -> None:
-        """Take the connections, and what blots secrets out of a message."""
+    def __init__(
+        self, http: httpx.AsyncClient, hide: Callable[[str], str], known: Acquaintance | None = None
+    ) -> None:
+        """Take the connections, what redacts secrets, and whether the API has answered."""
         self._http = http
         self._hide = hide
-        self._has_batch = True
+        self._known = known or Acquaintance()
+        self._has_batch: bool | None = None  # None: not known yet
 
     async def cancel(self, run_ids: Sequence[str]) -> None:
         """Ask that runs be cancelled, which may be repeated at will; one that cannot be is left as it is."""
@@ -68,28 +73,43 @@ class RunCanceller:
                 words = read_envelope(read_json(answer.body))
                 raise WrongInput(self._hide(f"run {run_id} cannot be cancelled: {status} {words}"))
             case _:
-                raise explain(answer, self._hide)
+                raise self._explain(answer)
+
+    def _explain(self, answer: HttpAnswer | NoAnswer) -> BatchfishError:
+        return self._known.judge(explain(answer, self._hide))
+
+    def _take(self, answer: HttpAnswer) -> None:
+        """Check that a 200 is an answer of the API."""
+        if not isinstance(read_json(answer.body), dict):
+            raise WebAgentUnavailable("the answer to a cancel is not a JSON object")
+        self._known.has_answered = True
 
     async def _cancel_many(self, ids: list[str]) -> bool:
         """Cancel up to a hundred; false where it must be done one by one, as one id may spoil the call."""
-        if not self._has_batch:
+        if self._has_batch is False:
             return False
         answer = await call(self._http, "POST", wire.CANCEL_RUNS, body=encode_ids(ids))
         match answer:
             case HttpAnswer(status=httpx.codes.OK):
+                self._take(answer)
+                self._has_batch = True
                 return True
+            case HttpAnswer(status=status) if status in ENDPOINT_MISSING:
+                if self._has_batch and is_page(answer):
+                    raise self._explain(answer)
+                self._has_batch = False
+                return False
             case HttpAnswer(status=status) if status in _REFUSED:
-                self._has_batch = status not in ENDPOINT_MISSING
                 return False
             case HttpAnswer() | NoAnswer():
-                raise explain(answer, self._hide)
+                raise self._explain(answer)
 
     async def _try_to_cancel(self, run_id: str) -> None:
         answer = await call(self._http, "POST", wire.CANCEL_RUN.format(id=run_id))
         match answer:
             case HttpAnswer(status=httpx.codes.OK):
-                pass
+                self._take(answer)
             case HttpAnswer(status=status) if status in _REFUSED and is_from_api(answer):
                 _logger.debug("run %s is not cancelled: %d", run_id, status)
             case _:
-                raise explain(answer, self._hide)
+                raise self._explain(answer)

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from batchfish import __version__
+from batchfish.errors import WebAgentUnavailable
 from batchfish.webagent import wire
 from batchfish.webagent.cancels import RunCanceller
 from batchfish.webagent.connections import keep_urls_out_of_logs, open_clients
@@ -16,6 +17,7 @@ from batchfish.webagent.hiding import make_hide
 from batchfish.webagent.http import call
 from batchfish.webagent.listing import RunLister
 from batchfish.webagent.looks import RunReader
+from batchfish.webagent.refusals import Acquaintance, NoSuchEndpoint
 from batchfish.webagent.request import build_create, check_api_key, check_base_url, key_digest
 from batchfish.webagent.roads import RUN_SECONDS, Roads
 from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamingUrl
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     Callback: TypeAlias = Callable[[Event], Awaitable[object] | object]
 
 SECRET_LENGTH = 6
+LISTING_SECONDS = 900.0
+"""How long a listing may take, page after page; one that does not end is no answer."""
 
 
 class WebAgentClient:
@@ -68,9 +72,10 @@ class WebAgentClient:
         headers = {wire.API_KEY_HEADER: key, "User-Agent": f"batchfish/{__version__}"}
         keep_urls_out_of_logs()
         self._connections = open_clients(address, headers, transport)
-        self._reader = RunReader(self._connections.looks, self._hide)
+        self._known = Acquaintance()
+        self._reader = RunReader(self._connections.looks, self._hide, self._known)
         self._lister = RunLister(self._connections.looks, self._hide)
-        self._canceller = RunCanceller(self._connections.looks, self._hide)
+        self._canceller = RunCanceller(self._connections.looks, self._hide, self._known)
         self._roads = Roads(self._connections.watches, self._reader, self._canceller, self._hide, sleep)
 
     async def __aenter__(self) -> Self:
@@ -108,7 +113,17 @@ class WebAgentClient:
         self, text: str, *, limit: int | None = None, since: float | None = None
     ) -> Listing:
         """List the runs whose goal holds `text`; see `WebAgent.find_by_marker`."""
-        return await self._lister.find(text, limit=limit, since=since)
+        try:
+            async with asyncio.timeout(LISTING_SECONDS):
+                listing = await self._lister.find(text, limit=limit, since=since)
+        except TimeoutError:
+            raise WebAgentUnavailable(
+                f"the listing of runs did not end within {LISTING_SECONDS / 60:.0f} min"
+            ) from None
+        except NoSuchEndpoint as error:
+            raise self._known.judge(error) from None
+        self._known.has_answered = True
+        return listing
 
     async def cancel(self, run_ids: Sequence[str]) -> None:
         """Ask that these runs be cancelled; what became of them the next look tells."""

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from batchfish.core.describe import cut
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,15 +26,29 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
 
     A date counts from the answer's own Date, so that no clock of ours is compared with the server's.
     """
+    seconds = _asked_wait(headers)
+    return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def note_retry_after(headers: Mapping[str, str]) -> str:
+    """Say in words, to follow a message, where Retry-After is not obeyed as it stands; else an empty text."""
+    text = cut(headers.get("retry-after", "").strip(), 40)
+    seconds = _asked_wait(headers)
+    if seconds is not None and seconds > MAX_RETRY_AFTER:
+        return f" (its Retry-After, {text!r}, is cut to {MAX_RETRY_AFTER / 60:.0f} min)"
+    is_bad = bool(text) and (seconds is None or seconds < 0)
+    return f" (its Retry-After, {text!r}, is no wait)" if is_bad else ""
+
+
+def _asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After as seconds; None where it cannot be read."""
     text = headers.get("retry-after", "").strip()
     try:
         seconds = float(text)
     except ValueError:
-        then, now = _read_http_date(text), read_date_header(headers)
-        if then is None or now is None:
-            return None
-        seconds = then - now
-    return None if math.isnan(seconds) else min(max(seconds, 0.0), MAX_RETRY_AFTER)
+        then, now = _read_http_date(text, latest=math.inf), read_date_header(headers)
+        return None if then is None or now is None else then - now
+    return None if math.isnan(seconds) else seconds
 
 
 def read_age(headers: Mapping[str, str]) -> float:
@@ -60,15 +76,15 @@ def read_iso_time(text: object) -> float | None:
     return _to_epoch(moment)
 
 
-def _read_http_date(text: str) -> float | None:
+def _read_http_date(text: str, latest: float = _LAST_YEAR) -> float | None:
     try:
-        return _to_epoch(parsedate_to_datetime(text))
+        return _to_epoch(parsedate_to_datetime(text), latest)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
 
-def _to_epoch(moment: datetime) -> float | None:
-    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+def _to_epoch(moment: datetime, latest: float = _LAST_YEAR) -> float | None:
+    if not _FIRST_YEAR <= moment.year <= latest:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.timestamp()

@@ -27,8 +27,8 @@ def prove(answer: HttpAnswer | NoAnswer, hide: Callable[[str], str]) -> CreateAn
             return SubmitDeferred(reason=reason, message=hide(message), retry_after=wait)
         case SubmitRejected(reason=reason, message=message):
             return SubmitRejected(reason=reason, message=hide(message))
-        case SubmitUnanswered(message=message):
-            return SubmitUnanswered(message=hide(message))
+        case SubmitUnanswered(message=message, retry_after=wait):
+            return SubmitUnanswered(message=hide(message), retry_after=wait)
 
 
 def prove_without_answer(answer: NoAnswer, hide: Callable[[str], str]) -> SubmitDeferred | SubmitUnanswered:

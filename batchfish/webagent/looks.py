@@ -18,7 +18,7 @@ from batchfish.webagent.clock import read_date_header
 from batchfish.webagent.hiding import hide_in_run
 from batchfish.webagent.http import MAX_BODY_BYTES, HttpAnswer, NoAnswer, call_for_news
 from batchfish.webagent.ids import chunks, distinct, encode_ids, halves
-from batchfish.webagent.refusals import ENDPOINT_MISSING, explain, is_from_api
+from batchfish.webagent.refusals import ENDPOINT_MISSING, Acquaintance, explain, is_from_api, is_page
 from batchfish.webagent.rows import (
     Unreadable,
     WrongShape,
@@ -44,13 +44,11 @@ class _Gathered:
     not_found: set[str] = field(default_factory=set)
     server_date: float | None = None
     held: int = 0
-    has_answer: bool = False
     trouble: WebAgentUnavailable | None = None
     refusal: BatchfishError | None = None
 
     def add(self, runs: Iterable[RunSeen]) -> None:
         """Keep the runs that were asked for, each once."""
-        self.has_answer = True
         for run in runs:
             if run.run_id not in self.asked or run.run_id in self.runs:
                 _logger.debug("dropped a row for run %r: not asked for, or there already", run.run_id)
@@ -60,15 +58,19 @@ class _Gathered:
 
     def miss(self, run_ids: Iterable[str]) -> None:
         """Keep the ids that the API does not know."""
-        self.has_answer = True
         self.not_found.update(self.asked.intersection(run_ids))
 
     def result(self) -> Look:
-        """Hand over the look; what it lacks is an error only if it lacks everything."""
+        """Return the look. What it lacks is an error only if it names none of the runs that were asked for.
+
+        An answer that does so says nothing of them, not even that it does not know them.
+        """
         if self.refusal is not None:
             raise self.refusal
-        if self.trouble is not None and not self.has_answer:
-            raise self.trouble
+        if self.asked and not self.runs and not self.not_found:
+            raise self.trouble or WebAgentUnavailable(
+                "the API's answer names none of the runs that it was asked about"
+            )
         return Look(
             runs=self.runs,
             not_found=frozenset(self.not_found - self.runs.keys()),
@@ -80,21 +82,24 @@ class _Gathered:
 class RunReader:
     """Looks at runs, and remembers whether the endpoint for many is there."""
 
-    def __init__(self, http: httpx.AsyncClient, hide: Callable[[str], str]) -> None:
-        """Take the connections for looks, and what blots secrets out of a message."""
+    def __init__(
+        self, http: httpx.AsyncClient, hide: Callable[[str], str], known: Acquaintance | None = None
+    ) -> None:
+        """Take the connections for looks, what redacts secrets, and whether the API has answered."""
         self._http = http
         self._hide = hide
-        self._has_batch = True
+        self._known = known or Acquaintance()
+        self._has_batch: bool | None = None  # None: not known yet
 
     async def look(self, run_ids: Sequence[str]) -> Look:
         """Look at any number of runs, a few calls at once.
 
-        An answer that is too large or cannot be read is asked for again in halves. Results beyond the size
-        limit of one answer are left for the next look, so that memory stays bounded.
+        An answer that is too large, or is JSON that msgspec refuses, is asked for again in halves. Results
+        beyond the size limit of one answer are left for the next look, so that memory stays bounded.
         """
         ids = distinct(run_ids)
         gathered = _Gathered(asked=frozenset(ids))
-        pending = deque(chunks(ids, wire.IDS_PER_CALL if self._has_batch else 1))
+        pending = deque(chunks(ids, 1 if self._has_batch is False else wire.IDS_PER_CALL))
 
         async def work() -> None:
             while pending and gathered.held <= MAX_BODY_BYTES and not (gathered.trouble or gathered.refusal):
@@ -109,7 +114,7 @@ class RunReader:
         return gathered.result()
 
     async def _look_at(self, ids: list[str], pending: deque[list[str]], gathered: _Gathered) -> None:
-        is_batch = self._has_batch
+        is_batch = self._has_batch is not False
         if not is_batch and len(ids) > 1:  # the endpoint was found missing while these waited
             pending.extendleft(chunks(ids, 1))
             return
@@ -126,10 +131,15 @@ class RunReader:
                 gathered.server_date = read_date_header(answer.headers) or gathered.server_date
                 self._take(ids, answer.body, pending, gathered, is_batch=is_batch)
             case HttpAnswer(status=status) if is_batch and status in ENDPOINT_MISSING:
+                if self._has_batch and is_page(answer):
+                    raise self._known.judge(explain(answer, self._hide))
                 self._has_batch = False
                 pending.extendleft(chunks(ids, 1))
             case HttpAnswer(status=httpx.codes.NOT_FOUND) if not is_batch and is_from_api(answer):
                 gathered.miss(ids)
+            case HttpAnswer(status=status) if status in ENDPOINT_MISSING:
+                self._has_batch = None  # neither endpoint is there now: that says nothing about either
+                raise self._known.judge(explain(answer, self._hide))
             case _:
                 raise explain(answer, self._hide)
 
@@ -145,6 +155,8 @@ class RunReader:
         except WrongShape as error:
             raise WebAgentUnavailable(str(error)) from None
         except Unreadable as error:
+            if not body.lstrip().startswith(b"{"):
+                raise WebAgentUnavailable("the API's answer is not JSON") from None
             if len(ids) > 1:
                 _logger.debug(
                     "an answer about %d runs cannot be read (%s): asking in halves", len(ids), error
@@ -153,6 +165,9 @@ class RunReader:
             else:
                 self._take_hostile(ids[0], body, gathered)
             return
+        if is_batch:
+            self._has_batch = True
+        self._known.has_answered = True
         gathered.add(hide_in_run(run, self._hide) for run in runs)
         gathered.miss(missing)
 
