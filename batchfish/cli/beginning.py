@@ -23,7 +23,7 @@ from batchfish.pipeline.strangers import find_strangers
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from batchfish.cli.agreement import Agreement
     from batchfish.journal.base import Batch

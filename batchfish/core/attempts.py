@@ -11,6 +11,7 @@ from batchfish.core.events import (
     RunEnded,
     RunFound,
     RunLost,
+    RunMisnamed,
     SubmitAccepted,
     SubmitDeferred,
     SubmitRejected,
@@ -91,7 +92,7 @@ def settled(attempt: Attempt, event: Step) -> Attempt:
             )
         case ProvenAbsent():
             return replace(attempt, state=AttemptState.ABSENT)
-        case RunLost() | CannotTell():
+        case RunLost() | RunMisnamed() | CannotTell():
             return replace(attempt, state=AttemptState.HELD)
         case RunFound():
             return replace(attempt, state=AttemptState.RUNNING)

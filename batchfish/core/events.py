@@ -112,8 +112,19 @@ class RunLost:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunMisnamed:
+    """The API shows the run with the marker of another attempt: `other_marker`. A person decides.
+
+    `marker` is the one it shows.
+    """
+
+    run_id: str
+    marker: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunFound:
-    """A run held as lost was seen again."""
+    """A run held as lost, or under another marker, was seen as it should be."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,6 +150,7 @@ Step: TypeAlias = (
     | CannotTell
     | RunEnded
     | RunLost
+    | RunMisnamed
     | RunFound
     | DeadlinePassed
     | CancelWished

@@ -17,6 +17,7 @@ from batchfish.core.events import (
     RunEnded,
     RunFound,
     RunLost,
+    RunMisnamed,
     Step,
     SubmitAccepted,
     SubmitDeferred,
@@ -64,14 +65,10 @@ def move(item: Item, event: Step, circumstances: Circumstances) -> Item:
             return _after_answer(item, event, circumstances)
         case ProvenAbsent():
             return _after_vain_create(item, "no run was made", circumstances)
-        case CannotTell(message=message):
-            return replace(item, status=Status.HELD, reason="unanswered", message=message)
+        case CannotTell() | RunLost() | RunMisnamed():
+            return _held(item, event)
         case RunEnded():
             return _after_end(item, event, circumstances)
-        case RunLost():
-            return replace(
-                item, status=Status.HELD, reason="lost_remote", message="the API no longer knows the run"
-            )
         case RunFound():
             status = Status.CANCELLING if item.cancel_wish else Status.RUNNING
             return replace(item, status=status, reason=None, message=None)
@@ -93,6 +90,21 @@ def move(item: Item, event: Step, circumstances: Circumstances) -> Item:
             )
         case _:
             assert_never(event)
+
+
+def _held(item: Item, event: CannotTell | RunLost | RunMisnamed) -> Item:
+    """What remains of an item that a person must decide about."""
+    match event:
+        case CannotTell(message=message):
+            reason = "unanswered"
+        case RunLost():
+            reason, message = "lost_remote", "the API no longer knows the run"
+        case RunMisnamed(run_id=run_id, marker=marker):
+            reason = "other_marker"
+            message = f"the API shows run {run_id} with the marker of another attempt, {marker}"
+        case _:
+            assert_never(event)
+    return replace(item, status=Status.HELD, reason=reason, message=message)
 
 
 def _after_answer(item: Item, answer: CreateAnswer, circumstances: Circumstances) -> Item:

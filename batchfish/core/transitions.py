@@ -14,6 +14,7 @@ from batchfish.core.events import (
     RunEnded,
     RunFound,
     RunLost,
+    RunMisnamed,
     SubmitAccepted,
     SubmitDeferred,
     SubmitRejected,
@@ -47,6 +48,7 @@ TRANSITIONS: dict[type[Event], dict[Status, frozenset[Status]]] = {
     CannotTell: {Status.UNANSWERED: frozenset({Status.HELD})},
     RunEnded: {Status.RUNNING: _AFTER_END, Status.CANCELLING: _AFTER_END | {Status.CANCELLING}},
     RunLost: {Status.RUNNING: _AFTER_LOSS, Status.CANCELLING: _AFTER_LOSS | {Status.CANCELLING}},
+    RunMisnamed: {Status.RUNNING: _AFTER_LOSS, Status.CANCELLING: _AFTER_LOSS | {Status.CANCELLING}},
     RunFound: {Status.UNANSWERED: _ALIVE, Status.HELD: _ALIVE},
     DeadlinePassed: {Status.RUNNING: frozenset({Status.CANCELLING})},
     CancelWished: {

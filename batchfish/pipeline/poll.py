@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from batchfish.core import identity
-from batchfish.core.events import DeadlinePassed, Event, RunEnded, RunFound, RunLost
+from batchfish.core.events import DeadlinePassed, Event, RunEnded, RunFound, RunLost, RunMisnamed
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.poll_schedule import next_look
 from batchfish.errors import WebAgentUnavailable
@@ -24,6 +24,12 @@ SIGHTINGS_OF_LOSS = 3
 LOSS_TAKES = 3600.0
 """A run is lost after so many looks without it over so many seconds, each of which found another run."""
 
+MISNAMED_IN_A_ROW = 3
+"""A run is held after so many polls in a row that show it with another marker: one alone may be a slip."""
+
+CLOCK_MARGIN = 3600.0
+"""Seconds by which our wall clock may be ahead of the server's, where the API does not say what it has."""
+
 IDLE = 60.0
 
 
@@ -31,18 +37,21 @@ IDLE = 60.0
 class Watch:
     """What the looks of this process have shown of one run; times are boot-time seconds.
 
-    `changed_at` is when its status last changed, in epoch seconds of the server's clock, and `age` how long
-    ago that was at the latest look. `gone_since` is when the API first did not know it; `missed` counts the
-    looks without it, from `missing_since` on, that found another run.
+    `changed_at` is when its status last changed, in epoch seconds of the server's clock, `age` how long ago
+    that was at the latest poll, and `same_since` when this process first saw it so. `gone_since` is when the
+    API first did not know it; `missed` counts the polls without it, from `missing_since` on, that found
+    another run. `misnamed` counts the polls in a row that showed it with another marker.
     """
 
     since: float
+    same_since: float
     next_look: float
     changed_at: float | None = None
     age: float = 0.0
     gone_since: float | None = None
     missing_since: float | None = None
     missed: int = 0
+    misnamed: int = 0
     is_loss_told: bool = False
     is_queue_told: bool = False
 
@@ -59,7 +68,7 @@ class Watches:
         self.by_run = {run_id: watch for run_id, watch in self.by_run.items() if run_id in alive}
         for run_id in alive:
             if run_id not in self.by_run:
-                self.by_run[run_id] = Watch(since=now, next_look=now + interval)
+                self.by_run[run_id] = Watch(since=now, same_since=now, next_look=now + interval)
         # Looks are shared: whoever would be due within half an interval comes along.
         return [one for run_id, one in alive.items() if self.by_run[run_id].next_look <= now + interval / 2]
 
@@ -82,24 +91,45 @@ async def poll(ctx: Context) -> None:
             look = await _look(ctx, [one.attempt.run_id or "" for one in due] + _controls(ctx, due, watches))
         except WebAgentUnavailable:
             return  # the run has detached: what is alive goes on without us
-        asked = {one.attempt.run_id for one in due}
         # A look takes its time: what it tells is read beside what became of the items meanwhile.
         tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
+        asked = {one.attempt.run_id for one in due}
         looked_at = [one for one in tracked if one.attempt.run_id in asked]
-        events = [(one, event) for one in looked_at for event in read_look(ctx, one, look, watches)]
-        for one, event in events:
-            ctx.record(one.item.pk, one.attempt.k, event)
-            _heed(ctx, one, event)
+        has_news = _record(ctx, looked_at, look, watches)
         for one in looked_at:
             watch = watches.by_run[one.attempt.run_id or ""]
             watch.next_look = ctx.clock.boottime() + max(
                 next_look(now - watch.since, interval), min(look.retry_after or 0.0, LONGEST_ASKED)
             )
-        if events:
+        if has_news:
             await ctx.journal.commit()
             ctx.bell.ring()
         else:
             _stop_if_only_stuck(ctx, tracked, watches)
+
+
+async def poll_held(ctx: Context) -> None:
+    """Poll the runs of held attempts once where nothing else is left to do, since they may go on by now."""
+    held = [one for one in ctx.journal.open_attempts(AttemptState.HELD) if one.attempt.run_id is not None]
+    if not held or not ctx.is_over():
+        return
+    watches = Watches()
+    watches.due(held, ctx.clock.boottime(), ctx.pace.poll_interval)
+    try:
+        look = await ctx.agent.poll([one.attempt.run_id or "" for one in held])
+    except WebAgentUnavailable:
+        return  # they stay held: nothing is lost by asking next time
+    if _record(ctx, held, look, watches):
+        await ctx.journal.commit()
+
+
+def _record(ctx: Context, looked_at: Sequence[Tracked], look: Look, watches: Watches) -> bool:
+    """Write what a look tells of these runs; return whether that is anything."""
+    events = [(one, event) for one in looked_at for event in read_look(ctx, one, look, watches)]
+    for one, event in events:
+        ctx.record(one.item.pk, one.attempt.k, event)
+        _heed(ctx, one, event)
+    return bool(events)
 
 
 def _controls(ctx: Context, due: Sequence[Tracked], watches: Watches) -> list[str]:
@@ -129,10 +159,14 @@ def read_look(ctx: Context, one: Tracked, look: Look, watches: Watches) -> list[
     run, watch = look.runs.get(run_id), watches.by_run[run_id]
     if run is None:
         return _read_absence(ctx, one, look, watch) if run_id in look.not_found else []
-    if not _is_answer(run, one.attempt.marker):
-        return []
-    watch.changed_at = run.started_at or run.created_at or one.attempt.created_at
-    watch.age = _age(watch.changed_at, look)
+    other = _other_marker(run, one.attempt.marker)
+    if other is not None:
+        watch.misnamed += 1
+        is_held = one.attempt.state is AttemptState.HELD or watch.misnamed < MISNAMED_IN_A_ROW
+        return [] if is_held else [RunMisnamed(run_id=run_id, marker=other)]
+    watch.misnamed = 0
+    _note_change(ctx, watch, run.started_at or run.created_at or one.attempt.created_at)
+    watch.age = _age(ctx, watch, look)
     watch.missed, watch.missing_since, watch.gone_since = 0, None, None
     found: list[Event] = [RunFound()] if one.attempt.state is AttemptState.HELD else []
     if run.is_final:
@@ -145,7 +179,8 @@ def read_look(ctx: Context, one: Tracked, look: Look, watches: Watches) -> list[
 def _watch_the_time(ctx: Context, one: Tracked, run: RunSeen, look: Look, watch: Watch) -> list[Event]:
     """Say whether a run has been at work for too long; tell once of one that waits too long for its start."""
     limits = ctx.terms[one.item.batch].rules.limits
-    waited = _age(run.created_at, look) if run.status == "PENDING" else 0.0
+    lasted = _lasted(ctx, watch, look)
+    waited = lasted if run.status == "PENDING" else 0.0
     if limits.queue_timeout is not None and waited > limits.queue_timeout and not watch.is_queue_told:
         watch.is_queue_told = True
         ctx.notice(
@@ -153,20 +188,22 @@ def _watch_the_time(ctx: Context, one: Tracked, run: RunSeen, look: Look, watch:
             "its slot, and nothing is sent in its place"
         )
     is_followed = one.item.status is Status.RUNNING and one.attempt.k == one.item.follows
-    is_late = limits.run_timeout is not None and _age(run.started_at, look) > limits.run_timeout
+    has_started = run.started_at is not None
+    is_late = has_started and limits.run_timeout is not None and lasted > limits.run_timeout
     return [DeadlinePassed()] if is_followed and is_late else []
 
 
-def _is_answer(run: RunSeen, marker: str) -> bool:
-    """A row whose goal carries another attempt's marker speaks of another run, whatever its id."""
+def _other_marker(run: RunSeen, marker: str) -> str | None:
+    """Return the marker of another attempt that a row carries: then it is no answer about this one."""
     carried = identity.read_marker(run.goal) if run.goal is not None else None
-    return carried is None or not marker or str(carried) == marker
+    return None if carried is None or not marker or str(carried) == marker else str(carried)
 
 
 def _read_absence(ctx: Context, one: Tracked, look: Look, watch: Watch) -> list[Event]:
     """The API does not know the run: lost after several sightings over an hour, beside runs that it shows."""
     now, is_followed = ctx.clock.boottime(), one.attempt.state is AttemptState.RUNNING
-    watch.age = _age(watch.changed_at or one.attempt.created_at, look)
+    _note_change(ctx, watch, watch.changed_at or one.attempt.created_at)
+    watch.age = _age(ctx, watch, look)
     if watch.gone_since is None:
         watch.gone_since = now
     if look.runs:
@@ -184,9 +221,33 @@ def _read_absence(ctx: Context, one: Tracked, look: Look, watch: Watch) -> list[
     return []
 
 
-def _age(since: float | None, look: Look) -> float:
-    """Seconds on the server's own clock; 0 where it did not say."""
-    return 0.0 if since is None or look.server_date is None else look.server_date - since
+def _note_change(ctx: Context, watch: Watch, changed_at: float | None) -> None:
+    if changed_at != watch.changed_at:
+        watch.changed_at, watch.same_since = changed_at, ctx.clock.boottime()
+
+
+def _lasted(ctx: Context, watch: Watch, look: Look) -> float:
+    """Return for how long a run has surely been as it is, in seconds.
+
+    By the server's own clock; where it does not say, since this process first saw the run so, by the boot
+    clock. That is too little after a restart, but no clock that is set wrong makes it too much, and so no run
+    is cancelled before its time.
+    """
+    if look.server_date is None:
+        return ctx.clock.boottime() - watch.same_since
+    return 0.0 if watch.changed_at is None else look.server_date - watch.changed_at
+
+
+def _age(ctx: Context, watch: Watch, look: Look) -> float:
+    """Return how old a run's last change is, in seconds.
+
+    Where the server does not tell its time, our wall clock less CLOCK_MARGIN does, so that it counts over
+    restarts. A wrong clock can do no harm here: a run of great age is followed no longer, and nothing else.
+    """
+    lasted = _lasted(ctx, watch, look)
+    if look.server_date is not None or watch.changed_at is None:
+        return lasted
+    return max(lasted, ctx.clock.now() - CLOCK_MARGIN - watch.changed_at)
 
 
 def _heed(ctx: Context, one: Tracked, event: Event) -> None:
@@ -194,6 +255,11 @@ def _heed(ctx: Context, one: Tracked, event: Event) -> None:
     match event:
         case RunLost():
             ctx.notice(f"held: item {one.item.id}: the API no longer knows run {one.attempt.run_id}")
+        case RunMisnamed(run_id=run_id, marker=marker):
+            ctx.notice(
+                f"held: item {one.item.id}: the API shows its run {run_id} with the marker of another "
+                f"attempt, {marker}; its result is not taken"
+            )
         case RunEnded(run=run) if run.error is not None and run.error.category == "BILLING_FAILURE":
             ctx.stop(StopKind.NO_CREDITS, f"a run ended for want of credits: {run.error.message}")
 

@@ -11,7 +11,7 @@ from batchfish.pipeline.cancel import cancel
 from batchfish.pipeline.comparison import compare_regularly
 from batchfish.pipeline.context import Context, Stop, StopKind
 from batchfish.pipeline.opening import open_batch
-from batchfish.pipeline.poll import poll
+from batchfish.pipeline.poll import poll, poll_held
 from batchfish.pipeline.reconcile import reconcile
 from batchfish.pipeline.submit import submit
 
@@ -57,7 +57,12 @@ def first_of(errors: BaseExceptionGroup[BatchfishError]) -> BatchfishError:
 
 async def _open(ctx: Context) -> None:
     """Open the batch; a run that detaches before that leaves it, whatever look it waits for."""
-    opening = asyncio.ensure_future(open_batch(ctx))
+
+    async def begin() -> None:
+        await open_batch(ctx)
+        await poll_held(ctx)
+
+    opening = asyncio.ensure_future(begin())
     opening.add_done_callback(lambda _: ctx.bell.ring())
     try:
         await _keep_time(ctx, opening.done)

@@ -143,13 +143,15 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
         waited = ctx.clock.boottime() - since
         try:
             listing = await find(ctx, search_text(accepted.marker), ctx.pace.max_outage)
+            is_found = shows(listing, accepted.run_id or "", accepted.marker)
+            if is_found:
+                await _refuse_beside_a_twin(ctx, accepted)
         except WebAgentUnavailable as error:
             # Other looks may have been answered meanwhile, so that this alone is the outage.
             ctx.stop(StopKind.UNREACHABLE, f"the first run of this batch cannot be looked up: {error}")
             return
         looks += 1
-        if shows(listing, accepted.run_id or "", accepted.marker):
-            await _refuse_beside_a_twin(ctx, accepted)
+        if is_found:
             await _set_markers(ctx, "proven")
             return
         if waited >= settle:
