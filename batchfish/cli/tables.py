@@ -16,7 +16,7 @@ from batchfish.core.expressions import compile_template
 from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal import outputs
 from batchfish.journal.files import connect, snapshot
-from batchfish.journal.records import read_outcomes
+from batchfish.journal.records import read_outcomes, read_sizes
 from batchfish.manifest.rules import rules_from
 from batchfish.pipeline.collect import rows_of
 from batchfish.table.columns import plan_columns
@@ -96,6 +96,7 @@ def write_batch(
                 target,
                 plan_of(reader, batch),
                 rows_of(lambda: read_outcomes(reader, batch.pk), batch.name, failed_only=failed_only),
+                sizes=read_sizes(reader, batch.pk),
                 raw_csv=raw_csv,
                 written=_written(reader),
                 may_replace=agreement.has(Question.REPLACE_OUTPUT),

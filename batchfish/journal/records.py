@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-CHUNK = 2000
+CHUNK_ROWS, CHUNK_BYTES = 2000, 4 * 2**20
 
 _ITEM_FIELDS = tuple(field.name for field in fields(Item))
 _ATTEMPT_FIELDS = tuple(field.name for field in fields(Attempt))
@@ -82,22 +83,49 @@ def attempt_values(attempt: Attempt) -> tuple[Any, ...]:
 
 
 def read_outcomes(connection: sqlite3.Connection, batch: int) -> Iterator[Sequence[Outcome]]:
-    """Read what is wanted of a batch in manifest order, CHUNK items at a time."""
-    after = 0
-    while True:
+    """Read what is wanted of a batch in manifest order, some items at a time.
+
+    A chunk has at most CHUNK_ROWS items, and no more after its results have come to CHUNK_BYTES.
+    """
+    after: int | None = 0
+    while after is not None:
         rows = connection.execute(
             f"SELECT {ITEM}, {REQUEST}, s.raw, s.is_whole_answer, {ATTEMPT}"
             " FROM items i JOIN requests r ON r.pk = i.request"
             " LEFT JOIN attempts a ON a.item = i.pk AND a.k = i.follows"
             " LEFT JOIN results s ON s.item = i.pk AND s.k = i.follows"
             " WHERE i.batch = ? AND i.wanted = 1 AND i.row > ? ORDER BY i.row LIMIT ?",
-            (batch, after, CHUNK),
-        ).fetchall()
-        if not rows:
-            return
-        chunk = [_outcome_from(row) for row in rows]
-        after = chunk[-1].item.row
-        yield chunk
+            (batch, after, CHUNK_ROWS),
+        )
+        with closing(rows):
+            chunk = _chunk_from(map(_outcome_from, rows))
+        after = chunk[-1].item.row if chunk else None
+        if chunk:
+            yield chunk
+        del chunk  # what was read is not kept while more is read
+
+
+def read_sizes(connection: sqlite3.Connection, batch: int) -> Iterator[int]:
+    """Read the bytes of each result in the order of `read_outcomes`; SQLite reads none of them for it."""
+    rows = connection.execute(
+        "SELECT coalesce(length(s.raw), 0) FROM items i"
+        " LEFT JOIN results s ON s.item = i.pk AND s.k = i.follows"
+        " WHERE i.batch = ? AND i.wanted = 1 ORDER BY i.row",
+        (batch,),
+    )
+    return (size for (size,) in rows)
+
+
+def _chunk_from(outcomes: Iterator[Outcome]) -> list[Outcome]:
+    """Take outcomes until their results have come to CHUNK_BYTES."""
+    chunk: list[Outcome] = []
+    size = 0
+    for outcome in outcomes:
+        chunk.append(outcome)
+        size += len(outcome.result or b"")
+        if size >= CHUNK_BYTES:
+            break
+    return chunk
 
 
 def _outcome_from(row: Sequence[Any]) -> Outcome:

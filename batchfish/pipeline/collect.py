@@ -19,11 +19,14 @@ def rows_of(
 
     def chunks() -> Iterator[Sequence[TableRow]]:
         for chunk in outcomes():
-            yield [
+            rows = [
                 _row_of(outcome, batch)
                 for outcome in chunk
                 if not failed_only or outcome.item.status != "succeeded"
             ]
+            del chunk  # results may be large: none is held while the next are read
+            yield rows
+            del rows
 
     return chunks
 

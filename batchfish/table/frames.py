@@ -45,19 +45,34 @@ def schema_of(plan: ColumnPlan) -> dict[str, pl.DataType]:
 
 def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[TableRow]]) -> Iterator[pl.DataFrame]:
     """Yield the table as frames of at most FRAME_ROWS rows, and hardly more than FRAME_BYTES of results."""
-    reader = RecordReader(plan)
     records: list[Record] = []
     size = 0
+    for record in _records_of(plan, chunks):
+        records.append(record)
+        size += len(record.text or "")
+        del record
+        if len(records) == FRAME_ROWS or size >= FRAME_BYTES:
+            yield _emptied(plan, records)
+            size = 0
+    if records:
+        yield _emptied(plan, records)
+
+
+def _records_of(plan: ColumnPlan, chunks: Iterable[Sequence[TableRow]]) -> Iterator[Record]:
+    """Read the results of all rows into records."""
+    reader = RecordReader(plan)
     for chunk in chunks:
         for row in chunk:
-            for record in reader.read(row):
-                records.append(record)
-                size += len(record.text or "")
-                if len(records) == FRAME_ROWS or size >= FRAME_BYTES:
-                    yield _frame(plan, records)
-                    records, size = [], 0
-    if records:
-        yield _frame(plan, records)
+            yield from reader.read(row)
+            del row
+        del chunk
+
+
+def _emptied(plan: ColumnPlan, records: list[Record]) -> pl.DataFrame:
+    """Turn records into a frame and let go of them: their text would be there twice while it is written."""
+    frame = _frame(plan, records)
+    records.clear()
+    return frame
 
 
 def _frame(plan: ColumnPlan, records: Sequence[Record]) -> pl.DataFrame:

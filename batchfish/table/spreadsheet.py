@@ -15,12 +15,22 @@ def made_safe(frame: pl.DataFrame) -> pl.DataFrame:
     Typed numbers are no text and stay, and so does a text that is exactly a number, such as -5. A spreadsheet
     that is told to split at another sign than the comma makes cells of its own, which this knows nothing of.
     """
-    return frame.with_columns(_safe(pl.col(pl.String)))
+    texts = [column for column in frame.iter_columns() if column.dtype == pl.String]
+    return frame.with_columns(
+        column.to_frame().select(_safe(pl.col(column.name))).to_series()
+        for column in texts
+        if _is_unsafe(column)
+    )
 
 
 def safe_names(names: list[str]) -> list[str]:
     """Make the header safe in the same way."""
     return pl.select(_safe(pl.lit(pl.Series(names, dtype=pl.String)))).to_series().to_list()
+
+
+def _is_unsafe(column: pl.Series) -> bool:
+    """Tell whether anything in a column is to be changed: mostly nothing is, and a copy may be large."""
+    return bool((column.str.contains("\0", literal=True) | column.str.contains(_FORMULA)).any())
 
 
 def _safe(text: pl.Expr) -> pl.Expr:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+from array import array
 from dataclasses import dataclass
 from io import StringIO
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
@@ -16,7 +18,7 @@ from batchfish.table.spreadsheet import made_safe, safe_names
 from batchfish.table.target import FileMark, check_target, make_parents, mark_of, reason_of, replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from batchfish.table.columns import ColumnPlan
@@ -24,8 +26,11 @@ if TYPE_CHECKING:
 
 # A row group is what polars holds several of in memory; many small ones make a file large and slow to open.
 _ROW_GROUP_BYTES = 16 * 2**20
-_ROW_GROUP_ROWS = range(100, 50_000)
+_ROW_GROUP_ROWS = (50_000, 20_000, 5_000, 1_000, 200, 50, 10, 3, 1)
+_MOST_ROW_GROUPS = 5_000
+_ROWS_FOR_STATISTICS = 100
 _READ_BYTES = 2**20
+_NOT_STRUCTURE = bytes(byte for byte in range(256) if byte not in b'"\n')
 _CSV_TIME = "%Y-%m-%dT%H:%M:%S%.fZ"
 
 
@@ -38,11 +43,12 @@ class TableReport:
     mark: FileMark
 
 
-def write_table(
+def write_table(  # noqa: PLR0913 - one function for all that may be asked of a table
     target: Path,
     plan: ColumnPlan,
     chunks: Callable[[], Iterator[Sequence[TableRow]]],
     *,
+    sizes: Iterable[int] = (),
     raw_csv: bool = False,
     written: Collection[FileMark] = (),
     may_replace: bool = False,
@@ -50,6 +56,9 @@ def write_table(
     record: Callable[[FileMark], None] | None = None,
 ) -> TableReport:
     """Write the rows that `chunks()` yields to `target`, in their order, as its suffix says.
+
+    `sizes` are the bytes of each row's result, in the same order: no row group of a Parquet file is then so
+    large that polars would need much memory for it. Without them the first rows stand for all.
 
     The file is written beside the target, read back, synced and put in its place, readable by its owner
     alone. `record` is called before it is put there, so that a crash in between leaves no file that nobody
@@ -67,7 +76,7 @@ def write_table(
         with replacing(target) as (file, path):
             match target.suffix:
                 case ".parquet":
-                    _write_parquet(file, plan, source)
+                    _write_parquet(file, plan, source, sizes)
                 case ".csv":
                     _write_csv(file, plan, source, is_raw=raw_csv)
                 case _:
@@ -96,6 +105,7 @@ class _Source:
             for frame in self.frames:
                 self.rows += frame.height
                 yield frame
+                del frame  # it may be large, and is not kept while the next one is made
         except GeneratorExit:
             raise
         except BaseException as failure:
@@ -103,21 +113,40 @@ class _Source:
             raise
 
 
-def _write_parquet(file: BinaryIO, plan: ColumnPlan, source: _Source) -> None:
-    """Stream frames into row groups of about _ROW_GROUP_BYTES, judged by the first frame."""
+def _write_parquet(file: BinaryIO, plan: ColumnPlan, source: _Source, sizes: Iterable[int]) -> None:
+    """Stream frames into row groups of about _ROW_GROUP_BYTES."""
     frames = iter(source)
     first = next(frames, pl.DataFrame(schema=schema_of(plan)))
     fitting = int(_ROW_GROUP_BYTES * first.height / max(first.estimated_size(), 1))
+    every = chain(iter([first]), frames)
+    del first  # it may be large, and is not kept while the others are written
 
     def scan(*_: object) -> Iterator[pl.DataFrame]:
-        yield first
-        yield from frames
+        return every
 
+    rows = max(1, min(fitting, _row_group_rows(sizes)))
     register_io_source(scan, schema=schema_of(plan), validate_schema=True).sink_parquet(
         file,
-        row_group_size=min(max(fitting, _ROW_GROUP_ROWS.start), _ROW_GROUP_ROWS.stop),
+        row_group_size=rows,
+        statistics=rows >= _ROWS_FOR_STATISTICS,  # of a few large rows they help nobody, and take copies
         maintain_order=True,
     )
+
+
+def _row_group_rows(sizes: Iterable[int]) -> int:
+    """Choose the largest row group whose results take no more than the limit, wherever in the table it is.
+
+    One large result alone makes no group smaller. A table of very many rows keeps a number of groups that
+    can be read, even if that takes memory.
+    """
+    each = array("q", sizes)
+    limit = max(_ROW_GROUP_BYTES, max(each, default=0))
+    fewest = len(each) // _MOST_ROW_GROUPS
+    for rows in _ROW_GROUP_ROWS:
+        heaviest = max((sum(each[at : at + rows]) for at in range(0, len(each), rows)), default=0)
+        if heaviest <= limit:
+            return max(rows, fewest)
+    return max(1, fewest)
 
 
 def _write_csv(file: BinaryIO, plan: ColumnPlan, source: _Source, *, is_raw: bool) -> None:
@@ -134,12 +163,28 @@ def _write_csv(file: BinaryIO, plan: ColumnPlan, source: _Source, *, is_raw: boo
     for frame in source:
         cells = frame if is_raw else made_safe(frame)
         cells.write_csv(file, include_header=False, quote_style="non_numeric", datetime_format=_CSV_TIME)
+        del frame, cells
 
 
 def _write_jsonl(file: BinaryIO, source: _Source) -> None:
     """Append frame after frame, for the same reason."""
     for frame in source:
         frame.write_ndjson(file)
+        del frame
+
+
+def _count_lines(path: Path, *, are_texts_quoted: bool) -> int:
+    """Count the ends of lines in a file, a block at a time; those between quotes end no line."""
+    found, is_inside = 0, False
+    with path.open("rb") as file:
+        while block := file.read(_READ_BYTES):
+            if are_texts_quoted:
+                parts = block.translate(None, _NOT_STRUCTURE).split(b'"')
+                found += sum(part.count(b"\n") for part in parts[is_inside::2])
+                is_inside ^= not len(parts) % 2
+            else:
+                found += block.count(b"\n")
+    return found
 
 
 def _check(path: Path, target: Path, plan: ColumnPlan, rows: int) -> None:
@@ -150,12 +195,11 @@ def _check(path: Path, target: Path, plan: ColumnPlan, rows: int) -> None:
             is_same = table.collect_schema() == schema_of(plan)
             found = table.select(pl.len()).collect().item()
         case ".csv":
-            table = pl.scan_csv(path, glob=False, infer_schema=False)
-            is_same = len(table.collect_schema()) == len(plan.columns)
-            found = table.select(pl.len()).collect().item()
+            with path.open(encoding="utf-8", newline="") as file:
+                is_same = len(next(csv.reader(file), ())) == len(plan.columns)
+            found = _count_lines(path, are_texts_quoted=True) - 1
         case _:
             is_same = True
-            with path.open("rb") as file:
-                found = sum(block.count(b"\n") for block in iter(lambda: file.read(_READ_BYTES), b""))
+            found = _count_lines(path, are_texts_quoted=False)
     if not is_same or found != rows:
         raise StorageFailed(f"{target}: what was read back is not what was written: {found} rows of {rows}")

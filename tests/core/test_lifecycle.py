@@ -21,6 +21,7 @@ from batchfish.core.events import (
     RunEnded,
     RunFound,
     RunLost,
+    RunMisnamed,
     SubmitAccepted,
     SubmitDeferred,
     SubmitRejected,
@@ -52,6 +53,7 @@ EXAMPLES: tuple[Event, ...] = (
     CannotTell(message="no control"),
     RunEnded(run=RunSeen(run_id="run", status="COMPLETED")),
     RunLost(),
+    RunMisnamed(run_id="run", marker="m2"),
     RunFound(),
     DeadlinePassed(),
     CancelWished(),
@@ -178,6 +180,7 @@ def _about(one: Attempt) -> Iterator[tuple[Event, int | None]]:
             yield RunEnded(run=replace(run, status="FAILED", error=BILLING_FAILURE)), k
             yield RunEnded(run=replace(run, status="CANCELLED")), k
             yield RunLost(), k
+            yield RunMisnamed(run_id="run", marker="m2"), k
         case AttemptState.HELD:
             yield ProvenAbsent(), k  # a person's word
             if one.run_id is not None:

@@ -1,0 +1,112 @@
+"""The memory that a table takes: that of a few of its rows, however many there are and however large."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from batchfish.core.items import ItemSpec
+from batchfish.journal import batches, ingest
+from batchfish.journal.records import CHUNK_BYTES, read_outcomes, read_sizes
+from batchfish.journal.sqlite import SqliteJournal
+
+MEBI = 2**20
+WRITE = """
+import resource, sys
+from pathlib import Path
+import polars
+from batchfish.core.rules import OutputRules
+from batchfish.journal.files import connect
+from batchfish.journal.records import read_outcomes, read_sizes
+from batchfish.pipeline.collect import rows_of
+from batchfish.table.columns import plan_columns
+from batchfish.table.write import write_table
+_, journal, target, batch = sys.argv
+reader = connect(Path(journal), read_only=True)
+base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+rows = rows_of(lambda: read_outcomes(reader, int(batch)), "b")
+sizes = read_sizes(reader, int(batch))
+write_table(Path(target), plan_columns([], [], OutputRules()), rows, sizes=sizes)
+print(base * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def fill(path: Path, sizes: list[int]) -> int:
+    """Make a journal whose items have succeeded with results of these sizes; return its batch."""
+    specs = [
+        ItemSpec(row=row, line=None, id=None, url=f"https://shop.example/{row}", goal="Read the price")
+        for row in range(1, len(sizes) + 1)
+    ]
+    with closing(SqliteJournal(path)) as journal:
+        connection = journal.connection
+        ingest.stage(connection, specs, version=1)
+        ingest.compare(connection, None)
+        new = batches.NewBatch(
+            name="b",
+            period=None,
+            number=1,
+            base_url="local:",
+            manifest={},
+            manifest_path="b.yaml",
+            markers=True,
+        )
+        batch = batches.begin(connection, new, now=1.0, chance=b"four")
+        connection.execute("BEGIN")
+        connection.execute("UPDATE items SET status = 'succeeded', k = 1, follows = 1")
+        connection.execute(
+            "INSERT INTO attempts"
+            " (item, k, marker, state, key_id, body_sha256, intended_at, intended_boot, boot_id)"
+            " SELECT pk, 1, '', 'ended', '', '', 1, 1, '' FROM items"
+        )
+        for pk, size in enumerate(sizes, 1):
+            raw = b'{"text": "' + b"0123456789abcdef" * (size // 16) + b'"}'
+            connection.execute("INSERT INTO results VALUES (?, 1, ?, 0)", (pk, raw))
+        connection.execute("COMMIT")
+    return batch
+
+
+def peaks(folder: Path, suffix: str, sizes: list[int]) -> tuple[int, int]:
+    """Return the peak memory of a process before and after it writes a table of results of these sizes."""
+    journal = folder / "journal.db"
+    batch = fill(journal, sizes)
+    command = [sys.executable, "-c", WRITE, str(journal), str(folder / f"out{suffix}"), str(batch)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+    assert done.returncode == 0, done.stderr
+    base, peak = map(int, done.stdout.split())
+    return base, peak
+
+
+def test_results_are_read_by_their_bytes(tmp_path: Path) -> None:
+    sizes = [*[16] * 5_000, *[MEBI] * 12, 5 * CHUNK_BYTES, *[16] * 3]
+    batch = fill(tmp_path / "journal.db", sizes)
+    with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
+        chunks = [
+            [len(outcome.result or b"") for outcome in chunk]
+            for chunk in read_outcomes(journal.connection, batch)
+        ]
+        assert [size for chunk in chunks for size in chunk] == list(read_sizes(journal.connection, batch))
+    assert [size // 16 * 16 for chunk in chunks for size in chunk] == sizes
+    assert max(sum(chunk[:-1]) for chunk in chunks) < CHUNK_BYTES
+    assert len(chunks) < 12
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_results_of_two_megabytes_take_the_memory_of_a_few(tmp_path: Path, suffix: str) -> None:
+    """They are 160 MB. The first rows are small, and tell nothing about the others."""
+    base, peak = peaks(tmp_path, suffix, [*[16] * 50, *[2 * MEBI] * 80])
+    assert peak - base < 200 * MEBI
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.parametrize(("suffix", "most"), [(".parquet", 500), (".csv", 350), (".jsonl", 350)])
+def test_results_of_twenty_megabytes_take_the_memory_of_a_few(tmp_path: Path, suffix: str, most: int) -> None:
+    """They are 800 MB. A cell of 20 MB is copied several times by polars, most of all into Parquet."""
+    _, peak = peaks(tmp_path, suffix, [20 * MEBI] * 40)
+    assert peak <= most * MEBI
