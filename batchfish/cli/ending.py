@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli import places, tables
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
-from batchfish.cli.messages import put
+from batchfish.cli.messages import put_beside_work
 from batchfish.cli.wiring import SystemClock
 from batchfish.core.items import Status
 from batchfish.journal import batches, reading
@@ -65,7 +65,7 @@ def say_what_is_next(
     going_on = None if counts.ended == counts.total else f"batchfish resume {name}"
     rows = args.head if args.head is not None else ROWS_FOR_A_PERSON if sys.stdout.isatty() else 0
     if table is not None and rows and not args.quiet and not args.json:
-        put(tables.show(table, rows))
+        put_beside_work(tables.show(table, rows))
     if counts[Status.HELD]:
         voice.say(f"decide about what is held: batchfish held list --batch {name}")
     if counts.not_ok:
@@ -81,6 +81,6 @@ def say_what_is_next(
             "table": None if table is None else str(table),
             "resume": going_on,
         }
-        print(json.dumps(summary), flush=True)
+        put_beside_work(json.dumps(summary))
     elif table is not None and not args.quiet:
-        put(str(table))
+        put_beside_work(str(table))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import IntEnum
 
 from batchfish import errors
+from batchfish.cli.interrupts import SIGNAL_BASE
 
-SIGNAL_BASE = 128
+__all__ = ["SIGNAL_BASE", "STOPS", "ExitCode", "exit_code_of"]
 
 
 class ExitCode(IntEnum):

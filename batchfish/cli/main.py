@@ -1,106 +1,27 @@
-"""The command `batchfish`: reads the flags, calls the verb, and turns errors into words and exit codes."""
+"""The entry point of the command `batchfish`: signal handlers first, then everything else."""
 
 from __future__ import annotations
 
-import logging
-import os
-import sqlite3
 import sys
-import traceback
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from batchfish.cli.agreement import Agreement
-from batchfish.cli.arguments import build
-from batchfish.cli.exits import SIGNAL_BASE, ExitCode, exit_code_of
-from batchfish.cli.messages import Voice, ask, is_terminal
-from batchfish.errors import BatchfishError, WebAgentUnavailable
+from batchfish.cli import interrupts
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERBS = {
-    "run": "batchfish.cli.running:run",
-    "try": "batchfish.cli.trying:try_item",
-    "resume": "batchfish.cli.running:resume",
-    "retry": "batchfish.cli.deciding:retry",
-    "cancel": "batchfish.cli.deciding:cancel",
-    "audit": "batchfish.cli.auditing:audit",
-    "held": "batchfish.cli.deciding:held",
-    "validate": "batchfish.cli.planning:validate",
-    "plan": "batchfish.cli.planning:plan",
-    "status": "batchfish.cli.looking:status",
-    "results": "batchfish.cli.looking:results",
-    "explain": "batchfish.cli.looking:explain",
-    "ls": "batchfish.cli.looking:list_batches",
-    "serve": "batchfish.cli.serving:serve",
-}
-"""Where each verb lives; it is imported when it is called, so that help and status come at once."""
-
-SIGINT = 2
-
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; give its exit code."""
-    os.umask(0o077)
-    _open_closed_streams()
-    voice = Voice(stream=sys.stderr)
+    """Run one command and return its exit code, also where a signal ends it before its batch has begun."""
+    before = interrupts.install()
     try:
-        args = build().parse_args(argv)
-        if args.version:
-            from importlib.metadata import version
+        from batchfish.cli.dispatch import dispatch  # slow to import: a signal may come meanwhile
 
-            print(f"batchfish {version('batchfish')}")
-            return ExitCode.OK
-        if args.verb is None:
-            build().print_help()
-            return ExitCode.USAGE
-        voice = Voice(stream=sys.stderr, is_quiet=args.quiet, is_verbose=args.verbose)
-        if "accept" in args:
-            args.agreement = Agreement(args.accept, yes=args.yes, ask=ask if is_terminal() else None)
-        if args.verbose:
-            logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
-            logging.getLogger("httpx").setLevel(logging.INFO)
-            logging.getLogger("batchfish").setLevel(logging.DEBUG)
-        module, _, name = VERBS[args.verb].partition(":")
-        code: int = getattr(import_module(module), name)(args, os.environ, voice)
-    except WebAgentUnavailable as error:
-        voice.warn(f"batchfish: the API gave no answer ({error}). Try again later: the same command goes on.")
-        return exit_code_of(error)
-    except BatchfishError as error:
-        voice.warn(f"batchfish: {error}")
-        return exit_code_of(error)
-    except BrokenPipeError:
-        # Whoever read our output has left; the exit code of a filter that was closed early.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return SIGNAL_BASE + 13
-    except KeyboardInterrupt:
-        return SIGNAL_BASE + SIGINT
-    except sqlite3.Error as error:
-        voice.warn(f"batchfish: the journal could not be read or written: {error}")
-        return ExitCode.IOERR
-    except ModuleNotFoundError as error:
-        voice.warn(
-            f"batchfish: {error.name} is not installed. For the local agent: pip install 'batchfish[local]'."
-        )
-        return ExitCode.USAGE
-    except Exception:  # noqa: BLE001 - a bug of ours must not look like a batch's end
-        voice.warn(
-            f"{traceback.format_exc()}batchfish: this is a bug; the journal is safe, and `run` goes on"
-        )
-        return ExitCode.SOFTWARE
-    return code
-
-
-def _open_closed_streams() -> None:
-    """Put nothing in the place of standard streams that whoever started us has closed.
-
-    A journal or a connection would get their numbers, and whatever is written to them.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - to the very end
+        return dispatch(argv)
+    except interrupts.Interrupted as interrupted:
+        return interrupted.exit_code
+    finally:
+        interrupts.restore(before)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
+
+from batchfish.errors import StorageFailed
 
 # What a page says may hold control characters, those that turn the direction of text, and halves of
 # characters, which cannot be written at all.
@@ -27,9 +30,11 @@ class Voice:
             self.warn(text)
 
     def warn(self, text: str) -> None:
-        """Tell a person what is wrong; that nobody listens any more ends no batch."""
-        with suppress(OSError):
+        """Print what is wrong. Where the stream cannot be written, printing ends; the batch goes on."""
+        try:
             print(harmless(text), file=self.stream, flush=True)
+        except OSError:
+            silence(self.stream)
 
 
 def harmless(text: str) -> str:
@@ -38,8 +43,46 @@ def harmless(text: str) -> str:
 
 
 def put(text: str) -> None:
-    """Give data to whoever reads standard output."""
-    print(harmless(text), flush=True)
+    """Print data on standard output, for a command that does nothing else.
+
+    BrokenPipeError where its reader has left, StorageFailed where it cannot be written, as on a full disk.
+    """
+    try:
+        print(harmless(text), flush=True)
+    except BrokenPipeError:
+        silence(sys.stdout)
+        raise
+    except OSError as error:
+        silence(sys.stdout)
+        raise StorageFailed(f"standard output cannot be written: {error.strerror}") from error
+
+
+def put_beside_work(text: str) -> None:
+    """Print data on standard output, for a command that has a batch to bring to its end.
+
+    Where it cannot be written, printing ends and the batch goes on; a departed reader is not worth a word.
+    """
+    with suppress(BrokenPipeError):
+        try:
+            put(text)
+        except StorageFailed as error:
+            Voice(stream=sys.stderr).warn(f"batchfish: {error}; nothing more is printed there")
+
+
+def silence(stream: TextIO) -> None:
+    """Let a stream lead nowhere, so that what it still holds cannot fail when the process ends."""
+    with suppress(OSError, ValueError):  # a stream without a file of its own has nothing to redirect
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def flush(stream: TextIO) -> None:
+    """Write what a stream still holds; a stream that cannot be written is silenced."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        silence(stream)
 
 
 def several(number: int, noun: str) -> str:

@@ -6,10 +6,13 @@ import argparse
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
+from batchfish.cli.messages import put
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from _typeshed import SupportsWrite
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,6 +42,10 @@ class Parser(argparse.ArgumentParser):
         raise argparse.ArgumentError(
             None if what == "verb" else action, f"there is no {what} {value!r} ({hint})"
         )
+
+    def _print_message(self, message: str, _file: SupportsWrite[str] | None = None) -> None:
+        if message:  # the help; complaints are errors
+            put(message.rstrip("\n"))
 
     def error(self, message: str) -> NoReturn:
         """Raise WrongInput instead of leaving at once."""

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from batchfish.cli.counts import Counts, count
+from batchfish.cli.messages import put_beside_work, silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -34,13 +35,21 @@ def show(kind: str, journal: SqliteJournal, voice: Voice) -> list[Companion]:
     """Give the companions of a run that show its progress."""
     match kind:
         case "bar":
-            return [lambda ctx: _draw_bar(ctx, journal)]
+            return [lambda ctx: _draw_bar_while_seen(ctx, journal)]
         case "line":
             return [lambda ctx: _write_lines(ctx, journal, lambda counts: voice.say(_line(ctx, counts)))]
         case "json":
             return [lambda ctx: _write_lines(ctx, journal, _write_object, every=1.0)]
         case _:
             return []
+
+
+async def _draw_bar_while_seen(ctx: Context, journal: SqliteJournal) -> None:
+    """Draw the bar until the run ends or the terminal has gone."""
+    try:
+        await _draw_bar(ctx, journal)
+    except OSError:
+        silence(sys.stderr)
 
 
 async def _draw_bar(ctx: Context, journal: SqliteJournal) -> None:
@@ -89,4 +98,4 @@ def _alive(counts: Counts) -> str:
 
 
 def _write_object(counts: Counts) -> None:
-    print(json.dumps({"type": "progress", "counts": dict(counts.by_status)}), flush=True)
+    put_beside_work(json.dumps({"type": "progress", "counts": dict(counts.by_status)}))

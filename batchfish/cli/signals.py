@@ -8,6 +8,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from batchfish.cli import interrupts
+from batchfish.cli.interrupts import HEEDED
 from batchfish.cli.messages import is_terminal
 from batchfish.core.events import CancelWished
 from batchfish.pipeline.context import StopKind
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 
     from batchfish.cli.messages import Voice
     from batchfish.pipeline.context import Context
-
-HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -31,7 +31,8 @@ def heeding(act: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         for number in HEEDED:
-            loop.remove_signal_handler(number)
+            loop.remove_signal_handler(number)  # which leaves the system's own handling in place
+        interrupts.install()
 
 
 def cancel_alive(ctx: Context) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from batchfish.cli import beginning, places
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.cli.manifests import load
-from batchfish.cli.messages import put
+from batchfish.cli.messages import put_beside_work
 from batchfish.cli.running import wait_for
 from batchfish.cli.serving import local_agent
 from batchfish.cli.settings import check_settle, remote_access
@@ -192,21 +192,19 @@ def _show(args: Namespace, voice: Voice, journal: SqliteJournal, item: Item) -> 
     reason = f", {item.reason}" if item.reason and item.reason != item.status else ""
     voice.say(f"{item.id}: {item.status}{reason}{because}")
     if args.json:
-        print(
-            json.dumps(
-                {
-                    "type": "try",
-                    "id": item.id,
-                    "status": item.status,
-                    "reason": item.reason,
-                    "message": item.message,
-                    "result": result,
-                }
-            ),
-            flush=True,
-        )
+        shown = {
+            "type": "try",
+            "id": item.id,
+            "status": item.status,
+            "reason": item.reason,
+            "message": item.message,
+            "result": result,
+        }
+        put_beside_work(json.dumps(shown))
     elif raw is not None:
-        put(result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False))
+        put_beside_work(
+            result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False)
+        )
 
 
 def _read(raw: bytes | None) -> object:

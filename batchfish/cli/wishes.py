@@ -8,11 +8,12 @@ import secrets
 from typing import TYPE_CHECKING
 
 from batchfish.core.events import CancelWished
+from batchfish.errors import StorageFailed
 from batchfish.journal import reading
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from batchfish.journal.sqlite import SqliteJournal
@@ -29,18 +30,26 @@ def mailbox(journal: Path) -> Path:
 def leave(journal: Path, batch: int, items: Sequence[int] | None) -> Path:
     """Leave a wish to cancel items (None: all) of a batch; its file goes once the journal has it."""
     box = mailbox(journal)
+    try:
+        return _write(box, {"cancel": items, "batch": batch})
+    except OSError as error:
+        raise StorageFailed(f"{box}: the request to cancel cannot be left there: {error.strerror}") from error
+
+
+def _write(box: Path, wish: Mapping[str, object]) -> Path:
+    """Write a wish, durably: whole or not at all."""
     box.mkdir(mode=0o700, exist_ok=True)
     draft = box / f".{secrets.token_hex(8)}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump({"cancel": items, "batch": batch}, file)
+        json.dump(wish, file)
         file.flush()
         os.fsync(file.fileno())
-    wish = draft.with_name(f"{draft.name[1:]}.json")
-    draft.rename(wish)
+    left = draft.with_name(f"{draft.name[1:]}.json")
+    draft.rename(left)
     folder = os.open(box, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
-    return wish
+    return left
 
 
 async def heed(ctx: Context, journal: SqliteJournal) -> None:

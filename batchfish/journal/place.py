@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from batchfish.errors import BatchBusy, NeedsYes, StorageFailed
@@ -31,12 +32,17 @@ class OwnerLock:
             # Between taking the lock and writing its number down, an owner has no name.
             who = f"another process (pid {owner}) is working" if owner else "another process begins to work"
             raise BatchBusy(f"{journal}: {who} on it") from None
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"{os.getpid()}\n".encode())
+        try:
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            os.close(self._file)
+            raise StorageFailed(f"{self._path}: cannot write the lock file: {error.strerror}") from error
 
     def release(self) -> None:
-        """Give the right up."""
-        os.ftruncate(self._file, 0)
+        """Give the right up; the file stays, since a process that waits has it open."""
+        with suppress(OSError):  # a number that is left there names no process of ours
+            os.ftruncate(self._file, 0)
         os.close(self._file)
 
 
