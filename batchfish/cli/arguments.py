@@ -129,10 +129,13 @@ def _add_verbs_that_look(verbs: Verbs) -> None:
 
 
 def _add_verbs_that_decide(verbs: Verbs) -> None:
-    held = verbs.add_parser("held", help="list the items that wait for a person, or decide")
+    held = verbs.add_parser("held", help="list the attempts that wait for a person, or decide")
     held.add_argument("decision", nargs="?", choices=("list", "adopt", "resubmit", "drop"), default="list")
     held.add_argument("item", nargs="?", metavar="ITEM")
     held.add_argument("run_id", nargs="?", metavar="RUN")
+    held.add_argument(
+        "--attempt", type=values.count, metavar="K", help="the attempt, for an item with several held ones"
+    )
     held.set_defaults(**NO_PACE, settle=None)
     held.add_argument("--batch", help="a batch's name or manifest (default: the newest)")
     _add_access(held)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchfish.core.rules import Share
+    from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Stop
 
@@ -54,6 +55,11 @@ class Counts:
 def count(connection: sqlite3.Connection, batch: int) -> Counts:
     """Read the counts that the journal keeps."""
     return Counts(by_status=reading.counts(connection, batch))
+
+
+def code_of(batch: Batch, counts: Counts) -> int | None:
+    """Return the exit code that a batch has finished with; None while items of it are left."""
+    return batch.exit_code if counts.ended == counts.total else None
 
 
 def count_selected(journal: SqliteJournal, batch: int) -> Counts:

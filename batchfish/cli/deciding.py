@@ -1,10 +1,11 @@
-"""`retry`, `cancel` and `held`: a person's word about items, recorded before anything follows from it."""
+"""`retry`, `cancel` and `held`: a person's decisions about items, recorded before anything follows."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.cli import places, selecting, wishes
@@ -25,7 +26,7 @@ from batchfish.core import identity
 from batchfish.core.events import Adopted, CancelWished, ProvenAbsent, RetryWished
 from batchfish.core.items import Status
 from batchfish.errors import BatchBusy, WrongInput
-from batchfish.journal import batches, reading
+from batchfish.journal import reading
 from batchfish.pipeline import lookup
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from batchfish.cli.messages import Voice
-    from batchfish.core.items import Attempt, Item
+    from batchfish.core.items import Item
     from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Context
@@ -66,8 +67,8 @@ def retry(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
                 ctx = make_context(args, journal, batch, agent, voice, is_near=True)
                 for item in items:
                     send_again(ctx, item)
+                journal.reopen(batch.pk)
                 await journal.commit()
-            batches.reopen(journal.connection, batch.pk)
             return await bring_to_completion(args, env, voice, journal, journal.batch(batch.pk), access)
 
         return asyncio.run(decide())
@@ -82,8 +83,8 @@ def _not_fine(journal: SqliteJournal, batch: Batch, args: Namespace) -> Sequence
 
 
 def send_again(ctx: Context, item: Item) -> None:
-    """Queue one more attempt of an item, taking a person's word that a doubted create made no run."""
-    if item.status is Status.HELD:
+    """Queue one more attempt of an item, on a person's word that its held creates made no run."""
+    while item.status is Status.HELD:
         item = ctx.record(item.pk, item.follows, ProvenAbsent()).item
     if item.status.is_final:
         ctx.record(item.pk, None, RetryWished())
@@ -148,7 +149,7 @@ def _is_left(journal: SqliteJournal, batch: Batch, items: Sequence[int] | None) 
 
 
 def held(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
-    """List the items that wait for a person, or carry out what the person decides about one of them."""
+    """List the attempts that wait for a person, or carry out what the person decides about one of them."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     if args.decision == "list":
         return _list_held(args, place, voice)
@@ -157,45 +158,96 @@ def held(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     with ExitStack() as stack:
         journal = stack.enter_context(owned_journal(place.journal, args.agreement))
         batch = chosen_batch(journal, place.batch)
-        item = item_called(journal.connection, batch, args.item)
-        if item.status is not Status.HELD:
-            raise WrongInput(f"{item.id} is {item.status}, not held: there is nothing to decide about it")
+        decision = _decide(args, journal, batch)
         if args.decision == "resubmit":
             args.agreement.ask(
-                Question.RESUBMIT_HELD, f"{item.id} is paid for twice if its earlier run exists."
+                Question.RESUBMIT_HELD, f"{decision.item.id} is paid for twice if its earlier run exists."
             )
         access = reach(args, env, batch, stack)
 
-        async def decide() -> None:
+        async def carry_out() -> None:
             async with make_agent(access, journal, env) as agent:
                 ctx = make_context(args, journal, batch, agent, voice, is_near=True)
-                await _carry_out(ctx, args.decision, item, args.run_id)
+                match args.decision:
+                    case "adopt":
+                        await _adopt(ctx, decision, args.run_id)
+                    case "resubmit":
+                        _resubmit(ctx, decision)
+                    case _:
+                        _drop(ctx, decision)
+                journal.reopen(batch.pk)
+                await journal.commit()
 
-        asyncio.run(decide())
-        batches.reopen(journal.connection, batch.pk)
-        now = journal.item(item.pk)
-        voice.say(
-            f"{item.id} is {now.status} now; go on with: batchfish resume {places.spell(journal.path, batch)}"
-        )
+        asyncio.run(carry_out())
+        now = journal.item(decision.item.pk)
+        spelled = places.spell(journal.path, batch)
+        voice.say(f"{now.id} is {now.status} now; go on with: batchfish resume {spelled}")
+        if args.json:
+            put_object(
+                type="decision", batch=batch.name, id=now.id, status=now.status, decision=args.decision
+            )
     return ExitCode.OK
 
 
-async def _carry_out(ctx: Context, decision: str, item: Item, run_id: str | None) -> None:
-    attempt = ctx.journal.attempt(item.pk, item.follows)
-    match decision:
-        case "adopt" if run_id is not None and attempt is not None:
-            await _adopt(ctx, item, attempt, run_id)
-        case "resubmit":
-            send_again(ctx, item)
-        case _:
-            ctx.record(item.pk, None, CancelWished())
-            ctx.record(item.pk, item.follows, ProvenAbsent())
-    await ctx.journal.commit()
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Decision:
+    """What a person decides about: an item and its held attempt, which for an adoption may be none.
+
+    `is_last`: the item waits for this attempt and for no other.
+    """
+
+    item: Item
+    k: int | None
+    is_last: bool = False
 
 
-async def _adopt(ctx: Context, item: Item, attempt: Attempt, run_id: str) -> None:
+def _decide(args: Namespace, journal: SqliteJournal, batch: Batch) -> _Decision:
+    """Find the held attempt that the arguments name; WrongInput where they name none, or several."""
+    waiting = reading.held_attempts(journal.connection, batch.pk)
+    named = [one for one in waiting if args.item in {one.id, one.key}]
+    chosen = [one for one in named if args.attempt in {None, one.k}]
+    if not named:
+        item = item_called(journal.connection, batch, args.item)
+        if args.decision == "adopt" and item.status is Status.QUEUED and args.attempt is None:
+            return _Decision(item=item, k=None)
+        raise WrongInput(f"{item.id} is {item.status}, not held: there is nothing to decide about it")
+    if len(chosen) != 1:
+        listed = "; ".join(f"{one.key} attempt {one.k}: {_spell_held(one)}" for one in named)
+        by_key = ", and its item by its key" if len({one.item for one in named}) > 1 else ""
+        raise WrongInput(
+            f"{args.item} has {several(len(named), 'held attempt')} ({listed}). Name one with --attempt "
+            f"K{by_key}."
+        )
+    (one,) = chosen
+    item = journal.item(one.item)
+    if args.decision == "resubmit" and item.status is not Status.HELD:
+        raise WrongInput(
+            f"{item.id} is {item.status}: it is not to be sent again. `held drop` frees the slot that its "
+            f"attempt {one.k} takes."
+        )
+    others = [other for other in named if other.item == one.item and other.k != one.k]
+    return _Decision(item=item, k=one.k, is_last=item.status is Status.HELD and not others)
+
+
+def _resubmit(ctx: Context, decision: _Decision) -> None:
+    """Queue the item again, on a person's word that this create made no run."""
+    item = ctx.record(decision.item.pk, decision.k, ProvenAbsent()).item
+    if item.status.is_final:
+        ctx.record(item.pk, None, RetryWished())
+
+
+def _drop(ctx: Context, decision: _Decision) -> None:
+    """Free the attempt's slot; an item that waits for nothing else is given up."""
+    if decision.is_last:
+        ctx.record(decision.item.pk, None, CancelWished())
+    ctx.record(decision.item.pk, decision.k, ProvenAbsent())
+
+
+async def _adopt(ctx: Context, decision: _Decision, run_id: str) -> None:
     """Bind a run that a person found to an item: to the attempt whose marker it carries, if it has one."""
-    if attempt.run_id is not None:
+    item = decision.item
+    attempt = None if decision.k is None else ctx.journal.attempt(item.pk, decision.k)
+    if attempt is not None and attempt.run_id is not None:
         raise WrongInput(f"{item.id} has a run already, {attempt.run_id}: adopting is for items without")
     if ctx.journal.attempt_of_run(run_id) is not None:
         raise WrongInput(f"run {run_id} belongs to an item already")
@@ -207,12 +259,12 @@ async def _adopt(ctx: Context, item: Item, attempt: Attempt, run_id: str) -> Non
     if carried is None:
         event = Adopted(
             run_id=run_id,
-            k=attempt.k,
-            marker=attempt.marker,
+            k=item.k + 1 if attempt is None else attempt.k,
+            marker="" if attempt is None else attempt.marker,
             key_id=ctx.agent.key_id,
             created_at=run.created_at,
         )
-        ctx.record(item.pk, attempt.k, event)
+        ctx.record(item.pk, None if attempt is None else attempt.k, event)
     elif (carried.batch8, carried.key) == (ctx.journal.batch(item.batch).batch8, item.key):
         lookup.adopt(ctx, item.pk, lookup.MarkedRun(marker=carried, run=run))
     else:
@@ -220,20 +272,47 @@ async def _adopt(ctx: Context, item: Item, attempt: Attempt, run_id: str) -> Non
 
 
 def _list_held(args: Namespace, place: places.Place, voice: Voice) -> int:
+    """List the held attempts of the batch that is named, or of all batches whose slots they take."""
     with places.open_for_reading(place) as (connection, batch):
-        items = reading.held_items(connection, batch.pk)
+        waiting = reading.held_attempts(connection, None if place.batch is None else batch.pk)
+        batches = {one.pk: one for one in reading.all_batches(connection)}
     if args.json:
-        put_object(type="held", batch=batch.name, items=[item._asdict() for item in items])
+        items = [
+            {
+                "id": one.id,
+                "key": one.key,
+                "batch": batches[one.batch].name,
+                "attempt": one.k,
+                "status": one.status,
+                "reason": one.reason,
+                "message": one.message,
+                "run_id": one.run_id,
+                "url": one.url,
+            }
+            for one in waiting
+        ]
+        put_object(type="held", batch=batch.name, items=items)
         return ExitCode.OK
-    if not items:
+    if not waiting:
         voice.say(f"{batch.name}: nothing waits for a person")
-    for item in items:
-        put(f"{item.id}  {item.reason}" + (f"  run {item.run_id}" if item.run_id else "") + f"  {item.url}")
-        if item.message:
-            put(f"    {' '.join(item.message.split())}")
-    if items:
+    for one in waiting:
+        other = ""
+        if one.batch != batch.pk:
+            other = f"  --batch {places.spell(place.journal, batches[one.batch])}"
+        put(f"{one.id}  attempt {one.k}  {_spell_held(one)}  {one.url}{other}")
+        if one.message:
+            put(f"    {' '.join(one.message.split())}")
+    if waiting:
         voice.say(
             "decide: `held adopt ITEM RUN` takes a run you found as the item's own, `held resubmit ITEM` "
-            "sends it again (paid twice if a run exists), `held drop ITEM` gives it up"
+            "sends it again (paid twice if a run exists), `held drop ITEM` gives it up; of an item that has "
+            "ended, `drop` only frees the slot"
         )
     return ExitCode.OK
+
+
+def _spell_held(one: reading.HeldAttempt) -> str:
+    """Say why an attempt waits, and how its item stands where that is not held itself."""
+    run = f"  run {one.run_id}" if one.run_id else ""
+    item = "" if one.status is Status.HELD else f"  (the item is {one.status})"
+    return f"{one.reason}{run}{item}"

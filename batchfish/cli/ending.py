@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli import places, tables
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
-from batchfish.cli.messages import put_beside_work
+from batchfish.cli.messages import put_beside_work, several
 from batchfish.cli.wiring import SystemClock
-from batchfish.core.items import Status
 from batchfish.journal import batches, reading
 
 if TYPE_CHECKING:
@@ -66,8 +65,12 @@ def say_what_is_next(
     rows = args.head if args.head is not None else ROWS_FOR_A_PERSON if sys.stdout.isatty() else 0
     if table is not None and rows and not args.quiet and not args.json:
         put_beside_work(tables.show(table, rows))
-    if counts[Status.HELD]:
-        voice.say(f"decide about what is held: batchfish held list --batch {name}")
+    waiting = reading.held_attempts(journal.connection, batch.pk)
+    if waiting:
+        voice.say(
+            f"decide about {several(len(waiting), 'held attempt')}, each of which takes a slot: batchfish "
+            f"held list --batch {name}"
+        )
     if counts.not_ok:
         voice.say(f"see what is not fine: batchfish results {name} --failed -o failed.csv")
     if going_on:

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli import places, tables
-from batchfish.cli.counts import Counts, count
+from batchfish.cli.counts import Counts, code_of, count
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.messages import put
 from batchfish.cli.planning import put_object
 from batchfish.cli.settings import LOCAL_BASE
 from batchfish.core.describe import spell_duration
-from batchfish.core.items import Status
+from batchfish.core.items import AttemptState, Status
 from batchfish.errors import StorageFailed, WrongInput
 from batchfish.journal import reading
 from batchfish.journal.files import connect
@@ -51,7 +51,7 @@ def status(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
                 counts=dict(counts.by_status),
                 total=counts.total,
                 ended=counts.ended,
-                exit_code=batch.exit_code,
+                exit_code=code_of(batch, counts),
                 owner=owner,
                 **pace,
             )
@@ -143,6 +143,9 @@ def explain(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
         put(f"  attempt {attempt.k}: {_spell_attempt(attempt)}")
     for event in money:
         put(f"  money    {_spell_time(event.at)}: {event.message}")
+    for attempt in attempts:
+        if attempt.state is AttemptState.HELD and item.status is not Status.HELD:
+            put(f"  held     attempt {attempt.k} takes a slot until a person decides: batchfish held")
     put(f"  next     {what_is_next(item)}")
     return ExitCode.OK
 
@@ -225,11 +228,12 @@ def list_batches(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
 
 
 def _describe(connection: sqlite3.Connection, batch: Batch, journal: Path) -> dict[str, Any]:
+    counts = count(connection, batch.pk)
     return {
         "batch": batch.name,
         "local": batch.base_url == LOCAL_BASE,
-        "counts": dict(count(connection, batch.pk).by_status),
+        "counts": dict(counts.by_status),
         "begun_at": batch.begun_at,
-        "exit_code": batch.exit_code,
+        "exit_code": code_of(batch, counts),
         "journal": str(journal),
     }

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from batchfish.cli import beginning, places, selecting, signals, tables, wishes
-from batchfish.cli.counts import Counts, count, count_selected
+from batchfish.cli.counts import Counts, code_of, count, count_selected
 from batchfish.cli.ending import conclude, say_what_is_next
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.manifests import load
@@ -150,8 +150,10 @@ def chosen_batch(journal: SqliteJournal, name: str | None) -> Batch:
 
 
 def finished_code(journal: SqliteJournal, batch: Batch | None) -> int | None:
-    """Tell the exit code of a batch that is finished and has nothing open; None for any other."""
-    return None if batch is None or journal.count_open() else batch.exit_code
+    """Return the exit code of a batch of which no item is left and no attempt is open; None for any other."""
+    if batch is None or batch.exit_code is None or journal.count_open():
+        return None
+    return code_of(batch, count(journal.connection, batch.pk))
 
 
 def say_finished(

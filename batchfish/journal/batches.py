@@ -159,11 +159,6 @@ def relocate(connection: sqlite3.Connection, batch: int, manifest_path: str) -> 
     connection.execute("UPDATE batches SET manifest_path = ? WHERE pk = ?", (manifest_path, batch))
 
 
-def reopen(connection: sqlite3.Connection, batch: int) -> None:
-    """Record that a batch that may have been finished has something to do again."""
-    connection.execute("UPDATE batches SET ended_at = NULL, exit_code = NULL WHERE pk = ?", (batch,))
-
-
 def finish(connection: sqlite3.Connection, batch: int, exit_code: int, now: float) -> None:
     """Record that a batch is finished, and with which exit code."""
     connection.execute("UPDATE batches SET ended_at = ?, exit_code = ? WHERE pk = ?", (now, exit_code, batch))

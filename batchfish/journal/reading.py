@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from batchfish.journal.base import Batch
 
 _ALIVE = "'submitting', 'unanswered', 'running'"
+_OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
 _ENDED = ", ".join(f"'{status.value}'" for status in Status if status.is_final)
 
 
@@ -39,11 +40,20 @@ class KnownAttempt(NamedTuple):
     created_at: float | None
 
 
-class HeldItem(NamedTuple):
-    """An item that waits for a person, and the run it is about, if one is known."""
+class HeldAttempt(NamedTuple):
+    """An attempt that waits for a person, and its item, which may have ended by another attempt.
 
+    `batch` and `item` are keys in the journal, `key` is the item's key in markers. `reason` is `unanswered`
+    (whether a run was made is not known) or `lost_remote` (the API no longer knows the run).
+    """
+
+    batch: int
+    item: int
+    key: str
     id: str
-    reason: str | None
+    k: int
+    status: Status
+    reason: str
     message: str | None
     run_id: str | None
     url: str
@@ -76,6 +86,16 @@ def selected_counts(connection: sqlite3.Connection) -> Mapping[str, int]:
 def alive_count(connection: sqlite3.Connection) -> int:
     """Count the attempts of all batches that are on their way or alive, and wait for no person."""
     (number,) = connection.execute(f"SELECT count(*) FROM attempts WHERE state IN ({_ALIVE})").fetchone()
+    return int(number)
+
+
+def count_open_in(connection: sqlite3.Connection, batch: int) -> int:
+    """Count the attempts of a batch whose run exists or may exist."""
+    (number,) = connection.execute(
+        f"SELECT count(*) FROM attempts a JOIN items i ON i.pk = a.item WHERE a.state IN ({_OPEN})"
+        " AND i.batch = ?",
+        (batch,),
+    ).fetchone()
     return int(number)
 
 
@@ -149,15 +169,17 @@ def money_events_of(connection: sqlite3.Connection, item: int) -> Sequence[Money
     return [MoneyEvent(*row) for row in rows]
 
 
-def held_items(connection: sqlite3.Connection, batch: int) -> Sequence[HeldItem]:
-    """Give the items of a batch that wait for a person, in manifest order."""
+def held_attempts(connection: sqlite3.Connection, batch: int | None = None) -> Sequence[HeldAttempt]:
+    """Return the attempts that wait for a person, of one batch or of all, whatever became of their items."""
     rows = connection.execute(
-        "SELECT i.id, i.reason, i.message, a.run_id, i.url FROM items i"
-        " LEFT JOIN attempts a ON a.item = i.pk AND a.k = i.follows"
-        " WHERE i.batch = ? AND i.status = 'held' ORDER BY i.row",
-        (batch,),
+        "SELECT i.batch, i.pk, i.key, i.id, a.k, i.status,"
+        " iif(a.run_id IS NULL, 'unanswered', 'lost_remote'),"
+        " iif(i.status = 'held' AND i.follows = a.k, i.message, a.cause), a.run_id, i.url"
+        f" FROM attempts a JOIN items i ON i.pk = a.item WHERE a.state IN ({_OPEN}) AND a.state = 'held'"
+        " AND (:batch IS NULL OR i.batch = :batch) ORDER BY i.batch, i.row, i.pk, a.k",
+        {"batch": batch},
     )
-    return [HeldItem(*row) for row in rows]
+    return [HeldAttempt(*row)._replace(status=Status(row[5])) for row in rows]
 
 
 def items_in(

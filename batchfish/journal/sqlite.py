@@ -274,6 +274,10 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         """Record what the self-test of the markers found: `proven` or `off`."""
         self._group.write("UPDATE batches SET markers = ? WHERE pk = ?", (markers, batch))
 
+    def reopen(self, batch: int) -> None:
+        """Record that a batch has something to do again, in the transaction of what it has to do."""
+        self._group.write("UPDATE batches SET ended_at = NULL, exit_code = NULL WHERE pk = ?", (batch,))
+
     def write_attempt(self, attempt: Attempt) -> None:
         """Record what a process found out about an attempt by itself; the item does not move."""
         self._group.write(records.PUT_ATTEMPT, records.attempt_values(attempt))

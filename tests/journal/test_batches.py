@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from batchfish.core import identity
 from batchfish.errors import StorageFailed
-from batchfish.journal import batches
+from batchfish.journal import batches, files
 from tests.journal.building import begin, edit, row
 
 if TYPE_CHECKING:
@@ -153,8 +155,14 @@ class TestEnd:
         edit(journal, batch, row(A), row(B))
         assert (journal.batch(batch).exit_code, journal.batch(batch).ended_at) == (None, None)
 
-    def test_a_batch_is_reopened(self, journal: SqliteJournal) -> None:
+    async def test_a_batch_is_reopened_by_the_commit_of_what_it_has_to_do(
+        self, journal: SqliteJournal
+    ) -> None:
         batch = begin(journal, row(A))
         batches.finish(journal.connection, batch, 0, 5_000.0)
-        batches.reopen(journal.connection, batch)
+        with closing(files.connect(journal.path, read_only=True)) as reader:
+            journal.reopen(batch)
+            assert batches.newest(reader) == replace(journal.batch(batch), exit_code=0, ended_at=5_000.0)
+            await journal.commit()
+            assert batches.newest(reader) == journal.batch(batch)
         assert (journal.batch(batch).exit_code, journal.batch(batch).ended_at) == (None, None)

@@ -104,8 +104,11 @@ def test_what_cost_more_than_it_should(
 
 
 def test_what_waits_for_a_person(reader: sqlite3.Connection, batch: int, lived: dict[str, int]) -> None:
-    (held,) = reading.held_items(reader, batch)
+    (held,) = reading.held_attempts(reader, batch)
     assert (held.id, held.reason, held.run_id, held.url) == ("d", "lost_remote", "run-d", f"{A}/d")
+    assert (held.k, held.status, held.batch) == (1, "held", batch)
+    assert reading.held_attempts(reader) == [held]
+    assert reading.held_attempts(reader, batch + 1) == []
 
 
 def test_items_by_status_and_reason(reader: sqlite3.Connection, batch: int, lived: dict[str, int]) -> None:
