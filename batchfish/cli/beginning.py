@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.agreement import Question
+from batchfish.cli.counts import code_of, count
 from batchfish.cli.messages import several
 from batchfish.cli.settings import spell_api
 from batchfish.cli.wiring import SystemClock, chance
 from batchfish.core import identity
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
 from batchfish.errors import NeedsYes, StorageFailed, WrongInput
-from batchfish.journal import batches, ingest
+from batchfish.journal import batches, ingest, reading
 from batchfish.pipeline.lookup import name_runs
 from batchfish.pipeline.patience import in_time
 from batchfish.pipeline.strangers import find_strangers
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Intention:
-    """What a `run` would do: with which batch (None: one that begins), and what is different about it."""
+    """What a `run` would do: with which batch (None: one that begins), and what is different about it.
+
+    `leaves` is the batch of this name and period that has not finished, where another is to begin beside it.
+    """
 
     name: str
     period: str | None
@@ -42,6 +46,7 @@ class Intention:
     batch: Batch | None
     difference: ingest.Difference
     manifest: Mapping[str, Any]
+    leaves: Batch | None = None
 
     @property
     def family(self) -> str:
@@ -71,9 +76,8 @@ def intend(
         )
     _refuse_other_manifest(batches.newest(connection), manifest)
     number = batches.latest_number(connection, manifest.name, period)
-    batch = None
-    if number and not anew:
-        batch = batches.named(connection, batches.full_name(manifest.name, period, number))
+    newest = batches.named(connection, batches.full_name(manifest.name, period, number)) if number else None
+    batch = None if anew else newest
     version = identity.FINGERPRINT_VERSION
     if batch is not None:
         version = batches.fingerprint_version(connection, batch.pk)
@@ -86,7 +90,14 @@ def intend(
         batch=batch,
         difference=ingest.compare(connection, batch.pk if batch is not None else None),
         manifest=json.loads(json.dumps(manifest.resolved())),
+        leaves=newest if anew and newest is not None and not _has_finished(connection, newest) else None,
     )
+
+
+def _has_finished(connection: sqlite3.Connection, batch: Batch) -> bool:
+    """Whether no item of a batch is left and no attempt of it is open."""
+    code = code_of(batch, count(connection, batch.pk))
+    return code is not None and not reading.count_open_in(connection, batch.pk)
 
 
 def refuse_other_api(connection: sqlite3.Connection, recorded_as: str) -> None:

@@ -68,10 +68,14 @@ def validate(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What `run` would do now. `to_submit` may cost `most_runs` at most; `alive` counts open attempts."""
+    """What `run` would do now. `to_submit` may cost `most_runs` at most; `alive` counts open attempts.
+
+    `leaves` names the batch that has not finished and that `--new` would leave.
+    """
 
     batch: str
     begins: bool
+    leaves: str | None
     difference: Difference
     counts: Counts
     alive: int
@@ -106,6 +110,7 @@ def make_plan(args: Namespace, connection: sqlite3.Connection, manifest: Manifes
     return Plan(
         batch=intention.name,
         begins=batch is None,
+        leaves=None if intention.leaves is None else intention.leaves.name,
         difference=difference,
         counts=counts,
         alive=reading.alive_count(connection),
@@ -133,6 +138,8 @@ def _put_plan(found: Plan) -> None:
         f"`run` with the same flags would submit {several(found.to_submit, 'item')}, "
         f"and pay for at most {several(found.most_runs, 'run')}."
     )
+    if found.leaves is not None:
+        put(f"{found.leaves} has not finished: `run` asks, or takes --accept unfinished-batch.")
     if difference.changed:
         put("Changed items have begun and would be paid for again: `run` asks, or takes --accept changes.")
 
@@ -143,6 +150,7 @@ def _as_object(found: Plan) -> dict[str, Any]:
         "type": "plan",
         "batch": found.batch,
         "begins": found.begins,
+        "leaves": found.leaves,
         "items": difference.wanted,
         "new": difference.new,
         "changed": difference.changed,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from batchfish.cli import beginning, places, selecting, signals, tables, wishes
+from batchfish.cli.agreement import Question
 from batchfish.cli.counts import Counts, code_of, count, count_selected
 from batchfish.cli.ending import conclude, say_what_is_next
 from batchfish.cli.exits import ExitCode
@@ -58,6 +60,7 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         )
         if intention.batch is not None:
             batches.relocate(journal.connection, intention.batch.pk, str(manifest.path.absolute()))
+        _agree_to_begin_anew(args, journal, intention)
         target, folder = tables.target_for(
             intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output
         )
@@ -74,6 +77,19 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         access = access or stack.enter_context(local_agent(args, env, manifest.folder))
         check_settle(args, manifest.rules, access)
         return asyncio.run(_run_manifest(args, env, voice, journal, manifest, intention, access))
+
+
+def _agree_to_begin_anew(args: Namespace, journal: SqliteJournal, intention: beginning.Intention) -> None:
+    """Raise NeedsYes unless a person agrees to begin another batch beside one that has not finished."""
+    left = intention.leaves
+    if left is not None:
+        args.agreement.ask(
+            Question.UNFINISHED_BATCH,
+            f"{left.name} has not finished ({count(journal.connection, left.pk)}). --new would begin "
+            f"{intention.name} beside it, and pay for every item again. To go on with {left.name}: batchfish "
+            f"resume {places.spell(journal.path, left)}. To begin {intention.name}: batchfish run "
+            f"{shlex.quote(args.file)} --new --accept {Question.UNFINISHED_BATCH}.",
+        )
 
 
 async def _run_manifest(

@@ -274,3 +274,31 @@ def test_periods_of_another_kind_are_no_reason_to_doubt_the_clock(shop: Shop) ->
     refused = shop.command("run", shop.write_manifest(1, rules="period: day\n"), *SETTLE)
     assert refused.code == 2
     assert "2026-11-23 is older than 2026-11-24" in refused.err
+
+
+def test_new_over_a_batch_that_has_not_finished_is_never_agreed_to_by_yes(shop: Shop) -> None:
+    shop.write(1, 2, 3)
+    assert shop.run("--limit", "1").code == 0
+    planned = shop.command("plan", shop.file.name, "--goal", "Read it.", "--new", "--json").summary
+    assert (planned["batch"], planned["leaves"]) == (f"{shop.name}.2", shop.name)
+    for flags in ((), ("-y",), ("--accept", "changes")):
+        outcome = shop.run("--new", *flags)
+        assert outcome.code == 6
+        assert f"{shop.name} has not finished (2 queued, 1 succeeded)" in outcome.err
+        assert f"batchfish resume {shop.name}" in outcome.err
+        assert f"batchfish run {shop.file.name} --new --accept unfinished-batch" in outcome.err
+    assert shop.paid() == [1]
+    assert len(shop.command("ls", "--json").summary["batches"]) == 1
+    assert shop.run("--new", "--accept", "unfinished-batch").code == 0
+    assert shop.paid() == [1, 1, 2, 3]
+    assert shop.run("--new").code == 0, "the newest batch has finished; the one before it does not count"
+    assert shop.paid() == [1, 1, 1, 2, 2, 3, 3]
+
+
+def test_new_in_a_new_period_leaves_the_last_one_without_asking(shop: Shop) -> None:
+    manifest = shop.write_manifest(1, 2, rules="period: day\n")
+    for day in (24, 25):
+        now = datetime(2026, 11, day, 12, tzinfo=UTC).timestamp()
+        shop.command.monkeypatch.setattr(SystemClock, "now", lambda _, now=now: now)
+        assert shop.command("run", manifest, "--new", "--limit", "1", *SETTLE).code == 0
+    assert shop.command("run", manifest, "--new", *SETTLE).code == 6

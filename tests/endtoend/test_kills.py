@@ -136,3 +136,20 @@ def test_a_kill_right_after_the_first_intent(tmp_path: Path) -> None:
             check_end(server, desk, journal, 10)
             return
     pytest.fail(f"in ten turns no process was killed within {SOON} s of its first intent")
+
+
+def test_new_that_is_killed_and_repeated_begins_no_second_batch(tmp_path: Path) -> None:
+    """A supervisor restarts the command that it has been given, whatever that has begun already."""
+    with (
+        serving(tmp_path / "server", SERVER, cap=AT_ONCE) as server,
+        Desk(folder=tmp_path, base_url=server.base_url) as desk,
+    ):
+        desk.write_rows("shop.csv", 20)
+        journal = JournalView(tmp_path / ".batchfish" / "shop.db")
+        process = desk.start(*command("2s"), "--new")
+        kill_with_creates_in_flight(process, journal, server.books, acted_on=True)
+        for flags in ((), ("-y",)):
+            refused = desk.run(*command("2s"), "--new", *flags, expect=6)
+            assert "--accept unfinished-batch" in refused.stderr
+        desk.run(*command("2s"))
+        check_end(server, desk, journal, 20)
