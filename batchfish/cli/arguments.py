@@ -25,10 +25,16 @@ NO_PACE = {
     "drain": False,
     "if_running": "skip",
 }
-"""What `run` has flags for, in verbs about one item."""
+"""The values of options that `run` has and commands about one item do not have."""
+
+NO_SUBMITTING = {"concurrency": None, "halt": None, "drain": True, "fail_on_error": None}
+"""The values of options that `run` has and a command that submits nothing does not have."""
 
 CAN_ASK = ("run", "try", "resume", "retry", "cancel", "held", "results")
 """The commands that may have to ask a person something."""
+
+REHEARSE = "rehearse: the agent on this machine instead of TinyFish; its journals are kept apart"
+REHEARSALS = "list only the rehearsals (default: all batches)"
 
 EPILOG = "Exit codes, manifests and how to go on after anything: README.md."
 
@@ -57,8 +63,10 @@ def build() -> Parser:
     _add_local_agent(serve)
     for name, verb in verbs.choices.items():
         verb.allow_abbrev = False  # what abbreviates one flag today abbreviates two tomorrow
-        if verb is not serve:
-            _add_journal(verb)
+        if name not in {"serve", "validate"}:
+            _add_place(verb, REHEARSALS if name == "ls" else REHEARSE)
+        if name != "serve":
+            verb.add_argument("--json", action="store_true", help="speak JSON on standard output")
         if name in CAN_ASK:
             _add_agreement(verb)
         _add_common(verb)
@@ -68,7 +76,8 @@ def build() -> Parser:
 def _add_verbs_that_run(verbs: Verbs) -> None:
     run = verbs.add_parser("run", help="bring a manifest's batch to completion; rerun it to go on")
     _add_file(run)
-    _add_running(run)
+    _add_submitting(run)
+    _add_following(run)
     run.add_argument("--new", action="store_true", help="start another batch, paying for every item again")
     run.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, send nothing")
     try_one = verbs.add_parser("try", help="run one item and watch it: for writing goals")
@@ -83,10 +92,12 @@ def _add_verbs_that_run(verbs: Verbs) -> None:
     try_one.set_defaults(**NO_PACE)
     resume = verbs.add_parser("resume", help="go on from the journal alone, without the manifest")
     _add_batch(resume)
-    _add_running(resume)
+    _add_submitting(resume)
+    _add_following(resume)
     retry = verbs.add_parser("retry", help="queue one more attempt for items that are not fine, and run")
     _add_batch(retry)
-    _add_running(retry)
+    _add_submitting(retry)
+    _add_following(retry)
     which = retry.add_mutually_exclusive_group(required=True)
     which.add_argument("--failed", action="store_true", help="those that failed or were cancelled")
     which.add_argument("--held", action="store_true", help="those that wait for a person")
@@ -98,15 +109,19 @@ def _add_verbs_that_run(verbs: Verbs) -> None:
     cancel.add_argument(
         "items", nargs="*", metavar="ITEM", help="ids of items; none: all that have not ended"
     )
-    _add_running(cancel)
+    _add_selection(cancel, "cancel")
+    _add_following(cancel)
+    cancel.set_defaults(**NO_SUBMITTING)
 
 
 def _add_verbs_that_look(verbs: Verbs) -> None:
     _add_file(verbs.add_parser("validate", help="show every error of a manifest at once; sends nothing"))
     plan = verbs.add_parser("plan", help="show what `run` would do; sends nothing")
     _add_file(plan)
-    _add_selection(plan)
+    _add_selection(plan, "plan")
+    _add_part(plan, "plan")
     plan.add_argument("--new", action="store_true", help="as if another batch were to start")
+    plan.set_defaults(drain=False)
     status = verbs.add_parser("status", help="show how far a batch is, also beside a running one")
     _add_batch(status)
     status.add_argument("--watch", action="store_true", help="repeat until it has ended, or interrupted")
@@ -182,8 +197,8 @@ def _add_local_agent(verb: Parser) -> None:
     )
     verb.add_argument(
         "--engine",
-        default="auto",
-        help="how the local agent reads: auto, extract (as served), browser (Chromium), simulate (nothing)",
+        help="how the local agent reads: auto (the default), extract (as served), browser (Chromium), "
+        "simulate (nothing)",
     )
     verb.add_argument("--chromium", metavar="FILE", help="the browser's program (default: found on PATH)")
     verb.add_argument("--cap", type=int, help="how many runs the local agent works on at once")
@@ -195,36 +210,45 @@ def _add_local_agent(verb: Parser) -> None:
     )
 
 
-def _add_selection(verb: Parser) -> None:
-    verb.add_argument("--limit", type=values.count, metavar="N", help="submit only the first N items now")
-    verb.add_argument("--sample", type=values.count, metavar="N", help="submit only N items by chance now")
-    verb.add_argument("--item", action="append", default=[], metavar="ID", help="submit only this item now")
-    verb.add_argument("--where", metavar="EXPR", help="submit only items that this holds for now")
+def _add_selection(verb: Parser, what: str) -> None:
+    verb.add_argument(
+        "--item", action="append", default=[], metavar="ID", help=f"{what} only this item (repeatable)"
+    )
+    verb.add_argument("--where", metavar="EXPR", help=f"{what} only the items that this holds for")
 
 
-def _add_running(verb: Parser) -> None:
-    _add_output(verb)
-    _add_access(verb)
-    _add_local_agent(verb)
-    _add_selection(verb)
+def _add_part(verb: Parser, what: str) -> None:
+    verb.add_argument("--limit", type=values.count, metavar="N", help=f"{what} only the first N items")
+    verb.add_argument("--sample", type=values.count, metavar="N", help=f"{what} only N random items")
+
+
+def _add_submitting(verb: Parser) -> None:
+    _add_selection(verb, "submit now")
+    _add_part(verb, "submit now")
     verb.add_argument("-j", "--concurrency", type=values.count, metavar="N", help="runs alive at once")
     verb.add_argument(
         "--halt", type=values.share, metavar="N|P%", help="stop submitting past so many failures"
     )
+    verb.add_argument("--drain", action="store_true", help="submit nothing, follow what is alive")
+    verb.add_argument(
+        "--fail-on-error", type=values.share, metavar="N|P%", help="how many failures still are a success"
+    )
+    verb.add_argument(
+        "--if-running", choices=("skip", "wait"), default="skip", help="when another process has the batch"
+    )
+
+
+def _add_following(verb: Parser) -> None:
+    _add_output(verb)
+    _add_access(verb)
+    _add_local_agent(verb)
     verb.add_argument("--settle", type=values.duration, metavar="TIME", help=SETTLE_HELP)
     verb.add_argument(
         "--poll-interval", type=values.duration, metavar="TIME", help="how often runs are looked at"
     )
     verb.add_argument("--max-duration", type=values.duration, metavar="TIME", help="leave after so long")
     _add_max_outage(verb)
-    verb.add_argument("--drain", action="store_true", help="submit nothing, follow what is alive")
-    verb.add_argument(
-        "--fail-on-error", type=values.share, metavar="N|P%", help="how many failures still are a success"
-    )
     verb.add_argument("--allow-empty", action="store_true", help="nothing selected is fine")
-    verb.add_argument(
-        "--if-running", choices=("skip", "wait"), default="skip", help="when another process has the batch"
-    )
     verb.add_argument(
         "--progress", choices=("auto", "bar", "line", "json", "none"), default="auto", help="(auto)"
     )
@@ -240,19 +264,14 @@ def _add_max_outage(verb: Parser) -> None:
     )
 
 
-def _add_journal(verb: Parser) -> None:
-    verb.add_argument(
-        "--local",
-        action="store_true",
-        help="rehearse: the agent on this machine instead of TinyFish; its journals are kept apart",
-    )
+def _add_place(verb: Parser, local: str) -> None:
+    verb.add_argument("--local", action="store_true", help=local)
     verb.add_argument(
         "--journal",
         type=Path,
         metavar="FILE",
         help="the journal's file (default: .batchfish/NAME.db beside the manifest)",
     )
-    verb.add_argument("--json", action="store_true", help="speak JSON on standard output")
 
 
 def _add_agreement(verb: Parser) -> None:

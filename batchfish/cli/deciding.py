@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli import places, selecting, wishes
 from batchfish.cli.agreement import Question
+from batchfish.cli.counts import count
+from batchfish.cli.ending import put_summary
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.looking import item_called
 from batchfish.cli.messages import put, several
 from batchfish.cli.planning import put_object
 from batchfish.cli.running import (
     bring_to_completion,
     chosen_batch,
     finished_code,
+    say_nothing_selected,
     wait_for,
 )
+from batchfish.cli.selecting import item_called
 from batchfish.cli.serving import reach
+from batchfish.cli.settings import LOCAL_OPTIONS, REMOTE_OPTIONS, options_given
 from batchfish.cli.wiring import make_agent, make_context, owned_journal
 from batchfish.core import identity
 from batchfish.core.events import Adopted, CancelWished, ProvenAbsent, RetryWished
@@ -49,11 +53,12 @@ def retry(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     with ExitStack() as stack:
         journal = stack.enter_context(wait_for(place.journal, args))
         batch = chosen_batch(journal, place.batch)
-        selecting.select(args, journal, batch)
         items = _not_fine(journal, batch, args)
+        selecting.select(args, journal, batch, among={item.pk for item in items})
+        selected = journal.selection()
+        items = [item for item in items if selected is None or item.pk in selected]
         if not items:
-            voice.warn(f"{batch.name} has nothing to retry of that kind")
-            return ExitCode.OK if args.allow_empty else ExitCode.NO_ITEMS
+            return say_nothing_selected(args, voice, f"{batch.name} has nothing to retry of that kind")
         if args.held:
             args.agreement.ask(
                 Question.RESUBMIT_HELD,
@@ -75,11 +80,9 @@ def retry(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
 
 
 def _not_fine(journal: SqliteJournal, batch: Batch, args: Namespace) -> Sequence[Item]:
-    """Give the wanted items that `--failed`, `--held` or `--reason` speaks of, among those selected."""
+    """Return the wanted items that `--failed`, `--held` or `--reason` speaks of."""
     statuses = (Status.HELD,) if args.held else (Status.FAILED, Status.CANCELLED)
-    items = reading.items_in(journal.connection, batch.pk, statuses, args.reason)
-    selected = journal.selection()
-    return [item for item in items if selected is None or item.pk in selected]
+    return reading.items_in(journal.connection, batch.pk, statuses, args.reason)
 
 
 def send_again(ctx: Context, item: Item) -> None:
@@ -94,7 +97,9 @@ def cancel(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     """Cancel a batch, or items of it; a process that works on it is asked to do it."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     with places.open_for_reading(place) as (connection, batch):
-        items = [item_called(connection, batch, name).pk for name in args.items] or None
+        items = selecting.choose_to_cancel(args, connection, batch)
+    if items is not None and not items:
+        return say_nothing_selected(args, voice)
     which = several(len(items), "item") if items else "everything that has not ended"
     wish = None
     try:
@@ -105,14 +110,28 @@ def cancel(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
                     return _cancel_alone(args, env, voice, journal, batch, items, stack)
             except BatchBusy:
                 if wish is None:
+                    _leave_table_to_owner(args, batch)
                     wish = wishes.leave(place.journal, batch.pk, items)
                 elif not wish.exists():
                     voice.say(f"the process that works on it cancels {which} of {batch.name}")
+                    if args.json:
+                        with places.open_for_reading(place) as (connection, batch):
+                            put_summary(ExitCode.OK, count(connection, batch.pk))
                     return ExitCode.OK
             time.sleep(LOOK_EVERY)
     finally:
         if wish is not None:
             wish.unlink(missing_ok=True)
+
+
+def _leave_table_to_owner(args: Namespace, batch: Batch) -> None:
+    """Raise WrongInput where options ask for a table that another process will write."""
+    given = options_given(args, ("--output", "--head")) or ["--csv-raw"] * args.csv_raw
+    if given:
+        raise WrongInput(
+            f"another process works on {batch.name} and writes its table: leave out {given[0]}, or see "
+            "`batchfish results`"
+        )
 
 
 def _cancel_alone(
@@ -127,6 +146,8 @@ def _cancel_alone(
     """Record the wish where no process works on the batch, and follow the runs that it meets to their end."""
     if finished_code(journal, batch) is not None:
         voice.say(f"{batch.name} is finished already: nothing is left to cancel")
+        if args.json:
+            put_summary(ExitCode.OK, count(journal.connection, batch.pk))
         return ExitCode.OK
     access = reach(args, env, batch, stack)
 
@@ -135,7 +156,6 @@ def _cancel_alone(
             ctx = make_context(args, journal, batch, agent, voice, is_near=True)
             number = await wishes.cancel_items(ctx, journal, batch.pk, items)
             voice.say(f"cancelling {several(number, 'item')} of {batch.name}")
-        args.drain = True
         code = await bring_to_completion(args, env, voice, journal, journal.batch(batch.pk), access)
         return code if _is_left(journal, batch, items) else ExitCode.OK
 
@@ -152,6 +172,7 @@ def held(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     """List the attempts that wait for a person, or carry out what the person decides about one of them."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     if args.decision == "list":
+        _refuse_options_of_decisions(args)
         return _list_held(args, place, voice)
     if args.item is None or (args.decision == "adopt") != (args.run_id is not None):
         raise WrongInput("say `held adopt ITEM RUN`, `held resubmit ITEM` or `held drop ITEM`")
@@ -187,6 +208,15 @@ def held(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
                 type="decision", batch=batch.name, id=now.id, status=now.status, decision=args.decision
             )
     return ExitCode.OK
+
+
+def _refuse_options_of_decisions(args: Namespace) -> None:
+    """Raise WrongInput where `held list` is given what only a decision has a use for."""
+    given = options_given(args, (*REMOTE_OPTIONS, *LOCAL_OPTIONS, "--attempt"))
+    if args.item is not None or given:
+        raise WrongInput(
+            f"`held list` lists every held attempt and sends nothing: leave out {args.item or given[0]}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -62,8 +62,10 @@ def say_what_is_next(
     """Show the first rows, say how to go on, and end with what programs read: a summary or a path."""
     name = places.spell(journal.path, batch)
     going_on = None if counts.ended == counts.total else f"batchfish resume {name}"
-    rows = args.head if args.head is not None else ROWS_FOR_A_PERSON if sys.stdout.isatty() else 0
-    if table is not None and rows and not args.quiet and not args.json:
+    rows = args.head or 0
+    if args.head is None and sys.stdout.isatty() and not args.quiet and not args.json:
+        rows = ROWS_FOR_A_PERSON
+    if table is not None and rows:
         put_beside_work(tables.show(table, rows))
     waiting = reading.held_attempts(journal.connection, batch.pk)
     if waiting:
@@ -76,14 +78,19 @@ def say_what_is_next(
     if going_on:
         voice.say(f"go on with: {going_on}")
     if args.json:
-        summary = {
-            "type": "summary",
-            "ok": code == 0,
-            "exit_code": int(code),
-            "counts": dict(counts.by_status),
-            "table": None if table is None else str(table),
-            "resume": going_on,
-        }
-        put_beside_work(json.dumps(summary))
+        put_summary(code, counts, table=table, going_on=going_on)
     elif table is not None and not args.quiet:
         put_beside_work(str(table))
+
+
+def put_summary(code: int, counts: Counts, *, table: Path | None = None, going_on: str | None = None) -> None:
+    """Print what programs read: the last object that a command with a batch prints."""
+    summary = {
+        "type": "summary",
+        "ok": code == 0,
+        "exit_code": int(code),
+        "counts": dict(counts.by_status),
+        "table": None if table is None else str(table),
+        "resume": going_on,
+    }
+    put_beside_work(json.dumps(summary))

@@ -13,6 +13,7 @@ from batchfish.cli.counts import Counts, code_of, count
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.messages import put
 from batchfish.cli.planning import put_object
+from batchfish.cli.selecting import item_called
 from batchfish.cli.settings import LOCAL_BASE
 from batchfish.core.describe import spell_duration
 from batchfish.core.items import AttemptState, Status
@@ -150,14 +151,6 @@ def explain(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
     return ExitCode.OK
 
 
-def item_called(connection: sqlite3.Connection, batch: Batch, name: str) -> Item:
-    """Give the item of a batch that has this id, preferring one that the manifest still asks for."""
-    item = reading.find_item(connection, batch.pk, name)
-    if item is None:
-        raise WrongInput(f"{batch.name} has no item {name!r}")
-    return item
-
-
 def what_is_next(item: Item) -> str:
     """Say what happens to an item without anybody's doing."""
     match item.status:
@@ -200,16 +193,14 @@ def _spell_time(at: float) -> str:
 
 def list_batches(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
     """List the batches of the journals here and in the folders above; rehearsals too, marked as such."""
-    journals = (
-        [args.journal]
-        if args.journal
-        else [*places.journals(is_local=False), *places.journals(is_local=True)]
-    )
+    remote = [] if args.local else places.journals(is_local=False)
+    journals = [args.journal] if args.journal else [*remote, *places.journals(is_local=True)]
     found: list[dict[str, Any]] = []
     for journal in journals:
         try:
             with closing(connect(journal, read_only=True)) as connection:
-                found += [_describe(connection, batch, journal) for batch in reading.all_batches(connection)]
+                described = [_describe(connection, one, journal) for one in reading.all_batches(connection)]
+            found += [one for one in described if one["local"] or not args.local]
         except StorageFailed as error:
             voice.warn(str(error))  # what one file holds is no reason not to list the others
     if args.json:

@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING
 from batchfish.cli import beginning, places, selecting, signals, tables, wishes
 from batchfish.cli.agreement import Question
 from batchfish.cli.counts import Counts, code_of, count, count_selected
-from batchfish.cli.ending import conclude, say_what_is_next
+from batchfish.cli.ending import conclude, put_summary, say_what_is_next
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.manifests import load
 from batchfish.cli.progress import choose, show
 from batchfish.cli.serving import local_agent, reach
-from batchfish.cli.settings import LOCAL_BASE, Access, check_settle, remote_access, spell_api
+from batchfish.cli.settings import (
+    LOCAL_BASE,
+    Access,
+    check_settle,
+    refuse_other_access,
+    remote_access,
+    spell_api,
+)
 from batchfish.cli.wiring import SystemClock, make_agent, make_context, owned_journal
 from batchfish.errors import BatchBusy
 from batchfish.journal import batches
@@ -39,6 +46,7 @@ LOOK_AT_LOCK_EVERY = 1.0
 
 def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     """Bring the batch of a manifest to completion."""
+    refuse_other_access(args, is_local=args.local)
     if args.dry_run:
         from batchfish.cli.planning import plan
 
@@ -127,7 +135,9 @@ async def _run_manifest(
         now=SystemClock().now(),
         can_search=can_search,
     )
-    return await bring_to_completion(args, env, voice, journal, journal.batch(pk), access)
+    batch = journal.batch(pk)
+    selecting.select(args, journal, batch)
+    return await bring_to_completion(args, env, voice, journal, batch, access)
 
 
 def resume(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
@@ -136,6 +146,7 @@ def resume(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     with ExitStack() as stack:
         journal = stack.enter_context(wait_for(place.journal, args))
         batch = chosen_batch(journal, place.batch)
+        selecting.select(args, journal, batch)
         if (code := finished_code(journal, batch)) is not None:
             return say_finished(journal, batch, code, args, voice)
         access = reach(args, env, batch, stack)
@@ -184,10 +195,13 @@ def say_finished(
     return code
 
 
-def say_nothing_selected(args: Namespace, voice: Voice) -> int:
-    """Say that there is nothing to do; whether that is fine the flags tell."""
-    voice.warn("nothing is selected")
-    return ExitCode.OK if args.allow_empty else ExitCode.NO_ITEMS
+def say_nothing_selected(args: Namespace, voice: Voice, said: str = "nothing is selected") -> int:
+    """Say that there is nothing to do, and return the exit code: `--allow-empty` makes it fine."""
+    voice.warn(said)
+    code = ExitCode.OK if args.allow_empty else ExitCode.NO_ITEMS
+    if args.json:
+        put_summary(code, Counts())
+    return code
 
 
 async def bring_to_completion(
@@ -198,11 +212,10 @@ async def bring_to_completion(
     batch: Batch,
     access: Access,
 ) -> int:
-    """Submit, follow and collect a batch until it is done or stops, and say how it ended."""
+    """Submit what is selected, follow and collect until a batch is done or stops, and say how it ended."""
     if not args.drain:  # else nothing is paid for, and no file may stand in the way of a cancel
         target, folder = tables.target_of(batch, args.output)
         tables.check_output(journal.connection, target, folder, args.agreement)
-    selecting.select(args, journal, batch)
     before = count_selected(journal, batch.pk)
     if not before.total:
         return say_nothing_selected(args, voice)

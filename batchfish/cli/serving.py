@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.cli import places
-from batchfish.cli.settings import API_KEY, LOCAL_BASE, Access, check_settle, local_access, remote_access
+from batchfish.cli.settings import (
+    API_KEY,
+    LOCAL_BASE,
+    Access,
+    check_settle,
+    local_access,
+    refuse_other_access,
+    remote_access,
+)
 from batchfish.errors import WrongInput
 from batchfish.manifest.rules import rules_from
 
@@ -26,7 +34,7 @@ SITE = Path("sample_inputs") / "site"
 def agent_options(args: Namespace, folder: Path) -> list[str]:
     """Spell the flags of the local agent that the flags of a command ask for."""
     site = args.site.absolute() if args.site is not None else nearest_site(folder)
-    options = ["--engine", args.engine]
+    options = [] if args.engine is None else ["--engine", args.engine]
     if site is not None:
         options += ["--site", str(site)]
     if args.chromium is not None:
@@ -64,6 +72,7 @@ def reach(
 
     NeedsYes where something may be paid for and its doubted creates would be looked for too briefly there.
     """
+    refuse_other_access(args, is_local=batch.base_url == LOCAL_BASE)
     if batch.base_url == LOCAL_BASE:
         return stack.enter_context(local_agent(args, env, places.folder_of(batch)))
     access = remote_access(args, env)

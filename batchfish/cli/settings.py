@@ -12,7 +12,7 @@ from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from batchfish.core.rules import Rules
 
@@ -21,6 +21,10 @@ BASE_URL = "BATCHFISH_BASE_URL"
 LOCAL_KEY = "local"
 LOCAL_BASE = "local:"
 """What a journal records as the address of the local agent, whatever its port."""
+
+REMOTE_OPTIONS = ("--base-url", "--api-key-file")
+LOCAL_OPTIONS = ("--site", "--engine", "--chromium", "--cap", "--simulate", "--allow-origin")
+"""What an API over the network, and the local agent, have options for."""
 
 SHORTEST_QUIET_SETTLE = 30.0
 
@@ -54,7 +58,8 @@ def remote_access(args: Namespace, env: Mapping[str, str]) -> Access:
     from batchfish.webagent.request import check_api_key, check_base_url
     from batchfish.webagent.wire import DEFAULT_BASE_URL
 
-    address = check_base_url(args.base_url or env.get(BASE_URL) or DEFAULT_BASE_URL)
+    given = env.get(BASE_URL) or DEFAULT_BASE_URL if args.base_url is None else args.base_url
+    address = check_base_url(given)
     if args.api_key_file is not None:
         key = _read_key_file(Path(args.api_key_file))
     elif env.get(API_KEY):
@@ -65,6 +70,27 @@ def remote_access(args: Namespace, env: Mapping[str, str]) -> Access:
             "To rehearse without one, add --local."
         )
     return Access(base_url=address, recorded_as=address, api_key=_Secret(check_api_key(key)))
+
+
+def refuse_other_access(args: Namespace, *, is_local: bool) -> None:
+    """Raise WrongInput where options speak of an API that is not the one that is used.
+
+    Options of the local agent would else be ignored, and a rehearsal be paid for.
+    """
+    if is_local:
+        given = options_given(args, REMOTE_OPTIONS)
+        if given:
+            raise WrongInput(f"{given[0]} is for a remote API, and the local agent is used: leave it out")
+    elif given := options_given(args, LOCAL_OPTIONS):
+        raise WrongInput(
+            f"{given[0]} is for the local agent: add --local to rehearse with it, or leave it out"
+        )
+
+
+def options_given(args: Namespace, options: Iterable[str]) -> list[str]:
+    """Return those of these options that a command line gives."""
+    names = {option: option.removeprefix("--").replace("-", "_") for option in options}
+    return [option for option, name in names.items() if getattr(args, name) not in (None, [])]
 
 
 def spell_api(recorded_as: str) -> str:

@@ -16,7 +16,7 @@ from batchfish.cli.manifests import load
 from batchfish.cli.messages import put_beside_work
 from batchfish.cli.running import wait_for
 from batchfish.cli.serving import local_agent
-from batchfish.cli.settings import check_settle, remote_access
+from batchfish.cli.settings import check_settle, refuse_other_access, remote_access
 from batchfish.cli.signals import cancel_alive, heeding
 from batchfish.cli.telling import Teller
 from batchfish.cli.wiring import SystemClock, client_options, make_context
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 def try_item(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
     """Run one item of a manifest once, show what happens, and give its result."""
+    refuse_other_access(args, is_local=args.local)
     manifest = load(args)
     manifest.check()
     spec = _pick(manifest, args.item)

@@ -107,6 +107,12 @@ def wanted_rows(connection: sqlite3.Connection, batch: int) -> Sequence[Row]:
     return [Row(*row) for row in rows]
 
 
+def all_rows(connection: sqlite3.Connection, batch: int) -> Sequence[Row]:
+    """Return what options choose the items of a batch by, those included that are no longer wanted."""
+    rows = connection.execute("SELECT pk, id, url, inputs FROM items WHERE batch = ? ORDER BY row", (batch,))
+    return [Row(*row) for row in rows]
+
+
 def secret_names(connection: sqlite3.Connection) -> set[str]:
     """Name the variables of the environment that hold what the journal's requests keep secret."""
     bodies = connection.execute("SELECT body FROM requests WHERE body LIKE '%password_env%'")

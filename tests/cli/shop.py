@@ -66,10 +66,10 @@ class Shop:
             "run", self.file.name, *([] if goal is None else ["--goal", goal]), *SETTLE, *flags
         )
 
-    def start(self, *flags: str) -> subprocess.Popen[str]:
+    def start(self, *flags: str, **streams: int) -> subprocess.Popen[str]:
         """Run the CSV in a process of its own."""
         desk = Desk(folder=self.command.folder, base_url=self.server.base_url, started=self.command.started)
-        return desk.start("run", self.file.name, "--goal", "Read it.", *SETTLE, *flags)
+        return desk.start("run", self.file.name, "--goal", "Read it.", *SETTLE, *flags, **streams)
 
     def runs(self) -> list[Booked]:
         """Give this batch's runs, as the server has them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import shutil
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from batchfish.cli.agreement import NEVER_BY_YES, Agreement, Question
 from batchfish.errors import NeedsYes
 from batchfish.journal.place import compare
 from batchfish.table.target import check_target
+from tests.endtoend.serving import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,3 +147,24 @@ def test_yes_does_not_agree_to_changes_beside_a_copied_journal(shop: Shop) -> No
     assert shop.paid() == [1, 2, 3]
     assert shop.run("--accept", "changes", "--accept", "moved-journal").code == 0
     assert shop.paid() == [1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("answer", "code", "paid"), [("n\n", 6, [1]), ("y\n", 0, [1, 1])])
+def test_on_a_terminal_it_asks_in_words(shop: Shop, answer: str, code: int, paid: list[int]) -> None:
+    shop.write(1, ids=False)
+    shop.run(goal="Raed it.")
+    terminal, end = pty.openpty()
+    try:
+        process = shop.start("--progress", "none", stdin=end, stderr=end)
+        said = ""
+        while "Go on? [y/N] " not in said:
+            said += os.read(terminal, 1000).decode()
+        assert "1 changed item" in said
+        os.write(terminal, answer.encode())
+        process.communicate(timeout=PATIENCE)
+    finally:
+        os.close(terminal)
+        os.close(end)
+    assert process.returncode == code
+    assert shop.paid() == paid
