@@ -51,7 +51,7 @@ def test_it_is_read_as_it_is(old: Path) -> None:
         assert batch is not None
         counts = reading.counts(reader, batch.pk)
         (outcomes,) = read_outcomes(reader, batch.pk)
-        held = reading.held_items(reader, batch.pk)
+        held = reading.held_attempts(reader, batch.pk)
     assert counts == {
         "succeeded": 1, "failed": 2, "unanswered": 1, "held": 1, "running": 1, "queued": 1
     }  # fmt: skip
