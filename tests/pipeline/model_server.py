@@ -108,8 +108,9 @@ class Cached:
 class ModelServer:
     """The API's books and its behaviour; every run that is made is held against the invariants at once.
 
-    `payments` says how often each item may be paid for: once, until a person agrees to more. `early_creates`
-    counts those that came in spite of a Retry-After between `told_by` and `refused_until`.
+    `payments` says how often each item may be paid for: once, until a person agrees to more. The `spared`
+    first creates are answered as they should be: without any accepted run, little can be proven.
+    `early_creates` counts those that came between `told_by` and `refused_until`, before a Retry-After.
     """
 
     loop: VirtualTimeLoop
@@ -118,6 +119,7 @@ class ModelServer:
     concurrency: int
     durations: tuple[float, float] = (1.0, 6.0)
     payments: int = 1
+    spared: int = 0
     runs: dict[str, BookedRun] = field(default_factory=dict)
     creates: int = 0
     early_creates: int = 0
@@ -167,6 +169,8 @@ class ModelServer:
         for callback in self.on_create:
             callback()
         fate, faults, key = self.chance.random(), self.faults, request.headers["x-api-key"]
+        if self.creates <= self.spared:
+            return await self._accept(request, body, key, fate=1.0)
         if (fate := fate - faults.acts_then_resets) < 0:
             # The server has the request: it acts when it likes, whether or not anybody still waits.
             late = self.chance.uniform(faults.earliest_act, faults.latest_act)
@@ -190,7 +194,7 @@ class ModelServer:
             return self._error(request, 429, "RATE_LIMIT_EXCEEDED")
         if self._is_full():
             return self._refuse(request)
-        return await self._accept(request, body, key, fate)
+        return await self._accept(request, body, key, fate=fate)
 
     def _is_full(self) -> bool:
         limit = self.faults.in_flight_limit
@@ -204,9 +208,9 @@ class ModelServer:
         return refusal
 
     async def _accept(
-        self, request: httpx.Request, body: dict[str, Any], key: str, fate: float
+        self, request: httpx.Request, body: dict[str, Any], key: str, *, fate: float
     ) -> httpx.Response:
-        earlier = list(self.runs.values())
+        answered = [run for run in self.runs.values() if run.created_at < self.loop.now - ROUND_TRIP]
         run = self._act(body, key)
         if request.url.path == "/v1/automation/run":
             await asyncio.sleep(run.ends_at - self.loop.now)
@@ -215,8 +219,8 @@ class ModelServer:
             twin = self._act(body, key, is_doubled=True)
             if self.chance.random() < 0.5:  # the proxy passes on the first answer, or the second
                 run.is_doubled, twin.is_doubled, run = True, False, twin
-        elif fate < self.faults.repeats_run_id and earlier:
-            run = earlier[-1]
+        elif fate < self.faults.repeats_run_id and answered:
+            run = answered[-1]
         await asyncio.sleep(self.chance.uniform(0.001, 0.03))
         return self._json(request, 200, {"run_id": run.run_id, "error": None})
 

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from batchfish.core.events import CreateAnswer
     from batchfish.core.runs import RunSeen
-    from batchfish.journal.base import Tracked
     from batchfish.pipeline.context import Context
-    from batchfish.webagent.base import Listing, Look, WebAgent
+    from batchfish.webagent.base import Look, WebAgent
 
 ITEMS = 8
 
@@ -92,7 +91,7 @@ def test_a_row_with_the_marker_of_another_attempt_is_no_answer(tmp_path: Path, k
 
 # Answers: a create is told the run_id of an earlier one.
 
-REPEATED = Faults(repeats_run_id=0.3)
+REPEATED = Faults(repeats_run_id=0.5)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -110,7 +109,7 @@ def test_the_history_catches_a_known_run_id_that_is_accepted(
         return answer if isinstance(answer, SubmitAccepted) else careful(ctx, answer)
 
     monkeypatch.setattr(submit, "_read_critically", careless)
-    assert all(wrong_bindings(tmp_path, seed, REPEATED) for seed in range(2))
+    assert any(wrong_bindings(tmp_path, seed, REPEATED) for seed in range(2))
 
 
 # Listings: the goal filter lets everything through.
@@ -127,11 +126,7 @@ def test_the_history_catches_listed_runs_whose_markers_are_not_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: whatever unknown run a look for an item shows is taken for the item's own."""
-
-    def unknown_runs(ctx: Context, listing: Listing, _one: Tracked) -> list[RunSeen]:
-        return [run for run in listing.rows if ctx.journal.attempt_of_run(run.run_id) is None]
-
-    monkeypatch.setattr("batchfish.pipeline.reconcile.unknown_runs", unknown_runs)
+    monkeypatch.setattr("batchfish.pipeline.reconcile.runs_of", lambda rows, _one: list(rows.marked))
     assert any(wrong_bindings(tmp_path, seed, UNFILTERED) for seed in range(3))
 
 

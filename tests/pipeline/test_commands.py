@@ -69,14 +69,14 @@ def test_a_lost_journal_is_never_paid_for_again_by_itself(tmp_path: Path, dies_a
 
 
 def test_a_copy_of_a_folder_pays_for_nothing_by_itself(tmp_path: Path) -> None:
-    """With -y it goes on: it finds what the other copy has paid for meanwhile."""
+    """With a person's word it goes on: it finds what the other copy has paid for meanwhile."""
     with living(tmp_path, seed=1) as history:
         shop = history.folder("shop", items=8)
         assert shop.run(dies_after=2.0).code is None
         other = shop.copy("other")
         assert other.run().code == 6
         assert shop.run().code == 0
-        assert other.run("-y").code == 0
+        assert other.run("--accept", "moved-journal", "--accept", "replace-output").code == 0
         assert (history.server.violations, len(history.server.runs)) == ([], 8)
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.pipeline.history import Outcome
+
 DAY = 86_400.0
 ITEMS = 4
 
@@ -35,22 +37,54 @@ def copy_elsewhere(shop: Folder) -> Folder:
     return shop.history.folder("elsewhere", items=ITEMS).rename("prices.yaml")
 
 
+def run_again(folder: Path, again: Callable[[Folder], Folder], **manifest: object) -> tuple[Outcome, int]:
+    """Run a manifest, and its rows again under another name; give how that ended, and what it cost."""
+    with living(folder, seed=1, payments=2) as history:
+        shop = history.folder("shop", items=ITEMS, **manifest)
+        assert shop.run().code == 0
+        outcome = again(shop).run()
+        return outcome, len(history.server.runs) - ITEMS
+
+
 @pytest.mark.parametrize("again", [rename, link, copy, copy_elsewhere])
 def test_the_same_rows_under_another_name_are_asked_about(
     tmp_path: Path, again: Callable[[Folder], Folder]
 ) -> None:
-    with living(tmp_path, seed=1) as history:
+    refused, cost = run_again(tmp_path, again)
+    assert refused.code == 6
+    assert "--accept same-items" in refused.said
+    assert cost == 0
+
+
+def test_the_same_rows_are_asked_about_where_goals_carry_no_marker(tmp_path: Path) -> None:
+    """The listing cannot tell; the other journal beside this one can."""
+    refused, cost = run_again(tmp_path, copy, unanswered={"settle": "10s", "marker": False})
+    assert (refused.code, cost) == (6, 0)
+
+
+def test_a_person_may_pay_for_the_same_rows_again(tmp_path: Path) -> None:
+    with living(tmp_path, seed=1, payments=2) as history:
         shop = history.folder("shop", items=ITEMS)
         assert shop.run().code == 0
-        other = again(shop)
-        refused = other.run()
-        assert refused.code == 6
-        assert "--accept same-items" in refused.said
-        history.pass_time(60.0)
-        assert len(history.server.runs) == ITEMS
-        history.server.payments = 2
-        assert other.run("--accept", "same-items").code == 0
+        assert copy(shop).run("--accept", "same-items").code == 0
         assert (history.server.duplicates(), len(history.server.runs)) == (0, 2 * ITEMS)
+
+
+def test_the_history_catches_a_begin_that_searches_for_its_own_name_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seeded bug: the account is not searched for the items themselves."""
+    monkeypatch.setattr("batchfish.journal.ingest.some_keys", lambda _connection: [])
+    assert run_again(tmp_path, copy_elsewhere)[1] == ITEMS
+
+
+def test_the_history_catches_a_begin_that_reads_no_other_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seeded bug: the journals beside this one are not read."""
+    monkeypatch.setattr("batchfish.cli.beginning.refuse_same_items_beside", lambda *_: None)
+    _, cost = run_again(tmp_path, copy, unanswered={"settle": "10s", "marker": False})
+    assert cost == ITEMS
 
 
 def test_a_batch_a_day_is_never_asked_about(tmp_path: Path) -> None:

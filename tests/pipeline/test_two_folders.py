@@ -12,6 +12,8 @@ from tests.pipeline.model_server import Faults
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from batchfish.pipeline.context import Context
+
 ITEMS = 10
 
 
@@ -25,13 +27,31 @@ def test_two_folders_begun_at_once_cost_one_run_a_process_at_most(
 
     Whether the manifest has the same name in both or another one.
     """
-    with living(tmp_path, seed=seed, faults=Faults(longest_lag=1.5), concurrency=10) as history:
+    codes, duplicates = begin_both(tmp_path, seed, apart, name)
+    assert 6 in codes
+    assert set(codes) <= {0, 6}
+    assert duplicates <= 1
+
+
+def begin_both(folder: Path, seed: int, apart: float, name: str) -> tuple[list[int | None], int]:
+    """Run a manifest in two folders; give how both ended, and how many runs were too many."""
+    with living(folder, seed=seed, faults=Faults(longest_lag=1.5), concurrency=10) as history:
         one, other = history.folder("one", items=ITEMS), history.folder("other", items=ITEMS)
         other = other.rename(name)
         codes: list[int | None] = []
         history.meanwhile(apart, lambda: codes.append(other.run().code))
         codes.append(one.run().code)
-        assert 6 in codes
-        assert set(codes) <= {0, 6}
-        assert history.server.duplicates() <= 1
-        assert len(history.server.runs) <= ITEMS + 1
+        return codes, history.server.duplicates()
+
+
+def test_the_history_catches_a_first_run_that_is_not_looked_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seeded bug: nobody looks for the runs of another folder once the first create has been found."""
+
+    async def believe(_ctx: Context) -> None:
+        return None
+
+    monkeypatch.setattr("batchfish.pipeline.submit._refuse_beside_a_twin", believe)
+    _, duplicates = begin_both(tmp_path, 0, 0.0, "shop.yaml")
+    assert duplicates > 1
