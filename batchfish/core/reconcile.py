@@ -37,8 +37,8 @@ class Control(Enum):
 class Evidence:
     """What is known of one unanswered create; times in seconds since it was given up.
 
-    `found` is a run that carries the item's marker and no attempt's run_id; `unread` are the ids of runs that
-    the search returned but whose marker cannot be read: each may be the one. `looks` counts the looks so far,
+    `found` is a run that carries the item's marker and no attempt's run_id; `obstacle` says why the latest
+    search proves nothing (a row whose marker cannot be read may be the run). `looks` counts the looks so far,
     and `empty_looks` are the times of the complete ones that found nothing; `unreachable_for` is how long the
     listing has not answered.
     """
@@ -46,7 +46,7 @@ class Evidence:
     elapsed: float
     looks: int
     found: RunSeen | None = None
-    unread: tuple[str, ...] = ()
+    obstacle: str | None = None
     empty_looks: tuple[float, ...] = ()
     control: Control = Control.MISSING
     unreachable_for: float = 0.0
@@ -92,10 +92,8 @@ def judge(evidence: Evidence, rules: UnansweredRules) -> Judgement:
         return Hold(f"the listing of runs has not answered for {evidence.unreachable_for:.0f} s")
     if rules.then == "hold" and _is_shown_empty(evidence, rules.settle, looks=1):
         return Hold(f"not found {evidence.elapsed:.0f} s after its create, and the manifest says to hold")
-    if evidence.unread and evidence.elapsed >= rules.settle:
-        return Hold(
-            f"its run may be {' or '.join(evidence.unread)}: the listing does not show the marker there"
-        )
+    if evidence.obstacle is not None and evidence.elapsed >= rules.settle:
+        return Hold(evidence.obstacle)
     needed = rules.settle if evidence.control is Control.FRESH else PATIENCE * rules.settle
     if rules.then != "hold" and _is_shown_empty(evidence, needed, looks=2, apart=rules.settle / 10):
         if evidence.control is Control.MISSING:

@@ -150,6 +150,13 @@ def _take_in(ctx: Context, batch: int, listed: Sequence[RunSeen]) -> Sequence[Ru
             ctx.notice(f"money: run {found.run.run_id} carries a marker of this batch, but of no item in it")
         else:
             adopt(ctx, item.pk, found)
+    for found in rows.misbound:
+        if found.run.run_id not in ctx.session.reported:
+            ctx.session.reported.add(found.run.run_id)
+            ctx.notice(
+                f"money: run {found.run.run_id} carries the marker {found.marker}, but the API has answered "
+                "the create of another item with its id"
+            )
     return rows.unread
 
 

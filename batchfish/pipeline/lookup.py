@@ -55,37 +55,63 @@ class KnownRuns(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarkedRun:
-    """A listed run and the marker on the last line of its goal."""
+    """A listed run and the marker on the last line of its goal.
+
+    `bound_to` is the attempt of another marker that holds it: the API has answered that one's create with the
+    wrong run_id.
+    """
 
     marker: Marker
     run: RunSeen
+    bound_to: Attempt | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rows:
-    """The rows of a listing that tell something new: runs the journal does not know, the oldest first.
+    """The rows of a listing that tell something new, the oldest first.
 
-    `unread` are runs that the search by marker returned, but whose marker cannot be read, since the listing
-    cuts or omits goals. Any of them may be the one that was searched for, so they prove neither presence nor
-    absence.
+    `marked` are runs that the journal does not know, `misbound` those that it holds for another attempt than
+    the one whose marker they carry. `unread` are runs that the search by marker returned, but whose marker
+    cannot be read, since the listing cuts or omits goals. Any of these may be the one that was searched for,
+    so they prove neither presence nor absence.
     """
 
     marked: Sequence[MarkedRun] = ()
+    misbound: Sequence[MarkedRun] = ()
     unread: Sequence[RunSeen] = ()
 
 
 def read_rows(rows: Iterable[RunSeen], known: KnownRuns) -> Rows:
-    """Read the markers of the listed runs that are not known; a known run is its item's own by its id."""
-    marked, unread = [], []
+    """Read the markers of the listed runs that are not known; a known run is its item's own by its id.
+
+    Unless its row carries the marker of another attempt.
+    """
+    marked, misbound, unread = [], [], []
     for run in sorted(rows, key=lambda run: (run.created_at or 0.0, run.run_id)):
-        if known.attempt_of_run(run.run_id) is not None:
-            continue
-        marker = identity.read_marker(run.goal or "")
-        if marker is not None:
+        attempt, marker = known.attempt_of_run(run.run_id), identity.read_marker(run.goal or "")
+        if attempt is not None:
+            if marker is not None and _is_of_another_item(marker, attempt):
+                misbound.append(MarkedRun(marker=marker, run=run, bound_to=attempt))
+        elif marker is not None:
             marked.append(MarkedRun(marker=marker, run=run))
         elif not known.is_disowned(run.run_id):
             unread.append(run)
-    return Rows(marked=marked, unread=unread)
+    return Rows(marked=marked, misbound=misbound, unread=unread)
+
+
+def _is_of_another_item(marker: Marker, attempt: Attempt) -> bool:
+    """Whether a marker names another item than an attempt's own; of one item, any k will do."""
+    return bool(attempt.marker) and search_text(str(marker)) != search_text(attempt.marker)
+
+
+def obstacle_in(rows: Rows, text: str) -> str | None:
+    """Say why a search for `text` proves neither presence nor absence of a run; None where it does."""
+    for found in rows.misbound:
+        if search_text(str(found.marker)) == text:
+            return (
+                f"its run is {found.run.run_id}, but the API has answered another item's create with that id"
+            )
+    return f"its run may be {name_runs(rows.unread)}, where the marker is not shown" if rows.unread else None
 
 
 def name_runs(runs: Sequence[RunSeen], most: int = 5) -> str:

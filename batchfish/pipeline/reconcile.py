@@ -20,7 +20,7 @@ from batchfish.core.reconcile import (
     pause_between_looks,
 )
 from batchfish.errors import WebAgentUnavailable
-from batchfish.pipeline.lookup import Rows, adopt, find, read_rows, search_text, shows
+from batchfish.pipeline.lookup import Rows, adopt, find, obstacle_in, read_rows, search_text, shows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,11 +47,11 @@ class Doubt:
 class Finding:
     """What one look for a doubted create has shown: its item's unknown runs, and a control.
 
-    `unread` are the ids of runs that were returned without a readable marker.
+    `obstacle` says why the search proves nothing, if it does not.
     """
 
     found: Sequence[MarkedRun] = ()
-    unread: tuple[str, ...] = ()
+    obstacle: str | None = None
     control: Control = Control.MISSING
     unreachable_for: float = 0.0
 
@@ -100,7 +100,7 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) 
         elapsed=_elapsed(ctx, one.attempt),
         looks=doubt.looks,
         found=found[0].run if found else None,
-        unread=finding.unread,
+        obstacle=finding.obstacle,
         empty_looks=tuple(doubt.empty_looks),
         control=finding.control,
         unreachable_for=finding.unreachable_for,
@@ -127,17 +127,18 @@ async def _look(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) ->
     rules = ctx.terms[one.item.batch].rules.unanswered
     control, began_at = Control.MISSING, _elapsed(ctx, one.attempt)
     try:
-        listing = await find(ctx, search_text(one.attempt.marker), PATIENCE * rules.settle)
+        text = search_text(one.attempt.marker)
+        listing = await find(ctx, text, PATIENCE * rules.settle)
         rows = read_rows(listing.rows, ctx.journal)
-        found, unread = runs_of(rows, one), tuple(run.run_id for run in rows.unread)
-        if not (found or unread) and _elapsed(ctx, one.attempt) >= rules.settle:
+        found, obstacle = runs_of(rows, one), obstacle_in(rows, text)
+        if not (found or obstacle) and _elapsed(ctx, one.attempt) >= rules.settle:
             control = await _look_for_control(ctx, one, controls, rules)
     except WebAgentUnavailable:
         return Finding(unreachable_for=PATIENCE * rules.settle)
     doubt.looks += 1
-    if not (found or unread):
+    if not (found or obstacle):
         doubt.empty_looks.append(began_at)  # it may show no more than what was there then
-    return Finding(found=found, unread=unread, control=control)
+    return Finding(found=found, obstacle=obstacle, control=control)
 
 
 def runs_of(rows: Rows, one: Tracked) -> list[MarkedRun]:

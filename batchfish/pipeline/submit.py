@@ -21,7 +21,15 @@ from batchfish.core.reconcile import pause_between_looks
 from batchfish.core.retry import LONGEST_WAIT
 from batchfish.errors import NeedsYes, WebAgentUnavailable
 from batchfish.pipeline.context import Context, StopKind
-from batchfish.pipeline.lookup import adopt, find, name_runs, read_rows, search_text, shows
+from batchfish.pipeline.lookup import (
+    adopt,
+    find,
+    name_runs,
+    obstacle_in,
+    read_rows,
+    search_text,
+    shows,
+)
 from batchfish.pipeline.strangers import find_strangers
 
 if TYPE_CHECKING:
@@ -85,12 +93,11 @@ async def _without_found(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
                 rows = read_rows((await find(ctx, text, math.inf)).rows, ctx.journal)
             except WebAgentUnavailable:
                 return []  # the run has detached
-            if rows.unread:
+            if (obstacle := obstacle_in(rows, text)) is not None:
                 ctx.stop(
                     StopKind.UNREAD_RUNS,
-                    f"item {item.id} is not sent again: its run may be {name_runs(rows.unread)}, where "
-                    "the listing does not show the reference line. `batchfish held adopt ITEM RUN` binds a "
-                    "run to its item, --accept unread-runs declares it to be nobody's",
+                    f"item {item.id} is not sent again: {obstacle}. `batchfish held adopt ITEM RUN` binds a "
+                    "run to its item, --accept unread-runs declares runs without a marker to be nobody's",
                 )
                 return []
             for found in rows.marked:

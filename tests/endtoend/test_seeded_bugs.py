@@ -39,15 +39,18 @@ FORGETS_CREATES = """
 import sys
 from batchfish.core.events import ProvenAbsent
 from batchfish.core.items import AttemptState
-from batchfish.pipeline import opening
+from batchfish.pipeline import opening, submit
 def forgetting(ctx):
     for one in ctx.journal.open_attempts(AttemptState.SUBMITTING):
         ctx.record(one.item.pk, one.attempt.k, ctx.give_up_now("forgotten"))
         ctx.record(one.item.pk, one.attempt.k, ProvenAbsent())
 async def looking_away(ctx, batch):
     pass
+async def sending_at_once(ctx, items):
+    return items
 opening._doubt_what_was_on_its_way = forgetting
-opening._take_in_unknown_runs = looking_away
+opening.compare_at_start = looking_away
+submit._without_found = sending_at_once
 """
 MAIN = "from batchfish.cli.main import main\nsys.exit(main())\n"
 COMMAND = ("run", "shop.csv", "--goal", "Read the price", "-j", "8", "--settle", "1s", "-o", "out.parquet")
