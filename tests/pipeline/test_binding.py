@@ -38,7 +38,7 @@ def wrong_bindings(folder: Path, seed: int, faults: Faults) -> list[object]:
 
 # Rows: those of two runs carry each other's run_id.
 
-SWAPPED = Faults(swaps_rows=0.5)
+SWAPPED = Faults(swaps_rows=0.3)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -50,7 +50,7 @@ def test_the_history_catches_rows_that_are_believed_by_their_run_id_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: a row's own marker is not read."""
-    monkeypatch.setattr("batchfish.pipeline.poll._is_answer", lambda _run, _marker: True)
+    monkeypatch.setattr("batchfish.pipeline.poll._other_marker", lambda _run, _marker: None)
     assert any(wrong_bindings(tmp_path, seed, SWAPPED) for seed in range(2))
 
 
@@ -70,7 +70,7 @@ def test_a_row_with_the_marker_of_another_attempt_is_no_answer(tmp_path: Path, k
         async def poll(self, run_ids: Sequence[str]) -> Look:
             look = await self._agent.poll(run_ids)
             Mistaken.looks += 1
-            if Mistaken.looks > 3:
+            if Mistaken.looks > 1:
                 return look
             return replace(look, runs={run_id: foreign(run) for run_id, run in look.runs.items()})
 
@@ -84,7 +84,7 @@ def test_a_row_with_the_marker_of_another_attempt_is_no_answer(tmp_path: Path, k
     wrap: Any = Mistaken
     simulation = Simulation(folder=tmp_path, seed=1, items=1, rules=settle_of(SETTLE), wrap=wrap)
     assert simulation.run().stop is None
-    assert Mistaken.looks > 3
+    assert Mistaken.looks > 1
     assert simulation.statuses() == {"succeeded": 1}
     assert simulation.results() == [b'{"of":"https://shop.example/1"}']
 
