@@ -12,8 +12,6 @@ from tests.pipeline.model_server import Faults
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from batchfish.pipeline.context import Context
-
 ITEMS = 10
 
 
@@ -49,7 +47,7 @@ def test_the_history_catches_a_first_run_that_is_not_looked_beside(
 ) -> None:
     """A seeded bug: nobody looks for the runs of another folder once the first create has been found."""
 
-    async def believe(_ctx: Context) -> None:
+    async def believe(*_: object) -> None:
         return None
 
     monkeypatch.setattr("batchfish.pipeline.submit._refuse_beside_a_twin", believe)
