@@ -17,7 +17,7 @@ import pytest
 
 from batchfish.cli.arguments import build
 from batchfish.cli.exits import SIGNAL_BASE, ExitCode
-from batchfish.localagent.settings import ENGINES
+from batchfish.localagent.serve_settings import ENGINES
 from batchfish.localagent.simulation.parameters import Simulation
 from batchfish.manifest.load import load_manifest
 from batchfish.manifest.request import REQUEST_FIELDS

@@ -58,7 +58,7 @@ def build() -> Parser:
         "--token-file",
         type=Path,
         metavar="FILE",
-        help="accept only the key in this file; a new file gets a new key (default: any key)",
+        help="keep the API key that clients must send in this file (default: .batchfish/agent/serve.key)",
     )
     _add_local_agent(serve)
     for name, verb in verbs.choices.items():
@@ -206,7 +206,11 @@ def _add_local_agent(verb: Parser) -> None:
         "--simulate", metavar="K=V,…", help="durations, outcomes and faults of --engine simulate"
     )
     verb.add_argument(
-        "--allow-origin", metavar="ORIGIN", action="append", default=[], help="a local server it may read"
+        "--allow-origin",
+        metavar="ORIGIN",
+        action="append",
+        default=[],
+        help="a local server that it may read",
     )
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from batchfish.journal.base import Batch
 
 SITE = Path("sample_inputs") / "site"
+SERVE_KEY = "serve.key"
 
 
 def agent_options(args: Namespace, folder: Path) -> list[str]:
@@ -62,7 +63,7 @@ def local_agent(args: Namespace, env: Mapping[str, str], folder: Path) -> Iterat
     home = folder.absolute() / places.HOME / places.AGENT
     without_key = {name: text for name, text in env.items() if name != API_KEY}
     with attach(home, agent_options(args, folder), env=without_key) as endpoint:
-        yield local_access(endpoint.base_url)
+        yield local_access(endpoint.base_url, endpoint.token)
 
 
 def reach(
@@ -92,6 +93,6 @@ def serve(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
     options += ["--port", str(args.port)]
     if args.store is not None:
         options += ["--store", str(args.store)]
-    if args.token_file is not None:
-        options += ["--require-token", "--token-file", str(args.token_file)]
+    token_file = args.token_file or Path(places.HOME) / places.AGENT / SERVE_KEY
+    options += ["--token-file", str(token_file)]
     return main(options)

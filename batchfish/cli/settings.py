@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 API_KEY = "TINYFISH_API_KEY"
 BASE_URL = "BATCHFISH_BASE_URL"
-LOCAL_KEY = "local"
 LOCAL_BASE = "local:"
 """What a journal records as the address of the local agent, whatever its port."""
 
@@ -48,9 +47,9 @@ class _Secret:
         return "Secret(…)"
 
 
-def local_access(base_url: str) -> Access:
-    """Reach the local agent, which accepts any key."""
-    return Access(base_url=base_url, recorded_as=LOCAL_BASE, api_key=_Secret(LOCAL_KEY))
+def local_access(base_url: str, token: str) -> Access:
+    """Return how to reach the local agent, which accepts only its own token as the key."""
+    return Access(base_url=base_url, recorded_as=LOCAL_BASE, api_key=_Secret(token))
 
 
 def remote_access(args: Namespace, env: Mapping[str, str]) -> Access:

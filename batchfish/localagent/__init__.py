@@ -1,1 +1,1 @@
-"""The local agent: the Web Agent API spoken back on this machine, by a server that really reads pages."""
+"""The local agent: a server on this machine with the Web Agent API, which really reads pages."""

@@ -1,4 +1,4 @@
-"""`python -m batchfish.localagent`: the local agent as a process of its own."""
+"""`python -m batchfish.localagent`: serve the Web Agent API on this machine."""
 
 from __future__ import annotations
 
@@ -6,45 +6,69 @@ import argparse
 import logging
 import math
 import os
+import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batchfish.errors import BatchfishError, TryLater
-from batchfish.localagent.settings import ENGINES, ServeSettings
+from batchfish.localagent.serve_settings import ENGINES, ServeSettings
 from batchfish.localagent.simulation.parameters import parse_simulation
+
+if TYPE_CHECKING:
+    from batchfish.localagent.attach import Endpoint
 
 WRONG_INPUT = 2
 
 
 def parse(arguments: list[str] | None = None) -> ServeSettings:
-    """Read the command line; the defaults are those of ServeSettings."""
+    """Parse the command line; the defaults are those of ServeSettings."""
     usual = ServeSettings()
     parser = argparse.ArgumentParser(prog="python -m batchfish.localagent", description=__doc__)
     parser.add_argument(
         "--port", type=int, default=usual.port, help="0 takes a free one (default: %(default)s)"
     )
-    parser.add_argument("--site", type=Path, help="folder whose pages are served as http://….example")
-    parser.add_argument("--engine", choices=ENGINES, default=usual.engine, help="(default: %(default)s)")
-    parser.add_argument("--chromium", type=Path, help="the browser's program (default: found on PATH)")
+    parser.add_argument(
+        "--site", type=Path, metavar="FOLDER", help="serve the pages in this folder as http://….example"
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, default=usual.engine, help="how pages are read (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--chromium", type=Path, metavar="FILE", help="the browser's executable (default: look on PATH)"
+    )
     parser.add_argument("--cap", type=int, default=usual.cap, help="runs at once (default: %(default)s)")
-    parser.add_argument("--store", type=Path, help="file that keeps the runs (default: memory)")
-    parser.add_argument("--port-file", type=Path, help="written when ready: {base_url, token, pid}")
-    parser.add_argument("--users", type=Path, help="lock file of the users: end when nobody holds it")
+    parser.add_argument(
+        "--store", type=Path, metavar="FILE", help="keep the runs in this file (default: in memory)"
+    )
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="keep the API key in this file; a new file gets a new key (default: a new key at each start)",
+    )
+    parser.add_argument(
+        "--port-file",
+        type=Path,
+        metavar="FILE",
+        help="write {base_url, token, pid} to this file when ready, and remove it at the end",
+    )
+    parser.add_argument(
+        "--users", type=Path, metavar="FILE", help="stop when no process holds a lock on this file"
+    )
     parser.add_argument(
         "--allow-origin",
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="a local server that may be read",
+        help="a server on this machine or a private network that pages may use (repeatable)",
     )
-    parser.add_argument("--require-token", action="store_true", help="accept the agent's own token alone")
-    parser.add_argument("--token-file", type=Path, help="keeps the token, for its owner's eyes only")
     parser.add_argument(
         "--heartbeat",
         type=float,
         default=usual.heartbeat_every,
         metavar="SECONDS",
-        help="between the heartbeats of a stream (default: %(default)s)",
+        help="time between two heartbeats of a stream (default: %(default)s)",
     )
     parser.add_argument("--simulate", default="", metavar="KEY=VALUE,…", help="how --engine simulate behaves")
     given = parser.parse_args(arguments)
@@ -62,7 +86,6 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
         port_file=given.port_file,
         users=given.users,
         allow_origins=tuple(given.allow_origin),
-        require_token=given.require_token,
         token_file=given.token_file,
         heartbeat_every=given.heartbeat,
         simulation=parse_simulation(given.simulate),
@@ -70,14 +93,13 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve; the exit code is 0, 2 (what was given is wrong) or 75 (another agent has the store)."""
+    """Serve; the exit code is 0, 2 (bad input) or 75 (another agent uses the store)."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
         settings = parse(arguments)
         from batchfish.localagent.serve import serve
 
-        key = f", with the key in {settings.token_file}" if settings.require_token else ""
-        serve(settings, tell=lambda endpoint: print(f"listening on {endpoint.base_url}{key}", flush=True))  # noqa: T201
+        serve(settings, on_ready=lambda endpoint: print(_greeting(endpoint, settings), flush=True))  # noqa: T201
     except ImportError as missing:
         sys.stderr.write(f"The local agent needs {missing.name}: pip install 'batchfish[local]'\n")
         return WRONG_INPUT
@@ -88,6 +110,16 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{wrong}\n")
         return WRONG_INPUT
     return 0
+
+
+def _greeting(endpoint: Endpoint, settings: ServeSettings) -> str:
+    """Return what is printed once the agent listens: its address, and how to read its key."""
+    listening = f"listening on {endpoint.base_url}"
+    if settings.token_file is None:
+        return listening
+    return (
+        f'{listening}\nits API key: export TINYFISH_API_KEY="$(cat {shlex.quote(str(settings.token_file))})"'
+    )
 
 
 if __name__ == "__main__":

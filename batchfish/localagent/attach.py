@@ -1,4 +1,4 @@
-"""The local agent as its users find it: a port file, a sign of life, and a start where none is running."""
+"""How clients find the local agent of a folder: its port file, its key, and a start if none is running."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import secrets
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import httpx
@@ -28,22 +28,22 @@ STORE = "agent.db"
 USERS = "agent.users"
 LOG = "agent.log"
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}")
-OTHERS = 0o077
+GROUP_AND_OTHERS = 0o077
 START_TIMEOUT = 20.0
-LOOK_EVERY = 0.02
+POLL_INTERVAL = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
-    """Where a local agent listens; `token` proves that it is the one that wrote the port file."""
+    """Where a local agent listens; `token` is the API key that it accepts."""
 
     base_url: str
-    token: str
+    token: str = field(repr=False)
     pid: int
 
 
 def write_port_file(path: Path, endpoint: Endpoint) -> None:
-    """Write where an agent listens, whole or not at all, for its owner's eyes only."""
+    """Write where an agent listens, atomically and readable by the owner only."""
     draft = path.with_suffix(f".{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(asdict(endpoint), file)
@@ -51,32 +51,34 @@ def write_port_file(path: Path, endpoint: Endpoint) -> None:
 
 
 def keep_token(path: Path) -> str:
-    """Give the token that a file holds; a new file gets a new one, for its owner's eyes only.
+    """Return the token in a file; create the file, readable by the owner only, with a new one.
 
-    WrongInput where it holds none, or where others can read it.
+    WrongInput if the file holds no token, or if others can read it.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(new_token() + "\n")
     except FileExistsError:
-        if path.stat().st_mode & OTHERS:
-            raise WrongInput(f"Others can read the token in {path}: delete it for a new one.") from None
+        if path.stat().st_mode & GROUP_AND_OTHERS:
+            raise WrongInput(f"Others can read the key in {path}: delete it for a new one.") from None
     except OSError as broken:
-        raise WrongInput(f"The token cannot be kept in {path}: {broken.strerror}.") from None
+        raise WrongInput(f"The key cannot be kept in {path}: {broken.strerror}.") from None
     token = path.read_text("utf-8", errors="replace").strip()
     if not TOKEN.fullmatch(token):
-        raise WrongInput(f"{path} holds no token of 16 or more letters and digits: delete it for a new one.")
+        raise WrongInput(
+            f"{path} holds no key of 16 or more letters, digits, - and _: delete it for a new one."
+        )
     return token
 
 
 def new_token() -> str:
-    """Draw a token that nobody can guess."""
+    """Return a random token."""
     return secrets.token_urlsafe(24)
 
 
 def find_agent(port_file: Path) -> Endpoint | None:
-    """Give the agent that a port file names, if it is alive and the one that wrote it."""
+    """Return the agent that a port file names, if it is running and accepts the token there."""
     try:
         endpoint = Endpoint(**json.loads(port_file.read_bytes()))
         answer = httpx.get(
@@ -93,20 +95,25 @@ def find_agent(port_file: Path) -> Endpoint | None:
 
 @contextmanager
 def local_agent(folder: Path, options: Sequence[str] = (), *, env: Mapping[str, str]) -> Iterator[Endpoint]:
-    """Use the agent of a folder for the time of the block: the one running there, or a new one.
+    """Use the agent of a folder for the length of the block: the one running there, or a new one.
 
-    `options` are those of `python -m batchfish.localagent`, `env` is its environment. The agent ends when the
-    last of its users has gone, however they went: each holds a shared lock that the kernel takes back.
-    TryLater where it does not start in time, WrongInput where it refuses.
+    `options` are those of `python -m batchfish.localagent`, `env` is its environment. The agent ends when its
+    last user has gone, killed or not: each user holds a shared lock, which the kernel releases.
+    TryLater if the agent does not start in time, WrongInput if it refuses to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / USERS).open("a") as users:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(_open_private(folder / USERS)) as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         yield find_agent(folder / PORT_FILE) or _start(folder, options, env)
 
 
+def _open_private(path: Path) -> int:
+    """Open or create a file that only its owner can read, for reading and appending."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+
+
 def _start(folder: Path, options: Sequence[str], env: Mapping[str, str]) -> Endpoint:
-    with (folder / LOG).open("a+b") as log:
+    with os.fdopen(_open_private(folder / LOG), "a+b") as log:
         begin = log.seek(0, os.SEEK_END)
         agent = _spawn(folder, options, env, log.fileno())
         is_running = True
@@ -122,15 +129,15 @@ def _start(folder: Path, options: Sequence[str], env: Mapping[str, str]) -> Endp
                     log.seek(begin)
                     said = log.read().decode(errors="replace").strip()
                     raise WrongInput(said or "The local agent did not start.")
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_INTERVAL)
     raise TryLater(f"The local agent did not start within {START_TIMEOUT:.0f} s: see {folder / LOG}.")
 
 
 def _spawn(folder: Path, options: Sequence[str], env: Mapping[str, str], log: int) -> int:
-    """Start the process and give its id.
+    """Start the process in a session of its own and return its id.
 
-    It may outlive us, so it is no child to be waited for, and it leaves our terminal: Ctrl-C is for the
-    command, which may want to cancel runs first.
+    It may outlive us, so nobody waits for it. Ctrl-C is for the command alone, which may want to cancel runs
+    first.
     """
     command = [
         *(sys.executable, "-m", "batchfish.localagent", "--store", str(folder / STORE)),

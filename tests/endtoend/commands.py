@@ -10,13 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.endtoend.serving import PATIENCE, ROOT
+from tests.endtoend.serving import AGENT_KEY, PATIENCE, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-KEY = "sk-canary-7f3a9c51e2"
+KEY = AGENT_KEY
 
 
 def end_all(started: Sequence[subprocess.Popen[str]]) -> None:

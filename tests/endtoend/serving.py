@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
+AGENT_KEY = "sk-canary-7f3a9c51e2"
+"""The key that the agent accepts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,11 +38,27 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, simulate: str, *, cap: int = 50, port: int = 0) -> Iterator[Server]:
-    """Serve from a folder for the time of the block; its books outlive it, and the next one takes them up."""
-    folder.mkdir(parents=True, exist_ok=True)
-    port_file, store = folder / "agent.json", folder / "agent.db"
+    """Serve from a folder for the time of the block; its books outlive it, and the next one takes them up.
+
+    The files with its key lie in another folder, so that tests can look for the key in this one.
+    """
+    secret = folder.with_name(f"{folder.name}.secret")
+    for made in (folder, secret):
+        made.mkdir(parents=True, exist_ok=True)
+    port_file, token_file, store = secret / "agent.json", secret / "key", folder / "agent.db"
+    token_file.write_text(AGENT_KEY)
+    token_file.chmod(0o600)
     engine = ("--engine", "simulate", "--simulate", simulate, "--cap", str(cap))
-    places = ("--port", str(port), "--store", str(store), "--port-file", str(port_file))
+    places = (
+        "--port",
+        str(port),
+        "--store",
+        str(store),
+        "--port-file",
+        str(port_file),
+        "--token-file",
+        str(token_file),
+    )
     with (folder / "agent.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "batchfish.localagent", *engine, *places],

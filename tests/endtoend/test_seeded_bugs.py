@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.endtoend.commands import Desk, JournalView
+from tests.endtoend.commands import KEY, Desk, JournalView
 from tests.endtoend.serving import serving
 from tests.endtoend.test_kills import kill_with_creates_in_flight
 
@@ -70,7 +70,7 @@ def create_until_answered(client: httpx.Client, url: str) -> None:
 def test_a_client_that_repeats_creates_is_found_out(tmp_path: Path) -> None:
     with (
         serving(tmp_path / "server", LOSING_ANSWERS) as server,
-        httpx.Client(base_url=server.base_url, headers={"X-API-Key": "any"}, trust_env=False) as client,
+        httpx.Client(base_url=server.base_url, headers={"X-API-Key": KEY}, trust_env=False) as client,
         ThreadPoolExecutor(4) as pool,
     ):
         urls = [f"https://shop.example/{number}" for number in range(60)]

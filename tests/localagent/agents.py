@@ -14,7 +14,7 @@ import httpx
 from batchfish.localagent.attach import local_agent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SAMPLES = Path(__file__).parents[2] / "sample_inputs"
 SITE = ("--site", str(SAMPLES / "site"))
@@ -22,11 +22,13 @@ DEADLINE = 20.0
 
 
 @contextmanager
-def served(folder: Path, *options: str) -> Iterator[httpx.Client]:
-    """Speak to an agent of its own for the time of the block."""
+def served(folder: Path, *options: str, env: Mapping[str, str] = os.environ) -> Iterator[httpx.Client]:
+    """Serve with an agent of its own for the length of the block, and return a client."""
     with (
-        local_agent(folder, options, env=os.environ) as endpoint,
-        httpx.Client(base_url=endpoint.base_url, headers={"X-API-Key": "any"}, trust_env=False) as client,
+        local_agent(folder, options, env=env) as endpoint,
+        httpx.Client(
+            base_url=endpoint.base_url, headers={"X-API-Key": endpoint.token}, trust_env=False
+        ) as client,
     ):
         yield client
 

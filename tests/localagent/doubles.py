@@ -1,4 +1,4 @@
-"""An engine and a clock that tests control, a queue over them, and a way to make runs."""
+"""An engine and a clock that tests control, the application over them, and a way to make runs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
+from batchfish.localagent.app import create_app
 from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
+from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.store import RunStore
+from batchfish.localagent.serve_settings import ServeSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
-    import httpx
+    from batchfish.localagent.engines.base import Engine
+
+TOKEN = "token-of-the-agent"
+LINKS = WatchLinks("http://127.0.0.1:1234", "secret")
 
 
 class ManualEngine:
@@ -47,7 +55,7 @@ class ManualEngine:
             await self._begun[url].wait()
 
     async def tell(self, url: str, step: Step) -> None:
-        """Have the run of `url` take a step."""
+        """Add a step to the run of `url`."""
         self._emits[url](step)
         await settle()
 
@@ -61,15 +69,33 @@ class ManualEngine:
 
 
 @contextlib.asynccontextmanager
-async def working_queue(engine: ManualEngine, clock: Clock) -> AsyncIterator[RunQueue]:
-    """Give a queue that works on two runs at once."""
-    with contextlib.closing(RunStore(":memory:")) as book:
-        async with RunQueue(book, engine, cap=2, clock=clock) as queue:
+async def working_queue(
+    engine: Engine,
+    clock: Callable[[], float],
+    *,
+    cap: int = 2,
+) -> AsyncIterator[RunQueue]:
+    """Work on runs, two at once, for the length of the block."""
+    with contextlib.closing(RunStore(":memory:")) as store:
+        async with RunQueue(store, engine, cap=cap, clock=clock) as queue:
             yield queue
 
 
+def client_of(
+    queue: RunQueue, clock: Callable[[], float], settings: ServeSettings | None = None
+) -> httpx.AsyncClient:
+    """Return a client, with the key, of the application over a queue."""
+    app = create_app(queue, LINKS, settings or ServeSettings(), token=TOKEN, clock=clock)
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://127.0.0.1",
+        headers={"X-API-Key": TOKEN},
+        timeout=60,
+    )
+
+
 async def settle() -> None:
-    """Let every task that can go on do so."""
+    """Yield to the other tasks until none of them can go on."""
     for _ in range(10):
         await asyncio.sleep(0)
 

@@ -12,7 +12,8 @@ import uvicorn
 from batchfish.localagent.app import create_app
 from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.serve import Server
-from batchfish.localagent.settings import ServeSettings
+from batchfish.localagent.serve_settings import ServeSettings
+from tests.localagent.doubles import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,7 +29,7 @@ async def served_app(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         links = WatchLinks(address, "secret")
-        app = create_app(queue, links, settings or ServeSettings(), token="token-of-the-agent", clock=clock)
+        app = create_app(queue, links, settings or ServeSettings(), token=TOKEN, clock=clock)
         config = uvicorn.Config(app, lifespan="off", log_level="critical", timeout_graceful_shutdown=1)
         server = Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

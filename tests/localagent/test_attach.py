@@ -9,7 +9,7 @@ import pytest
 from batchfish.errors import WrongInput
 from batchfish.localagent.attach import keep_token
 from batchfish.localagent.serve import serve
-from batchfish.localagent.settings import ServeSettings
+from batchfish.localagent.serve_settings import ServeSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +40,11 @@ def test_a_file_without_a_token_is_left_as_it_is(tmp_path: Path, text: str) -> N
     path = tmp_path / "token"
     path.write_text(text)
     path.chmod(0o600)
-    with pytest.raises(WrongInput, match="no token"):
+    with pytest.raises(WrongInput, match="no key"):
         keep_token(path)
     assert path.read_text() == text
 
 
-def test_a_token_that_nobody_could_know_is_not_required(tmp_path: Path) -> None:
+def test_an_agent_whose_key_nobody_could_know_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(WrongInput, match="--token-file"):
-        serve(ServeSettings(require_token=True))
+        serve(ServeSettings())

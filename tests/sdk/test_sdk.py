@@ -46,7 +46,7 @@ def settings(silence: socket.socket, tmp_path_factory: pytest.TempPathFactory) -
     origin = f"http://127.0.0.1:{silence.getsockname()[1]}"
     folder = tmp_path_factory.mktemp("agent")
     token = folder / "token"
-    options = ("--allow-origin", origin, "--heartbeat", "0.2", "--require-token", "--token-file", str(token))
+    options = ("--allow-origin", origin, "--heartbeat", "0.2", "--token-file", str(token))
     with served(folder, *SITE, *options) as client:
         yield {
             "PATH": os.environ["PATH"],
@@ -180,7 +180,7 @@ def test_failures(script: Script) -> None:
     assert "404" in told["run"]["error"]["message"]
     assert "#/oneOf" in told["schema"]
     assert "no-such-run" in told["unknown"]
-    assert "its own token" in told["key"]
+    assert "its own key" in told["key"]
 
 
 def test_listing(script: Script) -> None:

@@ -1,30 +1,198 @@
-"""Stored runs as the API shows them: documents, times, cursors."""
+"""The API's answers: the shapes of its documents, and stored runs in these shapes."""
 
-from __future__ import annotations
-
+# The annotations of the models are read at run time, by pydantic.
 import json
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
-from batchfish.localagent.runs.captures import SCREENSHOT
+from fastapi.responses import Response
+from pydantic import BaseModel
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from batchfish.localagent.runs.queue import Cancellation
+from batchfish.localagent.runs.records import RunPage, StoredRun
+from batchfish.localagent.runs.steps import TimedStep
+from batchfish.webagent.wire import EventType, RunStatus
 
-    from batchfish.localagent.runs.queue import Cancellation
-    from batchfish.localagent.runs.records import RunPage, StoredRun
-    from batchfish.localagent.runs.trail import TimedStep
+CURSOR_PATTERN = "^[0-7][0-9a-f]{15}$"  # opaque to clients; every match is a place in the listing
 
-CURSOR_PATTERN = "^[0-7][0-9a-f]{15}$"  # opaque to clients; whatever matches is a place in the listing
+
+class Json(Response):
+    """JSON in ASCII: pages may hold lone surrogates, which no other encoding can carry."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:  # noqa: ANN401 - any JSON
+        """Return the encoded document."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+class Error(BaseModel):
+    """Why a request was refused."""
+
+    code: str
+    message: str
+    details: Any = None
+
+
+class ErrorEnvelope(BaseModel):
+    """The shape of every answer that is not 2xx."""
+
+    error: Error
+
+
+class RunError(BaseModel):
+    """Why a run failed; `retry_after` is in seconds, null if a retry is pointless."""
+
+    message: str
+    category: Literal["SYSTEM_FAILURE", "AGENT_FAILURE", "BILLING_FAILURE", "UNKNOWN"]
+    code: str
+    retry_after: float | None
+    help_url: str | None = None
+    help_message: str | None = None
+
+
+class SchemaError(BaseModel):
+    """One place where a result does not fit its schema."""
+
+    path: str
+    message: str
+    expected: str | None = None
+    received: str | None = None
+
+
+class SchemaValidation(BaseModel):
+    """Whether a result fits its schema."""
+
+    valid: bool
+    re_prompt_attempts: int
+    errors: list[SchemaError]
+
+
+class SyncRunAnswer(BaseModel):
+    """A run that has ended, as `run` answers it."""
+
+    run_id: str
+    status: RunStatus
+    started_at: str | None
+    finished_at: str | None
+    num_of_steps: int | None
+    result: Any
+    schema_validation: SchemaValidation | None
+    error: RunError | None
+    streaming_url: str | None
+
+
+class AsyncRunAnswer(BaseModel):
+    """The answer to run-async."""
+
+    run_id: str | None
+    error: Error | None
+
+
+class BatchAnswer(BaseModel):
+    """The answer to run-batch: ids in the order of the request."""
+
+    run_ids: list[str] | None
+    error: Error | None
+
+
+class RunEvent(BaseModel):
+    """One event of run-sse."""
+
+    type: EventType
+    timestamp: str
+    run_id: str | None = None
+    streaming_url: str | None = None
+    purpose: str | None = None
+    status: RunStatus | None = None
+    result: Any = None
+    error: RunError | None = None
+    help_url: str | None = None
+    help_message: str | None = None
+
+
+class BrowserConfig(BaseModel):
+    """The settings of the run's browser."""
+
+    proxy_enabled: bool | None
+    proxy_country_code: str | None
+
+
+class RunSummary(SyncRunAnswer):
+    """A run as the listing shows it."""
+
+    goal: str
+    created_at: str
+    output_schema: dict[str, Any] | None
+    profile_attached: bool
+    profile_id: str | None
+    browser_config: BrowserConfig | None
+
+
+class RunStep(BaseModel):
+    """One step of a run."""
+
+    id: str
+    timestamp: str
+    status: str
+    action: str | None
+    screenshot: str | None
+    duration: str | None
+
+
+class RunAnswer(RunSummary):
+    """A run in full."""
+
+    video_url: str | None
+    steps: list[RunStep]
+
+
+class PageNote(BaseModel):
+    """The place of a page in the listing."""
+
+    total: int
+    next_cursor: str | None
+    has_more: bool
+
+
+class RunPageAnswer(BaseModel):
+    """One page of the listing."""
+
+    data: list[RunSummary]
+    pagination: PageNote
+
+
+class RunsAnswer(BaseModel):
+    """The runs that were asked for by id, and the unknown ids."""
+
+    data: list[RunAnswer]
+    not_found: list[str] | None
+
+
+class CancelAnswer(BaseModel):
+    """The outcome of a cancel."""
+
+    run_id: str
+    status: Literal[RunStatus.CANCELLED, RunStatus.COMPLETED, RunStatus.FAILED]
+    cancelled_at: str | None
+    message: str | None
+
+
+class CancelsAnswer(BaseModel):
+    """The outcomes of cancels, and the ids that were not found."""
+
+    results: list[CancelAnswer]
+    not_found: list[str] | None
 
 
 def iso(at: float) -> str:
-    """Spell a time, epoch seconds, as the API does: UTC, milliseconds, Z."""
+    """Return a time, epoch seconds, as the API writes it: UTC, milliseconds, Z."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def outcome(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any]:
-    """Show a run as `run` answers it."""
+def show_outcome(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any]:
+    """Return a run as a SyncRunAnswer."""
     return {
         "run_id": run.run_id,
         "status": run.status,
@@ -38,11 +206,11 @@ def outcome(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any]:
     }
 
 
-def summary(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any]:
-    """Show a run as the listing does."""
+def show_summary(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any]:
+    """Return a run as a RunSummary."""
     options = json.loads(run.options)
     return {
-        **outcome(run, steps=steps, watch_url=watch_url),
+        **show_outcome(run, steps=steps, watch_url=watch_url),
         "goal": run.goal,
         "created_at": iso(run.created_at),
         "output_schema": _parse(run.output_schema),
@@ -52,16 +220,16 @@ def summary(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any]:
     }
 
 
-def whole(
+def show_run(
     run: StoredRun,
     steps: Sequence[TimedStep],
     *,
     watch_url: str,
-    picture: Callable[[int], str | None] = lambda _: None,
+    screenshot: Callable[[int], str | None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Show a run in full; `picture` gives the screenshot of a step that has one, as it is to be shown."""
+    """Return a run as a RunAnswer; `screenshot` returns what to show for a step of that number."""
     return {
-        **summary(run, steps=len(steps), watch_url=watch_url),
+        **show_summary(run, steps=len(steps), watch_url=watch_url),
         "video_url": None,
         "steps": [
             {
@@ -69,7 +237,7 @@ def whole(
                 "timestamp": iso(timed.at),
                 "status": "completed",
                 "action": timed.step.action,
-                "screenshot": picture(number) if SCREENSHOT in timed.captured else None,
+                "screenshot": screenshot(number) if timed.has_screenshot else None,
                 "duration": None if timed.step.duration is None else f"{timed.step.duration:.1f}s",
             }
             for number, timed in enumerate(steps, start=1)
@@ -77,8 +245,8 @@ def whole(
     }
 
 
-def cancelled(cancellation: Cancellation) -> dict[str, Any]:
-    """Show what a cancel found."""
+def show_cancel(cancellation: Cancellation) -> dict[str, Any]:
+    """Return the outcome of a cancel as a CancelAnswer."""
     return {
         "run_id": cancellation.run_id,
         "status": cancellation.status,
@@ -88,14 +256,14 @@ def cancelled(cancellation: Cancellation) -> dict[str, Any]:
 
 
 def next_cursor(page: RunPage) -> str | None:
-    """Give the cursor of the page after this one."""
+    """Return the cursor of the page after this one, None if there is none."""
     if not page.has_more:
         return None
     return f"{page.runs[-1].seq:016x}"
 
 
 def read_cursor(cursor: str | None) -> int | None:
-    """Give the `seq` that a cursor stands for; it matches CURSOR_PATTERN."""
+    """Return the `seq` of a cursor that matches CURSOR_PATTERN."""
     return None if cursor is None else int(cursor, 16)
 
 

@@ -1,4 +1,4 @@
-"""Who may speak to the agent: this machine's own clients, with a key, in JSON of a bounded size."""
+"""Which requests are answered: from this machine's clients, with the key, in JSON of a bounded size."""
 
 import json
 import re
@@ -15,20 +15,26 @@ from batchfish.webagent.wire import API_KEY_HEADER, error_envelope
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 LARGEST_BODY = 16 * 1024 * 1024
 LENGTH = re.compile(r"[0-9]{1,12}")
+TOO_LARGE = (413, "INVALID_INPUT", f"The body is larger than {LARGEST_BODY} bytes.")
+
+
+class BodyTooLarge(Exception):
+    """A request body is larger than it may be."""
 
 
 class Guard:
-    """ASGI middleware that refuses what this machine's own clients would not send, and dates every answer.
+    """ASGI middleware that refuses all but requests of this machine's own clients, and dates answers.
 
-    Any page open in a browser here can send requests to a local port. The Host check stops names that were
-    rebound to this machine, the Origin check other pages, and a header and a content type that no form can
-    send make browsers ask first; no answer ever allows them.
+    Every user of this machine, and every page open in a browser here, can send requests to a local port. The
+    key stops other users. The Host check stops names that were rebound to this machine, the Origin check
+    other pages; a header and a content type that no form can send make browsers ask first, and no answer ever
+    allows them.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None, clock: Callable[[], float]) -> None:
-        """`token` is the only key accepted; None accepts any."""
+    def __init__(self, app: ASGIApp, *, key: str, clock: Callable[[], float]) -> None:
+        """`key` is the only API key accepted; `clock` returns epoch seconds."""
         self._app = app
-        self._token = token
+        self._key = key.encode()
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,7 +42,6 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
 
         async def dated(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -44,40 +49,68 @@ class Guard:
                 message["headers"] = [*message.get("headers", ()), date]
             await send(message)
 
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope["path"], headers)
+        if refusal is None and "transfer-encoding" in headers:
+            # The length of a chunked body is known once it has been read.
+            try:
+                receive = replay(await read_body(receive, most=LARGEST_BODY), receive)
+            except BodyTooLarge:
+                refusal = TOO_LARGE
         if refusal is None:
             await self._app(scope, receive, dated)
         else:
             await _answer(dated, *refusal)
 
-    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
-        headers = Headers(scope=scope)
+    def _refusal(self, path: str, headers: Headers) -> tuple[int, str, str] | None:
         if _host_of(f"//{headers.get('host', '')}") not in LOCAL_NAMES:
             return 403, "FORBIDDEN", "This agent answers to names of this machine only."
         origin = headers.get("origin")
         if origin is not None and origin != f"http://{headers['host']}":
             return 403, "FORBIDDEN", "This agent does not answer pages of other origins."
-        if not scope["path"].startswith("/v1/"):
+        if not path.startswith("/v1/"):
             return None
         key = headers.get(API_KEY_HEADER, "").strip()
         if not key:
-            return 401, "MISSING_API_KEY", f"Send any key in the header {API_KEY_HEADER}."
-        if self._token is not None and not secrets.compare_digest(key.encode(), self._token.encode()):
-            return 401, "INVALID_API_KEY", "This agent was started to accept its own token only."
-        if "transfer-encoding" in headers:
-            return 411, "INVALID_INPUT", "Send the body in one piece, with its Content-Length."
+            return 401, "MISSING_API_KEY", f"Send the agent's key in the header {API_KEY_HEADER}."
+        if not secrets.compare_digest(key.encode(), self._key):
+            message = "This agent accepts its own key only; `batchfish serve` says which file holds it."
+            return 401, "INVALID_API_KEY", message
         length = headers.get("content-length", "0")
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if length != "0" and kind != "application/json":
+        if (length != "0" or "transfer-encoding" in headers) and kind != "application/json":
             return 415, "INVALID_INPUT", "Send the body as application/json."
         if not LENGTH.fullmatch(length) or int(length) > LARGEST_BODY:
-            return 413, "INVALID_INPUT", f"The body is larger than {LARGEST_BODY} bytes."
+            return TOO_LARGE
         return None
+
+
+async def read_body(receive: Receive, *, most: int | None = None) -> bytes:
+    """Return the body of a request; BodyTooLarge if it has more than `most` bytes."""
+    body, is_whole = bytearray(), False
+    while not is_whole:
+        message = await receive()
+        body += message.get("body", b"")
+        is_whole = not message.get("more_body", False)
+        if most is not None and len(body) > most:
+            raise BodyTooLarge
+    return bytes(body)
+
+
+def replay(body: bytes, after: Receive) -> Receive:
+    """Return a `receive` that delivers a body that was read, then what `after` delivers."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return pending.pop() if pending else await after()
+
+    return receive
 
 
 def _host_of(address: str) -> str | None:
     try:
         return urlsplit(address).hostname
-    except ValueError:  # brackets that hold no address
+    except ValueError:  # brackets without an address
         return None
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document that the agent serves: the framework's, with the API's own refusals and schemas."""
+"""The OpenAPI document of the agent: the framework's, with what the framework cannot express added."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from batchfish.core.keywords import FORMATS
-from batchfish.localagent.api.answer_models import RunEvent
+from batchfish.localagent.api.answers import RunEvent
 
 Document = dict[str, Any]
 
@@ -22,7 +22,7 @@ MEMBERS: Document = {
     "required": NAMES,
     "propertyOrdering": NAMES,
 }
-# What may be done with the run that a create has made.
+# What a client can do with the run that it created.
 LINKS: Document = {
     operation_id: {"operationId": operation_id, "parameters": {"path.id": "$response.body#/run_id"}}
     for operation_id in ("getRunById", "cancelRunById")
@@ -30,7 +30,7 @@ LINKS: Document = {
 
 
 def add_openapi(app: FastAPI) -> None:
-    """Have the application serve its document."""
+    """Serve the document at /openapi.json."""
     served: list[Document] = []
 
     def openapi() -> Document:
@@ -80,14 +80,14 @@ def _operation(document: Document, operation_id: str) -> Document:
 
 
 def _events() -> Document:
-    """Describe the events of a stream, which the framework does not see in any answer."""
+    """Return the schemas of the events of a stream, which no model of an answer mentions."""
     _, document = models_json_schema([(RunEvent, "serialization")], ref_template=SCHEMAS + "{model}")
     described: Document = document["$defs"]
     return described
 
 
 def _if_given(asked: str, then: Document) -> Document:
-    """Ask for something only where a member is not null: null is as good as absent."""
+    """Return a schema that requires something if a member is given: null is as good as absent."""
     return {"anyOf": [{"properties": {asked: {"type": "null"}}}, then]}
 
 

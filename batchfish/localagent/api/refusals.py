@@ -1,4 +1,4 @@
-"""Answers that are no 2xx, and what the served document says of each."""
+"""Answers that are not 2xx, and what the OpenAPI document says of each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from batchfish.localagent.api.answer_models import ErrorEnvelope
-from batchfish.localagent.api.ascii_json import Json
+from batchfish.localagent.api.answers import ErrorEnvelope, Json
 from batchfish.localagent.api.request_bodies import issues
 from batchfish.webagent import wire
 
@@ -17,9 +16,8 @@ REFUSALS = {
     400: "INVALID_INPUT: `details` names each place that is wrong. Nothing was created.",
     401: "MISSING_API_KEY or INVALID_API_KEY.",
     402: "INSUFFICIENT_CREDITS. Never sent here: this agent has no credits.",
-    403: "FORBIDDEN: the request came to another name than this machine's, or from a page of another origin.",
-    404: "NOT_FOUND: there is no such run, step or capture.",
-    411: "The body came without its length.",
+    403: "FORBIDDEN: the Host is not this machine, or the Origin is another page's.",
+    404: "NOT_FOUND: there is no such run, step or screenshot, or the run cannot be cancelled.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     429: "RATE_LIMIT_EXCEEDED, in a simulation.",
@@ -27,10 +25,11 @@ REFUSALS = {
     502: "INTERNAL_ERROR after the run was created, in a simulation.",
     503: "SERVICE_BUSY, in a simulation.",
 }
+# The statuses of every route, of those with a body, of those that create runs, of all others.
 ANY = (401, 403, 429, 500)
-BODY = (400, 411, 413, 415)
+BODY = (400, 413, 415)
 CREATE = (402, 502)
-LOOK = (503,)
+READ = (503,)
 
 
 def answers(document: type[Any] | dict[str, Any], *refusals: int) -> dict[int | str, dict[str, Any]]:
@@ -45,17 +44,17 @@ def answers(document: type[Any] | dict[str, Any], *refusals: int) -> dict[int | 
 def refused(
     status: int, code: str, message: str, details: object = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Refuse a request in the API's envelope."""
+    """Return a refusal in the API's envelope."""
     return Json(wire.error_envelope(code, message, details), status, headers)
 
 
 def no_such_run(run_id: str) -> Response:
-    """Say that there is no such run."""
+    """Return the 404 of an unknown run."""
     return refused(404, "NOT_FOUND", f"There is no run {run_id!r}.")
 
 
 def answer_refusals(app: FastAPI) -> None:
-    """Put what the framework refuses into the API's envelope."""
+    """Answer what the framework refuses in the API's envelope."""
 
     @app.exception_handler(RequestValidationError)
     async def refuse_input(_: Request, refusal: RequestValidationError) -> Response:
@@ -71,4 +70,4 @@ def answer_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def admit_bug(_: Request, bug: Exception) -> Response:
-        return refused(500, "INTERNAL_ERROR", f"The local agent met a bug of its own: {type(bug).__name__}.")
+        return refused(500, "INTERNAL_ERROR", f"The local agent has a bug: {type(bug).__name__}.")

@@ -1,4 +1,4 @@
-"""What a request may ask for, and what is wrong with it in the API's own form."""
+"""Request bodies and queries, and what is wrong with them in the form of the API's issues."""
 
 # The annotations below are read at run time, by pydantic.
 import re
@@ -51,7 +51,7 @@ def _moment(text: object) -> float:
 
 
 def _whole(number: object) -> object:
-    """Take 3.0 for 3, as JSON does."""
+    """Return 3 for 3.0: they are the same number in JSON."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
@@ -64,13 +64,13 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 
 
 class Body(BaseModel):
-    """A JSON object sent by a client: types as they are written, unknown members ignored."""
+    """A JSON object of a request: no conversion of types, unknown members are ignored."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
 class ProxyConfig(Body):
-    """Which proxy the run should use; the local agent uses none."""
+    """The proxy that the run should use; the local agent uses none."""
 
     enabled: bool
     type: Literal["tetra", "custom"] = "tetra"
@@ -81,14 +81,14 @@ class ProxyConfig(Body):
 
     @model_validator(mode="after")
     def custom_needs_url(self) -> "ProxyConfig":
-        """Refuse a custom proxy without its address."""
+        """Raise ValueError for a custom proxy without its URL."""
         if self.type == "custom" and self.url is None:
             raise ValueError('url is required when type is "custom"')
         return self
 
 
 class AgentConfig(Body):
-    """How the agent should work."""
+    """Limits and settings of the agent."""
 
     mode: Literal["default", "strict"] | None = None
     max_steps: Annotated[int, Field(ge=1, le=500), BeforeValidator(_whole)] | None = None
@@ -97,7 +97,7 @@ class AgentConfig(Body):
 
 
 class CaptureConfig(Body):
-    """What should be kept of each step."""
+    """Captures to make of each step."""
 
     elements: bool | None = None
     snapshots: bool | None = None
@@ -124,13 +124,13 @@ class BatchItem(Body):
 
     @model_validator(mode="after")
     def credentials_need_vault(self) -> "BatchItem":
-        """Refuse credentials without the vault they lie in."""
+        """Raise ValueError for credentials without the vault that holds them."""
         if self.credential_item_ids is not None and not self.use_vault:
             raise ValueError("credential_item_ids requires use_vault to be true")
         return self
 
     def to_request(self, output_schema: Mapping[str, Any] | None) -> RunRequest:
-        """Give what the run asks for; the other fields go along as they came."""
+        """Return the request for the engine; the other fields are its options, unchanged."""
         options = self.model_dump(exclude_unset=True, exclude={"url", "goal", "output_schema"})
         return RunRequest(url=self.url, goal=self.goal, output_schema=output_schema, options=options)
 
@@ -144,31 +144,31 @@ class RunBody(BatchItem):
 
     @model_validator(mode="after")
     def profile_needs_use(self) -> "RunBody":
-        """Refuse a profile that is not to be used."""
+        """Raise ValueError for a profile without leave to use it."""
         if self.profile_id is not None and not self.use_profile:
             raise ValueError("profile_id requires use_profile to be true")
         return self
 
 
 class BatchBody(Body):
-    """Many runs at once, all or none; one schema holds for all of them."""
+    """Many runs at once, all or none, with one schema for all of them."""
 
     runs: Annotated[list[BatchItem], Field(min_length=1, max_length=IDS_PER_CALL)]
     output_schema: OutputSchema | None = None
 
     def to_requests(self) -> list[RunRequest]:
-        """Give what the runs ask for, in order."""
+        """Return the requests for the engine, in order."""
         return [item.to_request(self.output_schema) for item in self.runs]
 
 
 class RunIds(Body):
-    """The ids that a look or a cancel is about."""
+    """The ids of runs to return or to cancel."""
 
     run_ids: Annotated[list[str], Field(min_length=1, max_length=IDS_PER_CALL)]
 
 
 class ListQuery(BaseModel):
-    """The filters of the listing; what is no filter is ignored."""
+    """The filters of the listing; other parameters are ignored."""
 
     status: RunStatus | None = None
     goal: Annotated[str, Field(max_length=GOAL_FILTER_LENGTH)] | None = None
@@ -180,7 +180,7 @@ class ListQuery(BaseModel):
 
 
 def schema_issues(schema: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Name what the API would refuse of an output schema, in the form of its issues."""
+    """Return what the API would refuse of an output schema."""
     return [
         {
             "code": "custom",
@@ -193,7 +193,7 @@ def schema_issues(schema: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def issues(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Put pydantic's errors into the API's form: issues, each with a code, a path and a message."""
+    """Convert pydantic's errors to the API's issues, each with a code, a path and a message."""
     return [_issue(error) for error in errors]
 
 

@@ -1,40 +1,53 @@
-"""Looks at runs: one, many, a list, and what their steps captured."""
+"""The routes under /v1/runs: runs by id, the listing, cancels, screenshots."""
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
-from batchfish.localagent.api.answer_models import RunAnswer, RunPageAnswer, RunsAnswer
-from batchfish.localagent.api.answers import next_cursor, read_cursor, summary, whole
-from batchfish.localagent.api.ascii_json import Json
-from batchfish.localagent.api.refusals import ANY, BODY, LOOK, answers, no_such_run, refused
+from batchfish.localagent.api.answers import (
+    CancelAnswer,
+    CancelsAnswer,
+    Json,
+    RunAnswer,
+    RunPageAnswer,
+    RunsAnswer,
+    next_cursor,
+    read_cursor,
+    show_cancel,
+    show_run,
+    show_summary,
+)
+from batchfish.localagent.api.refusals import ANY, BODY, READ, answers, no_such_run, refused
 from batchfish.localagent.api.request_bodies import ListQuery, RunIds
-from batchfish.localagent.liveview.links import WatchLinks
-from batchfish.localagent.runs.captures import HTML, SCREENSHOT
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.records import RunFilter, StoredRun
-from batchfish.localagent.runs.trail import step_number
+from batchfish.localagent.runs.steps import step_number
 from batchfish.webagent import wire
 
 RunId = Annotated[str, Path(alias="id", json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"})]
 StepId = Annotated[str, Path(alias="stepId", min_length=1)]
-# The source of a page is hostile: should a browser ever show it, it runs no script and has no origin.
-CAPTURE_HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 
 
-def looks(queue: RunQueue, links: WatchLinks) -> APIRouter:
-    """Answer looks; none of them changes anything."""
+def run_routes(queue: RunQueue, watch_url: Callable[[str], str]) -> APIRouter:
+    """Return the routes; `watch_url` returns the address of a run's live view."""
     router = APIRouter(tags=["Runs"])
+    _add_reads(router, queue, watch_url)
+    _add_cancels(router, queue)
+    _add_captures(router, queue)
+    return router
 
-    def show(run: StoredRun, picture: Callable[[int], str | None] = lambda _: None) -> dict[str, Any]:
-        return whole(run, queue.trail(run).steps, watch_url=links.url(run.run_id), picture=picture)
 
-    @router.get(wire.RUNS, operation_id="listRuns", responses=answers(RunPageAnswer, *ANY, *LOOK, 400))
+def _add_reads(router: APIRouter, queue: RunQueue, watch_url: Callable[[str], str]) -> None:
+    def show(run: StoredRun, screenshot: Callable[[int], str | None] = lambda _: None) -> dict[str, Any]:
+        steps = queue.trail(run).steps
+        return show_run(run, steps, watch_url=watch_url(run.run_id), screenshot=screenshot)
+
+    @router.get(wire.RUNS, operation_id="listRuns", responses=answers(RunPageAnswer, *ANY, *READ, 400))
     async def list_runs(query: Annotated[ListQuery, Query()]) -> Response:
-        """List runs, newest first unless asked otherwise."""
+        """List runs, newest first by default."""
         wanted = RunFilter(
             goal=query.goal,
             status=query.status,
@@ -45,27 +58,27 @@ def looks(queue: RunQueue, links: WatchLinks) -> APIRouter:
         page = queue.page(wanted, limit=query.limit, direction=query.sort_direction, after=after)
         note = {"total": page.total, "next_cursor": next_cursor(page), "has_more": page.has_more}
         rows = [
-            summary(run, steps=len(queue.trail(run).steps), watch_url=links.url(run.run_id))
+            show_summary(run, steps=len(queue.trail(run).steps), watch_url=watch_url(run.run_id))
             for run in page.runs
         ]
         return Json({"data": rows, "pagination": note})
 
-    # Before the route of one run, whose pattern it would match.
+    # Routes of many runs come before those of one, whose pattern they would match.
     @router.post(
-        wire.RUNS_BATCH, operation_id="batchGetRuns", responses=answers(RunsAnswer, *ANY, *BODY, *LOOK)
+        wire.RUNS_BATCH, operation_id="batchGetRuns", responses=answers(RunsAnswer, *ANY, *BODY, *READ)
     )
     async def get_runs(body: RunIds) -> Response:
-        """Give up to 100 runs by id."""
+        """Return up to 100 runs by id."""
         runs = queue.get(body.run_ids)
-        return Json({"data": list(map(show, runs.values())), "not_found": missing(body.run_ids, runs)})
+        return Json({"data": list(map(show, runs.values())), "not_found": _not_found(body.run_ids, runs)})
 
     @router.get(
-        wire.RUN_BY_ID, operation_id="getRunById", responses=answers(RunAnswer, *ANY, *LOOK, 400, 404)
+        wire.RUN_BY_ID, operation_id="getRunById", responses=answers(RunAnswer, *ANY, *READ, 400, 404)
     )
     async def get_run(
         run_id: RunId, screenshots: Annotated[Literal["none", "base64", "url"], Query()] = "none"
     ) -> Response:
-        """Give one run."""
+        """Return one run."""
         run = queue.get([run_id]).get(run_id)
         if run is None:
             return no_such_run(run_id)
@@ -75,28 +88,36 @@ def looks(queue: RunQueue, links: WatchLinks) -> APIRouter:
             case "url":
                 return Json(show(run, lambda number: wire.STEP_SCREENSHOT.format(id=run_id, stepId=number)))
             case "base64":
-                return Json(show(run, lambda number: _base64(queue.capture(run, number, SCREENSHOT))))
-
-    _add_captures(router, queue)
-    return router
+                return Json(show(run, lambda number: _base64(queue.screenshot(run, number))))
 
 
-def missing(asked: Sequence[str], found: Mapping[str, object]) -> list[str] | None:
-    """Give the ids that were asked for and not found; None where there are none, as the API does."""
-    return [run_id for run_id in dict.fromkeys(asked) if run_id not in found] or None
+def _add_cancels(router: APIRouter, queue: RunQueue) -> None:
+    """Add the cancels: idempotent, and without effect on a run that has ended."""
+
+    @router.post(
+        wire.CANCEL_RUNS, operation_id="batchCancelRuns", responses=answers(CancelsAnswer, *ANY, *BODY, *READ)
+    )
+    async def cancel_runs(body: RunIds) -> Response:
+        """Cancel up to 100 runs; `not_found` names unknown ids, and runs of `run` that have not ended."""
+        found = queue.cancel(body.run_ids)
+        results = [show_cancel(cancellation) for cancellation in found.values()]
+        return Json({"results": results, "not_found": _not_found(body.run_ids, found)})
+
+    @router.post(
+        wire.CANCEL_RUN, operation_id="cancelRunById", responses=answers(CancelAnswer, *ANY, *READ, 404)
+    )
+    async def cancel_run(run_id: RunId) -> Response:
+        """Cancel a run; 404 for an unknown id, and for a run of `run` that has not ended."""
+        found = queue.cancel([run_id]).get(run_id)
+        if found is not None:
+            return Json(show_cancel(found))
+        if run_id in queue.get([run_id]):
+            message = f"Run {run_id!r} was created by {wire.RUN}: it cannot be cancelled."
+            return refused(404, "NOT_FOUND", message)
+        return no_such_run(run_id)
 
 
 def _add_captures(router: APIRouter, queue: RunQueue) -> None:
-    def answer(run_id: str, step_id: str, kind: str, media_type: str) -> Response:
-        run = queue.get([run_id]).get(run_id)
-        if run is None:
-            return no_such_run(run_id)
-        number = step_number(step_id)
-        body = None if number is None else queue.capture(run, number, kind)
-        if body is None:
-            return refused(404, "NOT_FOUND", f"There is no {kind} of step {step_id!r} of run {run_id!r}.")
-        return Response(body, media_type=media_type, headers=CAPTURE_HEADERS)
-
     @router.get(
         wire.STEP_SCREENSHOT,
         operation_id="getStepScreenshot",
@@ -104,8 +125,15 @@ def _add_captures(router: APIRouter, queue: RunQueue) -> None:
         response_class=Response,
     )
     async def get_screenshot(run_id: RunId, step_id: StepId) -> Response:
-        """Give the picture of the page after a step."""
-        return answer(run_id, step_id, SCREENSHOT, "image/jpeg")
+        """Return a picture of the page after a step."""
+        run = queue.get([run_id]).get(run_id)
+        if run is None:
+            return no_such_run(run_id)
+        number = step_number(step_id)
+        body = None if number is None else queue.screenshot(run, number)
+        if body is None:
+            return refused(404, "NOT_FOUND", f"There is no screenshot of step {step_id!r} of run {run_id!r}.")
+        return Response(body, media_type="image/jpeg", headers={"X-Content-Type-Options": "nosniff"})
 
     @router.get(
         wire.STEP_HTML,
@@ -114,13 +142,18 @@ def _add_captures(router: APIRouter, queue: RunQueue) -> None:
         response_class=Response,
     )
     async def get_html(run_id: RunId, step_id: StepId) -> Response:
-        """Give the source of the page after a step."""
-        return answer(run_id, step_id, HTML, "text/html; charset=utf-8")
+        """Refuse: this agent keeps no page sources, whatever `capture_config` asks for."""
+        return refused(404, "NOT_FOUND", f"The source of step {step_id!r} of run {run_id!r} is not kept.")
+
+
+def _not_found(asked: Sequence[str], found: Collection[str]) -> list[str] | None:
+    """Return the ids that were not found; None, as the API does, if all were."""
+    return [run_id for run_id in dict.fromkeys(asked) if run_id not in found] or None
 
 
 def _capture_answers(media_type: str) -> dict[int | str, dict[str, Any]]:
     success = {"description": "What was captured.", "content": {media_type: {}}}
-    return answers(success, *ANY, *LOOK, 404)
+    return answers(success, *ANY, *READ, 404)
 
 
 def _base64(body: bytes | None) -> str | None:

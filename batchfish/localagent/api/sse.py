@@ -1,4 +1,4 @@
-"""Server-sent events: their frames, and the events of a run as run-sse tells them."""
+"""Server-sent events: their framing, and the events of a run as run-sse sends them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ if TYPE_CHECKING:
 
     from batchfish.localagent.runs.queue import RunQueue
     from batchfish.localagent.runs.records import StoredRun
-    from batchfish.localagent.runs.trail import Trail
+    from batchfish.localagent.runs.steps import Trail
 
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-EVERY = 15.0
 
 
 def frame(document: Mapping[str, Any], *, name: str | None = None, number: int | None = None) -> bytes:
-    """Write one event; `number` is what a browser that comes back says it has seen.
+    """Return one event; a browser that reconnects sends the last `number` that it received.
 
-    The JSON is ASCII: clients that cut a stream into lines as Python does would cut a raw U+2028, too.
+    The JSON is ASCII: clients that split a stream into lines as Python does would split at a raw U+2028, too.
     """
     head = "" if name is None else f"event: {name}\n"
     head += "" if number is None else f"id: {number}\n"
@@ -34,21 +33,21 @@ def frame(document: Mapping[str, Any], *, name: str | None = None, number: int |
 async def run_events(
     queue: RunQueue, run: StoredRun, *, watch_url: str, clock: Callable[[], float], every: float
 ) -> AsyncIterator[bytes]:
-    """Tell a run from its start to its end, with a heartbeat at every multiple of `every` seconds."""
+    """Yield the events of a run to its end, with a heartbeat at every multiple of `every` seconds."""
 
     def event(kind: EventType, at: float, **members: object) -> bytes:
         return frame({"type": kind, **members, "timestamp": iso(at)})
 
-    run_id, trail, told = run.run_id, queue.trail(run), 0
-    beats = Schedule(every)
+    run_id, trail, sent = run.run_id, queue.trail(run), 0
+    heartbeats = Schedule(every)
     yield event(EventType.STARTED, clock(), run_id=run_id)
     yield event(EventType.STREAMING_URL, clock(), run_id=run_id, streaming_url=watch_url)
-    while told < len(trail.steps) or not trail.is_over:
+    while sent < len(trail.steps) or not trail.is_over:
         seen = trail.changes
-        for timed in trail.steps[told:]:
+        for timed in trail.steps[sent:]:
             yield event(EventType.PROGRESS, timed.at, run_id=run_id, purpose=timed.step.action)
-            told += 1
-        if await beats.is_due_before(trail, seen):
+            sent += 1
+        if await heartbeats.is_due_before(trail, seen):
             yield event(EventType.HEARTBEAT, clock())
     end = await queue.end_of(run_id)
     yield event(
@@ -62,14 +61,14 @@ async def run_events(
 
 
 class Schedule:
-    """Moments at a fixed distance from its making on, by the event loop's clock; missed ones are skipped."""
+    """Moments `every` seconds apart from now on, by the event loop's clock; missed ones are skipped."""
 
     def __init__(self, every: float) -> None:
         self._every = every
         self._next = asyncio.get_running_loop().time() + every
 
     async def is_due_before(self, trail: Trail, seen: int) -> bool:
-        """Wait for the next moment (True) or for more than `seen` changes of a trail, whichever is first."""
+        """Wait for the next moment (True) or for more than `seen` changes of a trail (False)."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(self._next):

@@ -1,1 +1,1 @@
-"""The way out: every connection that the local agent makes to somewhere else."""
+"""The connections that the local agent makes: which are allowed, how fast, and the sample site."""

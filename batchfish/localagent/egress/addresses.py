@@ -1,4 +1,4 @@
-"""Which addresses may be connected to: those on the public internet, spelled plainly."""
+"""Which IP addresses and host names may be connected to, and how origins are written."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ REFUSED_4 = {
     "224.0.0.0/4": "multicast",
     "240.0.0.0/4": "reserved",
 }
-# Outside of 2000::/3 nothing is public: there lie ::1, fc00::/7, fe80::/10, fec0::/10, ff00::/8, the blocks
-# that carry IPv4 addresses (::/96, ::ffff:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48), and what is thought of next.
+# Nothing outside 2000::/3 is public: ::1, fc00::/7, fe80::/10, fec0::/10, ff00::/8, and the blocks that carry
+# IPv4 addresses (::/96, ::ffff:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48).
 PUBLIC_6 = "2000::/3"
 REFUSED_6 = {
     "2001::/23": "protocol assignments, Teredo among them",
@@ -38,7 +38,7 @@ REFUSED_6 = {
     "2002::/16": "6to4, which carries IPv4 addresses",
     "3fff::/20": "documentation",
 }
-# What no exception opens: the services that hand out a cloud machine's credentials.
+# Refused even with --allow-origin: the services that hand out a cloud machine's credentials.
 METADATA = (
     "100.100.100.200/32",
     "168.63.129.16/32",
@@ -60,30 +60,30 @@ _CARRIERS = [(ipaddress.ip_network(block), shift) for block, shift in CARRIERS.i
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 _LOCAL_NAMES = ("localhost", "localdomain", "internal", "local", "home.arpa")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Odd(ValueError):
-    """A host that is spelled to be misread, or names this machine; the text says how."""
+class BadHost(ValueError):
+    """A host that is no name or IP address in its usual spelling; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a page comes from, exactly."""
+    """Scheme, host and port of a URL."""
 
     scheme: str
     host: str
     port: int
 
     def __str__(self) -> str:
-        """Spell it as browsers do."""
+        """Return it as browsers write it, without a default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == _DEFAULT_PORTS.get(self.scheme) else f":{self.port}"
+        port = "" if self.port == DEFAULT_PORTS.get(self.scheme) else f":{self.port}"
         return f"{self.scheme}://{host}{port}"
 
 
 def why_refused(address: str) -> str | None:
-    """Say what an IP address belongs to that may not be connected to; None where it may."""
+    """Return what a refused IP address belongs to; None if it may be connected to."""
     found = _parse(address)
     if found is None:
         return "no address"
@@ -93,7 +93,7 @@ def why_refused(address: str) -> str | None:
 
 
 def is_metadata(address: str) -> bool:
-    """Whether an IP address, or the IPv4 address that it carries, hands out a cloud's credentials."""
+    """Whether an IP address, or an IPv4 address inside it, is a cloud's metadata service."""
     found = _parse(address)
     if found is None:
         return False
@@ -112,48 +112,48 @@ def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
 
 
 def plain_host(host: str) -> str:
-    """Give a host in its one plain spelling: an IP address, or a name in small ASCII letters; else Odd.
+    """Return a host as an IP address in canonical form, or as a name in lower-case ASCII.
 
-    What the many readers of addresses read in different ways (`0x7f.1`, `127.1`, `2130706433`, `0177.0.0.1`,
-    `[fe80::1%eth0]`) is not read at all.
+    BadHost for spellings that programs read in different ways (`0x7f.1`, `127.1`, `2130706433`, `0177.0.0.1`,
+    `[fe80::1%eth0]`).
     """
     plain = host.lower().removesuffix(".")
     if plain.startswith("[") or ":" in plain:
         try:
             found = ipaddress.IPv6Address(plain.removeprefix("[").removesuffix("]"))
         except ValueError:
-            raise Odd(f"{host!r} is no IPv6 address") from None
+            raise BadHost(f"{host!r} is no IPv6 address") from None
         if found.scope_id is not None:
-            raise Odd(f"{host!r} names a link of this machine")
+            raise BadHost(f"{host!r} names a network interface of this machine")
         return str(found)
     if not _NAME.fullmatch(plain):
-        raise Odd(f"{host!r} is no host name")
+        raise BadHost(f"{host!r} is no host name")
     if _NUMBER.fullmatch(plain.rpartition(".")[2]):
         try:
             return str(ipaddress.IPv4Address(plain))
         except ValueError:
-            raise Odd(f"{host!r} is an IPv4 address in an odd spelling") from None
+            raise BadHost(f"{host!r} is an IPv4 address in an unusual spelling") from None
     return plain
 
 
 def is_local_name(name: str) -> bool:
-    """Whether a name is kept for this machine or its own network, whatever it resolves to."""
+    """Whether a name is reserved for this machine or its network, whatever it resolves to."""
     return name in _LOCAL_NAMES or name.endswith(tuple(f".{suffix}" for suffix in _LOCAL_NAMES))
 
 
 def is_address(host: str) -> bool:
-    """Whether a plain host is an IP address rather than a name."""
+    """Whether a host, as `plain_host` returns it, is an IP address."""
     return ":" in host or host.rpartition(".")[2].isdigit()
 
 
 def parse_origin(text: str) -> Origin:
-    """Read an exact origin, as in `http://127.0.0.1:3000`; WrongInput says what it should look like."""
+    """Parse the value of --allow-origin, such as `http://127.0.0.1:3000`; WrongInput for anything else."""
     try:
         parts = urlsplit(text)
-        is_whole = parts.scheme in _DEFAULT_PORTS and f"{parts.scheme}://{parts.netloc}" in {text, text[:-1]}
+        is_whole = parts.scheme in DEFAULT_PORTS and f"{parts.scheme}://{parts.netloc}" in {text, text[:-1]}
         if not is_whole or parts.username is not None or not parts.hostname or parts.path not in {"", "/"}:
-            raise Odd("not an origin")
-        host, port = plain_host(parts.hostname), parts.port or _DEFAULT_PORTS[parts.scheme]
+            raise BadHost("not an origin")
+        host, port = plain_host(parts.hostname), parts.port or DEFAULT_PORTS[parts.scheme]
     except ValueError as wrong:
         raise WrongInput(
             f"--allow-origin {text}: {wrong}. Give scheme, host and port, as in http://127.0.0.1:3000."

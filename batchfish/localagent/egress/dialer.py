@@ -1,4 +1,4 @@
-"""A connection to where a page comes from: the name resolved once, every answer checked, one connected to."""
+"""Connections to origins: a name is resolved once, every address is checked, and a checked one is used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING, TypeAlias
 
-from batchfish.localagent.egress.addresses import Origin, is_address, is_local_name, is_metadata, why_refused
+from batchfish.localagent.egress.addresses import (
+    Origin,
+    is_address,
+    is_local_name,
+    is_metadata,
+    why_refused,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -21,17 +27,20 @@ UNPRIVILEGED = 1024
 
 
 class Refused(Exception):
-    """Something is not fetched; the text says why. `is_ours`: another attempt may do better."""
+    """A request that the egress did not carry out; the text says why.
+
+    `is_ours` means that the cause is on our side of the wire (the network, not the page): another attempt may
+    succeed.
+    """
 
     def __init__(self, code: str, message: str, *, is_ours: bool = False) -> None:
-        """Keep the code and whose fault it is."""
         super().__init__(message)
         self.code = code
         self.is_ours = is_ours
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system for the addresses of a name."""
+    """Return the IP addresses that the system's resolver has for a name."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
@@ -42,19 +51,19 @@ async def connect(address: str, port: int) -> Streams:
 
 
 def is_own(address: str) -> bool:
-    """Whether an IP address is one of this machine's own, public or not: no firewall stands before those."""
+    """Whether an IP address belongs to this machine; even a public one is not behind a firewall from here."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((address, 9))  # of a datagram socket: nothing is sent, only the way is chosen
+        probe.connect((address, 9))  # a datagram socket: this sends nothing, it only selects the route
         return str(probe.getsockname()[0]) == address
     return False
 
 
 class Dialer:
-    """Connects to public addresses, and to those of the exact origins in `allowed`.
+    """Connects to public addresses, and to the exact origins in `allowed`.
 
-    What is connected to is what was checked: between the two there is no second look at the name, in which it
-    could have come to mean something else.
+    It connects to the address that it checked; the name is not resolved a second time, when it could lead
+    elsewhere.
     """
 
     def __init__(
@@ -71,7 +80,7 @@ class Dialer:
         self._is_own = is_own
 
     async def dial(self, origin: Origin) -> Streams:
-        """Connect to an origin; Refused where that must not be or cannot be done."""
+        """Connect to an origin; Refused if that is not allowed or fails."""
         broken: OSError | None = None
         for address in await self._addresses(origin):
             try:
@@ -83,13 +92,13 @@ class Dialer:
         raise Refused("LOCAL_UNREACHABLE", f"{origin} cannot be reached: {why}.", is_ours=True)
 
     async def _addresses(self, origin: Origin) -> Sequence[str]:
-        """Give the addresses of an origin, all of them checked."""
+        """Return the addresses of an origin; Refused if any of them may not be connected to."""
         is_allowed = origin in self._allowed
         if not is_allowed and is_local_name(origin.host):
             raise _private(origin, f"{origin.host} is a name of this machine or its own network")
         if not is_allowed and origin.port < UNPRIVILEGED and origin.port not in WEB_PORTS:
             raise Refused("LOCAL_ADDRESS_REFUSED", f"{origin}: port {origin.port} is not one of web pages.")
-        found = [origin.host] if is_address(origin.host) else await self._answers(origin)
+        found = [origin.host] if is_address(origin.host) else await self._lookup(origin)
         for address in found:
             what = "this machine" if self._is_own(address) else why_refused(address)
             leads = origin.host if address == origin.host else f"{origin.host} leads to {address}, which"
@@ -100,7 +109,7 @@ class Dialer:
                 raise _private(origin, f"{leads} belongs to {what}")
         return found
 
-    async def _answers(self, origin: Origin) -> Sequence[str]:
+    async def _lookup(self, origin: Origin) -> Sequence[str]:
         try:
             async with asyncio.timeout(RESOLVE_TIME):
                 found = await self._resolve(origin.host, origin.port)

@@ -1,4 +1,4 @@
-"""The two sides of a proxied exchange: HTTP/1.1 said and heard over a connection, and bytes passed on."""
+"""One end of a proxied connection: HTTP/1.1 events and raw bytes, with time limits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 CHUNK = 64 * 1024
 LONGEST_HEAD = 64 * 1024
 IDLE_TIME = 60.0
-# What concerns one connection only, and is never passed on.
-HOPS = frozenset(
+# Headers of one connection (RFC 9110, 7.6.1), which a proxy does not forward.
+HOP_BY_HOP = frozenset(
     [
         b"connection",
         b"expect",
@@ -33,19 +33,19 @@ ANSWERABLE = frozenset([h11.IDLE, h11.SEND_RESPONSE])
 
 
 class Peer:
-    """One side: a connection, and what has been said on it so far."""
+    """A connection and the state of HTTP/1.1 on it."""
 
     def __init__(
         self,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         role: type[h11.CLIENT | h11.SERVER],
     ) -> None:
-        """`role` is our own: SERVER towards who asks, CLIENT towards who answers."""
+        """`role` is our own: SERVER to the peer that asks, CLIENT to the peer that answers."""
         self._reader, self._writer = streams
         self._http = h11.Connection(role, max_incomplete_event_size=LONGEST_HEAD)
 
-    async def hear(self) -> h11.Event:
-        """Wait for what is said next; TimeoutError after a minute of silence."""
+    async def receive(self) -> h11.Event:
+        """Wait for the next event; TimeoutError after IDLE_TIME seconds without a byte."""
         while (event := self._http.next_event()) is h11.NEED_DATA:
             async with asyncio.timeout(IDLE_TIME):
                 self._http.receive_data(await self._reader.read(CHUNK))
@@ -53,34 +53,34 @@ class Peer:
             raise h11.RemoteProtocolError("nothing more can be said on this connection")
         return event
 
-    async def say(self, event: h11.Event) -> None:
-        """Say something, as fast as it is heard."""
+    async def send(self, event: h11.Event) -> None:
+        """Send an event and wait until the peer keeps up."""
         await self.write(self._http.send(event) or b"")
 
     async def answer(
         self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, *, is_head: bool = False
     ) -> None:
-        """Answer whole; nothing where an answer has begun already."""
+        """Send a whole answer; do nothing if one has been started."""
         if self._http.our_state not in ANSWERABLE:
             return
         closing = [(b"content-length", str(len(body)).encode()), (b"connection", b"close")]
-        await self.say(h11.Response(status_code=status, headers=[*headers, *closing]))
+        await self.send(h11.Response(status_code=status, headers=[*headers, *closing]))
         if not is_head:
-            await self.say(h11.Data(data=body))
-        await self.say(h11.EndOfMessage())
+            await self.send(h11.Data(data=body))
+        await self.send(h11.EndOfMessage())
 
-    def take_rest(self) -> bytes:
-        """Give what came after the HTTP, before anybody reads on."""
+    def unparsed(self) -> bytes:
+        """Return the bytes that were received after the end of HTTP, before a tunnel is relayed."""
         rest, _ = self._http.trailing_data
         return rest
 
     async def read(self) -> bytes:
-        """Read bytes as they come, none at the end; TimeoutError after a minute of silence."""
+        """Return the next bytes, none at the end; TimeoutError after IDLE_TIME seconds without a byte."""
         async with asyncio.timeout(IDLE_TIME):
             return await self._reader.read(CHUNK)
 
     async def write(self, data: bytes) -> None:
-        """Write bytes, as fast as they are read."""
+        """Send bytes and wait until the peer keeps up."""
         self._writer.write(data)
         await self._writer.drain()
 
@@ -89,34 +89,30 @@ class Peer:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Close it once what was written has gone, or at once where the block failed."""
+        """Close the connection after what was written, or abort it if the block failed."""
         if kind is not None:
-            self.cut()
+            self._writer.transport.abort()
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 
-    def cut(self) -> None:
-        """Drop the connection at once."""
-        self._writer.transport.abort()
-
 
 async def pass_body(source: Peer, target: Peer, count: Callable[[int], None] = lambda _: None) -> None:
-    """Pass on a body to its end; `count` is told the length of each part, and may object."""
+    """Forward a body to its end; `count` gets the length of each part and may raise."""
     while True:
-        match event := await source.hear():
+        match event := await source.receive():
             case h11.Data():
                 count(len(event.data))
-                await target.say(event)
+                await target.send(event)
             case h11.EndOfMessage():
-                await target.say(event)
+                await target.send(event)
                 return
             case _:
                 raise h11.RemoteProtocolError("the connection ended within a body")
 
 
 async def relay(client: Peer, server: Peer, count: Callable[[int], None]) -> None:
-    """Pass bytes both ways until one side ends; `count` is told how many the server sent, and may object."""
+    """Forward bytes both ways until one side ends; `count` gets the length of what the server sent."""
     ways = [
         asyncio.create_task(_copy(client, server, lambda _: None)),
         asyncio.create_task(_copy(server, client, count)),
@@ -126,7 +122,7 @@ async def relay(client: Peer, server: Peer, count: Callable[[int], None]) -> Non
     finally:
         for way in ways:
             way.cancel()
-        with contextlib.suppress(Exception):  # the first to end has told why; the other can only follow
+        with contextlib.suppress(Exception):  # the first to end has raised already
             await asyncio.gather(*ways, return_exceptions=True)
 
 
@@ -136,10 +132,10 @@ async def _copy(source: Peer, target: Peer, count: Callable[[int], None]) -> Non
         await target.write(data)
 
 
-def without_hops(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Keep the headers meant for the other end: not those of a connection, nor what Connection names."""
+def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers to forward: without those of the connection and those that Connection names."""
     listed = list(headers)
     named = {
         name.strip() for key, value in listed if key == b"connection" for name in value.lower().split(b",")
     }
-    return [(key, value) for key, value in listed if key not in HOPS and key not in named]
+    return [(key, value) for key, value in listed if key not in HOP_BY_HOP and key not in named]

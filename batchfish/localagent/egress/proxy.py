@@ -1,4 +1,4 @@
-"""The one way out: a proxy in this process that every page load of every engine goes through."""
+"""A forward proxy in this process, which every connection of the engines and webhooks goes through."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import h11
 
-from batchfish.localagent.egress.addresses import Odd, Origin, plain_host
+from batchfish.localagent.egress.addresses import DEFAULT_PORTS, BadHost, Origin, plain_host
 from batchfish.localagent.egress.dialer import Dialer, Refused
-from batchfish.localagent.egress.peers import Peer, pass_body, relay, without_hops
+from batchfish.localagent.egress.peers import Peer, end_to_end, pass_body, relay
 from batchfish.localagent.egress.sample_site import NO_SAMPLE_SITE, is_sample
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ LOGGER = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 HEAD_TIME = 15.0
 MOST_BYTES = 128 * 1024 * 1024
-DEFAULT_PORTS = {"http": 80, "https": 443}
 SAFE = frozenset([b"GET", b"HEAD"])
 TLS_HANDSHAKE = b"\x16"
 UPGRADE = b"GET "
@@ -39,9 +38,9 @@ CHALLENGE = (b"proxy-authenticate", b'Basic realm="local agent"')
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Ticket:
-    """One run's pass through the proxy: its credentials, what it may still receive, what it was refused.
+    """One run's permission to use the proxy: credentials, bytes that it may still receive, refusals so far.
 
-    `refusals` pairs what was asked for (an address, or host:port for a tunnel) with why it was refused.
+    `refusals` pairs what was asked for (a URL, or host:port for a tunnel) with why it was refused.
     """
 
     proxy: str
@@ -52,14 +51,14 @@ class Ticket:
     tasks: set[asyncio.Task[Any] | None] = field(default_factory=set, repr=False)
 
     def spend(self, count: int) -> None:
-        """Count bytes that were received; Refused when a run has had its share."""
+        """Count received bytes; Refused once there are more than MOST_BYTES."""
         self.bytes_left -= count
         if self.bytes_left < 0:
             raise Refused("LOCAL_TOO_LARGE", f"The run has received more than {MOST_BYTES >> 20} MB.")
 
     @contextlib.contextmanager
     def holding_this_task(self) -> Iterator[None]:
-        """Let the current task live no longer than the ticket."""
+        """Cancel the current task when the ticket ends."""
         task = asyncio.current_task()
         self.tasks.add(task)
         try:
@@ -71,7 +70,7 @@ class Ticket:
 class Egress:
     """A forward proxy on a port of this machine, for the length of a block.
 
-    It opens http and https, and the WebSockets of both; who may be reached is the dialer's to say. The sample
+    It carries http and https, and WebSockets over both. The dialer decides who may be reached; the sample
     site is answered from its folder, without a connection.
     """
 
@@ -89,7 +88,7 @@ class Egress:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Listen no more, and cut what is open."""
+        """Stop listening and close every connection."""
         self._server.close()
         for task in self._tasks:
             task.cancel()
@@ -97,7 +96,7 @@ class Egress:
 
     @contextlib.contextmanager
     def admit(self) -> Iterator[Ticket]:
-        """Let one run through, and nobody without its credentials; at its end all it has open is dropped."""
+        """Return credentials that are valid for the block; its connections are closed at the end."""
         ticket = Ticket(proxy=self.url)
         self._tickets[_basic(ticket)] = ticket
         try:
@@ -113,18 +112,18 @@ class Egress:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, client: Peer) -> None:
-        """Answer one request; a connection serves no second one."""
+        """Answer one request, then close the connection."""
         try:
             async with client:
                 async with asyncio.timeout(HEAD_TIME):
-                    request = await client.hear()
+                    request = await client.receive()
                 if isinstance(request, h11.Request):
                     await self._answer(request, client)
         except (OSError, h11.ProtocolError) as broken:
             LOGGER.debug("a connection through the proxy broke: %s", broken)
 
     async def _answer(self, request: h11.Request, client: Peer) -> None:
-        # Looked up by a hash of what was sent: the time it takes tells nothing of what would be right.
+        # A dict lookup by hash: its time reveals nothing about the valid credentials.
         ticket = self._tickets.get(dict(request.headers).get(b"proxy-authorization", b""))
         if ticket is None:
             await client.answer(407, [TEXT, CHALLENGE], b"This proxy serves the local agent alone.\n")
@@ -152,18 +151,18 @@ class Egress:
             await _answer_from_site(self._site, request, url, client)
             return
         async with Peer(await self._dialer.dial(origin), h11.CLIENT) as server:
-            await server.say(_as_sent_on(request, url, origin))
+            await server.send(_to_origin(request, url, origin))
             await pass_body(client, server)
             await _pass_answer(server, client, ticket)
 
     async def _tunnel(self, target: str, client: Peer, ticket: Ticket) -> None:
-        """Open a tunnel that carries TLS, or the upgrade to a WebSocket, and no other protocol."""
+        """Open a tunnel for TLS or for the upgrade to a WebSocket; refuse other protocols."""
         origin = _origin(_split(f"https://{target}"))
         if is_sample(origin.host):
             raise Refused("LOCAL_ADDRESS_REFUSED", f"{origin}: a sample site is served by http alone.")
         async with Peer(await self._dialer.dial(origin), h11.CLIENT) as server:
-            await client.say(h11.Response(status_code=200, headers=[], reason=b"Connected"))
-            first = client.take_rest() or await client.read()
+            await client.send(h11.Response(status_code=200, headers=[], reason=b"Connected"))
+            first = client.unparsed() or await client.read()
             if not first.startswith((TLS_HANDSHAKE, UPGRADE[: len(first)])):
                 raise Refused("LOCAL_ADDRESS_REFUSED", f"{origin}: only http and https are spoken.")
             await server.write(first)
@@ -177,23 +176,23 @@ def _basic(ticket: Ticket) -> bytes:
 def _split(url: str) -> SplitResult:
     try:
         return urlsplit(_bracketed(url))
-    except ValueError as odd:
-        raise Refused("LOCAL_ADDRESS_REFUSED", f"{url} is not opened: {odd}.") from None
+    except ValueError as bad:
+        raise Refused("LOCAL_ADDRESS_REFUSED", f"{url} is not opened: {bad}.") from None
 
 
 def _origin(url: SplitResult) -> Origin:
-    """Give the origin of an address that says plainly whose it is; Refused for any other."""
+    """Return the origin of a URL; Refused if its host is not in its usual spelling."""
     try:
         if "@" in url.netloc:
-            raise Odd("what stands before an @ hides the host")
+            raise BadHost("what stands before an @ hides the host")
         port = DEFAULT_PORTS[url.scheme] if url.port is None else url.port
         return Origin(url.scheme, plain_host(url.hostname or ""), port)
-    except ValueError as odd:
-        raise Refused("LOCAL_ADDRESS_REFUSED", f"{url.geturl()} is not opened: {odd}.") from None
+    except ValueError as bad:
+        raise Refused("LOCAL_ADDRESS_REFUSED", f"{url.geturl()} is not opened: {bad}.") from None
 
 
 def _bracketed(url: str) -> str:
-    """Put the brackets around an IPv6 host that httpx leaves out towards a proxy."""
+    """Add the brackets around an IPv6 host that httpx omits in requests to a proxy."""
     scheme, _, rest = url.partition("://")
     netloc, slash, path = rest.partition("/")
     if netloc.count(":") <= 1 or "[" in netloc:
@@ -204,10 +203,10 @@ def _bracketed(url: str) -> str:
     return f"{scheme}://[{host}]{port and f':{port}'}{slash}{path}"
 
 
-def _as_sent_on(request: h11.Request, url: SplitResult, origin: Origin) -> h11.Request:
-    """Make the request that the other end gets: its own part of the address, and no header of the proxy's."""
+def _to_origin(request: h11.Request, url: SplitResult, origin: Origin) -> h11.Request:
+    """Return the request for the origin server: with the path only, and without the proxy's headers."""
     host = str(origin).partition("://")[2].encode()
-    headers = [(name, value) for name, value in without_hops(request.headers) if name != b"host"]
+    headers = [(name, value) for name, value in end_to_end(request.headers) if name != b"host"]
     is_upgrade = (b"upgrade", b"websocket") in [(name, value.lower()) for name, value in request.headers]
     more = (
         [(b"connection", b"upgrade"), (b"upgrade", b"websocket")]
@@ -219,22 +218,22 @@ def _as_sent_on(request: h11.Request, url: SplitResult, origin: Origin) -> h11.R
 
 
 async def _pass_answer(server: Peer, client: Peer, ticket: Ticket) -> None:
-    """Pass on an answer to its end, or to where both sides speak WebSocket from then on."""
-    answer = await server.hear()
+    """Forward an answer; after a switch of protocols, forward bytes both ways."""
+    answer = await server.receive()
     while isinstance(answer, h11.InformationalResponse):
         if answer.status_code == SWITCHED:
-            await client.say(answer)
-            await client.write(server.take_rest())
-            await server.write(client.take_rest())
+            await client.send(answer)
+            await client.write(server.unparsed())
+            await server.write(client.unparsed())
             await relay(client, server, ticket.spend)
             return
-        answer = await server.hear()
+        answer = await server.receive()
     if not isinstance(answer, h11.Response):
         raise Refused(
             "LOCAL_UNREACHABLE", "The server closed the connection without an answer.", is_ours=True
         )
-    headers = [*without_hops(answer.headers), (b"connection", b"close")]
-    await client.say(h11.Response(status_code=answer.status_code, headers=headers, reason=answer.reason))
+    headers = [*end_to_end(answer.headers), (b"connection", b"close")]
+    await client.send(h11.Response(status_code=answer.status_code, headers=headers, reason=answer.reason))
     await pass_body(server, client, ticket.spend)
 
 

@@ -1,4 +1,4 @@
-"""The sample site: which file a `http://….example` address stands for, and never one outside its folder."""
+"""The sample site: files of a folder, served as `http://….example`."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class SitePage:
 
 
 def is_sample(host: str) -> bool:
-    """Whether a host is a sample site's, whatever its pages: no real one can have the name (RFC 2606)."""
+    """Whether a host is one of the sample site: no real host can have such a name (RFC 2606)."""
     return host.endswith(SUFFIX)
 
 
 class SampleSite:
-    """A folder of pages: `http://HOST/PATH` is the first of `HOST/PATH`, `….html` and `…/index.html`."""
+    """A folder of pages: a URL is the first of the files HOST/PATH, HOST/PATH.html, HOST/PATH/index.html."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
 
     def read(self, url: str) -> SitePage | None:
-        """Read the page of an address; None where there is none.
+        """Return the page at a URL, None if there is none.
 
-        Nothing outside the host's own folder is opened, however a path is spelled and wherever a link leads.
+        Nothing outside the host's folder is opened, however a path is spelled and wherever a symlink leads.
         """
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -50,7 +50,7 @@ class SampleSite:
                 file = candidate.resolve()
                 if file.is_relative_to(home) and file.is_file():
                     return SitePage(body=file.read_bytes(), content_type=_content_type(file))
-            except OSError:  # a name too long, a folder that may not be read: no page
+            except OSError:  # a name too long, a folder that may not be read: no page there
                 continue
         return None
 

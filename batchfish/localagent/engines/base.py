@@ -1,7 +1,7 @@
 """The port of the engines: what a run asks for, what an engine tells while it works, how it ends.
 
-An engine that sees a page hands its picture or source along with a step; one that fills a property says where
-the value stood. Both are optional: the live view shows what is there.
+An engine that sees a page hands a picture along with a step; one that fills a property says where the value
+stood. Both are optional: the live view shows what is there.
 """
 
 from __future__ import annotations
@@ -56,14 +56,13 @@ class Match:
 class Step:
     """One thing an engine did, in words; the number of steps is what the API bills.
 
-    `duration` is in seconds. `screenshot` is a JPEG, `html` the page's source, as they were after the step.
+    `duration` is in seconds, `screenshot` a JPEG of the page after the step.
     """
 
     action: str
     duration: float | None = None
     matched: Match | None = None
     screenshot: bytes | None = field(default=None, repr=False)
-    html: str | None = field(default=None, repr=False)
 
 
 Emit: TypeAlias = Callable[[Step], None]

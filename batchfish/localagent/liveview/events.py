@@ -1,21 +1,19 @@
-"""What the page is told of a run: its state, its steps."""
+"""The events that the page gets: the state of a run, its steps."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from batchfish.localagent.runs.captures import SCREENSHOT
-
 if TYPE_CHECKING:
     from batchfish.localagent.runs.records import StoredRun
-    from batchfish.localagent.runs.trail import TimedStep
+    from batchfish.localagent.runs.steps import TimedStep
 
 LARGEST_RESULT = 256 * 1024
 
 
-def tell_run(run: StoredRun, now: float) -> dict[str, Any]:
-    """Tell a run's state; times are epoch seconds, a result too large to look at is left out."""
+def run_event(run: StoredRun, now: float) -> dict[str, Any]:
+    """Return the state of a run; times are epoch seconds, a result too large to show is left out."""
     is_shown = run.result is not None and len(run.result) <= LARGEST_RESULT
     violations = [] if run.validation is None else json.loads(run.validation)["errors"]
     return {
@@ -35,8 +33,8 @@ def tell_run(run: StoredRun, now: float) -> dict[str, Any]:
     }
 
 
-def tell_step(number: int, timed: TimedStep) -> dict[str, Any]:
-    """Tell a step; whether there is a picture of it, not the picture."""
+def step_event(number: int, timed: TimedStep) -> dict[str, Any]:
+    """Return a step, and whether there is a screenshot of it."""
     matched = timed.step.matched
     return {
         "number": number,
@@ -44,5 +42,5 @@ def tell_step(number: int, timed: TimedStep) -> dict[str, Any]:
         "action": timed.step.action,
         "duration": timed.step.duration,
         "matched": None if matched is None else {"name": matched.name, "where": matched.where},
-        "has_screenshot": SCREENSHOT in timed.captured,
+        "has_screenshot": timed.has_screenshot,
     }

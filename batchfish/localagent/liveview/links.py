@@ -1,4 +1,4 @@
-"""Links to runs that nobody can guess: the run's id, signed."""
+"""Links to the live view of a run: the run's id, signed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ PATH = "/live"
 
 
 class WatchLinks:
-    """Makes the addresses under which runs are watched, and reads them back; nothing is kept of them."""
+    """Creates and verifies the links; none of them is stored."""
 
     def __init__(self, base_url: str, secret: str) -> None:
-        """`secret` signs the links: who knows it can make one for every run."""
+        """`secret` signs the links: a person who knows it can create one for every run."""
         self._base_url = base_url.rstrip("/")
         self._secret = secret.encode()
 
     def url(self, run_id: str) -> str:
-        """Give the address of a run's live view."""
+        """Return the address of a run's live view."""
         return f"{self._base_url}{PATH}/{run_id}.{self._sign(run_id)}"
 
     def run_of(self, token: str) -> str | None:
-        """Give the run that a token was made for; None where it was not made here."""
+        """Return the id of the run that a token was created for; None if it was not created here."""
         run_id, _, signature = token.rpartition(".")
         is_ours = hmac.compare_digest(signature.encode(), self._sign(run_id).encode())
         return run_id if is_ours else None

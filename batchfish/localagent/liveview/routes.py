@@ -1,4 +1,4 @@
-"""The routes of the live view: the page, its files, its events, its pictures."""
+"""The routes of the live view: the page, its assets, its events, its screenshots."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -8,19 +8,18 @@ from fastapi import APIRouter, Header
 from fastapi.responses import Response, StreamingResponse
 
 from batchfish.localagent.api import sse
-from batchfish.localagent.liveview.events import tell_run, tell_step
+from batchfish.localagent.liveview.events import run_event, step_event
 from batchfish.localagent.liveview.links import PATH, WatchLinks
-from batchfish.localagent.runs.captures import SCREENSHOT
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.records import StoredRun
-from batchfish.localagent.runs.trail import step_number
+from batchfish.localagent.runs.steps import step_number
 
 FILES = Path(__file__).parent
 SCRIPT = "text/javascript; charset=utf-8"
 ASSETS = {"live.css": "text/css; charset=utf-8", "live.js": SCRIPT, "found.js": SCRIPT}
 ALIVE_EVERY = 15.0
-# Nothing foreign is loaded and no inline script runs, whatever text a page or a goal brings along. Any page
-# may frame it: there is nothing on it to click that changes anything.
+# Nothing is loaded from elsewhere and no inline script runs, whatever text a page or a goal contains. Other
+# pages may frame it: nothing on it changes anything.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self' data:; base-uri 'none'; form-action 'none'",
@@ -33,7 +32,7 @@ HEADERS = {
 def live_view(
     queue: RunQueue, links: WatchLinks, *, clock: Callable[[], float], watch_for: float
 ) -> APIRouter:
-    """Show runs to whoever has their link, up to `watch_for` seconds after their end."""
+    """Return the routes; everybody with its link sees a run, up to `watch_for` seconds after its end."""
     router = APIRouter(prefix=PATH, include_in_schema=False)
 
     def watched(token: str) -> StoredRun | None:
@@ -43,28 +42,28 @@ def live_view(
         return None if is_gone else run
 
     @router.get("/assets/{name}")
-    async def give_asset(name: str) -> Response:
+    async def asset(name: str) -> Response:
         if name not in ASSETS:
             return Response(status_code=404)
         return Response((FILES / name).read_bytes(), media_type=ASSETS[name], headers=HEADERS)
 
     @router.get("/{token}")
-    async def give_page(token: str) -> Response:
+    async def page(token: str) -> Response:
         name, status = ("gone.html", 404) if watched(token) is None else ("live.html", 200)
         return Response((FILES / name).read_bytes(), status, HEADERS, "text/html; charset=utf-8")
 
     @router.get("/{token}/events")
-    async def give_events(token: str, last_event_id: Annotated[str, Header()] = "") -> Response:
+    async def events(token: str, last_event_id: Annotated[str, Header()] = "") -> Response:
         run = watched(token)
         if run is None:
             return Response(status_code=404, headers=HEADERS)
-        events = watch(queue, run, clock=clock, seen=step_number(last_event_id) or 0)
-        return StreamingResponse(events, headers={**HEADERS, **sse.HEADERS}, media_type=sse.MEDIA_TYPE)
+        stream = watch(queue, run, clock=clock, seen=step_number(last_event_id) or 0)
+        return StreamingResponse(stream, headers={**HEADERS, **sse.HEADERS}, media_type=sse.MEDIA_TYPE)
 
     @router.get("/{token}/steps/{number}/screenshot")
-    async def give_screenshot(token: str, number: int) -> Response:
+    async def screenshot(token: str, number: int) -> Response:
         run = watched(token)
-        picture = None if run is None else queue.capture(run, number, SCREENSHOT)
+        picture = None if run is None else queue.screenshot(run, number)
         if picture is None:
             return Response(status_code=404, headers=HEADERS)
         return Response(picture, media_type="image/jpeg", headers=HEADERS)
@@ -75,20 +74,20 @@ def live_view(
 async def watch(
     queue: RunQueue, run: StoredRun, *, clock: Callable[[], float], seen: int
 ) -> AsyncIterator[bytes]:
-    """Tell a run for the page: its state, now and when it changes, and each step after the first `seen`."""
-    trail, told, status = queue.trail(run), seen, None
-    beats = sse.Schedule(ALIVE_EVERY)
+    """Yield the state of a run, now and when it changes, and each step after the first `seen`."""
+    trail, sent, status = queue.trail(run), seen, None
+    heartbeats = sse.Schedule(ALIVE_EVERY)
     while True:
         changes, is_over = trail.changes, trail.is_over
         now = queue.get([run.run_id]).get(run.run_id, run)
         if now.status is not status:
             status = now.status
-            yield sse.frame(tell_run(now, clock()), name="run")
-        for number, timed in enumerate(trail.steps[told:], start=told + 1):
-            yield sse.frame(tell_step(number, timed), name="step", number=number)
-            told = number
+            yield sse.frame(run_event(now, clock()), name="run")
+        for number, timed in enumerate(trail.steps[sent:], start=sent + 1):
+            yield sse.frame(step_event(number, timed), name="step", number=number)
+            sent = number
         if is_over:
             yield sse.frame({}, name="end")
             return
-        if await beats.is_due_before(trail, changes):
+        if await heartbeats.is_due_before(trail, changes):
             yield b": still here\n\n"

@@ -1,4 +1,4 @@
-"""The life of a run on this machine: PENDING, RUNNING under a cap, first come first served, an end."""
+"""The queue of runs: PENDING until there is room under a cap, RUNNING in the engine, then an end."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from batchfish.localagent.engines.base import (
-    Engine,
-    RunFailure,
-    RunRequest,
-    Step,
-    system_failure,
+from batchfish.localagent.engines.base import Engine, RunFailure, RunRequest, Step, system_failure
+from batchfish.localagent.runs.ignored_options import ignored_options
+from batchfish.localagent.runs.records import (
+    CANCELLED,
+    NewRun,
+    RunEnd,
+    RunFilter,
+    RunPage,
+    StoredRun,
+    completed,
+    failed,
 )
-from batchfish.localagent.runs.ends import CANCELLED, RunEnd, completed, failed
-from batchfish.localagent.runs.ignored_options import unheeded
-from batchfish.localagent.runs.records import NewRun, RunFilter, RunPage, StoredRun
-from batchfish.localagent.runs.trail import Trail, captures_of, dump_steps, load_steps, timed
+from batchfish.localagent.runs.steps import Trail, dump_steps, load_steps, screenshots_of
 from batchfish.webagent.wire import RUN, RunStatus
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ RESTARTED = system_failure(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cancellation:
-    """What a cancel found: the run's status now, when it was cancelled, and a word about it."""
+    """The answer to a cancel: the run's status now, when it was cancelled (epoch seconds), a message."""
 
     run_id: str
     status: RunStatus
@@ -47,23 +49,23 @@ class Cancellation:
 
 
 class RunQueue:
-    """Takes runs in, hands them to the engine, at most `cap` at once, and writes down what becomes of them.
+    """Creates runs, works on at most `cap` of them at once, in order, and stores what becomes of them.
 
-    Used as an async context manager: entering ends the runs that a stopped agent was working on and takes up
-    those that were waiting; leaving stops the work that is under way, which the next start will find so.
+    Used as an async context manager: entering fails the runs that a stopped agent was working on and queues
+    those that were waiting; leaving stops the work in progress, which the next start then fails.
     """
 
     def __init__(
         self,
-        book: RunStore,
+        store: RunStore,
         engine: Engine,
         *,
         cap: int,
         clock: Callable[[], float] = time.time,
         draw_lag: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`draw_lag` says for each new run how long, in seconds, listings do not show it."""
-        self._book = book
+        """`draw_lag` returns for each new run how many seconds listings omit it."""
+        self._store = store
         self._engine = engine
         self._cap = cap
         self._clock = clock
@@ -74,18 +76,18 @@ class RunQueue:
         self._is_open = False
 
     async def __aenter__(self) -> Self:
-        """Take up what an earlier agent left in the book."""
-        for run in self._book.unfinished():
+        """Take over what an earlier agent left in the store."""
+        for run in self._store.unfinished():
             if run.status is RunStatus.RUNNING:
                 self._finish(run.run_id, failed(RESTARTED))
             else:
-                self._queue(run.run_id)
+                self._enqueue(run.run_id)
         self._is_open = True
-        self._fill()
+        self._start_waiting()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop the work under way and wait until it has stopped."""
+        """Cancel the work in progress and wait for it to stop."""
         self._is_open = False
         tasks = list(self._working.values())
         for task in tasks:
@@ -93,7 +95,7 @@ class RunQueue:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def create(self, requests: Sequence[RunRequest], *, origin: str) -> list[str]:
-        """Make runs, all or none, and give their ids in order; `origin` is the path that asked for them."""
+        """Create runs, all or none, and return their ids in order; `origin` is the path that was called."""
         at = self._clock()
         new = [
             NewRun(
@@ -107,47 +109,48 @@ class RunQueue:
             )
             for request in requests
         ]
-        self._book.add(new, at=at)
+        self._store.add(new, at=at)
         run_ids = [run.run_id for run in new]
         for run_id in run_ids:
-            self._queue(run_id)
-        self._fill()
+            self._enqueue(run_id)
+        self._start_waiting()
         return run_ids
 
     def get(self, run_ids: Sequence[str]) -> dict[str, StoredRun]:
-        """Look runs up by id; unknown ones are left out."""
-        return self._book.fetch(run_ids)
+        """Return runs by id; unknown ids are left out."""
+        return self._store.fetch(run_ids)
 
     def page(self, wanted: RunFilter, *, limit: int, direction: str, after: int | None) -> RunPage:
-        """List the runs that listings show by now."""
-        return self._book.page(wanted, limit=limit, direction=direction, after=after, at=self._clock())
+        """Return one page of the runs that listings show by now."""
+        return self._store.page(wanted, limit=limit, direction=direction, after=after, at=self._clock())
 
     def trail(self, run: StoredRun) -> Trail:
-        """Give the steps of a run; they grow while it has not ended."""
+        """Return the steps of a run; they grow until it has ended."""
         trail = self._trails.get(run.run_id)
-        return Trail(load_steps(run.steps or "[]"), is_over=True) if trail is None else trail
+        return Trail(load_steps(run.steps), is_over=True) if trail is None else trail
 
     async def end_of(self, run_id: str) -> StoredRun:
-        """Wait until a run that there is has ended, and give it."""
+        """Wait for the end of a run that exists, and return it."""
         if (trail := self._trails.get(run_id)) is not None:
             while not trail.is_over:
                 await trail.changed(trail.changes)
-        return self._book.fetch([run_id])[run_id]
+        return self._store.fetch([run_id])[run_id]
 
-    def capture(self, run: StoredRun, number: int, kind: str) -> bytes | None:
-        """Give what a step captured; steps are numbered from 1."""
+    def screenshot(self, run: StoredRun, number: int) -> bytes | None:
+        """Return the screenshot of a step, None if there is none; steps are numbered from 1."""
         steps = self.trail(run).steps
-        if not 1 <= number <= len(steps) or kind not in steps[number - 1].captured:
+        if not 1 <= number <= len(steps) or not steps[number - 1].has_screenshot:
             return None
-        if run.run_id not in self._trails:
-            return self._book.captures.get(run.run_id, number, kind)
-        found = {(step, what): body for step, what, body in captures_of(steps)}
-        return found.get((number, kind))
+        return steps[number - 1].step.screenshot or self._store.screenshot(run.run_id, number)
 
     def cancel(self, run_ids: Sequence[str]) -> dict[str, Cancellation]:
-        """End runs that have not ended; unknown ids are left out, runs of the blocking endpoint go on."""
-        found = self._book.fetch(run_ids)
-        return {run_id: self._cancel(run) for run_id, run in found.items()}
+        """Cancel runs that have not ended.
+
+        Left out are unknown ids, and runs of the blocking endpoint until they have ended: the API documents
+        that these cannot be cancelled, and its answers know no run that is neither cancelled nor ended.
+        """
+        found = self._store.fetch(run_ids)
+        return {run_id: self._cancel(run) for run_id, run in found.items() if is_cancellable(run)}
 
     def _cancel(self, run: StoredRun) -> Cancellation:
         if run.status is RunStatus.CANCELLED:
@@ -161,39 +164,32 @@ class RunQueue:
             return Cancellation(
                 run_id=run.run_id, status=run.status, cancelled_at=None, message="Run already finished"
             )
-        if run.origin == RUN:
-            return Cancellation(
-                run_id=run.run_id,
-                status=run.status,
-                cancelled_at=None,
-                message="Runs of the blocking endpoint cannot be cancelled",
-            )
         at = self._finish(run.run_id, CANCELLED)
         if (task := self._working.get(run.run_id)) is not None:
             task.cancel()
         return Cancellation(run_id=run.run_id, status=RunStatus.CANCELLED, cancelled_at=at)
 
-    def _queue(self, run_id: str) -> None:
+    def _enqueue(self, run_id: str) -> None:
         self._trails[run_id] = Trail()
         self._waiting.append(run_id)
 
-    def _fill(self) -> None:
+    def _start_waiting(self) -> None:
         while self._is_open and self._waiting and len(self._working) < self._cap:
             run_id = self._waiting.popleft()
-            if not self._book.start(run_id, at=self._clock()):
+            if not self._store.start(run_id, at=self._clock()):
                 continue  # cancelled while it waited
-            run = self._book.fetch([run_id])[run_id]
-            self._trails[run_id].mark()
+            run = self._store.fetch([run_id])[run_id]
+            self._trails[run_id].wake()
             task = asyncio.create_task(self._work(run, self._trails[run_id]))
             self._working[run_id] = task
-            task.add_done_callback(partial(self._free, run_id))
+            task.add_done_callback(partial(self._free_slot, run_id))
 
-    def _free(self, run_id: str, task: asyncio.Task[None]) -> None:
-        """Give a slot to the next run; a task cancelled before its first step has no `finally` to do so."""
+    def _free_slot(self, run_id: str, task: asyncio.Task[None]) -> None:
+        """Start the next run; a callback, since a task cancelled before its first step runs no `finally`."""
         del self._working[run_id]
-        self._fill()
+        self._start_waiting()
         if not task.cancelled() and (bug := task.exception()) is not None:
-            LOGGER.error("run %s: its end was not written down", run_id, exc_info=bug)
+            LOGGER.error("run %s: its end was not stored", run_id, exc_info=bug)
 
     async def _work(self, run: StoredRun, trail: Trail) -> None:
         self._finish(run.run_id, await self._end(run, trail))
@@ -205,10 +201,10 @@ class RunQueue:
         limit = (options.get("agent_config") or {}).get("max_duration_seconds")
 
         def emit(step: Step) -> None:
-            trail.add(timed(step, self._clock()))
+            trail.add(step, at=self._clock())
 
-        if wishes := unheeded(options):
-            emit(Step(action=f"without effect on this machine: {', '.join(wishes)}"))
+        if ignored := ignored_options(options):
+            emit(Step(action=f"without effect on this machine: {', '.join(ignored)}"))
         try:
             async with asyncio.timeout(limit) as clock:
                 outcome = await self._engine.run(request, emit)
@@ -217,21 +213,26 @@ class RunQueue:
             if isinstance(crash, TimeoutError) and clock.expired():
                 return failed(RunFailure(code="TIMEOUT", message=f"The run took longer than {limit} s."))
             LOGGER.exception("run %s: the engine crashed", run.run_id)
-            message = f"The local agent met a bug of its own: {type(crash).__name__}."
+            message = f"The local agent has a bug: {type(crash).__name__}. Its log has more."
             return failed(system_failure("LOCAL_CRASH", message))
 
     def _finish(self, run_id: str, end: RunEnd) -> float:
-        """Write down the end of a run, and when it was; one that has ended already stays as it is."""
+        """Store the end of a run and return the time of it; a run that has ended stays as it is."""
         at = self._clock()
         trail = self._trails.pop(run_id, Trail())
         try:
-            self._book.finish(
+            self._store.finish(
                 run_id,
                 end,
                 at=at,
                 steps=dump_steps(trail.steps),
-                captured=captures_of(trail.steps),
+                screenshots=screenshots_of(trail.steps),
             )
         finally:
             trail.close()
         return at
+
+
+def is_cancellable(run: StoredRun) -> bool:
+    """Whether a cancel of a run has an answer: not for a run of the blocking endpoint that is still alive."""
+    return run.status.is_final or run.origin != RUN

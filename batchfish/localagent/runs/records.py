@@ -1,17 +1,25 @@
-"""Runs as the book has them, and which of them a listing shows."""
+"""Runs as the store has them: when they are new, when they have ended, and as pages of a listing."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from batchfish.core.describe import spell_path
+from batchfish.core.violations import find_violations
+from batchfish.webagent.wire import RunStatus
 
 if TYPE_CHECKING:
-    from batchfish.webagent.wire import RunStatus
+    from collections.abc import Mapping
+
+    from batchfish.localagent.engines.base import RunFailure
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRun:
-    """A run about to be written down; documents are JSON text, `origin` is the path that asked for it."""
+    """A run to be stored; documents are JSON text, `origin` is the path that it was created at."""
 
     run_id: str
     url: str
@@ -24,7 +32,7 @@ class NewRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredRun:
-    """A run as the book has it: times in epoch seconds, the rest of its documents as JSON text."""
+    """A run as it is stored: times in epoch seconds, documents as JSON text."""
 
     seq: int
     run_id: str
@@ -41,6 +49,40 @@ class StoredRun:
     error: str | None
     validation: str | None
     steps: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunEnd:
+    """How a run ended: documents as JSON text; `validation` says whether the result fits its schema."""
+
+    status: RunStatus
+    result: str | None = None
+    error: str | None = None
+    validation: str | None = None
+
+
+CANCELLED = RunEnd(status=RunStatus.CANCELLED)
+
+
+def failed(failure: RunFailure) -> RunEnd:
+    """Return the end of a run that failed."""
+    return RunEnd(status=RunStatus.FAILED, error=json.dumps(dataclasses.asdict(failure)))
+
+
+def completed(result: object, schema: Mapping[str, Any] | None) -> RunEnd:
+    """Return the end of a run with a result, validated; ValueError or TypeError if the result is not JSON."""
+    if result is None:
+        return RunEnd(status=RunStatus.COMPLETED)
+    validation = None
+    if schema is not None:
+        errors = [
+            {"path": spell_path(found.keys), "message": found.message}
+            for found in find_violations(result, schema)
+        ]
+        validation = json.dumps({"valid": not errors, "re_prompt_attempts": 0, "errors": errors})
+    return RunEnd(
+        status=RunStatus.COMPLETED, result=json.dumps(result, allow_nan=False), validation=validation
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,9 @@
-"""The durable book of runs: one SQLite file that says what this agent was asked for and what came of it."""
+"""The durable store of runs: one SQLite file with what was asked for, what came of it, and screenshots."""
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
 import secrets
 import sqlite3
@@ -10,35 +12,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.errors import WrongInput
-from batchfish.localagent.runs.captures import Captures
 from batchfish.localagent.runs.records import NewRun, RunFilter, RunPage, StoredRun
 from batchfish.webagent.wire import RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from batchfish.localagent.runs.ends import RunEnd
+    from batchfish.localagent.runs.records import RunEnd
 
 SCHEMA = Path(__file__).with_name("store.sql")
-FORMAT = 0x62664C31  # in the file's head: "bfL", and a version that rises with every change of the tables
-ALIVE = (RunStatus.PENDING, RunStatus.RUNNING)
+FORMAT = (
+    0x62664C32  # application_id of the file: "bfL" and a version that rises with each change of the tables
+)
 NEWEST_FIRST = "desc"
+MOST_SCREENSHOT_BYTES = 256 * 1024 * 1024
+FORGET_EVERY = 60.0
+OLD_RUNS_STAY = 3600.0
 
 
 class RunStore:
-    """The runs of one agent in one file; each change is one transaction, over when its call returns.
+    """The runs of one agent in one file; each method that writes is one transaction.
 
-    Committed changes outlive a killed process, though not a power cut: rehearsals are free, and a sync for
-    each would set the pace of the server.
+    What is committed survives a killed process, but not a power cut: runs of a rehearsal cost nothing, and an
+    fsync for each would limit the rate of the server.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        """Open the book at `path`, readable by its owner alone, or make it; `:memory:` keeps it nowhere.
+    def __init__(self, path: Path | str, *, most_screenshot_bytes: int = MOST_SCREENSHOT_BYTES) -> None:
+        """Open or create the file, readable by its owner only; `:memory:` keeps nothing.
 
-        WrongInput where the file is something else.
+        WrongInput if the file is something else.
         """
         if path != ":memory:":
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._most_screenshot_bytes = most_screenshot_bytes
         self._db = sqlite3.connect(path, isolation_level=None)
         _check_format(self._db, path)
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -46,10 +52,9 @@ class RunStore:
         self._db.execute("PRAGMA busy_timeout = 5000")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.executescript(SCHEMA.read_text("utf-8") + f"PRAGMA application_id = {FORMAT};")
-        self.captures = Captures(self._db)
 
     def add(self, runs: Sequence[NewRun], *, at: float) -> None:
-        """Write down new PENDING runs, all or none."""
+        """Insert PENDING runs, all or none."""
         rows = [
             (
                 run.run_id,
@@ -74,7 +79,7 @@ class RunStore:
             _raise_peak(db, "alive", "finished_at IS NULL")
 
     def start(self, run_id: str, *, at: float) -> bool:
-        """Turn a PENDING run into a RUNNING one; False where it no longer waits."""
+        """Change a run from PENDING to RUNNING; return False if it is no longer PENDING."""
         with _transaction(self._db) as db:
             changed = db.execute(
                 "UPDATE runs SET status = ?, started_at = ? WHERE run_id = ? AND status = ?",
@@ -90,35 +95,48 @@ class RunStore:
         *,
         at: float,
         steps: str | None = None,
-        captured: Iterable[tuple[int, str, bytes]] = (),
+        screenshots: Iterable[tuple[int, bytes]] = (),
     ) -> bool:
-        """Write down a run's end and its captures; False where it has an end already: the first stays."""
+        """Record the end of a run with its screenshots; return False, and change nothing, if it has ended."""
         with _transaction(self._db) as db:
             changed = db.execute(
                 "UPDATE runs SET status = ?, finished_at = ?, result = ?, error = ?, validation = ?,"
                 " steps = ? WHERE run_id = ? AND finished_at IS NULL",
                 (end.status, at, end.result, end.error, end.validation, steps, run_id),
             ).rowcount
-            if changed:
-                self.captures.add(run_id, captured)
+            rows = [(run_id, step, body) for step, body in screenshots] if changed else []
+            if rows:
+                db.executemany("INSERT INTO screenshots (run_id, step, body) VALUES (?, ?, ?)", rows)
+                db.execute(
+                    "DELETE FROM screenshots WHERE seq IN (SELECT seq FROM (SELECT seq,"
+                    " sum(length(body)) OVER (ORDER BY seq DESC) AS bytes FROM screenshots) WHERE bytes > ?)",
+                    (self._most_screenshot_bytes,),
+                )
         return changed == 1
 
     def fetch(self, run_ids: Iterable[str]) -> dict[str, StoredRun]:
-        """Look runs up by id; ids that the book does not hold are left out."""
+        """Return runs by id; unknown ids are left out."""
         wanted = list(dict.fromkeys(run_ids))
         marks = ", ".join("?" * len(wanted))
         rows = self._db.execute(f"SELECT {COLUMNS} FROM runs WHERE run_id IN ({marks})", wanted)  # noqa: S608
         return {run.run_id: run for run in map(_stored, rows)}
 
+    def screenshot(self, run_id: str, step: int) -> bytes | None:
+        """Return the screenshot of a step, None if there is none or it had to make room for newer ones."""
+        row = self._db.execute(
+            "SELECT body FROM screenshots WHERE run_id = ? AND step = ?", (run_id, step)
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
     def unfinished(self) -> tuple[StoredRun, ...]:
-        """Give the PENDING and RUNNING runs, oldest first."""
+        """Return the PENDING and RUNNING runs, oldest first."""
         rows = self._db.execute(f"SELECT {COLUMNS} FROM runs WHERE finished_at IS NULL ORDER BY seq")  # noqa: S608
         return tuple(map(_stored, rows))
 
     def page(
         self, wanted: RunFilter, *, limit: int, direction: str = NEWEST_FIRST, after: int | None, at: float
     ) -> RunPage:
-        """List runs visible `at` a time, by age; `after` is the `seq` of the last run of the page before."""
+        """Return the runs visible at a time, by age; `after` is the `seq` of the previous page's last run."""
         where, values = _conditions(wanted, at)
         total: int = self._db.execute(f"SELECT count(*) FROM runs WHERE {where}", values).fetchone()[0]  # noqa: S608
         order = "DESC" if direction == NEWEST_FIRST else "ASC"
@@ -132,7 +150,7 @@ class RunStore:
         return RunPage(runs=tuple(map(_stored, rows[:limit])), total=total, has_more=len(rows) > limit)
 
     def forget(self, *, finished_before: float, keep: int) -> int:
-        """Drop runs that ended before a time, and all but the `keep` that ended last; how many went."""
+        """Delete runs that ended before a time, and all but the `keep` that ended last; return how many."""
         with _transaction(self._db) as db:
             old = db.execute("DELETE FROM runs WHERE finished_at < ?", (finished_before,)).rowcount
             surplus = db.execute(
@@ -143,7 +161,7 @@ class RunStore:
         return old + surplus
 
     def secret(self) -> str:
-        """Give what the links to this book's runs are signed with: drawn once, kept with the runs."""
+        """Return the key that links to the runs are signed with; it is drawn once and stored."""
         self._db.execute(
             "INSERT OR IGNORE INTO secrets (name, value) VALUES ('links', ?)", (secrets.token_urlsafe(32),)
         )
@@ -155,11 +173,27 @@ class RunStore:
         self._db.close()
 
 
+async def forget_old_runs(
+    store: RunStore, *, keep_for: float, keep_runs: int, clock: Callable[[], float]
+) -> None:
+    """Delete surplus runs each minute, and old ones too after the first hour; never returns.
+
+    `keep_for` is in seconds since the end of a run, by `clock` (epoch seconds). A client that comes back
+    after a long stop of the agent has that first hour to ask for its runs.
+    """
+    loop = asyncio.get_running_loop()
+    old_ones_go_at = loop.time() + OLD_RUNS_STAY
+    while True:
+        await asyncio.sleep(FORGET_EVERY)
+        begin = -math.inf if loop.time() < old_ones_go_at else clock() - keep_for
+        store.forget(finished_before=begin, keep=keep_runs)
+
+
 COLUMNS = ", ".join(StoredRun.__slots__)
 
 
 def _check_format(db: sqlite3.Connection, path: Path | str) -> None:
-    """Refuse a file that this code did not make, before it is written to."""
+    """Raise WrongInput, before anything is written, unless the file is empty or has our format."""
     try:
         ((found,),) = db.execute("PRAGMA application_id")
         is_empty = not db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
@@ -168,14 +202,14 @@ def _check_format(db: sqlite3.Connection, path: Path | str) -> None:
     if not is_empty and found != FORMAT:
         db.close()
         raise WrongInput(
-            f"--store: {path} is no book of this local agent's runs (another version's, or another file)."
+            f"--store: {path} is not a store of runs of this version of the local agent."
             " Its runs are rehearsals: delete it, or name another file."
         )
 
 
 @contextmanager
 def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Commit what the block writes, or none of it where it raises."""
+    """Commit what the block writes, or roll it back if the block raises."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield db
@@ -193,9 +227,10 @@ def _raise_peak(db: sqlite3.Connection, name: str, where: str) -> None:
 
 
 def _conditions(wanted: RunFilter, at: float) -> tuple[str, list[Any]]:
-    where, values = ["visible_at <= ?"], [at]
-    conditions: list[Any] = []
+    where: list[str] = []
+    values: list[Any] = []
     for condition, value in (
+        ("visible_at <= ?", at),
         ("instr(goal_folded, ?) > 0", wanted.goal.casefold() if wanted.goal else None),
         ("status = ?", wanted.status),
         ("created_at >= ?", wanted.created_after),
@@ -203,8 +238,8 @@ def _conditions(wanted: RunFilter, at: float) -> tuple[str, list[Any]]:
     ):
         if value is not None:
             where.append(condition)
-            conditions.append(value)
-    return " AND ".join(where), [*values, *conditions]
+            values.append(value)
+    return " AND ".join(where), values
 
 
 def _stored(row: tuple[Any, ...]) -> StoredRun:

@@ -20,14 +20,13 @@ CREATE TABLE IF NOT EXISTS runs (
 );
 CREATE INDEX IF NOT EXISTS runs_alive ON runs (status) WHERE finished_at IS NULL;
 CREATE INDEX IF NOT EXISTS runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
--- What steps saw: pictures and sources of pages.
-CREATE TABLE IF NOT EXISTS captures (
+-- Screenshots (JPEG) of finished runs, by the number of the step.
+CREATE TABLE IF NOT EXISTS screenshots (
     seq    INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
     step   INTEGER NOT NULL,
-    kind   TEXT NOT NULL,
     body   BLOB NOT NULL,
-    UNIQUE (run_id, step, kind)
+    UNIQUE (run_id, step)
 );
 -- The highest counts ever seen at one moment.
 CREATE TABLE IF NOT EXISTS peaks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);

@@ -1,4 +1,4 @@
-"""The engine that reads no page: it waits, and makes up a result that names its own request."""
+"""The engine that reads no page: it waits, and returns a made-up result that names its request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BY_FORMAT = {
 
 
 class SimulateEngine:
-    """Ends runs as a `Simulation` says, without a look at any page."""
+    """Ends runs as a `Simulation` says, without opening any page."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class SimulateEngine:
         self._sleep = sleep
 
     async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
-        """Wait, then end the run by the drawn lot."""
+        """Wait, then return the outcome that is drawn."""
         duration = self._simulation.draw_duration(self._chance)
         lot = self._chance.random()
         emit(Step(action="simulated: no page is read"))
@@ -55,9 +55,9 @@ class SimulateEngine:
 
 
 def make_result(request: RunRequest) -> dict[str, Any]:
-    """Make a result that fits the request's schema and names the request under `simulated`.
+    """Return a result that fits the request's schema and names the request under `simulated`.
 
-    The same request always gets the same result, so that a result on the wrong row can be told.
+    The same request always gets the same result, so that a result in the wrong row can be recognized.
     """
     properties: Mapping[str, Mapping[str, Any]] = (request.output_schema or {}).get("properties", {})
     made = {name: _value(schema, name, request.url) for name, schema in properties.items()}

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from batchfish.localagent.api.guard import read_body, replay
 from batchfish.webagent.wire import RUN, RUN_ASYNC, RUN_BATCH, RUN_SSE, error_envelope
 
 if TYPE_CHECKING:
@@ -15,39 +20,41 @@ if TYPE_CHECKING:
     from random import Random
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
     from batchfish.localagent.simulation.parameters import Simulation
 
 CREATES = frozenset({RUN, RUN_ASYNC, RUN_BATCH, RUN_SSE})
-ABORT = "batchfish.abort"
-"""The ASGI extension by which a server lets an application cut the connection: {"cut": callable}."""
+RESET = "batchfish.reset"
+"""The ASGI extension of ResettableProtocol: {"reset": callable}."""
+LINGER_NONE = struct.pack("ii", 1, 0)
 
 
 class Fault(StrEnum):
-    """What becomes of a request."""
+    """The fault that a request meets."""
 
     RESET = "acted on, then the connection is reset"
     LATE = "the connection is reset, acted on later"
     ERROR = "answered 500, not acted on"
     ERROR_ACTED = "answered 500 or 502, acted on"
     BUSY = "answered 429"
-    LOOK_ERROR = "a look answered 503"
+    LOOK_ERROR = "a request that creates nothing is answered 503"
 
 
-class ConnectionCut(Exception):
-    """The connection is to be cut, and the server in front of the application has no way to do so."""
+class CannotReset(Exception):
+    """The server in front of the application cannot reset a connection."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Faults:
-    """Where faults come from: a simulation, its chance, and how to wait for a late act."""
+    """The source of faults: a simulation, its chance, and how to wait for a late act."""
 
     simulation: Simulation
     chance: Random
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def draw(self, *, is_create: bool) -> Fault | None:
-        """Draw the fault of one request, None for none."""
+        """Return the fault of one request, None for none."""
         simulation = self.simulation
         creates = (
             (Fault.RESET, simulation.reset),
@@ -65,7 +72,7 @@ class Faults:
 
 
 class FaultyRequests:
-    """ASGI middleware that lets requests meet their faults; what is acted on, the application acts on."""
+    """ASGI middleware that draws a fault for each request."""
 
     def __init__(self, app: ASGIApp, *, faults: Faults) -> None:
         self._app = app
@@ -73,24 +80,24 @@ class FaultyRequests:
         self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request as ever, or as its fault says."""
+        """Pass a request on, or do what its fault says."""
         is_create = scope["type"] == "http" and scope["path"] in CREATES
         match self._faults.draw(is_create=is_create):
             case None:
                 await self._app(scope, receive, send)
             case Fault.RESET:
-                await self._act(scope, await _read(receive))
-                await _cut(scope, receive)
+                await self._act(scope, await read_body(receive))
+                await _reset(scope, receive)
             case Fault.LATE:
-                body = await _read(receive)
+                body = await read_body(receive)
                 task = asyncio.create_task(self._act_later(scope, body))
                 self._late.add(task)
                 task.add_done_callback(self._late.discard)
-                await _cut(scope, receive)
+                await _reset(scope, receive)
             case Fault.ERROR:
                 await _refuse(send, 500, "INTERNAL_ERROR")
             case Fault.ERROR_ACTED:
-                await self._act(scope, await _read(receive))
+                await self._act(scope, await read_body(receive))
                 await _refuse(send, self._faults.chance.choice((500, 502)), "INTERNAL_ERROR")
             case Fault.BUSY:
                 wait = self._faults.simulation.retry_after if self._faults.chance.random() < 0.5 else None  # noqa: PLR2004 - half of them
@@ -99,36 +106,45 @@ class FaultyRequests:
                 await _refuse(send, 503, "SERVICE_BUSY")
 
     async def _act(self, scope: Scope, body: bytes) -> None:
-        """Have a request acted on for a client that is gone once it has sent it."""
-        coming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        """Act on a request as if its client had gone after sending it."""
 
-        async def receive() -> Message:
-            return coming.pop() if coming else {"type": "http.disconnect"}
+        async def disconnected() -> Message:
+            return {"type": "http.disconnect"}
 
         async def drop(message: Message) -> None:
             """Lose the answer."""
 
-        await self._app(scope, receive, drop)
+        await self._app(scope, replay(body, disconnected), drop)
 
     async def _act_later(self, scope: Scope, body: bytes) -> None:
         await self._faults.sleep(self._faults.chance.uniform(0, self._faults.simulation.late_by))
         await self._act(scope, body)
 
 
-async def _read(receive: Receive) -> bytes:
-    body, is_whole = b"", False
-    while not is_whole:
-        message = await receive()
-        body += message.get("body", b"")
-        is_whole = not message.get("more_body", False)
-    return body
+class ResettableProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1 with an ASGI extension by which the application resets the connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on unchanged
+        super().__init__(*args, **kwargs)
+        app = self.app
+
+        async def with_reset(scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            scope["extensions"] = {**(scope.get("extensions") or {}), RESET: {"reset": self._reset}}
+            await app(scope, receive, send)
+
+        self.app = with_reset
+
+    def _reset(self) -> None:
+        peer = self.transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NONE)
+        self.transport.abort()
 
 
-async def _cut(scope: Scope, receive: Receive) -> None:
-    cut = scope.get("extensions", {}).get(ABORT, {}).get("cut")
-    if cut is None:
-        raise ConnectionCut
-    cut()
+async def _reset(scope: Scope, receive: Receive) -> None:
+    reset = scope.get("extensions", {}).get(RESET, {}).get("reset")
+    if reset is None:
+        raise CannotReset
+    reset()
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -1,4 +1,4 @@
-"""How a simulated agent behaves: durations, outcomes, lags and faults, as written on the command line."""
+"""The parameters of a simulation: durations, outcomes, lags and faults, from the value of --simulate."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 class Simulation:
     """Times in seconds, shares from 0 to 1; the same seed draws the same numbers in the same order.
 
-    Runs: `duration` is their mean and `sigma` the spread of a lognormal law (0: all alike); `failed` of them
-    end as FAILED, `empty` as COMPLETED without a result. `lag`: each new run stays out of listings for 0 to
-    so long. Creates: `reset` are acted on and their connection reset, `late` are reset and acted on up to
-    `late_by` later, `error` are answered 500 and not acted on, `error_acted` 500 or 502 and acted on, `busy`
-    429, half of them with `retry_after`. Looks: `look_error` are answered 503.
+    - Runs: `duration` is the mean and `sigma` the spread of a lognormal distribution (0: all alike). A share
+      of `failed` ends as FAILED, `empty` as COMPLETED without a result. Listings omit a new run for up to
+      `lag`.
+    - Requests that create runs: a share of `reset` is acted on and its connection reset; `late` is reset and
+      acted on up to `late_by` later; `error` is answered 500 and not acted on; `error_acted` is answered 500
+      or 502 and acted on; `busy` is answered 429, half of it with `retry_after`.
+    - Other requests: a share of `look_error` is answered 503.
     """
 
     seed: int = 0
@@ -40,18 +42,18 @@ class Simulation:
     look_error: float = 0.0
 
     def draw_duration(self, chance: Random) -> float:
-        """Draw how long a run takes."""
+        """Return how long a run takes."""
         if not self.sigma:
             return self.duration
         return chance.lognormvariate(math.log(self.duration) - self.sigma**2 / 2, self.sigma)
 
     def draw_lag(self, chance: Random) -> float:
-        """Draw how long a new run stays out of listings."""
+        """Return how long listings omit a new run."""
         return chance.uniform(0, self.lag)
 
 
 def parse_simulation(text: str) -> Simulation:
-    """Read `key=value,key=value`; WrongInput names what is not understood and what there is."""
+    """Parse `key=value,key=value`; WrongInput for an unknown key or a bad value."""
     known = {field.name: field.type for field in fields(Simulation)}
     given: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):

@@ -1,4 +1,4 @@
-"""What a request that keeps to the served document must also keep, which no JSON Schema can say.
+"""Rules for requests that no JSON Schema can express, and that the served document therefore lacks.
 
 `required` and `propertyOrdering` name properties that are there; a lower bound is not above its upper one.
 Requests that are meant to be wrong are left as they are.

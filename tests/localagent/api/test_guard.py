@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
-from batchfish.localagent.app import create_app
-from batchfish.localagent.settings import ServeSettings
-from tests.localagent.conftest import KEY, LINKS
-from tests.localagent.doubles import create
+from batchfish.localagent.api import guard
+from tests.localagent.doubles import TOKEN, create
 
 if TYPE_CHECKING:
-    from batchfish.localagent.runs.queue import RunQueue
+    from collections.abc import AsyncIterator
+
+    import httpx
 
 BODY = b'{"url": "http://a.example/", "goal": "x"}'
 JSON = {"content-type": "application/json"}
@@ -24,44 +23,28 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "evil.example",
-        "127.0.0.1.evil.example",
-        "localhost.evil.example:80",
-        "127.0.0.1@evil.example",
-        "127.1",
-        "0.0.0.0",  # noqa: S104 - refused here
-        "[::ffff:127.0.0.1]",
-        "",
-        "[",
-        "[::1",
-        "//127.0.0.1",
-    ],
+FOREIGN_HOSTS = (
+    *("evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "127.0.0.1@evil.example"),
+    *("127.1", "0.0.0.0", "[::ffff:127.0.0.1]", "", "[", "[::1", "//127.0.0.1"),  # noqa: S104 - refused here
 )
+FOREIGN_ORIGINS = (
+    *("http://evil.example", "null", "http://127.0.0.1:1", "https://127.0.0.1"),
+    *("http://127.0.0.1.evil.example", "http://localhost", "http://[", ""),
+)
+
+
+@pytest.mark.parametrize("host", FOREIGN_HOSTS)
 async def test_only_names_of_this_machine_are_answered(api: httpx.AsyncClient, host: str) -> None:
     assert refusal(await api.get("/v1/runs", headers={"host": host})) == (403, "FORBIDDEN")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost", "LOCALHOST:80", "[::1]:8765"])
-async def test_names_of_this_machine_are_answered_at_any_port(api: httpx.AsyncClient, host: str) -> None:
-    assert (await api.get("/v1/runs", headers={"host": host})).status_code == 200
+async def test_names_of_this_machine_and_its_own_pages_are_answered(api: httpx.AsyncClient) -> None:
+    for host in ("127.0.0.1:8765", "localhost", "LOCALHOST:80", "[::1]:8765"):
+        assert (await api.get("/v1/runs", headers={"host": host})).status_code == 200
+    assert (await api.get("/v1/runs", headers={"origin": "http://127.0.0.1"})).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "http://evil.example",
-        "null",
-        "http://127.0.0.1:1",
-        "https://127.0.0.1",
-        "http://127.0.0.1.evil.example",
-        "http://localhost",
-        "http://[",
-        "",
-    ],
-)
+@pytest.mark.parametrize("origin", FOREIGN_ORIGINS)
 async def test_pages_of_other_origins_are_refused_everywhere(api: httpx.AsyncClient, origin: str) -> None:
     run_id = await create(api)
     watch = (await api.get(f"/v1/runs/{run_id}")).json()["streaming_url"]
@@ -73,10 +56,6 @@ async def test_pages_of_other_origins_are_refused_everywhere(api: httpx.AsyncCli
         403,
         "FORBIDDEN",
     )
-
-
-async def test_its_own_pages_may_speak_to_it(api: httpx.AsyncClient) -> None:
-    assert (await api.get("/v1/runs", headers={"origin": "http://127.0.0.1"})).status_code == 200
 
 
 async def test_no_answer_lets_another_origin_read_it_or_ask_in_advance(api: httpx.AsyncClient) -> None:
@@ -101,9 +80,32 @@ async def test_json_is_taken_however_it_is_spelled(api: httpx.AsyncClient, kind:
     assert answer.status_code == 200
 
 
-async def test_a_body_without_its_length_is_refused(api: httpx.AsyncClient) -> None:
-    headers = {**JSON, "transfer-encoding": "chunked"}
-    assert refusal(await api.post(RUN_ASYNC, content=BODY, headers=headers)) == (411, "INVALID_INPUT")
+async def in_chunks(*chunks: bytes) -> AsyncIterator[bytes]:
+    """Yield chunks: httpx sends them without a Content-Length."""
+    for chunk in chunks:
+        yield chunk
+
+
+class TestChunkedBody:
+    async def test_it_is_read_to_its_end(self, api: httpx.AsyncClient) -> None:
+        answer = await api.post(RUN_ASYNC, content=in_chunks(BODY[:5], BODY[5:]), headers=JSON)
+        assert "transfer-encoding" in answer.request.headers
+        assert answer.status_code == 200
+        (run,) = (await api.get("/v1/runs")).json()["data"]
+        assert (run["run_id"], run["goal"]) == (answer.json()["run_id"], "x")
+
+    async def test_it_is_read_up_to_the_cap(
+        self, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(guard, "LARGEST_BODY", len(BODY))
+        whole = await api.post(RUN_ASYNC, content=in_chunks(BODY[:5], BODY[5:]), headers=JSON)
+        assert whole.status_code == 200
+        answer = await api.post(RUN_ASYNC, content=in_chunks(BODY, b" "), headers=JSON)
+        assert refusal(answer) == (413, "INVALID_INPUT")
+
+    async def test_it_has_to_be_json_too(self, api: httpx.AsyncClient) -> None:
+        answer = await api.post(RUN_ASYNC, content=in_chunks(BODY), headers={"content-type": "text/plain"})
+        assert refusal(answer) == (415, "INVALID_INPUT")
 
 
 @pytest.mark.parametrize("length", [str(16 * 1024 * 1024 + 1), "9" * 5000, "-1", "²"])
@@ -132,10 +134,10 @@ async def test_numbers_that_json_does_not_have_are_refused(api: httpx.AsyncClien
 
 
 @pytest.mark.parametrize("step", ["0", "-1", "1e3", "²", "9" * 30, "9" * 5_000, "1.0", " 1"])
-@pytest.mark.parametrize("kind", ["screenshot", "html"])
-async def test_a_step_that_cannot_be_is_not_found(api: httpx.AsyncClient, step: str, kind: str) -> None:
+async def test_a_step_that_cannot_be_is_not_found(api: httpx.AsyncClient, step: str) -> None:
     run_id = await create(api)
-    assert refusal(await api.get(f"/v1/runs/{run_id}/steps/{step}/{kind}")) == (404, "NOT_FOUND")
+    for kind in ("screenshot", "html"):
+        assert refusal(await api.get(f"/v1/runs/{run_id}/steps/{step}/{kind}")) == (404, "NOT_FOUND")
     watch = (await api.get(f"/v1/runs/{run_id}")).json()["streaming_url"]
     assert (await api.get(f"{watch}/steps/{step}/screenshot")).status_code in {400, 404}
 
@@ -146,24 +148,30 @@ async def test_a_path_with_a_slash_too_many_is_not_found(api: httpx.AsyncClient)
         assert (await api.get(path)).status_code == 404
 
 
-class TestOwnToken:
-    @pytest.fixture
-    async def strict(self, queue: RunQueue) -> httpx.AsyncClient:
-        app = create_app(queue, LINKS, ServeSettings(require_token=True), token="token-of-the-agent")
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
+class TestKey:
+    async def test_the_agents_own_is_the_only_one_accepted(self, api: httpx.AsyncClient) -> None:
+        for key in ("any", f"{TOKEN}2", TOKEN.upper(), "tökén".encode()):
+            for path in ("/v1/runs", "/v1/local/health"):
+                answer = await api.get(path, headers={"x-api-key": key})  # type: ignore[arg-type]
+                assert refusal(answer) == (401, "INVALID_API_KEY")
+                assert TOKEN not in answer.text
+        for missing in ("", " "):
+            answer = await api.get("/v1/runs", headers={"x-api-key": missing})
+            assert refusal(answer) == (401, "MISSING_API_KEY")
+        assert (await api.get("/v1/runs", headers={"x-api-key": TOKEN})).status_code == 200
 
-    async def test_it_alone_is_accepted(self, strict: httpx.AsyncClient) -> None:
-        for key in ("any", "token-of-the-agent2", "TOKEN-OF-THE-AGENT", "tökén".encode()):
-            answer = await strict.get("/v1/runs", headers={"x-api-key": key})  # type: ignore[arg-type]
-            assert refusal(answer) == (401, "INVALID_API_KEY")
-        assert refusal(await strict.get("/v1/runs")) == (401, "MISSING_API_KEY")
-        answer = await strict.get("/v1/runs", headers={"x-api-key": "token-of-the-agent"})
-        assert answer.status_code == 200
-
-    async def test_the_live_view_needs_its_link_instead(
-        self, strict: httpx.AsyncClient, api: httpx.AsyncClient
-    ) -> None:
+    async def test_a_wrong_one_creates_and_cancels_nothing(self, api: httpx.AsyncClient) -> None:
         run_id = await create(api)
-        watch = (await api.get(f"/v1/runs/{run_id}", headers=KEY)).json()["streaming_url"]
-        assert (await strict.get(watch)).status_code == 200
-        assert (await strict.get(watch[:-1] + "~")).status_code == 404
+        wrong = {"x-api-key": "any"}
+        for path in (RUN_ASYNC, f"/v1/runs/{run_id}/cancel"):
+            answer = await api.post(path, content=BODY, headers={**JSON, **wrong})
+            assert refusal(answer) == (401, "INVALID_API_KEY")
+        (run,) = (await api.get("/v1/runs")).json()["data"]
+        assert run["status"] == "RUNNING"
+
+    async def test_the_live_view_needs_its_link_instead(self, api: httpx.AsyncClient) -> None:
+        run_id = await create(api)
+        watch = (await api.get(f"/v1/runs/{run_id}")).json()["streaming_url"]
+        for key in ("", "any"):
+            assert (await api.get(watch, headers={"x-api-key": key})).status_code == 200
+            assert (await api.get(watch[:-1] + "~", headers={"x-api-key": key})).status_code == 404

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchfish.localagent.engines.base import RunFailure, RunOutcome
+from batchfish.localagent.engines.base import RunOutcome
 from tests.localagent.doubles import create, settle
 
 if TYPE_CHECKING:
@@ -45,23 +45,6 @@ async def test_a_run_goes_from_pending_to_running_to_its_end(
     assert engine.order == [f"http://a.example/{n}" for n in range(3)]
 
 
-async def test_a_failure_keeps_its_words_and_an_explicit_retry_after(
-    api: httpx.AsyncClient, engine: ManualEngine
-) -> None:
-    run_id = await create(api)
-    await engine.end(
-        "http://a.example/", RunOutcome(failure=RunFailure(code="LOCAL_NOT_FOUND", message="No price."))
-    )
-    run = await run_of(api, run_id)
-    assert run["status"] == "FAILED"
-    assert run["error"] == {
-        "message": "No price.",
-        "category": "AGENT_FAILURE",
-        "code": "LOCAL_NOT_FOUND",
-        "retry_after": None,
-    }
-
-
 async def test_a_crash_of_the_engine_ends_the_run_and_frees_its_slot(
     api: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
@@ -75,13 +58,6 @@ async def test_a_crash_of_the_engine_ends_the_run_and_frees_its_slot(
 
 
 class TestCancel:
-    async def test_a_pending_run_never_starts(self, api: httpx.AsyncClient, engine: ManualEngine) -> None:
-        ids = [await create(api, f"http://a.example/{n}") for n in range(3)]
-        answer = await api.post(f"/v1/runs/{ids[2]}/cancel")
-        assert answer.json()["status"] == "CANCELLED"
-        await engine.end("http://a.example/0", RunOutcome())
-        assert engine.order == ["http://a.example/0", "http://a.example/1"]
-
     async def test_a_running_run_is_stopped_and_its_slot_freed(
         self, api: httpx.AsyncClient, engine: ManualEngine, clock: Clock
     ) -> None:
@@ -99,34 +75,16 @@ class TestCancel:
         assert (await run_of(api, ids[0]))["num_of_steps"] == 1
         assert (await run_of(api, ids[2]))["status"] == "RUNNING"
 
-    async def test_it_may_be_repeated_and_keeps_the_first_time(
-        self, api: httpx.AsyncClient, clock: Clock
-    ) -> None:
-        run_id = await create(api)
-        first = (await api.post(f"/v1/runs/{run_id}/cancel")).json()
-        clock.now += 60
-        again = (await api.post(f"/v1/runs/{run_id}/cancel")).json()
-        assert again == {**first, "message": "Run already cancelled"}
-
-    async def test_a_finished_run_stays_as_it_is(self, api: httpx.AsyncClient, engine: ManualEngine) -> None:
-        run_id = await create(api)
-        await engine.end("http://a.example/", RunOutcome(result={"a": 1}))
-        answer = (await api.post(f"/v1/runs/{run_id}/cancel")).json()
-        assert (answer["status"], answer["cancelled_at"]) == ("COMPLETED", None)
-        assert (await run_of(api, run_id))["result"] == {"a": 1}
-
-    async def test_many_at_once_names_what_is_unknown(self, api: httpx.AsyncClient) -> None:
+    async def test_what_is_unknown_is_named_or_a_404(self, api: httpx.AsyncClient) -> None:
         run_id = await create(api)
         answer = (await api.post("/v1/runs/batch/cancel", json={"run_ids": [run_id, "no-such"]})).json()
         assert [(found["run_id"], found["status"]) for found in answer["results"]] == [(run_id, "CANCELLED")]
         assert answer["not_found"] == ["no-such"]
-
-    async def test_an_unknown_run_is_a_404(self, api: httpx.AsyncClient) -> None:
-        answer = await api.post("/v1/runs/no-such/cancel")
-        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")
+        alone = await api.post("/v1/runs/no-such/cancel")
+        assert (alone.status_code, alone.json()["error"]["code"]) == (404, "NOT_FOUND")
 
 
-class TestLooks:
+class TestReads:
     async def test_runs_by_id_come_without_repeats_and_null_for_no_missing_ones(
         self, api: httpx.AsyncClient
     ) -> None:
@@ -172,35 +130,23 @@ class TestLooks:
         assert page["pagination"]["total"] == 1
         assert (await api.get("/v1/runs", params={"status": "PENDING"})).json()["pagination"]["total"] == 1
 
-    async def test_a_listing_has_no_steps_and_no_url(self, api: httpx.AsyncClient) -> None:
-        await create(api)
-        (run,) = (await api.get("/v1/runs")).json()["data"]
-        assert not {"steps", "video_url", "url"} & run.keys()
 
-
+GOOD = {"url": "http://a.example/", "goal": "x"}
 REFUSED_BODIES: list[tuple[dict[str, Any], list[str]]] = [
-    ({"goal": "x"}, ["url"]),
-    ({"url": "a.example", "goal": "x"}, ["url"]),
-    ({"url": "file:///etc/hostname", "goal": "x"}, ["url"]),
-    ({"url": "http://a.example:99999/", "goal": "x"}, ["url"]),
-    ({"url": "http://a.example/", "goal": ""}, ["goal"]),
-    ({"url": "http://a.example/", "goal": "x", "browser_profile": "fast"}, ["browser_profile"]),
-    (
-        {"url": "http://a.example/", "goal": "x", "agent_config": {"max_steps": "3"}},
-        ["agent_config", "max_steps"],
-    ),
-    (
-        {"url": "http://a.example/", "goal": "x", "agent_config": {"max_steps": 501}},
-        ["agent_config", "max_steps"],
-    ),
-    ({"url": "http://a.example/", "goal": "x", "proxy_config": {}}, ["proxy_config", "enabled"]),
-    (
-        {"url": "http://a.example/", "goal": "x", "proxy_config": {"enabled": True, "type": "custom"}},
-        ["proxy_config"],
-    ),
-    ({"url": "http://a.example/", "goal": "x", "webhook_url": "http://h.example/"}, ["webhook_url"]),
-    ({"url": "http://a.example/", "goal": "x", "credential_item_ids": ["c"]}, []),
-    ({"url": "http://a.example/", "goal": "x", "profile_id": "p"}, []),
+    ({"url": None}, ["url"]),
+    ({"url": "a.example"}, ["url"]),
+    ({"url": "file:///etc/hostname"}, ["url"]),
+    ({"url": "http://a.example:99999/"}, ["url"]),
+    ({"goal": ""}, ["goal"]),
+    ({"browser_profile": "fast"}, ["browser_profile"]),
+    ({"agent_config": {"max_steps": "3"}}, ["agent_config", "max_steps"]),
+    ({"agent_config": {"max_steps": 501}}, ["agent_config", "max_steps"]),
+    ({"proxy_config": {}}, ["proxy_config", "enabled"]),
+    ({"proxy_config": {"enabled": True, "type": "custom"}}, ["proxy_config"]),
+    ({"webhook_url": "http://h.example/"}, ["webhook_url"]),
+    ({"webhook_url": "h.example"}, ["webhook_url"]),
+    ({"credential_item_ids": ["c"]}, []),
+    ({"profile_id": "p"}, []),
 ]
 
 
@@ -209,7 +155,7 @@ class TestRefusals:
     async def test_a_bad_body_is_a_400_that_names_the_path(
         self, api: httpx.AsyncClient, body: dict[str, Any], path: list[str]
     ) -> None:
-        answer = await api.post("/v1/automation/run-async", json=body)
+        answer = await api.post("/v1/automation/run-async", json={**GOOD, **body})
         assert answer.status_code == 400
         error = answer.json()["error"]
         assert error["code"] == "INVALID_INPUT"
@@ -217,23 +163,19 @@ class TestRefusals:
         assert (await api.get("/v1/runs")).json()["pagination"]["total"] == 0
 
     @pytest.mark.parametrize(
-        "query",
+        ("name", "text"),
         [
-            {"limit": "0"},
-            {"limit": "101"},
-            {"goal": "x" * 501},
-            {"status": "DONE"},
-            {"sort_direction": "up"},
-            {"cursor": "zz"},
-            {"created_after": "yesterday"},
+            *(("limit", text) for text in ("0", "101")),
+            *(("goal", "x" * 501), ("status", "DONE"), ("sort_direction", "up"), ("cursor", "zz")),
+            ("created_after", "yesterday"),
         ],
     )
     async def test_a_bad_filter_is_a_400_that_names_it(
-        self, api: httpx.AsyncClient, query: dict[str, str]
+        self, api: httpx.AsyncClient, name: str, text: str
     ) -> None:
-        answer = await api.get("/v1/runs", params=query)
+        answer = await api.get("/v1/runs", params={name: text})
         assert answer.status_code == 400
-        assert answer.json()["error"]["details"][0]["path"] == list(query)
+        assert answer.json()["error"]["details"][0]["path"] == [name]
 
     @pytest.mark.parametrize("ids", [[], ["x"] * 101, [1], "x"])
     async def test_ids_come_in_a_list_of_1_to_100(self, api: httpx.AsyncClient, ids: object) -> None:
@@ -242,8 +184,7 @@ class TestRefusals:
 
     async def test_a_schema_beyond_the_subset_is_refused_with_its_path(self, api: httpx.AsyncClient) -> None:
         schema = {"type": "object", "properties": {"price": {"oneOf": [{"type": "number"}]}}}
-        body = {"url": "http://a.example/", "goal": "x", "output_schema": schema}
-        answer = await api.post("/v1/automation/run-async", json=body)
+        answer = await api.post("/v1/automation/run-async", json={**GOOD, "output_schema": schema})
         assert answer.status_code == 400
         (issue,) = answer.json()["error"]["details"]
         assert issue["path"] == ["output_schema", "properties", "price", "oneOf"]
@@ -262,23 +203,6 @@ class TestRefusals:
         assert (broken.status_code, broken.json()["error"]["code"]) == (400, "INVALID_INPUT")
         form = await api.post("/v1/automation/run-async", data={"url": "http://a.example/"})
         assert form.status_code == 415
-
-    async def test_a_request_without_a_key_is_refused(self, api: httpx.AsyncClient) -> None:
-        for key in ("", " "):
-            answer = await api.get("/v1/runs", headers={"X-API-Key": key})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (401, "MISSING_API_KEY")
-
-    @pytest.mark.parametrize(
-        "headers",
-        [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}],
-        ids=["a name rebound to this machine", "another page", "a sandboxed page"],
-    )
-    async def test_pages_in_a_browser_here_cannot_speak_to_it(
-        self, api: httpx.AsyncClient, headers: dict[str, str]
-    ) -> None:
-        answer = await api.get("/v1/runs", headers=headers)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
-        assert "access-control-allow-origin" not in answer.headers
 
     async def test_unknown_paths_and_methods_have_the_envelope_too(self, api: httpx.AsyncClient) -> None:
         assert (await api.get("/v1/nope")).json()["error"]["code"] == "NOT_FOUND"

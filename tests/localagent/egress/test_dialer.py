@@ -56,13 +56,6 @@ async def test_a_name_is_looked_up_once_and_what_was_checked_is_connected_to() -
     assert net.connected == [(PUBLIC, 80)]
 
 
-async def test_one_private_answer_among_public_ones_refuses_all() -> None:
-    net = Net({"mixed.test": [[PUBLIC, "10.0.0.7"]]})
-    with pytest.raises(Refused, match=r"leads to 10\.0\.0\.7, which belongs to a private network"):
-        await net.dialer().dial(parse_origin("http://mixed.test"))
-    assert net.connected == []
-
-
 async def test_an_allowed_origin_is_exact() -> None:
     net = Net()
     dialer = net.dialer(LOCAL)

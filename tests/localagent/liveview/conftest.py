@@ -13,6 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from tests.localagent.doubles import TOKEN
 from tests.localagent.sockets import served_app
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ async def served(queue: RunQueue, clock: Clock) -> AsyncIterator[httpx.AsyncClie
     """Serve the application over a real socket, and give a client of it, with a key."""
     async with (
         served_app(queue, clock) as address,
-        httpx.AsyncClient(base_url=address, headers={"X-API-Key": "any"}, trust_env=False) as client,
+        httpx.AsyncClient(base_url=address, headers={"X-API-Key": TOKEN}, trust_env=False) as client,
     ):
         yield client
 

@@ -49,24 +49,22 @@ async def test_the_page_needs_no_key_and_its_link_is_signed(api: httpx.AsyncClie
     assert all(len(signature) == 32 for signature in signatures)  # 24 bytes of HMAC
 
 
-@pytest.mark.parametrize(
-    "forge",
-    [
-        lambda path: path[:-1] + ("A" if path[-1] != "A" else "B"),
-        lambda path: path.rpartition(".")[0],
-        lambda path: path.rpartition(".")[0] + ".",
-        lambda path: "/live/" + path.rpartition(".")[2],
-        lambda path: path.replace("/live/", "/live/x"),
-        lambda path: path + "%F0%9F%90%9F",
-        lambda path: path.upper(),
-    ],
-)
-async def test_a_link_that_was_not_made_here_shows_nothing(api: httpx.AsyncClient, forge: Any) -> None:  # noqa: ANN401 - a lambda
-    path = forge(await watch_of(api, await create(api)))
-    for address in (path, f"{path}/events", f"{path}/steps/1/screenshot"):
-        answer = await api.get(address)
-        assert answer.status_code == 404
-        assert URL not in answer.text
+async def test_a_link_that_was_not_made_here_shows_nothing(api: httpx.AsyncClient) -> None:
+    path = await watch_of(api, await create(api))
+    run, _, signature = path.rpartition(".")
+    last = "A" if path[-1] != "A" else "B"
+    for forged in (
+        path[:-1] + last,
+        run,
+        f"{run}.",
+        f"/live/{signature}",
+        f"/live/x{path[6:]}",
+        path.upper(),
+    ):
+        for address in (forged, f"{forged}/events", f"{forged}/steps/1/screenshot"):
+            answer = await api.get(address)
+            assert answer.status_code == 404
+            assert URL not in answer.text
 
 
 def test_another_agents_links_are_no_good_here(tmp_path: Path) -> None:
@@ -120,7 +118,7 @@ async def test_only_its_own_files_are_served(api: httpx.AsyncClient, name: str) 
 
 
 def test_the_page_has_no_inline_script_style_or_handler() -> None:
-    """What the policy would block must not be there to begin with."""
+    """The policy would block it: it must not be there to begin with."""
     folder = Path(batchfish.localagent.liveview.__file__).parent
     for page in folder.glob("*.html"):
         text = page.read_text("utf-8")
@@ -180,24 +178,12 @@ async def test_a_picture_is_given_while_the_run_works_and_after(
     api: httpx.AsyncClient, engine: ManualEngine
 ) -> None:
     path = await watch_of(api, run_id := await create(api))
-    await engine.tell(URL, Step(action="took a picture", screenshot=b"jpeg", html="<p>"))
+    await engine.tell(URL, Step(action="took a picture", screenshot=b"jpeg"))
     for _ in range(2):
         answer = await api.get(f"{path}/steps/2/screenshot")
         assert (answer.content, answer.headers["content-type"]) == (b"jpeg", "image/jpeg")
         assert (await api.get(f"{path}/steps/1/screenshot")).status_code == 404
         by_api = await api.get(f"/v1/runs/{run_id}/steps/2/screenshot")
         assert by_api.content == b"jpeg"
-        source = await api.get(f"/v1/runs/{run_id}/steps/2/html")
-        assert (source.text, source.headers["content-security-policy"]) == ("<p>", "sandbox")
         if engine.alive:
             await engine.end(URL, RunOutcome())
-
-
-async def test_a_result_too_large_to_look_at_is_left_out(
-    api: httpx.AsyncClient, engine: ManualEngine
-) -> None:
-    path = await watch_of(api, await create(api))
-    await engine.end(URL, RunOutcome(result={"text": "x" * 300_000}))
-    (run,) = [event for name, event in told(await api.get(f"{path}/events")) if name == "run"]
-    assert run["result"] is None
-    assert run["result_bytes"] > 300_000

@@ -1,4 +1,4 @@
-"""Wishes that have no effect here are told, and nothing else is."""
+"""Request fields without effect here are reported, and no others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchfish.localagent.runs.ignored_options import unheeded
+from batchfish.localagent.runs.ignored_options import ignored_options
 from tests.localagent.doubles import create
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_only_what_asks_for_something_is_told(options: dict[str, Any], told: list[str]) -> None:
-    assert unheeded(options) == told
+    assert ignored_options(options) == told
 
 
 async def test_a_run_tells_it_first(api: httpx.AsyncClient) -> None:

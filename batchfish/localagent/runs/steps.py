@@ -1,4 +1,4 @@
-"""What a run has told so far, and a way to wait for more."""
+"""The steps of a run: growing while it works, stored as JSON afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.engines.base import Match, Step
-from batchfish.localagent.runs.captures import HTML, SCREENSHOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,30 +18,22 @@ STEP_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TimedStep:
-    """A step, when it was told, and which captures there are of it (the bytes may lie in the book)."""
+    """A step and when it was taken, epoch seconds; the bytes of its screenshot may lie in the store."""
 
     at: float
     step: Step
-    captured: tuple[str, ...] = ()
+    has_screenshot: bool = False
 
 
-def timed(step: Step, at: float) -> TimedStep:
-    """Note when a step was told."""
-    captured = [(SCREENSHOT, step.screenshot), (HTML, step.html)]
-    return TimedStep(at=at, step=step, captured=tuple(kind for kind, body in captured if body is not None))
-
-
-def captures_of(steps: Iterable[TimedStep]) -> Iterator[tuple[int, str, bytes]]:
-    """Give what steps captured: the number of the step, from 1, the kind, the bytes."""
+def screenshots_of(steps: Iterable[TimedStep]) -> Iterator[tuple[int, bytes]]:
+    """Yield the screenshots that steps carry, each with the number of its step, from 1."""
     for number, timed in enumerate(steps, start=1):
         if timed.step.screenshot is not None:
-            yield number, SCREENSHOT, timed.step.screenshot
-        if timed.step.html is not None:
-            yield number, HTML, timed.step.html.encode(errors="replace")
+            yield number, timed.step.screenshot
 
 
 def dump_steps(steps: Sequence[TimedStep]) -> str:
-    """Write steps down as JSON, without what they captured."""
+    """Return steps as JSON, without their screenshots."""
     return json.dumps(
         [
             {
@@ -50,15 +41,15 @@ def dump_steps(steps: Sequence[TimedStep]) -> str:
                 "action": timed.step.action,
                 "duration": timed.step.duration,
                 "matched": timed.step.matched and [timed.step.matched.name, timed.step.matched.where],
-                "captured": timed.captured,
+                "has_screenshot": timed.has_screenshot,
             }
             for timed in steps
         ]
     )
 
 
-def load_steps(text: str) -> list[TimedStep]:
-    """Read steps as `dump_steps` wrote them."""
+def load_steps(text: str | None) -> list[TimedStep]:
+    """Parse what `dump_steps` returned; None is no steps."""
     return [
         TimedStep(
             at=row["at"],
@@ -67,19 +58,19 @@ def load_steps(text: str) -> list[TimedStep]:
                 duration=row["duration"],
                 matched=row["matched"] and Match(name=row["matched"][0], where=row["matched"][1]),
             ),
-            captured=tuple(row["captured"]),
+            has_screenshot=row["has_screenshot"],
         )
-        for row in json.loads(text)
+        for row in json.loads(text or "[]")
     ]
 
 
 def step_number(text: str) -> int | None:
-    """Read the number of a step, as clients name it; None where the text is none."""
+    """Parse the number of a step in a URL or header; None if it is none."""
     return int(text) if STEP_NUMBER.fullmatch(text) else None
 
 
 class Trail:
-    """The steps of a run, growing until the run is over; any number of watchers read it, each at its pace."""
+    """The steps of a run until it is over; any number of watchers read it, each at its pace."""
 
     __slots__ = ("_changed", "changes", "is_over", "steps")
 
@@ -89,22 +80,22 @@ class Trail:
         self.changes = 0
         self._changed: asyncio.Event | None = None
 
-    def add(self, step: TimedStep) -> None:
-        """Tell of another step."""
-        self.steps.append(step)
-        self.mark()
+    def add(self, step: Step, *, at: float) -> None:
+        """Append a step taken at a time."""
+        self.steps.append(TimedStep(at=at, step=step, has_screenshot=step.screenshot is not None))
+        self.wake()
 
     def close(self) -> None:
-        """Tell that the run is over."""
+        """Mark the run as over."""
         self.is_over = True
-        self.mark()
+        self.wake()
 
-    def mark(self) -> None:
-        """Wake whoever waits: something about the run is new."""
+    def wake(self) -> None:
+        """Wake the watchers: something about the run has changed."""
         self.changes += 1
         if self._changed is not None:
             self._changed.set()
-            self._changed = None  # the next to wait waits for the next change
+            self._changed = None  # a later wait is for a later change
 
     async def changed(self, seen: int) -> None:
         """Wait until there have been more than `seen` changes, or the run is over."""
