@@ -210,7 +210,7 @@ def _add_local_agent(verb: Parser) -> None:
         metavar="ORIGIN",
         action="append",
         default=[],
-        help="a local server that it may read",
+        help="a local server that it may read and send webhooks to",
     )
 
 

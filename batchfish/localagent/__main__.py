@@ -61,7 +61,7 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="a server on this machine or a private network that pages may use (repeatable)",
+        help="a server on this machine or a private network that pages and webhooks may use (repeatable)",
     )
     parser.add_argument(
         "--heartbeat",

@@ -46,6 +46,7 @@ def create_app(
         links.url,
         clock=clock,
         heartbeat_every=settings.heartbeat_every,
+        allowed_origins=settings.allowed_origins(),
     )
     for router in (automation, run_routes(queue, links.url)):
         # The guard checks the key; this only puts it into the OpenAPI document.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from batchfish.errors import TryLater, WrongInput
+from batchfish.localagent.api.webhooks import Webhooks
 from batchfish.localagent.app import create_app
 from batchfish.localagent.attach import Endpoint, keep_token, new_token, write_port_file
 from batchfish.localagent.egress.dialer import Dialer
@@ -69,12 +70,14 @@ async def _serve(
         links = WatchLinks(endpoint.base_url, store.secret())
         egress = await stack.enter_async_context(_egress(settings))
         engine = await stack.enter_async_context(_engine(settings, egress, chance))
+        webhooks = await stack.enter_async_context(Webhooks(egress, links.url))
         queue = await stack.enter_async_context(
             RunQueue(
                 store,
                 engine,
                 cap=settings.cap,
                 draw_lag=(lambda: settings.simulation.draw_lag(chance)) if is_simulated else lambda: 0.0,
+                on_end=webhooks.announce,
             )
         )
         app = create_app(

@@ -18,6 +18,7 @@ from batchfish.manifest.units import parse_count
 _PLAIN_URL = re.compile(
     r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,4})?(?:[/?#][!#-;=?-\[\]_a-z~]*)?"
 )
+_LOCAL_LISTENER = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST = re.compile(r"[^\s!-,/;-@\[-^`{-\x7f]+")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -142,8 +143,10 @@ def _check_url(text: str, schemes: tuple[str, ...]) -> str:
     return text
 
 
-def _read_secure_url(value: object) -> str:
-    return _check_url(read_text(value), ("https",))
+def _read_webhook_url(value: object) -> str:
+    """Read a URL of https, or of http to this machine, which only the local agent takes."""
+    text = read_text(value)
+    return _check_url(text, ("http", "https") if _LOCAL_LISTENER.match(text) else ("https",))
 
 
 def _read_proxy_url(value: object) -> str:
@@ -206,7 +209,7 @@ REQUEST_FIELDS: Table = {
     },
     "use_profile": read_boolean,
     "use_vault": read_boolean,
-    "webhook_url": _read_secure_url,
+    "webhook_url": _read_webhook_url,
 }
 """The request fields a manifest may set beside url and goal, by the API's own names."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from batchfish.localagent.engines.base import Engine
+    from batchfish.localagent.runs.records import StoredRun
 
 TOKEN = "token-of-the-agent"
 LINKS = WatchLinks("http://127.0.0.1:1234", "secret")
@@ -74,10 +75,11 @@ async def working_queue(
     clock: Callable[[], float],
     *,
     cap: int = 2,
+    on_end: Callable[[StoredRun], None] = lambda _: None,
 ) -> AsyncIterator[RunQueue]:
     """Work on runs, two at once, for the length of the block."""
     with contextlib.closing(RunStore(":memory:")) as store:
-        async with RunQueue(store, engine, cap=cap, clock=clock) as queue:
+        async with RunQueue(store, engine, cap=cap, clock=clock, on_end=on_end) as queue:
             yield queue
 
 

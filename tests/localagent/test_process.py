@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import signal
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +21,26 @@ from batchfish.localagent.attach import Endpoint, find_agent, local_agent
 from tests.localagent.agents import DEADLINE, SAMPLES, SITE, create, sample, served, wait_for_end
 
 pytestmark = pytest.mark.process
+
+HOOKED: queue.Queue[dict[str, Any]] = queue.Queue()
+AGENT_STOPS = threading.Event()
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Receives webhooks; fails the first, once the agent is about to end."""
+
+    def do_POST(self) -> None:
+        is_first = not AGENT_STOPS.is_set()
+        AGENT_STOPS.wait(DEADLINE)
+        length = int(self.headers["content-length"])
+        document = json.loads(self.rfile.read(length))
+        self.send_response(500 if is_first else 204)
+        self.end_headers()
+        if not is_first:
+            HOOKED.put(document)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
 
 
 def wait_until_gone(port_file: Path) -> None:
@@ -112,6 +136,21 @@ def test_another_users_key_is_refused_and_every_file_is_for_its_owner_alone(tmp_
             headers = {"X-API-Key": key}
             listing = httpx.get(f"{agent.base_url}/v1/runs", headers=headers, trust_env=False)
             assert listing.status_code == status
+
+
+def test_a_webhook_is_delivered_though_the_command_has_gone(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        origin = f"http://127.0.0.1:{listener.server_port}"
+        options = ("--engine", "simulate", "--simulate", "duration=0", "--allow-origin", origin)
+        with served(tmp_path, *options) as client:
+            run_id = create(client, url="http://a.example/", goal="x", webhook_url=f"{origin}/hook")
+            wait_for_end(client, [run_id])
+        wait_until_gone(tmp_path / "agent.json")
+        AGENT_STOPS.set()
+        document = HOOKED.get(timeout=DEADLINE)
+        listener.shutdown()
+    assert (document["event"], document["run_id"]) == ("run.completed", run_id)
 
 
 def test_it_never_opens_the_answer_key(tmp_path: Path) -> None:

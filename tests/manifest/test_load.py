@@ -269,6 +269,19 @@ class TestCsv:
         (item,) = read(write("a.csv", text), ONE_GOAL)
         assert item.request == {"proxy_config": {"enabled": True, "country_code": "DE"}}
 
+    @pytest.mark.parametrize("host", ["127.0.0.1:9000", "localhost", "[::1]:9000"])
+    def test_a_webhook_on_this_machine_may_use_plain_http(self, write: Write, host: str) -> None:
+        text = f"url,@webhook_url\nhttps://books.example/1,http://{host}/hook\n"
+        (item,) = read(write("a.csv", text), ONE_GOAL)
+        assert item.request == {"webhook_url": f"http://{host}/hook"}
+
+    @pytest.mark.parametrize(
+        "host", ["127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "localhost@evil.example"]
+    )
+    def test_a_webhook_elsewhere_may_not(self, write: Write, host: str) -> None:
+        with pytest.raises(ManifestError, match="not https"):
+            read(write("a.csv", f"url,@webhook_url\nhttps://books.example/1,http://{host}/hook\n"), ONE_GOAL)
+
     def test_an_empty_cell_is_not_set_and_default_covers_it(self, write: Write) -> None:
         text = "url,title,@browser_profile\nhttps://books.example/1,,\nhttps://books.example/2, ,\n"
         options = ManifestOptions(goal="Read {{ title | default('it') }}.")

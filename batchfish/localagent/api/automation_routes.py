@@ -1,6 +1,6 @@
 """The routes under /v1/automation: four ways to create runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -15,7 +15,8 @@ from batchfish.localagent.api.answers import (
     show_outcome,
 )
 from batchfish.localagent.api.refusals import ANY, BODY, CREATE, answers, refused
-from batchfish.localagent.api.request_bodies import BatchBody, RunBody, schema_issues
+from batchfish.localagent.api.request_bodies import BatchBody, RunBody
+from batchfish.localagent.egress.addresses import Origin
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.webagent import wire
 
@@ -43,16 +44,17 @@ def automation_routes(
     *,
     clock: Callable[[], float],
     heartbeat_every: float,
+    allowed_origins: Collection[Origin],
 ) -> APIRouter:
     """Return the routes; a client that disconnects leaves its run running.
 
-    `watch_url` returns the address of a run's live view.
+    `watch_url` returns the address of a run's live view. `allowed_origins` may get webhooks over plain http.
     """
     router = APIRouter(tags=["Automation"])
 
     def create(body: RunBody, origin: str) -> str | Response:
         """Create the one run of a body and return its id, or the refusal of what it asks for."""
-        problems = schema_issues(body.output_schema)
+        problems = body.issues(allowed_origins)
         if problems:
             return _refusal(problems)
         (run_id,) = queue.create([body.to_request(body.output_schema)], origin=origin)
@@ -94,7 +96,7 @@ def automation_routes(
     @router.post(wire.RUN_BATCH, operation_id="runBatch", responses=answers(BatchAnswer, *REFUSALS))
     async def run_batch(body: BatchBody) -> Response:
         """Create 1 to 100 runs, all or none, and answer with their ids in order."""
-        problems = schema_issues(body.output_schema)
+        problems = body.issues(allowed_origins)
         if problems:
             return _refusal(problems)
         return Json({"run_ids": queue.create(body.to_requests(), origin=wire.RUN_BATCH), "error": None})

@@ -2,7 +2,7 @@
 
 # The annotations below are read at run time, by pydantic.
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,7 +18,9 @@ from pydantic import (
 )
 
 from batchfish.core.schema import check_schema
+from batchfish.errors import WrongInput
 from batchfish.localagent.api.answers import CURSOR_PATTERN
+from batchfish.localagent.egress.addresses import Origin, parse_origin
 from batchfish.localagent.engines.base import RunRequest
 from batchfish.webagent.wire import GOAL_FILTER_LENGTH, IDS_PER_CALL, ROWS_PER_PAGE, RunStatus
 
@@ -32,12 +34,6 @@ def _page_url(text: str) -> str:
         is_whole = False
     if not is_whole:
         raise ValueError("Invalid url: it must be absolute, with http:// or https:// and a host")
-    return text
-
-
-def _secure_url(text: str) -> str:
-    if urlsplit(_page_url(text)).scheme != "https":
-        raise ValueError("Invalid url: it must begin with https://")
     return text
 
 
@@ -115,9 +111,7 @@ class BatchItem(Body):
     proxy_config: ProxyConfig | None = None
     agent_config: AgentConfig | None = None
     capture_config: CaptureConfig | None = None
-    webhook_url: (
-        Annotated[str, Field(json_schema_extra={"format": "uri"}), AfterValidator(_secure_url)] | None
-    ) = None
+    webhook_url: PageUrl | None = None
     use_vault: bool | None = None
     credential_item_ids: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
     api_integration: str | None = None
@@ -134,6 +128,22 @@ class BatchItem(Body):
         options = self.model_dump(exclude_unset=True, exclude={"url", "goal", "output_schema"})
         return RunRequest(url=self.url, goal=self.goal, output_schema=output_schema, options=options)
 
+    def webhook_issues(
+        self, before: Sequence[str | int], allowed: Collection[Origin]
+    ) -> list[dict[str, Any]]:
+        """Return an issue for a webhook that is not https, as the API has it, nor at an allowed origin.
+
+        `before` is the path of this item in the body.
+        """
+        url = self.webhook_url
+        if url is None or urlsplit(url).scheme == "https" or _origin(url) in allowed:
+            return []
+        message = (
+            f"Invalid url: it must begin with https://, or with an origin that --allow-origin names"
+            f" (--allow-origin {_origin(url) or 'http://127.0.0.1:PORT'})"
+        )
+        return [{"code": "custom", "path": [*before, "webhook_url"], "message": message}]
+
 
 class RunBody(BatchItem):
     """One run as run, run-async and run-sse ask for it."""
@@ -149,6 +159,10 @@ class RunBody(BatchItem):
             raise ValueError("profile_id requires use_profile to be true")
         return self
 
+    def issues(self, allowed: Collection[Origin]) -> list[dict[str, Any]]:
+        """Return what the API would refuse; webhooks at `allowed` origins may use plain http."""
+        return schema_issues(self.output_schema) + self.webhook_issues((), allowed)
+
 
 class BatchBody(Body):
     """Many runs at once, all or none, with one schema for all of them."""
@@ -159,6 +173,13 @@ class BatchBody(Body):
     def to_requests(self) -> list[RunRequest]:
         """Return the requests for the engine, in order."""
         return [item.to_request(self.output_schema) for item in self.runs]
+
+    def issues(self, allowed: Collection[Origin]) -> list[dict[str, Any]]:
+        """Return what the API would refuse; webhooks at `allowed` origins may use plain http."""
+        found = schema_issues(self.output_schema)
+        for number, item in enumerate(self.runs):
+            found += item.webhook_issues(("runs", number), allowed)
+        return found
 
 
 class RunIds(Body):
@@ -190,6 +211,14 @@ def schema_issues(schema: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         }
         for problem in (() if schema is None else check_schema(schema))
     ]
+
+
+def _origin(url: str) -> Origin | None:
+    parts = urlsplit(url)
+    try:
+        return parse_origin(f"{parts.scheme}://{parts.netloc}")
+    except WrongInput:
+        return None
 
 
 def issues(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

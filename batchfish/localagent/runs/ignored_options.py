@@ -13,6 +13,7 @@ HEEDED = frozenset(
         "api_integration",
         "agent_config.max_duration_seconds",
         "capture_config.screenshots",
+        "webhook_url",
     }
 )
 DEFAULTS = frozenset({"lite", "default"})

@@ -63,13 +63,19 @@ class RunQueue:
         cap: int,
         clock: Callable[[], float] = time.time,
         draw_lag: Callable[[], float] = lambda: 0.0,
+        on_end: Callable[[StoredRun], None] = lambda _: None,
     ) -> None:
-        """`draw_lag` returns for each new run how many seconds listings omit it."""
+        """Set up the queue.
+
+        `draw_lag` returns for each new run how many seconds listings omit it; `on_end` is called with each
+        run once its end is stored.
+        """
         self._store = store
         self._engine = engine
         self._cap = cap
         self._clock = clock
         self._draw_lag = draw_lag
+        self._on_end = on_end
         self._waiting: deque[str] = deque()
         self._working: dict[str, asyncio.Task[None]] = {}
         self._trails: dict[str, Trail] = {}  # of every run that has not ended
@@ -221,7 +227,7 @@ class RunQueue:
         at = self._clock()
         trail = self._trails.pop(run_id, Trail())
         try:
-            self._store.finish(
+            is_first = self._store.finish(
                 run_id,
                 end,
                 at=at,
@@ -230,6 +236,8 @@ class RunQueue:
             )
         finally:
             trail.close()
+        if is_first:
+            self._on_end(self._store.fetch([run_id])[run_id])
         return at
 
 

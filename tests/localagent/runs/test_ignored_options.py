@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         ),
         (
             {"use_vault": True, "credential_item_ids": ["cred:a"], "webhook_url": "https://h.example/"},
-            ["use_vault", "credential_item_ids", "webhook_url"],
+            ["use_vault", "credential_item_ids"],
         ),
         (
             {"capture_config": {"html": True, "recording": True}},
