@@ -212,6 +212,12 @@ def _add_local_agent(verb: Parser) -> None:
         default=[],
         help="a local server that it may read and send webhooks to",
     )
+    verb.add_argument(
+        "--page-interval",
+        type=float,
+        metavar="SECONDS",
+        help="time between two pages of one real host, 0 for none (default: 1)",
+    )
 
 
 def _add_selection(verb: Parser, what: str) -> None:

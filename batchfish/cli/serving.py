@@ -46,6 +46,8 @@ def agent_options(args: Namespace, folder: Path) -> list[str]:
         options += ["--simulate", args.simulate]
     for origin in args.allow_origin:
         options += ["--allow-origin", origin]
+    if args.page_interval is not None:
+        options += ["--page-interval", str(args.page_interval)]
     return options
 
 

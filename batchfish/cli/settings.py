@@ -22,7 +22,15 @@ LOCAL_BASE = "local:"
 """What a journal records as the address of the local agent, whatever its port."""
 
 REMOTE_OPTIONS = ("--base-url", "--api-key-file")
-LOCAL_OPTIONS = ("--site", "--engine", "--chromium", "--cap", "--simulate", "--allow-origin")
+LOCAL_OPTIONS = (
+    "--site",
+    "--engine",
+    "--chromium",
+    "--cap",
+    "--simulate",
+    "--allow-origin",
+    "--page-interval",
+)
 """What an API over the network, and the local agent, have options for."""
 
 SHORTEST_QUIET_SETTLE = 30.0

@@ -64,6 +64,14 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
         help="a server on this machine or a private network that pages and webhooks may use (repeatable)",
     )
     parser.add_argument(
+        "--page-interval",
+        type=float,
+        default=usual.page_interval,
+        metavar="SECONDS",
+        help="time between two pages of one host, 0 for none; the sample site and allowed origins are not"
+        " slowed down (default: %(default)s)",
+    )
+    parser.add_argument(
         "--heartbeat",
         type=float,
         default=usual.heartbeat_every,
@@ -76,6 +84,8 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
         parser.error("--cap: at least 1")
     if not 0 < given.heartbeat < math.inf:
         parser.error("--heartbeat: more than 0")
+    if not 0 <= given.page_interval < math.inf:
+        parser.error("--page-interval: at least 0")
     return ServeSettings(
         port=given.port,
         engine=given.engine,
@@ -86,6 +96,7 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
         port_file=given.port_file,
         users=given.users,
         allow_origins=tuple(given.allow_origin),
+        page_interval=given.page_interval,
         token_file=given.token_file,
         heartbeat_every=given.heartbeat,
         simulation=parse_simulation(given.simulate),

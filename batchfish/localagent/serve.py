@@ -19,6 +19,7 @@ from batchfish.localagent.api.webhooks import Webhooks
 from batchfish.localagent.app import create_app
 from batchfish.localagent.attach import Endpoint, keep_token, new_token, write_port_file
 from batchfish.localagent.egress.dialer import Dialer
+from batchfish.localagent.egress.pace import Pace
 from batchfish.localagent.egress.proxy import Egress
 from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.engines.choice import reading_engine
@@ -112,7 +113,7 @@ async def _serve(
 def _egress(settings: ServeSettings) -> Egress:
     allowed = settings.allowed_origins()
     site = None if settings.site is None else SampleSite(settings.site)
-    return Egress(Dialer(allowed), site)
+    return Egress(Dialer(allowed), site, pace=Pace(settings.page_interval, allowed))
 
 
 @contextlib.asynccontextmanager

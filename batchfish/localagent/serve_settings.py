@@ -29,6 +29,7 @@ class ServeSettings:
     - `users`: the lock file of the agent's users: it ends once nobody holds the lock. None serves until it is
       stopped.
     - `allow_origins`: origins on this machine or a private network that may be opened.
+    - `page_interval`: between two pages of one host.
     - `token_file`: keeps the API key from one start to the next; None draws a new key at each start.
     - `heartbeat_every`: between two heartbeats of a stream.
     - `keep_for`, `keep_runs`: how long runs that have ended are kept and can be watched, and how many.
@@ -43,6 +44,7 @@ class ServeSettings:
     port_file: Path | None = None
     users: Path | None = None
     allow_origins: tuple[str, ...] = ()
+    page_interval: float = 1.0
     token_file: Path | None = None
     heartbeat_every: float = 15.0
     simulation: Simulation = field(default_factory=Simulation)

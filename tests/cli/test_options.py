@@ -27,7 +27,7 @@ MANIFEST = {"--goal", "--goal-file", "--schema", "--var", "--allow-duplicates"}
 PLACE = {"--local", "--journal", "--json"}
 TABLE = {"-o", "--csv-raw", "--head"}
 ACCESS = {"--base-url", "--api-key-file"}
-AGENT = {"--site", "--engine", "--chromium", "--cap", "--simulate", "--allow-origin"}
+AGENT = {"--site", "--engine", "--chromium", "--cap", "--simulate", "--allow-origin", "--page-interval"}
 AGREEMENT = {"--accept", "-y"}
 CHOICE = {"--item", "--where"}
 PART = {"--limit", "--sample"}
@@ -277,6 +277,7 @@ def test_a_misspelt_item_is_told_of_though_the_batch_is_finished(shop: Shop) -> 
         (("--cap", "3"), "--cap is for the local agent"),
         (("--chromium", "chromium"), "--chromium is for the local agent"),
         (("--allow-origin", "http://127.0.0.1:1"), "--allow-origin is for the local agent"),
+        (("--page-interval", "0"), "--page-interval is for the local agent"),
         (("--local", "--base-url", "https://api.example"), "--base-url is for a remote API"),
         (("--local", "--api-key-file", "key"), "--api-key-file is for a remote API"),
     ],

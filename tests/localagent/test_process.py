@@ -9,6 +9,7 @@ import queue
 import signal
 import threading
 import time
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,14 @@ def test_private_addresses_are_refused(tmp_path: Path) -> None:
         run_id = create(client, url=str(client.base_url.join("/v1/runs")), goal="x")
         run = wait_for_end(client, [run_id])[run_id]
     assert run["error"]["code"] == "LOCAL_ADDRESS_REFUSED"
+
+
+def test_pages_of_one_real_host_are_a_second_apart(tmp_path: Path) -> None:
+    with served(tmp_path) as client:
+        runs = wait_for_end(client, [create(client, url=f"http://10.0.0.1/{n}", goal="x") for n in range(2)])
+    begun = min(datetime.fromisoformat(run["started_at"]) for run in runs.values())
+    ended = max(datetime.fromisoformat(run["finished_at"]) for run in runs.values())
+    assert (ended - begun).total_seconds() >= 1
 
 
 def test_a_second_user_finds_the_agent_and_it_ends_after_the_last(tmp_path: Path) -> None:

@@ -50,8 +50,10 @@ class Loader:
     async def load(self, url: str) -> Loaded:
         """Fetch a page, following its redirects; LoadFailed if there is none.
 
-        Each page has a client of its own: cookies of one run are not another's.
+        Each page has a client of its own: cookies of one run are not another's. Waiting for the host's turn
+        does not count against TIME_LIMIT.
         """
+        await self._egress.pace.turn(url)
         try:
             async with (
                 asyncio.timeout(TIME_LIMIT),

@@ -16,6 +16,7 @@ import h11
 
 from batchfish.localagent.egress.addresses import DEFAULT_PORTS, BadHost, Origin, plain_host
 from batchfish.localagent.egress.dialer import Dialer, Refused
+from batchfish.localagent.egress.pace import Pace
 from batchfish.localagent.egress.peers import Peer, end_to_end, pass_body, relay
 from batchfish.localagent.egress.sample_site import NO_SAMPLE_SITE, is_sample
 
@@ -71,12 +72,14 @@ class Egress:
     """A forward proxy on a port of this machine, for the length of a block.
 
     It carries http and https, and WebSockets over both. The dialer decides who may be reached; the sample
-    site is answered from its folder, without a connection.
+    site is answered from its folder, without a connection. `pace` is what engines wait for before they open
+    a page; by default they do not wait.
     """
 
-    def __init__(self, dialer: Dialer, site: SampleSite | None = None) -> None:
+    def __init__(self, dialer: Dialer, site: SampleSite | None = None, *, pace: Pace | None = None) -> None:
         self._dialer = dialer
         self._site = site
+        self.pace = pace or Pace(0)
         self._tickets: dict[bytes, Ticket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.url = ""

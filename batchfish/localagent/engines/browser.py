@@ -14,6 +14,7 @@ from batchfish.localagent.engines.lists import Result, count_of, extends, is_mor
 from batchfish.localagent.engines.reading import Unread, agent_failure, not_loaded, read_page, tell
 
 if TYPE_CHECKING:
+    from batchfish.localagent.egress.pace import Pace
     from batchfish.localagent.egress.proxy import Egress
     from batchfish.localagent.engines.chromium import Chromium
     from batchfish.localagent.engines.frames import ReadAnswer
@@ -48,7 +49,9 @@ class BrowserEngine:
                     async with self._chromium.open_tab(ticket) as page:
                         tab = Tab(page, await page.context.new_cdp_session(page), ticket)
                         await tab.guard()
-                        return RunOutcome(result=await _Visit(tab, self._pool, request, emit).read())
+                        return RunOutcome(
+                            result=await _Visit(tab, self._pool, self._egress.pace, request, emit).read()
+                        )
         except LoadFailed as failed:
             emit(Step(action=str(failed)))
             return RunOutcome(failure=not_loaded(failed))
@@ -71,9 +74,10 @@ class BrowserEngine:
 class _Visit:
     """One run's way through its page."""
 
-    def __init__(self, tab: Tab, pool: WorkerPool, request: RunRequest, emit: Emit) -> None:
+    def __init__(self, tab: Tab, pool: WorkerPool, pace: Pace, request: RunRequest, emit: Emit) -> None:
         self._tab = tab
         self._pool = pool
+        self._pace = pace
         self._request = request
         self._emit = emit
         self._errand = errand_of(request.goal, request.output_schema)
@@ -83,6 +87,7 @@ class _Visit:
 
     async def read(self) -> Result:
         """Go through the page and what it leads on to; Unread or LoadFailed where there is no result."""
+        await self._pace.turn(self._request.url)
         await self._tab.open(self._request.url)
         await self._tell(f"opened {self._tab.url} in the browser")
         for _ in range(MOST_CONSENTS):
@@ -139,6 +144,7 @@ class _Visit:
 
     async def _go_on(self, pages: list[Result]) -> bool:
         """Let the list grow or turn to its next page; False where it ends."""
+        await self._pace.turn(self._tab.url)
         name = await self._tab.press("more") or await self._tab.press("next")
         if name is not None:
             await self._tell(f"pressed “{name}”: {self._tab.url}")
