@@ -24,6 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from batchfish.localagent.engines.frames import HEADER, ReadJob, length_of, pack
+from batchfish.localagent.engines.pool import MOST_MEMORY
 
 ROOT = Path(__file__).parents[1]
 BARE = """
@@ -93,7 +94,7 @@ def start_once(command: list[str], environment: dict[str, str]) -> tuple[float, 
 
 def read_once(environment: dict[str, str]) -> tuple[float, float]:
     """Start a reading process, and give the seconds, and the CPU seconds, until its first page is read."""
-    command = [sys.executable, "-m", "batchfish.localagent.engines.worker"]
+    command = [sys.executable, "-m", "batchfish.localagent.engines.worker", str(MOST_MEMORY)]
     begun = time.perf_counter()
     with subprocess.Popen(  # noqa: S603 - ourselves
         command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE

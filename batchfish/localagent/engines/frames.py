@@ -11,6 +11,8 @@ from batchfish.localagent.page.going_on import GoingOn
 
 HEADER = struct.Struct(">I")
 LARGEST = 256 * 1024 * 1024
+OUT_OF_MEMORY = "LOCAL_TOO_LARGE"
+"""The code of an answer after which a reading process is not used again: its memory is in pieces."""
 
 
 class ReadJob(msgspec.Struct, frozen=True, kw_only=True):

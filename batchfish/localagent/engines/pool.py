@@ -8,9 +8,10 @@ import sys
 
 import msgspec
 
-from batchfish.localagent.engines.frames import HEADER, ReadAnswer, ReadJob, length_of, pack
+from batchfish.localagent.engines.frames import HEADER, OUT_OF_MEMORY, ReadAnswer, ReadJob, length_of, pack
 
 TIME_LIMIT = 20.0
+MOST_MEMORY = 1024 * 1024 * 1024
 
 
 class WorkerDied(Exception):
@@ -24,15 +25,21 @@ class WorkerPool:
     neither be killed nor leave the event loop its time.
     """
 
-    def __init__(self, *, warm: int = 1, time_limit: float = TIME_LIMIT) -> None:
-        """`warm` is how many are started beforehand; `time_limit` is for one page, in seconds."""
+    def __init__(
+        self, *, warm: int = 1, time_limit: float = TIME_LIMIT, most_memory: int = MOST_MEMORY
+    ) -> None:
+        """Start `warm` processes beforehand.
+
+        A page may take `time_limit` seconds, and a process may have `most_memory` bytes of data.
+        """
         self._warm = warm
         self._time_limit = time_limit
+        self._most_memory = most_memory
         self._idle: list[asyncio.subprocess.Process] = []
 
     async def start(self) -> None:
         """Start the first processes, so that the first page finds one ready."""
-        self._idle.extend(await asyncio.gather(*(_start() for _ in range(self._warm))))
+        self._idle.extend(await asyncio.gather(*(_start(self._most_memory) for _ in range(self._warm))))
 
     async def read(self, job: ReadJob) -> ReadAnswer:
         """Have a page read; TimeoutError past the time limit, WorkerDied where the process broke."""
@@ -40,7 +47,7 @@ class WorkerPool:
         is_spent = True
         try:
             answer = await asyncio.wait_for(_ask(worker, job), self._time_limit)
-            is_spent = False
+            is_spent = answer.code == OUT_OF_MEMORY
         finally:
             if is_spent:
                 await _kill(worker)
@@ -57,14 +64,15 @@ class WorkerPool:
             worker = self._idle.pop()
             if worker.returncode is None:
                 return worker
-        return await _start()
+        return await _start(self._most_memory)
 
 
-async def _start() -> asyncio.subprocess.Process:
+async def _start(most_memory: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "batchfish.localagent.engines.worker",
+        str(most_memory),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the agent, which ends them in order

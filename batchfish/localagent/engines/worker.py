@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from typing import BinaryIO
 
 import msgspec
+from lxml.etree import XMLSyntaxError
 
-from batchfish.localagent.engines.frames import HEADER, Found, ReadAnswer, ReadJob, length_of, pack
+from batchfish.localagent.engines.frames import (
+    HEADER,
+    OUT_OF_MEMORY,
+    Found,
+    ReadAnswer,
+    ReadJob,
+    length_of,
+    pack,
+)
 from batchfish.localagent.page.read import read_page
+
+
+def limit_memory(most_bytes: int) -> None:
+    """Make it a MemoryError in this process, not a shortage on the machine, that a page needs more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(
+        resource.RLIMIT_DATA,
+        (most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard), hard),
+    )
 
 
 def work(jobs: BinaryIO, answers: BinaryIO) -> None:
@@ -31,6 +50,8 @@ def answer(job: ReadJob) -> ReadAnswer:
             content_type=job.content_type,
             after=job.after,
         )
+    except (MemoryError, XMLSyntaxError):  # the parser mends all markup: it raises when memory runs out
+        return ReadAnswer(code=OUT_OF_MEMORY, message="Reading the page takes more memory than it may have.")
     except Exception as bug:  # noqa: BLE001 - whatever a page does to the reader, the next page is read
         return ReadAnswer(
             code="LOCAL_CRASH", message=f"The page could not be read: {type(bug).__name__}: {bug}"
@@ -46,4 +67,5 @@ def answer(job: ReadJob) -> ReadAnswer:
 
 
 if __name__ == "__main__":
+    limit_memory(int(sys.argv[1]))
     work(sys.stdin.buffer, sys.stdout.buffer)
