@@ -12,8 +12,6 @@ from batchfish.errors import WrongInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from _typeshed import SupportsWrite
-
 
 class Parser(argparse.ArgumentParser):
     """A parser whose complaints are errors like all others, and point at the nearest thing there is."""
@@ -43,7 +41,7 @@ class Parser(argparse.ArgumentParser):
             None if what == "verb" else action, f"there is no {what} {value!r} ({hint})"
         )
 
-    def _print_message(self, message: str, _file: SupportsWrite[str] | None = None) -> None:
+    def _print_message(self, message: str, _file: object = None) -> None:
         if message:  # the help; complaints are errors
             put(message.rstrip("\n"))
 
