@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
+from batchfish.localagent.engines.chromium import NO_BROWSER
 from batchfish.localagent.engines.errand import errand_of
 
 if TYPE_CHECKING:
@@ -25,18 +26,31 @@ class AutoEngine:
 
     async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
         """Work on a run with the engine that it needs."""
-        is_search = errand_of(request.goal, request.output_schema).search is not None
-        if is_search and not isinstance(self._browser, str):
-            return await self._browser.run(request, emit)
+        if errand_of(request.goal, request.output_schema).search is not None:
+            found = await self._in_browser(request, emit)
+            if isinstance(found, RunOutcome):
+                return found
         outcome = await self._plain.run(request, emit)
         failure = outcome.failure
         if failure is None or failure.code not in WORTH_A_SECOND_LOOK:
             return outcome
+        if not isinstance(self._browser, str):
+            emit(Step(action=f"{failure.message} The browser looks again."))
+        found = await self._in_browser(request, emit)
+        if isinstance(found, RunOutcome):
+            return found
+        message = f"{failure.message} A browser might see more. {found}"
+        return replace(outcome, failure=replace(failure, message=message))
+
+    async def _in_browser(self, request: RunRequest, emit: Emit) -> RunOutcome | str:
+        """Work on a run in the browser; or return in words why this machine has none that can be used."""
         if isinstance(self._browser, str):
-            message = f"{failure.message} A browser might see more. {self._browser}"
-            return replace(outcome, failure=replace(failure, message=message))
-        emit(Step(action=f"{failure.message} The browser looks again."))
-        return await self._browser.run(request, emit)
+            return self._browser
+        outcome = await self._browser.run(request, emit)
+        failure = outcome.failure
+        if failure is None or failure.code != NO_BROWSER or failure.retry_after is not None:
+            return outcome
+        return failure.message
 
     async def close(self) -> None:
         """Close both."""

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.egress.loader import Loaded, LoadFailed
-from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step, system_failure
-from batchfish.localagent.engines.chromium import ChromiumGone, NoChromium
+from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
+from batchfish.localagent.engines.chromium import ChromiumGone, NoChromium, browser_failure
 from batchfish.localagent.engines.errand import errand_of
 from batchfish.localagent.engines.lists import Result, count_of, extends, is_more, join
 from batchfish.localagent.engines.reading import Unread, agent_failure, not_loaded, read_page, tell
@@ -41,27 +41,19 @@ class BrowserEngine:
 
     async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
         """Do on a page what its goal asks for and read it, or say why that cannot be done."""
-        from batchfish.localagent.engines.tab import Tab  # playwright: a tenth of the agent's start
-
         try:
             async with asyncio.timeout(RUN_TIME):
                 with self._egress.admit() as ticket:
-                    async with self._chromium.open_tab(ticket) as page:
-                        tab = Tab(page, await page.context.new_cdp_session(page), ticket)
-                        await tab.guard()
-                        return RunOutcome(
-                            result=await _Visit(tab, self._pool, self._egress.pace, request, emit).read()
-                        )
+                    async with self._chromium.open_tab(ticket) as tab:
+                        visit = _Visit(tab, self._pool, self._egress.pace, request, emit)
+                        return RunOutcome(result=await visit.read())
         except LoadFailed as failed:
             emit(Step(action=str(failed)))
             return RunOutcome(failure=not_loaded(failed))
         except Unread as unread:
             return RunOutcome(failure=unread.failure)
-        except NoChromium as missing:
-            return RunOutcome(failure=system_failure("LOCAL_NO_BROWSER", str(missing)))
-        except ChromiumGone as gone:
-            message = f"The browser broke while it had the page: {gone}"
-            return RunOutcome(failure=system_failure("LOCAL_BROWSER_GONE", message))
+        except (NoChromium, ChromiumGone) as broken:
+            return RunOutcome(failure=browser_failure(broken))
         except TimeoutError:
             message = f"The page was not done with after {RUN_TIME:.0f} s."
             return RunOutcome(failure=agent_failure("LOCAL_TIMEOUT", message))

@@ -29,14 +29,18 @@ WARM_AFTER = 0.25
 async def reading_engine(
     name: str, egress: Egress, *, chromium: Path | None, cap: int
 ) -> AsyncIterator[Engine]:
-    """Give the engine `auto`, `extract` or `browser` for the time of the block, `cap` runs at once.
+    """Return the engine `auto`, `extract` or `browser` for the time of the block, `cap` runs at once.
 
-    NoChromium where `browser` is asked for and there is none; `auto` says so and does without.
+    NoChromium when `browser` is asked for and this machine has no Chromium that opens pages; `auto` starts
+    one when a page needs it, and does without where there is none.
     """
     pool = WorkerPool(warm=min(cap, WARM))
-    engine = _make(name, egress, chromium, pool)
+    browser = None if name == "extract" else _find_browser(name, egress, chromium)
+    engine = _make(name, egress, browser, pool)
     warming = asyncio.create_task(_warm(pool))
     try:
+        if isinstance(browser, Chromium) and name == "browser":
+            await browser.start()
         yield engine
     finally:
         warming.cancel()
@@ -51,18 +55,24 @@ async def _warm(pool: WorkerPool) -> None:
     await pool.start()
 
 
-def _make(name: str, egress: Egress, chromium: Path | None, pool: WorkerPool) -> Engine:
-    plain = ExtractEngine(Loader(egress), pool)
-    if name == "extract":
-        return plain
+def _find_browser(name: str, egress: Egress, chromium: Path | None) -> Chromium | str:
+    """Find the browser of this machine, or return in words why there is none."""
     try:
-        found = find_chromium(chromium)
+        return Chromium(egress, find_chromium(chromium))
     except NoChromium as missing:
         if name == "browser":
             raise
         LOGGER.warning("Pages are read as they are served, without a browser. %s", missing)
-        return AutoEngine(plain, str(missing))
+        return str(missing)
+
+
+def _make(name: str, egress: Egress, browser: Chromium | str | None, pool: WorkerPool) -> Engine:
+    plain = ExtractEngine(Loader(egress), pool)
+    if browser is None:
+        return plain
+    if isinstance(browser, str):
+        return AutoEngine(plain, browser)
     from batchfish.localagent.engines.browser import BrowserEngine
 
-    browser = BrowserEngine(egress, Chromium(egress, found), pool)
-    return browser if name == "browser" else AutoEngine(plain, browser)
+    engine = BrowserEngine(egress, browser, pool)
+    return engine if name == "browser" else AutoEngine(plain, engine)

@@ -8,10 +8,12 @@ import importlib.util
 import logging
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.errors import WrongInput
+from batchfish.localagent.engines.base import RunFailure, system_failure
 from batchfish.localagent.engines.homes import make_home
 from batchfish.localagent.engines.scripts import CONTROLS, controls_script
 
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from tempfile import TemporaryDirectory
 
-    from playwright.async_api import Browser, Dialog, Page, Playwright
+    from playwright.async_api import Browser, CDPSession, Dialog, Page, Playwright
 
     from batchfish.localagent.egress.proxy import Egress, Ticket
+    from batchfish.localagent.engines.interception import Interception
+    from batchfish.localagent.engines.tab import Tab
 
 LOGGER = logging.getLogger(__name__)
 NAMES = (
@@ -52,6 +56,7 @@ SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 WINDOW = {"width": 1280, "height": 900}
 START_TIME = 20.0
 CLOSE_TIME = 1.5
+NO_BROWSER = "LOCAL_NO_BROWSER"
 NO_CHROMIUM = (
     "There is no Chromium to be found on PATH: apt-get install chromium, or say where it is, --chromium FILE."
 )
@@ -68,6 +73,28 @@ class ChromiumGone(Exception):
 
 class NoChromium(WrongInput):
     """There is no Chromium, or it does not start; the text says how to get one."""
+
+
+class UnusableChromium(NoChromium):
+    """There is a Chromium, and it does not open pages as the local agent needs it; the text says why."""
+
+
+def browser_failure(broken: NoChromium | ChromiumGone) -> RunFailure:
+    """Return why a run failed without a fault of its page; a browser that is unusable remains so."""
+    match broken:
+        case UnusableChromium():
+            return RunFailure(code=NO_BROWSER, message=str(broken), category="SYSTEM_FAILURE")
+        case NoChromium():
+            return system_failure(NO_BROWSER, str(broken))
+        case _:
+            message = f"The browser broke while it had the page: {broken}"
+            return system_failure("LOCAL_BROWSER_GONE", message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    browser: Browser
+    interception: Interception
 
 
 def find_chromium(named: Path | None = None) -> Path:
@@ -87,24 +114,23 @@ def find_chromium(named: Path | None = None) -> Path:
 class Chromium:
     """A browser whose every connection goes through the proxy; each run has a context and a tab of its own.
 
-    It starts when the first run needs it.
+    It starts when the first run needs it, or when it is told to.
     """
 
     def __init__(self, egress: Egress, executable: Path) -> None:
         self._egress = egress
         self._executable = executable
-        self._starting: asyncio.Task[Browser] | None = None
+        self._starting: asyncio.Task[_Running] | None = None
+        self._unusable: UnusableChromium | None = None
         self._driver: Playwright | None = None
         self._home: TemporaryDirectory[str] | None = None
 
-    async def start(self) -> Browser:
-        """Give the running browser; start it where there is none, or none any more.
+    async def start(self) -> None:
+        """Start the browser unless it runs, and check that it opens pages; NoChromium when it does not.
 
-        Whoever is cancelled meanwhile leaves the start to those who wait for it as well.
+        A browser that was found unusable is not tried again.
         """
-        if self._starting is None or not _is_alive(self._starting):
-            self._starting = asyncio.create_task(self._restart())
-        return await asyncio.shield(self._starting)
+        await self._run()
 
     async def close(self) -> None:
         """End the browser and what drives it."""
@@ -112,31 +138,41 @@ class Chromium:
         if starting is not None:
             with contextlib.suppress(Exception):  # it may have gone before us, or never have come
                 async with asyncio.timeout(START_TIME):
-                    browser = await starting
+                    running = await starting
                 async with asyncio.timeout(CLOSE_TIME):
-                    await browser.close()
+                    await running.browser.close()
         await self._end_driver()
 
     @contextlib.asynccontextmanager
-    async def open_tab(self, ticket: Ticket) -> AsyncIterator[Page]:
+    async def open_tab(self, ticket: Ticket) -> AsyncIterator[Tab]:
         """Open a tab for one run: nothing of another run's is in it, and nothing of it stays."""
         from playwright.async_api import Error
 
-        browser = await self.start()
-        opening = asyncio.create_task(_open(browser, ticket))
+        running = await self._run()
         try:
-            yield await asyncio.shield(opening)
+            async with self._tab(running, ticket) as tab:
+                yield tab
         except Error as broken:
-            if not await _answers(browser):
+            if not await _answers(running.browser):
                 await self.close()
             raise ChromiumGone(broken.message.partition("\n")[0]) from broken
+
+    @contextlib.asynccontextmanager
+    async def _tab(self, running: _Running, ticket: Ticket) -> AsyncIterator[Tab]:
+        from batchfish.localagent.engines.tab import Tab
+
+        opening = asyncio.create_task(_open(running.browser, ticket))
+        try:
+            page, cdp, frame = await asyncio.shield(opening)
+            with running.interception.admit(frame, ticket):
+                yield Tab(page, cdp, ticket)
         finally:
             await self._close_tab(opening)
 
-    async def _close_tab(self, opening: asyncio.Task[Page]) -> None:
+    async def _close_tab(self, opening: asyncio.Task[tuple[Page, CDPSession, str]]) -> None:
         try:
             async with asyncio.timeout(CLOSE_TIME):
-                page = await opening
+                page, _, _ = await opening
                 await page.context.close()
         except TimeoutError:
             LOGGER.warning("Chromium did not close a page in time: it is started anew")
@@ -144,18 +180,51 @@ class Chromium:
         except Exception as gone:  # noqa: BLE001 - whatever closed it before, it is closed
             LOGGER.debug("a page was gone before it was closed: %s", gone)
 
-    async def _restart(self) -> Browser:
+    async def _run(self) -> _Running:
+        """Return the running browser, and start it where there is none, or none any longer.
+
+        A caller that is cancelled meanwhile leaves the start to the others that wait for it.
+        """
+        if self._unusable is not None:
+            raise self._unusable
+        if self._starting is None or not _is_alive(self._starting):
+            self._starting = asyncio.create_task(self._restart())
+        return await asyncio.shield(self._starting)
+
+    async def _restart(self) -> _Running:
         await self._end_driver()
-        from playwright.async_api import Error, async_playwright
+        from playwright.async_api import async_playwright
+
+        from batchfish.localagent.engines.interception import Interception
+        from batchfish.localagent.engines.selfcheck import why_unusable
 
         self._driver = await async_playwright().start()
         await self._driver.selectors.register(CONTROLS, controls_script(), content_script=True)
+        browser = await self._launch(self._driver)
+        running = _Running(browser, Interception(await browser.new_browser_cdp_session()))
+        await running.interception.start()
+        reason = await why_unusable(lambda ticket: self._tab(running, ticket))
+        if reason is not None:
+            name = f"{self._executable} ({browser.browser_type.name} {browser.version})"
+            failure = UnusableChromium(
+                f"{name} does not open pages for the local agent: {reason}. "
+                "Name another Chromium with --chromium FILE."
+            )
+            if browser.is_connected():  # one that was killed may do better when it is started again
+                self._unusable = failure
+            await self._end_driver()
+            raise failure
+        return running
+
+    async def _launch(self, driver: Playwright) -> Browser:
+        from playwright.async_api import Error
+
         is_root = os.geteuid() == 0
         if is_root:
             LOGGER.warning(AS_ROOT)
         self._home = make_home()
         try:
-            return await self._driver.chromium.launch(
+            return await driver.chromium.launch(
                 executable_path=self._executable,
                 chromium_sandbox=not is_root,
                 args=list(ARGUMENTS),
@@ -187,11 +256,13 @@ class Chromium:
             home.cleanup()
 
 
-def _is_alive(starting: asyncio.Task[Browser]) -> bool:
+def _is_alive(starting: asyncio.Task[_Running]) -> bool:
     """Whether a browser is being started, or was started and is still there."""
     if not starting.done():
         return True
-    return not starting.cancelled() and starting.exception() is None and starting.result().is_connected()
+    return (
+        not starting.cancelled() and starting.exception() is None and starting.result().browser.is_connected()
+    )
 
 
 async def _answers(browser: Browser) -> bool:
@@ -204,14 +275,11 @@ async def _answers(browser: Browser) -> bool:
     return True
 
 
-async def _open(browser: Browser, ticket: Ticket) -> Page:
+async def _open(browser: Browser, ticket: Ticket) -> tuple[Page, CDPSession, str]:
+    """Open an empty page: the page, a session with it, and the id of its main frame."""
     context = await browser.new_context(
-        proxy={
-            "server": ticket.proxy,
-            "bypass": "<-loopback>",
-            "username": ticket.username,
-            "password": ticket.password,
-        },
+        # Without the ticket's credentials: Playwright would intercept requests for them.
+        proxy={"server": ticket.proxy, "bypass": "<-loopback>"},
         viewport={"width": WINDOW["width"], "height": WINDOW["height"]},
         service_workers="block",
         accept_downloads=False,
@@ -220,7 +288,9 @@ async def _open(browser: Browser, ticket: Ticket) -> Page:
     page.on("dialog", _dismiss)
     page.on("crash", _give_up)
     context.on("page", _close)
-    return page
+    cdp = await context.new_cdp_session(page)
+    tree = await cdp.send("Page.getFrameTree")
+    return page, cdp, str(tree["frameTree"]["frame"]["id"])
 
 
 async def _dismiss(dialog: Dialog) -> None:
@@ -242,4 +312,6 @@ async def _give_up(crashed: Page) -> None:
 def _reason(message: str) -> str:
     """Find the line in which Chromium says why, among those that Playwright puts around it."""
     lines = [line.strip(" -│║") for line in message.splitlines()]
-    return next((line for line in lines if "sandbox" in line.lower() or "error" in line.lower()), lines[0])
+    said = [line.partition("[err]")[2].strip() for line in lines if "[err]" in line]
+    telling = (line for line in said if "sandbox" in line.lower() or "error" in line.lower())
+    return next(telling, said[-1] if said else lines[0])

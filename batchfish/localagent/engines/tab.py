@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from playwright.async_api import Error
 from playwright.async_api import TimeoutError as ActionTimeout
@@ -40,7 +39,6 @@ AWAITED = frozenset(["document", "script", "stylesheet", "xhr", "fetch"])
 TUNNEL_FAILED = "ERR_TUNNEL_CONNECTION_FAILED"
 UNSAFE_PORT = "ERR_UNSAFE_PORT"
 DOWNLOAD = ("Download is starting", "ERR_ABORTED")
-SAFE = frozenset(["GET", "HEAD"])
 ERROR_PAGE = "chrome-error:"
 
 
@@ -65,12 +63,6 @@ class Tab:
     def url(self) -> str:
         """Where the page is now."""
         return self._page.url
-
-    async def guard(self) -> None:
-        """Let the page ask for pages and send none: a form that a script sends is not sent either."""
-        self._cdp.on("Fetch.requestPaused", self._let_pass)
-        patterns = [{"resourceType": "Document", "requestStage": "Request"}]
-        await self._cdp.send("Fetch.enable", {"patterns": patterns})
 
     async def open(self, url: str) -> None:
         """Go to an address and wait for the page to settle; LoadFailed where it is none to be read."""
@@ -200,14 +192,6 @@ class Tab:
             return LoadFailed("LOCAL_ADDRESS_REFUSED", f"{url}: its port is not one of web pages.")
         reason = message.partition("\n")[0].removeprefix("Page.goto: ")
         return LoadFailed("LOCAL_UNREACHABLE", f"{url} cannot be opened: {reason}.", is_ours=True)
-
-    async def _let_pass(self, paused: dict[str, Any]) -> None:
-        asked = {"requestId": paused["requestId"]}
-        with contextlib.suppress(Error):  # the page may have gone with its request
-            if paused["request"]["method"] in SAFE:
-                await self._cdp.send("Fetch.continueRequest", asked)
-            else:
-                await self._cdp.send("Fetch.failRequest", {**asked, "errorReason": "Aborted"})
 
     def _note_answer(self, answer: Response) -> None:
         request = answer.request
