@@ -85,9 +85,11 @@ lock: ## Pin the packages again after a change of pyproject.toml (ARGS=--upgrade
 	}
 	compile --extra local --group build --output-file requirements/run.txt
 	compile --extra browser --group build --constraints requirements/run.txt --output-file requirements/browser.txt
-	compile --extra browser --group build --group dev --constraints requirements/browser.txt --output-file requirements/dev.txt
+	compile --extra browser --extra model --group build --constraints requirements/browser.txt --output-file requirements/model.txt
+	compile --extra browser --extra model --group build --group dev --constraints requirements/model.txt --output-file requirements/dev.txt
 	echo "Locked in requirements/: $$(grep -c == requirements/run.txt) packages to run, $$(grep -c == requirements/browser.txt)" \
-		"with the browser engine, $$(grep -c == requirements/dev.txt) to develop."
+		"with the browser engine, $$(grep -c == requirements/model.txt) with the model engine as well," \
+		"$$(grep -c == requirements/dev.txt) to develop."
 
 .PHONY: clean
 clean: ## Remove build output, caches and the demo's folder; journals and .venv stay
@@ -142,6 +144,11 @@ browser: .venv/.ready-to-browse ## Install what the browser engine drives: Chrom
 	$${as_root}env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null
 	echo "The browser engine drives $$(command -v chromium), $$(chromium --version 2>/dev/null)"
 
+.PHONY: model
+model: .venv/.ready-to-model ## Install what the model engine needs, beside the Python part of the browser engine
+	@echo "Set BATCHFISH_MODEL_URL, BATCHFISH_MODEL and BATCHFISH_MODEL_KEY, then: .venv/bin/batchfish serve --engine model"
+	echo "With a browser (make browser) it opens, clicks and searches; without one it reads each page as it is served."
+
 .venv/.ready-to-run: requirements/run.txt pyproject.toml
 	@started=$$(date +%s)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
@@ -165,6 +172,13 @@ browser: .venv/.ready-to-browse ## Install what the browser engine drives: Chrom
 .venv/.ready-to-browse: requirements/browser.txt .venv/.ready-to-run
 	@rm -f .venv/.place
 	echo "Installing Playwright, $$(grep -c == $<) locked packages in all; it downloads no browser of its own"
+	$(PIP) $(LOCKED) --requirement $<
+	touch $@
+	printf %s "$(CURDIR)" > .venv/.place
+
+.venv/.ready-to-model: requirements/model.txt .venv/.ready-to-run
+	@rm -f .venv/.place
+	echo "Installing the client of the model, $$(grep -c == $<) locked packages in all"
 	$(PIP) $(LOCKED) --requirement $<
 	touch $@
 	printf %s "$(CURDIR)" > .venv/.place

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = [ROOT / f"requirements/{name}.txt" for name in ("run", "browser", "dev")]
+LOCKS = [ROOT / f"requirements/{name}.txt" for name in ("run", "browser", "model", "dev")]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 
 
@@ -43,7 +43,7 @@ def entries(lock: Path) -> list[str]:
 
 
 def asked_for(lock: Path) -> list[Requirement]:
-    """List what pyproject.toml asks for: client, local agent, build backend (its browser, and the tools)."""
+    """List what pyproject.toml asks for: client, local agent, build backend; its engines, and the tools."""
     settings: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project, groups = settings["project"], settings["dependency-groups"]
     extras = project["optional-dependencies"]
@@ -53,7 +53,8 @@ def asked_for(lock: Path) -> list[Requirement]:
         *groups["build"],
         *settings["build-system"]["requires"],
     ]
-    wanted += [] if lock.name == "run.txt" else [line for line in extras["browser"] if "[local]" not in line]
+    engines = {"run.txt": [], "browser.txt": ["browser"]}.get(lock.name, ["browser", "model"])
+    wanted += [line for extra in engines for line in extras[extra] if "[local]" not in line]
     wanted += groups["dev"] if lock.name == "dev.txt" else []
     return [Requirement(line) for line in wanted]
 
@@ -90,7 +91,9 @@ def test_a_lock_agrees_with_the_next_larger_one_on_what_both_pin(smaller: Path, 
 def test_every_package_that_is_imported_is_asked_for_by_name(is_local: bool) -> None:  # noqa: FBT001 - a case
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    asked = project["dependencies"] + (extras["local"] + extras["browser"] if is_local else [])
+    asked = project["dependencies"] + (
+        extras["local"] + extras["browser"] + extras["model"] if is_local else []
+    )
     known = {canonicalize_name(Requirement(line).name) for line in asked}
     modules = [
         path for path in (ROOT / "batchfish").rglob("*.py") if ("localagent" in path.parts) == is_local
