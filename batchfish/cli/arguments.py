@@ -198,7 +198,7 @@ def _add_local_agent(verb: Parser) -> None:
     verb.add_argument(
         "--engine",
         help="how the local agent reads: auto (the default), extract (as served), browser (Chromium), "
-        "simulate (nothing)",
+        "model (yours), simulate (nothing)",
     )
     verb.add_argument("--chromium", metavar="FILE", help="the browser's program (default: found on PATH)")
     verb.add_argument("--cap", type=int, help="how many runs the local agent works on at once")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.errors import BatchfishError, TryLater
+from batchfish.localagent.engines.model.endpoint import take_endpoint
 from batchfish.localagent.serve_settings import ENGINES, ServeSettings
 from batchfish.localagent.simulation.parameters import parse_simulation
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.attach import Endpoint
 
 WRONG_INPUT = 2
+MODEL_PACKAGES = frozenset(["openai", "pydantic_ai"])
 
 
 def parse(arguments: list[str] | None = None) -> ServeSettings:
@@ -100,6 +102,7 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
         token_file=given.token_file,
         heartbeat_every=given.heartbeat,
         simulation=parse_simulation(given.simulate),
+        endpoint=take_endpoint(os.environ) if given.engine == "model" else None,
     )
 
 
@@ -112,7 +115,8 @@ def main(arguments: list[str] | None = None) -> int:
 
         serve(settings, on_ready=lambda endpoint: print(_greeting(endpoint, settings), flush=True))  # noqa: T201
     except ImportError as missing:
-        sys.stderr.write(f"The local agent needs {missing.name}: pip install 'batchfish[local]'\n")
+        extra = "model" if missing.name in MODEL_PACKAGES else "local"
+        sys.stderr.write(f"The local agent needs {missing.name}: pip install 'batchfish[{extra}]'\n")
         return WRONG_INPUT
     except TryLater as busy:
         sys.stderr.write(f"{busy}\n")

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 USERS_POLL = 0.25
 GRACE = 2
+STEP_LIMIT = frozenset(["agent_config.max_steps"])
 
 
 def serve(settings: ServeSettings, *, on_ready: Callable[[Endpoint], None] = lambda _: None) -> None:
@@ -77,6 +78,7 @@ async def _serve(
                 store,
                 engine,
                 cap=settings.cap,
+                heeded=STEP_LIMIT if settings.engine == "model" else frozenset(),
                 draw_lag=(lambda: settings.simulation.draw_lag(chance)) if is_simulated else lambda: 0.0,
                 on_end=webhooks.announce,
             )
@@ -122,7 +124,11 @@ async def _engine(settings: ServeSettings, egress: Egress, chance: Random) -> As
         yield SimulateEngine(settings.simulation, chance=chance)
         return
     async with reading_engine(
-        settings.engine, egress, chromium=settings.chromium, cap=settings.cap
+        settings.engine,
+        egress,
+        chromium=settings.chromium,
+        cap=settings.cap,
+        endpoint=settings.endpoint,
     ) as engine:
         yield engine
 

@@ -11,7 +11,9 @@ from batchfish.localagent.simulation.parameters import Simulation
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENGINES = ("auto", "extract", "browser", "simulate")
+    from batchfish.localagent.engines.model.endpoint import ModelEndpoint
+
+ENGINES = ("auto", "extract", "browser", "model", "simulate")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +22,8 @@ class ServeSettings:
 
     - `port`: 0 takes a free one.
     - `engine`: one of ENGINES. `extract` reads pages as they are served, `browser` as Chromium shows them,
-      `auto` as they are served if that suffices, `simulate` reads none.
+      `auto` as they are served if that suffices; `model` has the model behind `endpoint` read them, in
+      Chromium if there is one; `simulate` reads none.
     - `chromium`: the browser's executable; None looks for it on PATH.
     - `cap`: how many runs are worked on at once.
     - `store`: the file that keeps the runs; None keeps them in memory.
@@ -48,6 +51,7 @@ class ServeSettings:
     token_file: Path | None = None
     heartbeat_every: float = 15.0
     simulation: Simulation = field(default_factory=Simulation)
+    endpoint: ModelEndpoint | None = None
     keep_for: float = 24 * 3600.0
     keep_runs: int = 100_000
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from batchfish.localagent.app import create_app
-from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
+from batchfish.localagent.engines.base import Emit, Engine, RunOutcome, RunRequest, Step
 from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.store import RunStore

@@ -38,10 +38,11 @@ def system_failure(code: str, message: str) -> RunFailure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOutcome:
-    """How a run ended: with a result, or with a failure."""
+    """How a run ended: with a result or a failure; `re_prompts` is how often a model was asked again."""
 
     result: Any = None
     failure: RunFailure | None = None
+    re_prompts: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

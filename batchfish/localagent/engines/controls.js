@@ -143,6 +143,10 @@
       return [...found, ...numbered(root)];
     },
 
+    // What may be pressed: nothing that agrees to something, and no link to an address, which can be opened.
+    usable: (root) => all(root, BUTTONS).filter((element) => nameOf(element) && isTurning(element)
+      && !words.accept.includes(nameOf(element)) && !(element.localName === "a" && /^https?:/.test(element.href) && !element.getAttribute("href").startsWith("#"))),
+
     // What shows another part of the page in the place of one.
     tab: (root) => all(root, "[role=tab]").filter(isTurning),
 

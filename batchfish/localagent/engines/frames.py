@@ -15,7 +15,7 @@ OUT_OF_MEMORY = "LOCAL_TOO_LARGE"
 """The code of an answer after which a reading process is not used again: its memory is in pieces."""
 
 
-class ReadJob(msgspec.Struct, frozen=True, kw_only=True):
+class ReadJob(msgspec.Struct, frozen=True, kw_only=True, tag="read"):
     """One page to read; `after` is the list of an earlier page that goes on here."""
 
     url: str
@@ -24,6 +24,21 @@ class ReadJob(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     output_schema: dict[str, Any] | None = None
     after: GoingOn | None = None
+
+
+class OutlineJob(msgspec.Struct, frozen=True, kw_only=True, tag="outline"):
+    """One page to write down for a model."""
+
+    url: str
+    content_type: str
+    body: bytes
+
+
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """The text of a page for a model, and the addresses that it links to."""
+
+    text: str
+    links: list[str]
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +50,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it: a result, or a code and words; what was matched with what; where the list goes on."""
+    """What came of it: a result, or a code and words; what was matched with what; where the list goes on.
+
+    The result of an outline has the members of `Outline`.
+    """
 
     result: Any = None
     code: str | None = None

@@ -8,7 +8,15 @@ import sys
 
 import msgspec
 
-from batchfish.localagent.engines.frames import HEADER, OUT_OF_MEMORY, ReadAnswer, ReadJob, length_of, pack
+from batchfish.localagent.engines.frames import (
+    HEADER,
+    OUT_OF_MEMORY,
+    OutlineJob,
+    ReadAnswer,
+    ReadJob,
+    length_of,
+    pack,
+)
 
 TIME_LIMIT = 20.0
 MOST_MEMORY = 1024 * 1024 * 1024
@@ -41,7 +49,7 @@ class WorkerPool:
         """Start the first processes, so that the first page finds one ready."""
         self._idle.extend(await asyncio.gather(*(_start(self._most_memory) for _ in range(self._warm))))
 
-    async def read(self, job: ReadJob) -> ReadAnswer:
+    async def read(self, job: ReadJob | OutlineJob) -> ReadAnswer:
         """Have a page read; TimeoutError past the time limit, WorkerDied where the process broke."""
         worker = await self._take()
         is_spent = True
@@ -79,7 +87,7 @@ async def _start(most_memory: int) -> asyncio.subprocess.Process:
     )
 
 
-async def _ask(worker: asyncio.subprocess.Process, job: ReadJob) -> ReadAnswer:
+async def _ask(worker: asyncio.subprocess.Process, job: ReadJob | OutlineJob) -> ReadAnswer:
     if worker.stdin is None or worker.stdout is None:
         raise WorkerDied
     try:

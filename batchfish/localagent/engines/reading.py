@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.engines.base import Emit, Match, RunFailure, RunRequest, Step, system_failure
-from batchfish.localagent.engines.frames import ReadAnswer, ReadJob
+from batchfish.localagent.engines.frames import Outline, OutlineJob, ReadAnswer, ReadJob
 from batchfish.localagent.engines.pool import WorkerDied
 
 if TYPE_CHECKING:
@@ -40,6 +40,19 @@ async def read_page(
         output_schema=None if request.output_schema is None else dict(request.output_schema),
         after=after,
     )
+    return await _read(pool, job)
+
+
+async def outline_page(pool: WorkerPool, page: Loaded) -> Outline:
+    """Have a page written down for a model; Unread where that takes too long or breaks the reader."""
+    job = OutlineJob(url=page.url, content_type=page.content_type, body=page.body)
+    answer = await _read(pool, job)
+    if answer.code is not None:
+        raise Unread(agent_failure(answer.code, answer.message or ""))
+    return Outline(**answer.result)
+
+
+async def _read(pool: WorkerPool, job: ReadJob | OutlineJob) -> ReadAnswer:
     try:
         return await pool.read(job)
     except TimeoutError:

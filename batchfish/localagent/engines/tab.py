@@ -141,6 +141,16 @@ class Tab:
                 return name
         return None
 
+    async def names(self, kind: str) -> list[str]:
+        """Return the names of the controls of a kind, in the order in which `press` counts them."""
+        try:
+            found = await self._page.main_frame.locator(control(kind)).all_inner_texts()
+        except Error:
+            if self._page.is_closed():
+                raise
+            return []  # the page has moved on
+        return [" ".join(name.split()) for name in found]
+
     async def search(self, term: str) -> bool:
         """Write a term into the page's search box and send it off; False where there is no such box."""
         box = await self._find(self._page.main_frame, "search")

@@ -13,6 +13,7 @@ from batchfish.localagent.engines.frames import (
     HEADER,
     OUT_OF_MEMORY,
     Found,
+    OutlineJob,
     ReadAnswer,
     ReadJob,
     length_of,
@@ -32,30 +33,34 @@ def limit_memory(most_bytes: int) -> None:
 
 def work(jobs: BinaryIO, answers: BinaryIO) -> None:
     """Answer jobs one by one; a page that breaks the reader is an answer too."""
-    decoder = msgspec.msgpack.Decoder(ReadJob)
+    decoder = msgspec.msgpack.Decoder(ReadJob | OutlineJob)
     while header := jobs.read(HEADER.size):
         job = decoder.decode(jobs.read(length_of(header)))
         answers.write(pack(answer(job)))
         answers.flush()
 
 
-def answer(job: ReadJob) -> ReadAnswer:
-    """Read one page."""
+def answer(job: ReadJob | OutlineJob) -> ReadAnswer:
+    """Read one page, or write it down."""
     try:
-        reading = read_page(
-            job.body,
-            url=job.url,
-            goal=job.goal,
-            schema=job.output_schema,
-            content_type=job.content_type,
-            after=job.after,
-        )
+        return _outline(job) if isinstance(job, OutlineJob) else _read(job)
     except (MemoryError, XMLSyntaxError):  # the parser mends all markup: it raises when memory runs out
         return ReadAnswer(code=OUT_OF_MEMORY, message="Reading the page takes more memory than it may have.")
     except Exception as bug:  # noqa: BLE001 - whatever a page does to the reader, the next page is read
         return ReadAnswer(
             code="LOCAL_CRASH", message=f"The page could not be read: {type(bug).__name__}: {bug}"
         )
+
+
+def _read(job: ReadJob) -> ReadAnswer:
+    reading = read_page(
+        job.body,
+        url=job.url,
+        goal=job.goal,
+        schema=job.output_schema,
+        content_type=job.content_type,
+        after=job.after,
+    )
     return ReadAnswer(
         result=reading.result,
         code=reading.code,
@@ -64,6 +69,13 @@ def answer(job: ReadJob) -> ReadAnswer:
         next_url=reading.next_url,
         going_on=reading.going_on,
     )
+
+
+def _outline(job: OutlineJob) -> ReadAnswer:
+    from batchfish.localagent.engines.model.outline import outline  # the model engine alone asks for it
+
+    written = outline(job.body, url=job.url, content_type=job.content_type)
+    return ReadAnswer(result={"text": written.text, "links": written.links})
 
 
 if __name__ == "__main__":

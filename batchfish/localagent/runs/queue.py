@@ -29,6 +29,7 @@ from batchfish.webagent.wire import RUN, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from batchfish.localagent.runs.store import RunStore
 
@@ -64,11 +65,12 @@ class RunQueue:
         clock: Callable[[], float] = time.time,
         draw_lag: Callable[[], float] = lambda: 0.0,
         on_end: Callable[[StoredRun], None] = lambda _: None,
+        heeded: AbstractSet[str] = frozenset(),
     ) -> None:
         """Set up the queue.
 
         `draw_lag` returns for each new run how many seconds listings omit it; `on_end` is called with each
-        run once its end is stored.
+        run once its end is stored; `heeded` are the options that have an effect on this engine alone.
         """
         self._store = store
         self._engine = engine
@@ -76,6 +78,7 @@ class RunQueue:
         self._clock = clock
         self._draw_lag = draw_lag
         self._on_end = on_end
+        self._heeded = heeded
         self._waiting: deque[str] = deque()
         self._working: dict[str, asyncio.Task[None]] = {}
         self._trails: dict[str, Trail] = {}  # of every run that has not ended
@@ -209,12 +212,14 @@ class RunQueue:
         def emit(step: Step) -> None:
             trail.add(step, at=self._clock())
 
-        if ignored := ignored_options(options):
+        if ignored := ignored_options(options, self._heeded):
             emit(Step(action=f"without effect on this machine: {', '.join(ignored)}"))
         try:
             async with asyncio.timeout(limit) as clock:
                 outcome = await self._engine.run(request, emit)
-            return completed(outcome.result, schema) if outcome.failure is None else failed(outcome.failure)
+            if outcome.failure is not None:
+                return failed(outcome.failure)
+            return completed(outcome.result, schema, re_prompts=outcome.re_prompts)
         except Exception as crash:
             if isinstance(crash, TimeoutError) and clock.expired():
                 return failed(RunFailure(code="TIMEOUT", message=f"The run took longer than {limit} s."))

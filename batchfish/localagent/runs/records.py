@@ -69,7 +69,7 @@ def failed(failure: RunFailure) -> RunEnd:
     return RunEnd(status=RunStatus.FAILED, error=json.dumps(dataclasses.asdict(failure)))
 
 
-def completed(result: object, schema: Mapping[str, Any] | None) -> RunEnd:
+def completed(result: object, schema: Mapping[str, Any] | None, *, re_prompts: int = 0) -> RunEnd:
     """Return the end of a run with a result, validated; ValueError or TypeError if the result is not JSON."""
     if result is None:
         return RunEnd(status=RunStatus.COMPLETED)
@@ -79,7 +79,7 @@ def completed(result: object, schema: Mapping[str, Any] | None) -> RunEnd:
             {"path": spell_path(found.keys), "message": found.message}
             for found in find_violations(result, schema)
         ]
-        validation = json.dumps({"valid": not errors, "re_prompt_attempts": 0, "errors": errors})
+        validation = json.dumps({"valid": not errors, "re_prompt_attempts": re_prompts, "errors": errors})
     return RunEnd(
         status=RunStatus.COMPLETED, result=json.dumps(result, allow_nan=False), validation=validation
     )
