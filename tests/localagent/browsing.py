@@ -14,8 +14,8 @@ from batchfish.localagent.egress.dialer import Dialer
 from batchfish.localagent.egress.proxy import Egress
 from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.engines.base import Engine, RunOutcome, RunRequest, Step
+from batchfish.localagent.engines.browser.chromium import NoChromium, find_chromium
 from batchfish.localagent.engines.choice import reading_engine
-from batchfish.localagent.engines.chromium import NoChromium, find_chromium
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
-from batchfish.localagent.engines.chromium import NO_BROWSER
+from batchfish.localagent.engines.browser.chromium import NO_BROWSER
 from batchfish.localagent.engines.errand import errand_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from batchfish.errors import WrongInput
 from batchfish.localagent.egress.loader import Loader
 from batchfish.localagent.engines.auto import AutoEngine
-from batchfish.localagent.engines.chromium import Chromium, NoChromium, find_chromium
+from batchfish.localagent.engines.browser.chromium import Chromium, NoChromium, find_chromium
 from batchfish.localagent.engines.extract import ExtractEngine
 from batchfish.localagent.engines.model.endpoint import client_of
 from batchfish.localagent.engines.pool import WorkerPool
@@ -97,7 +97,7 @@ def _make(name: str, egress: Egress, browser: Chromium | str | None, pool: Worke
         return plain
     if isinstance(browser, str):
         return AutoEngine(plain, browser)
-    from batchfish.localagent.engines.browser import BrowserEngine
+    from batchfish.localagent.engines.browser.engine import BrowserEngine
 
     engine = BrowserEngine(egress, browser, pool)
     return engine if name == "browser" else AutoEngine(plain, engine)

@@ -10,9 +10,9 @@ from batchfish.localagent.egress.dialer import Dialer
 from batchfish.localagent.egress.proxy import Egress
 from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.engines.base import RunRequest
+from batchfish.localagent.engines.browser.chromium import NoChromium
+from batchfish.localagent.engines.browser.interception import Interception
 from batchfish.localagent.engines.choice import reading_engine
-from batchfish.localagent.engines.chromium import NoChromium
-from batchfish.localagent.engines.interception import Interception
 from tests.localagent.browsing import PAGES, engine_over, read, require_chromium
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.egress.loader import Loaded, LoadFailed
 from batchfish.localagent.engines.base import Emit, RunFailure, RunOutcome, RunRequest, Step
-from batchfish.localagent.engines.chromium import ChromiumGone, NoChromium, browser_failure
+from batchfish.localagent.engines.browser.chromium import ChromiumGone, NoChromium, browser_failure
 from batchfish.localagent.engines.model.conversation import AnswerWithout, Conversation, Modes, Told
 from batchfish.localagent.engines.model.prompt import PART, show
 from batchfish.localagent.engines.model.tools import BrowserTools, StepsExceeded
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from batchfish.localagent.egress.loader import Loader
     from batchfish.localagent.egress.proxy import Egress
-    from batchfish.localagent.engines.chromium import Chromium
+    from batchfish.localagent.engines.browser.chromium import Chromium
+    from batchfish.localagent.engines.browser.tab import Tab
     from batchfish.localagent.engines.frames import Outline
     from batchfish.localagent.engines.pool import WorkerPool
-    from batchfish.localagent.engines.tab import Tab
 
 RUN_TIME = 600.0
 MOST_STEPS = 50

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from batchfish.localagent.engines.base import Emit
+    from batchfish.localagent.engines.browser.tab import Tab
     from batchfish.localagent.engines.frames import Outline
-    from batchfish.localagent.engines.tab import Tab
 
 LONGEST_TERM = 200
 MOST_CONSENTS = 3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.localagent.egress.loader import Loaded, LoadFailed
 from batchfish.localagent.engines.base import Emit, RunOutcome, RunRequest, Step
-from batchfish.localagent.engines.chromium import ChromiumGone, NoChromium, browser_failure
+from batchfish.localagent.engines.browser.chromium import ChromiumGone, NoChromium, browser_failure
 from batchfish.localagent.engines.errand import errand_of
 from batchfish.localagent.engines.lists import Result, count_of, extends, is_more, join
 from batchfish.localagent.engines.reading import Unread, agent_failure, not_loaded, read_page, tell
@@ -16,10 +16,10 @@ from batchfish.localagent.engines.reading import Unread, agent_failure, not_load
 if TYPE_CHECKING:
     from batchfish.localagent.egress.pace import Pace
     from batchfish.localagent.egress.proxy import Egress
-    from batchfish.localagent.engines.chromium import Chromium
+    from batchfish.localagent.engines.browser.chromium import Chromium
+    from batchfish.localagent.engines.browser.tab import Tab
     from batchfish.localagent.engines.frames import ReadAnswer
     from batchfish.localagent.engines.pool import WorkerPool
-    from batchfish.localagent.engines.tab import Tab
     from batchfish.localagent.page.going_on import GoingOn
 
 RUN_TIME = 120.0

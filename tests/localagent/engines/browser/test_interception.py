@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.localagent.egress.dialer import Dialer
-from batchfish.localagent.engines import interception
 from batchfish.localagent.engines.base import RunRequest
+from batchfish.localagent.engines.browser import interception
 from tests.localagent.browsing import engine_over, read
 from tests.webagent.servers import serving
 

@@ -17,8 +17,8 @@ from batchfish.localagent.egress.loader import (
     check_scheme,
     check_status,
 )
-from batchfish.localagent.engines.scripts import control
-from batchfish.localagent.engines.world import World
+from batchfish.localagent.engines.browser.scripts import control
+from batchfish.localagent.engines.browser.world import World
 
 if TYPE_CHECKING:
     from playwright.async_api import CDPSession, Frame, Locator, Page, Request, Response

@@ -9,7 +9,7 @@ from playwright.async_api import Error
 from playwright.async_api import TimeoutError as ActionTimeout
 
 from batchfish.localagent.egress.loader import LoadFailed
-from batchfish.localagent.engines.scripts import tab_script
+from batchfish.localagent.engines.browser.scripts import tab_script
 
 if TYPE_CHECKING:
     from playwright.async_api import CDPSession, Page

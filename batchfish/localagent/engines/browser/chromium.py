@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from batchfish.errors import WrongInput
 from batchfish.localagent.engines.base import RunFailure, system_failure
-from batchfish.localagent.engines.homes import make_home
-from batchfish.localagent.engines.scripts import CONTROLS, controls_script
+from batchfish.localagent.engines.browser.homes import make_home
+from batchfish.localagent.engines.browser.scripts import CONTROLS, controls_script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, CDPSession, Dialog, Page, Playwright
 
     from batchfish.localagent.egress.proxy import Egress, Ticket
-    from batchfish.localagent.engines.interception import Interception
-    from batchfish.localagent.engines.tab import Tab
+    from batchfish.localagent.engines.browser.interception import Interception
+    from batchfish.localagent.engines.browser.tab import Tab
 
 LOGGER = logging.getLogger(__name__)
 NAMES = (
@@ -159,7 +159,7 @@ class Chromium:
 
     @contextlib.asynccontextmanager
     async def _tab(self, running: _Running, ticket: Ticket) -> AsyncIterator[Tab]:
-        from batchfish.localagent.engines.tab import Tab
+        from batchfish.localagent.engines.browser.tab import Tab
 
         opening = asyncio.create_task(_open(running.browser, ticket))
         try:
@@ -195,8 +195,8 @@ class Chromium:
         await self._end_driver()
         from playwright.async_api import async_playwright
 
-        from batchfish.localagent.engines.interception import Interception
-        from batchfish.localagent.engines.selfcheck import why_unusable
+        from batchfish.localagent.engines.browser.interception import Interception
+        from batchfish.localagent.engines.browser.selfcheck import why_unusable
 
         self._driver = await async_playwright().start()
         await self._driver.selectors.register(CONTROLS, controls_script(), content_script=True)

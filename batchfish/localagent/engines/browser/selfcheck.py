@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from batchfish.localagent.egress.proxy import Ticket
-    from batchfish.localagent.engines.tab import Tab
+    from batchfish.localagent.engines.browser.tab import Tab
 
 ADDRESS = "http://check.example/"
 FOLDER = Path(__file__).parent / "check_site"

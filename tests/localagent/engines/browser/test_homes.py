@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batchfish.localagent.engines.homes import PREFIX, make_home
+from batchfish.localagent.engines.browser.homes import PREFIX, make_home
 
 
 @pytest.mark.process
