@@ -29,7 +29,7 @@ USERS = "agent.users"
 LOG = "agent.log"
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}")
 GROUP_AND_OTHERS = 0o077
-START_TIMEOUT = 20.0
+START_TIMEOUT = 60.0  # a browser that is started and checked takes seconds on a busy machine
 POLL_INTERVAL = 0.02
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from batchfish.localagent.page.going_on import GoingOn
 
 LONGEST_SHOWN = 60
+LEAST_TEXT = 20
 
 
 class Unread(Exception):
@@ -50,6 +51,12 @@ async def outline_page(pool: WorkerPool, page: Loaded) -> Outline:
     if answer.code is not None:
         raise Unread(agent_failure(answer.code, answer.message or ""))
     return Outline(**answer.result)
+
+
+def require_text(text: str, url: str) -> None:
+    """Raise Unread unless there is text on a page."""
+    if len(text) < LEAST_TEXT:
+        raise Unread(agent_failure("LOCAL_EMPTY_PAGE", f"{url} shows no text."))
 
 
 async def _read(pool: WorkerPool, job: ReadJob | OutlineJob) -> ReadAnswer:

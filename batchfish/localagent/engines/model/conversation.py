@@ -123,8 +123,9 @@ class Conversation:
         """Tell how often the model was asked and what that took."""
         use = self._usage
         if use.requests:
+            times = "once" if use.requests == 1 else f"{use.requests} times"
             tokens = f"{use.input_tokens} tokens in, {use.output_tokens} out"
-            self._emit(Step(action=f"the model was asked {use.requests} times: {tokens}"))
+            self._emit(Step(action=f"the model was asked {times}: {tokens}"))
 
     async def _ask(self, mode: Mode, page: str, tools: Sequence[Tool[None]]) -> Told:
         agent = Agent(
@@ -173,12 +174,13 @@ class Conversation:
             [] if self._schema is None else find_violations(answer, self._schema, limit=MOST_VIOLATIONS)
         )
         if violations and not ctx.last_attempt:
-            raise self._again("The answer does not fit the schema. " + "; ".join(map(str, violations)))
+            raise self._again(f"The answer does not fit the schema: {'; '.join(map(str, violations))}.")
         return said
 
     def _again(self, why: str) -> ModelRetry:
-        self._re_prompts += 1
-        self._emit(Step(action=f"{why} The model is asked again."))
+        is_last = self._re_prompts == ASK_AGAIN
+        self._re_prompts += not is_last
+        self._emit(Step(action=why if is_last else f"{why} The model is asked again."))
         return ModelRetry(why)
 
     def _failure(self, broken: AgentRunError) -> RunFailure:

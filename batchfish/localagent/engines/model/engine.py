@@ -11,7 +11,7 @@ from batchfish.localagent.engines.browser.chromium import ChromiumGone, NoChromi
 from batchfish.localagent.engines.model.conversation import AnswerWithout, Conversation, Modes, Told
 from batchfish.localagent.engines.model.prompt import PART, show
 from batchfish.localagent.engines.model.tools import BrowserTools, StepsExceeded
-from batchfish.localagent.engines.reading import Unread, agent_failure, not_loaded, outline_page
+from batchfish.localagent.engines.reading import Unread, not_loaded, outline_page, require_text
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 RUN_TIME = 600.0
 MOST_STEPS = 50
-LEAST_TEXT = 20
 HTML = "text/html; charset=utf-8"
 
 
@@ -80,7 +79,8 @@ class ModelEngine:
     async def _read_as_served(self, request: RunRequest, emit: Emit, conversation: Conversation) -> Told:
         page = await self._loader.load(request.url)
         emit(Step(action=f"opened {page.url}: {len(page.body)} bytes"))
-        shown = await self._outline(page)
+        shown = await outline_page(self._pool, page)
+        require_text(shown.text, page.url)
         if len(shown.text) > PART:
             emit(Step(action=f"the model is shown the first {PART} of {len(shown.text)} characters"))
         return await conversation.answer(show(shown.text, url=page.url))
@@ -95,10 +95,5 @@ class ModelEngine:
                 return await conversation.answer(page, tools.tools())
 
     async def _outline_tab(self, tab: Tab) -> Outline:
-        return await self._outline(Loaded(url=tab.url, content_type=HTML, body=await tab.source()))
-
-    async def _outline(self, page: Loaded) -> Outline:
-        shown = await outline_page(self._pool, page)
-        if len(shown.text) < LEAST_TEXT:
-            raise Unread(agent_failure("LOCAL_EMPTY_PAGE", f"{page.url} shows no text."))
-        return shown
+        page = Loaded(url=tab.url, content_type=HTML, body=await tab.source())
+        return await outline_page(self._pool, page)

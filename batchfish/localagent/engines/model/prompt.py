@@ -38,11 +38,15 @@ def ask(goal: str, schema: Mapping[str, Any] | None, page: str) -> str:
     return f"Goal: {goal}\n\nJSON Schema of your whole answer:\n{json.dumps(envelope(schema))}\n\n{page}"
 
 
+def count_parts(text: str) -> int:
+    """Return in how many parts a page is shown."""
+    return max(1, -(-len(text) // PART))
+
+
 def show(text: str, *, url: str, number: int = 1, controls: str = "") -> str:
     """Return one part of a page, framed so that nothing in it can end the frame; parts count from 1."""
-    parts = max(1, -(-len(text) // PART))
     part = text[(number - 1) * PART : number * PART]
-    of = f"part {number} of {parts}"
+    of = f"part {number} of {count_parts(text)}"
     return wrap(PAGE, f"\n{part}\n{controls}", address=url, shown=of)
 
 

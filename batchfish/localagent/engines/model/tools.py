@@ -10,7 +10,8 @@ from pydantic_ai import Tool
 
 from batchfish.localagent.egress.loader import LoadFailed
 from batchfish.localagent.engines.base import Step
-from batchfish.localagent.engines.model.prompt import PART, show
+from batchfish.localagent.engines.model.prompt import count_parts, show
+from batchfish.localagent.engines.reading import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -62,62 +63,77 @@ class BrowserTools:
             if (name := await self._tab.press("consent", anywhere=True)) is None:
                 break
             await self._tell(f"pressed “{name}” on a notice about cookies")
-        return await self._show()
+        shown = await self._show()
+        require_text(self._text, self._tab.url)
+        return shown
 
     async def open(self, url: str) -> str:
         """Open an address: one on the site of the goal, or one that a page has linked to."""
-        self._take_step()
         url = url.strip()
-        if urlsplit(url).netloc not in self._hosts and url not in self._links:
-            return self._refuse(f"did not open {url}: no page has linked to it")
-        try:
+
+        async def act() -> str | None:
+            if urlsplit(url).netloc not in self._hosts and url not in self._links:
+                return None
             await self._tab.open(url)
-        except LoadFailed as failed:
-            return self._refuse(f"did not open {url}: {failed}")
-        await self._tell(f"opened {self._tab.url}")
-        return await self._show()
+            return f"opened {self._tab.url}"
+
+        return await self._use(act, f"did not open {url}: no page has linked to it")
 
     async def read_part(self, part: int) -> str:
         """Read another part of a page that is shown in several; parts count from 1."""
         self._take_step()
-        if not 0 < part <= max(1, -(-len(self._text) // PART)):
+        if not 0 < part <= count_parts(self._text):
             return self._refuse(f"the page has no part {part}")
         await self._tell(f"read part {part} of {self._tab.url}")
         return show(self._text, url=self._tab.url, number=part)
 
     async def press(self, control: int) -> str:
         """Press one of the controls listed under the page, by its number, and read what it led to."""
-        self._take_step()
-        name = await self._tab.press("usable", number=control - 1) if control > 0 else None
-        if name is None:
-            return self._refuse(f"there is no control {control} on the page now")
-        await self._tell(f"pressed “{name}”: {self._tab.url}")
-        return await self._show()
+
+        async def act() -> str | None:
+            name = await self._tab.press("usable", number=control - 1) if control > 0 else None
+            return name and f"pressed “{name}”: {self._tab.url}"
+
+        return await self._use(act, f"there is no control {control} on the page now")
 
     async def search(self, term: str) -> str:
         """Type a term into the search box of the page, send it off, and read what was found."""
-        self._take_step()
         term = " ".join(term.split())[:LONGEST_TERM]
-        if not await self._tab.search(term):
-            return self._refuse("the page has no search box")
-        await self._tell(f"searched for “{term}”: {self._tab.url}")
-        return await self._show()
+
+        async def act() -> str | None:
+            return f"searched for “{term}”: {self._tab.url}" if await self._tab.search(term) else None
+
+        return await self._use(act, "the page has no search box")
 
     async def scroll(self) -> str:
         """Scroll through the page to its end, and read what that has loaded."""
-        self._take_step()
-        await self._tab.scroll()
-        await self._tell(f"scrolled to the end of {self._tab.url}")
-        return await self._show()
+
+        async def act() -> str | None:
+            await self._tab.scroll()
+            return f"scrolled to the end of {self._tab.url}"
+
+        return await self._use(act, "the page cannot be scrolled")
 
     async def go_on(self) -> str:
         """Load more of the list on the page, or turn to its next page, and read what came."""
+
+        async def act() -> str | None:
+            name = await self._tab.press("more") or await self._tab.press("next")
+            return name and f"pressed “{name}”: {self._tab.url}"
+
+        return await self._use(act, "nothing on the page leads on")
+
+    async def _use(self, act: Callable[[], Awaitable[str | None]], otherwise: str) -> str:
+        """Take a step, and return what it led to; in words when nothing was there to act on."""
         self._take_step()
-        name = await self._tab.press("more") or await self._tab.press("next")
-        if name is None:
-            return self._refuse("nothing on the page leads on")
-        await self._tell(f"pressed “{name}”: {self._tab.url}")
-        return await self._show()
+        try:
+            done = await act()
+            if done is None:
+                return self._refuse(otherwise)
+            await self._tell(done)
+            return await self._show()
+        except LoadFailed as failed:  # the run need not end with this page
+            return self._refuse(f"no page to be read: {failed}")
 
     def _take_step(self) -> None:
         if self._steps_left == 0:

@@ -104,7 +104,7 @@ def test_a_run_of_the_api_is_answered_and_the_key_is_nowhere(
         assert run["schema_validation"] == {"valid": True, "re_prompt_attempts": 0, "errors": []}
         assert [step["action"] for step in run["steps"]] == [
             "opened http://book.example/: 90 bytes",
-            "the model was asked 1 times: 100 tokens in, 10 out",
+            "the model was asked once: 100 tokens in, 10 out",
         ]
         with client.stream("POST", "/v1/automation/run-sse", json=asked) as stream:
             lines = [line.removeprefix("data: ") for line in stream.iter_lines() if line.startswith("data: ")]

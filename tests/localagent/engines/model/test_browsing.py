@@ -155,7 +155,7 @@ async def test_a_page_inside_is_refused_and_the_model_may_go_on(engine: Engine, 
     use = calls("open", url="http://plain.example/no/such")
     outcome, steps = await play(engine, model, ask("plain"), use, FIVE)
     assert outcome.result == {"price": 5}
-    assert steps[1].action.startswith("did not open http://plain.example/no/such: ")
+    assert steps[1].action == "no page to be read: http://plain.example/no/such answered 404."
 
 
 @pytest.mark.parametrize("most", [1, 3])

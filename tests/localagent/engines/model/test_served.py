@@ -54,7 +54,7 @@ async def test_a_page_becomes_an_answer(served: Opener, book: RunRequest) -> Non
         outcome, steps = await read(engine, book)
     assert outcome.result == WALDEN
     assert outcome.re_prompts == 0
-    assert actions(steps)[-1] == "the model was asked 1 times: 100 tokens in, 10 out"
+    assert actions(steps)[-1] == "the model was asked once: 100 tokens in, 10 out"
     assert "Price: £8.49" in model.seen()
     assert "Read name and price" in model.seen()
     wanted = model.bodies[0]["response_format"]["json_schema"]["schema"]
@@ -91,7 +91,7 @@ async def test_values_are_coerced_and_wrong_ones_asked_for_again(served: Opener,
     assert outcome.result == WALDEN
     assert outcome.re_prompts == 1
     assert "expected number, got text '£8.49'" in model.seen()
-    assert "#/price: expected number, got text '£8.49' The model is asked again." in actions(steps)[1]
+    assert "#/price: expected number, got text '£8.49'. The model is asked again." in actions(steps)[1]
 
 
 async def test_an_answer_that_stays_wrong_is_kept_with_its_violations(
