@@ -90,7 +90,7 @@ class ModelEngine:
     ) -> Told:
         with self._egress.admit() as ticket:
             async with browser.open_tab(ticket) as tab:
-                tools = BrowserTools(tab, self._outline_tab, emit, most_steps=most_steps)
+                tools = BrowserTools(tab, self._egress.pace, self._outline_tab, emit, most_steps=most_steps)
                 page = await tools.start(request.url)
                 return await conversation.answer(page, tools.tools())
 

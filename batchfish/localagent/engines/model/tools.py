@@ -16,6 +16,7 @@ from batchfish.localagent.engines.reading import require_text
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from batchfish.localagent.egress.pace import Pace
     from batchfish.localagent.engines.base import Emit
     from batchfish.localagent.engines.browser.tab import Tab
     from batchfish.localagent.engines.frames import Outline
@@ -36,9 +37,16 @@ class BrowserTools:
     """
 
     def __init__(
-        self, tab: Tab, outline: Callable[[Tab], Awaitable[Outline]], emit: Emit, *, most_steps: int
+        self,
+        tab: Tab,
+        pace: Pace,
+        outline: Callable[[Tab], Awaitable[Outline]],
+        emit: Emit,
+        *,
+        most_steps: int,
     ) -> None:
         self._tab = tab
+        self._pace = pace
         self._outline = outline
         self._emit = emit
         self._steps_left = most_steps
@@ -56,6 +64,7 @@ class BrowserTools:
         """Go to the run's page, accept its cookies, and return its text; LoadFailed when it does not open."""
         self._take_step()
         self._hosts.add(urlsplit(url).netloc)
+        await self._pace.turn(url)
         await self._tab.open(url)
         self._hosts.add(urlsplit(self._tab.url).netloc)
         await self._tell(f"opened {self._tab.url} in the browser")
@@ -72,8 +81,9 @@ class BrowserTools:
         url = url.strip()
 
         async def act() -> str | None:
-            if urlsplit(url).netloc not in self._hosts and url not in self._links:
+            if not self._may_open(url):
                 return None
+            await self._pace.turn(url)
             await self._tab.open(url)
             return f"opened {self._tab.url}"
 
@@ -91,6 +101,7 @@ class BrowserTools:
         """Press one of the controls listed under the page, by its number, and read what it led to."""
 
         async def act() -> str | None:
+            await self._pace.turn(self._tab.url)
             name = await self._tab.press("usable", number=control - 1) if control > 0 else None
             return name and f"pressed “{name}”: {self._tab.url}"
 
@@ -101,6 +112,7 @@ class BrowserTools:
         term = " ".join(term.split())[:LONGEST_TERM]
 
         async def act() -> str | None:
+            await self._pace.turn(self._tab.url)
             return f"searched for “{term}”: {self._tab.url}" if await self._tab.search(term) else None
 
         return await self._use(act, "the page has no search box")
@@ -118,6 +130,7 @@ class BrowserTools:
         """Load more of the list on the page, or turn to its next page, and read what came."""
 
         async def act() -> str | None:
+            await self._pace.turn(self._tab.url)
             name = await self._tab.press("more") or await self._tab.press("next")
             return name and f"pressed “{name}”: {self._tab.url}"
 
@@ -134,6 +147,13 @@ class BrowserTools:
             return await self._show()
         except LoadFailed as failed:  # the run need not end with this page
             return self._refuse(f"no page to be read: {failed}")
+
+    def _may_open(self, url: str) -> bool:
+        try:
+            host = urlsplit(url).netloc
+        except ValueError:
+            return False
+        return host in self._hosts or url in self._links
 
     def _take_step(self) -> None:
         if self._steps_left == 0:
