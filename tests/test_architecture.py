@@ -38,7 +38,9 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def test_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
+def test_import_contracts_hold(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    # It would disable the loggers of this process, which other tests look at.
+    monkeypatch.setattr("importlinter.cli.logging_config.dictConfig", lambda _: None)
     broken = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
     assert not broken, capsys.readouterr().out
 
