@@ -58,7 +58,7 @@ class Interception:
             del self._admissions[frame_id]
 
     async def _continue_or_stop(self, paused: dict[str, Any]) -> None:
-        """Let pages be asked for and nothing be sent: not even by a script, a frame or a new window."""
+        """Continue requests for pages and stop all that send something, also of frames and new windows."""
         if paused["request"]["method"] in SAFE_METHODS:
             await self._send("Fetch.continueRequest", paused, {})
         else:

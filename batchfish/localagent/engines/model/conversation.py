@@ -120,7 +120,7 @@ class Conversation:
         raise AssertionError  # the last mode has no plainer one
 
     def tell_use(self) -> None:
-        """Tell how often the model was asked and what that took."""
+        """Emit a step with the number of requests to the model and their tokens."""
         use = self._usage
         if use.requests:
             times = "once" if use.requests == 1 else f"{use.requests} times"
@@ -184,7 +184,7 @@ class Conversation:
         return ModelRetry(why)
 
     def _failure(self, broken: AgentRunError) -> RunFailure:
-        """Say what went wrong without the words of the endpoint, which may repeat what it was sent."""
+        """Return what went wrong, without the endpoint's words: they may repeat what it was sent."""
         match broken:
             case ModelContextWindowExceededError():
                 message = "The page is longer than the model can read."

@@ -43,7 +43,7 @@ class ModelEngine:
         self._modes = Modes()
 
     async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
-        """Have the goal carried out within the run's limits, or say why that did not come about."""
+        """Carry out the goal with the model, within the limits of the run."""
         agreed = request.options.get("agent_config") or {}
         most_steps = agreed.get("max_steps") or MOST_STEPS
         conversation = Conversation(self._model, self._modes, request, emit, most_steps=most_steps)

@@ -137,7 +137,7 @@ class BrowserTools:
         return await self._use(act, "nothing on the page leads on")
 
     async def _use(self, act: Callable[[], Awaitable[str | None]], otherwise: str) -> str:
-        """Take a step, and return what it led to; in words when nothing was there to act on."""
+        """Count a step, do it and return what it led to, or `otherwise` when it could not be done."""
         self._take_step()
         try:
             done = await act()

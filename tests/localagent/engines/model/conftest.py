@@ -37,7 +37,7 @@ class Opener(Protocol):
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """Give a sample site with the page of a book."""
+    """Return a sample site with the page of a book."""
     (tmp_path / "book.example").mkdir()
     (tmp_path / "book.example" / "index.html").write_text(BOOK, "utf-8")
     return tmp_path
@@ -45,7 +45,7 @@ def site(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def put(site: Path) -> Callable[[str, str], str]:
-    """Give a way to put a page on the site, which returns its address."""
+    """Return a function that writes a page of the site and returns its address."""
 
     def put_page(host: str, html: str) -> str:
         (site / f"{host}.example").mkdir()
@@ -57,7 +57,7 @@ def put(site: Path) -> Callable[[str, str], str]:
 
 @pytest.fixture
 def served(site: Path, monkeypatch: pytest.MonkeyPatch) -> Opener:
-    """Give a way to open an engine that has no browser."""
+    """Return a context manager that opens an engine that has no browser."""
     monkeypatch.setenv("PATH", str(site))
 
     @contextlib.asynccontextmanager

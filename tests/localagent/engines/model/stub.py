@@ -58,7 +58,7 @@ class Stub:
         self.restart(*replies)
 
     def restart(self, *replies: Reply) -> None:
-        """Give these replies from now on, and forget what was asked before."""
+        """Use these replies from now on, and forget what was asked before."""
         self._replies = list(replies)
         self.bodies: list[dict[str, Any]] = []
         self.heads: list[str] = []

@@ -29,7 +29,7 @@ GIVEN = {URL: "http://127.0.0.1:9/v1", MODEL: "stub", KEY_NAME: KEY}
 
 @pytest.fixture
 def model() -> Iterator[Stub]:
-    """Give a model that answers from a thread of its own: these tests are no coroutines."""
+    """Return a model that answers from a thread of its own: these tests are no coroutines."""
     from tests.webagent.servers import serving
 
     made, loop, over = (

@@ -41,7 +41,7 @@ FIVE = calls("answer", answer={"price": 5}, problem=None)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def model() -> AsyncIterator[Stub]:
-    """Give a model that is told what to say by each test."""
+    """Return a model that is told what to say by each test."""
     made = Stub(FIVE)
     async with serving(made.answer) as server:
         made.port = server.port
@@ -50,7 +50,7 @@ async def model() -> AsyncIterator[Stub]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine(model: Stub, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
-    """Give an engine over that model, and over the pages of the browser's tests and some more."""
+    """Return an engine over that model, and over the pages of the browser's tests and some more."""
     chromium = require_chromium()
     site = tmp_path_factory.mktemp("site")
     for folder in ("site", "traps"):
