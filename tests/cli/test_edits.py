@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.cli.wiring import SystemClock
-from tests.cli.shop import SETTLE, open_shop
-from tests.endtoend.serving import serving
+from tests.cli.shop import SETTLE
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Command
     from tests.cli.shop import Shop
     from tests.endtoend.serving import Server
 
@@ -199,25 +197,6 @@ def test_no_batch_of_another_api_begins_in_a_journal(shop: Shop, patient: Server
     if verb == "run":
         assert shop.command(*begin, *elsewhere, "--max-duration", "1s").code == 3
         assert patient.books.count() == before + 1
-
-
-def test_a_key_that_cannot_see_the_runs_is_another_accounts(
-    command: Command, request: pytest.FixtureRequest
-) -> None:
-    with serving(command.folder / "one", "duration=0") as server:
-        shop = open_shop(command, server, request.node.nodeid)
-        shop.write(1, 2)
-        shop.run("--limit", "1")
-        # Another key of the same account sees the run, and goes on.
-        command.use(server.base_url, key="sk-rotated-51ab")
-        assert shop.run("--limit", "1").code == 0
-    with serving(command.folder / "other", "duration=0", port=server.port) as empty:
-        command.use(empty.base_url, key="sk-of-somebody-else")
-        for flags in ((), ("-y",)):
-            outcome = shop.run(*flags)
-            assert outcome.code == 77
-            assert "another account" in outcome.err
-        assert empty.books.count() == 0
 
 
 def test_a_copied_journal_asks_first(shop: Shop) -> None:

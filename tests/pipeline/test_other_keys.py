@@ -75,3 +75,15 @@ def test_a_rotated_key_goes_on_by_itself(tmp_path: Path, seed: int) -> None:
         assert shop.run(key="ours/second").code == 0
         assert shop.statuses() == {"succeeded": ITEMS}
         assert (history.server.violations, len(history.server.runs)) == ([], ITEMS)
+
+
+def test_a_key_of_another_account_is_refused(tmp_path: Path) -> None:
+    """It cannot see the runs that the journal has made, by id or in a listing; nothing is sent under it."""
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=4)
+        assert shop.run("--limit", "1", key="ours/first").code == 0
+        for flags in ((), ("-y",)):
+            outcome = shop.run(*flags, key="theirs/first")
+            assert outcome.code == 77
+            assert "another account" in outcome.said
+        assert len(history.server.runs) == 1
