@@ -73,7 +73,7 @@ def test_a_person_may_pay_for_the_same_rows_again(tmp_path: Path) -> None:
 def test_the_history_catches_a_begin_that_searches_for_its_own_name_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A seeded bug: the account is not searched for the items themselves, so that the first is paid for again."""
+    """A seeded bug: the account is not searched for the items themselves, and the first is paid again."""
     monkeypatch.setattr("batchfish.journal.ingest.some_keys", lambda _connection: [])
     assert run_again(tmp_path, copy_elsewhere)[1] == 1
 
