@@ -13,16 +13,20 @@ from batchfish.core.describe import Keys, is_number, name_kind, quote, spell_pat
 
 # A schema of the subset is at most 10 deep; a branch of anyOf adds to that and goes no deeper into the value.
 _MAX_DEPTH = 32
+MISSING = object()
+TYPES = ("null", "boolean", "string", "number", "array", "object", "any")
 _CLOCK = r"T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?"
 _DURATION = re.compile(rf"P(?!$)(\d+W|(\d+Y)?(\d+M)?(\d+D)?({_CLOCK})?)", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Violation:
-    """One place of a value that does not meet its schema."""
+    """One place of a value that does not meet its schema; `expected` and `received` are types of JSON."""
 
     keys: Keys
     message: str
+    expected: str = ""
+    received: str = ""
 
     def __str__(self) -> str:
         """Spell it as `#/price: expected number, got 'free'`."""
@@ -43,14 +47,14 @@ def _violations(value: object, schema: Mapping[str, Any], keys: Keys, depth: int
         return  # deeper than any schema that was checked
     if value is None:
         if schema.get("nullable") is not True and ("type" in schema or "anyOf" in schema):
-            yield Violation(keys=keys, message="is null, which the schema does not allow")
+            yield _violation(keys, "is null, which the schema does not allow", value, schema)
         return
     branches = schema.get("anyOf")
     if isinstance(branches, list) and not any(_meets(value, branch, keys, depth) for branch in branches):
-        yield Violation(keys=keys, message="meets none of the alternatives of anyOf")
+        yield _violation(keys, "meets none of the alternatives of anyOf", value, schema)
     kind = schema.get("type")
     if isinstance(kind, str) and not _has_type(value, kind):
-        yield Violation(keys=keys, message=f"expected {kind}, got {name_kind(value)}")
+        yield _violation(keys, f"expected {kind}, got {name_kind(value)}", value, schema)
         return
     match value:
         case Mapping():
@@ -62,9 +66,16 @@ def _violations(value: object, schema: Mapping[str, Any], keys: Keys, depth: int
         case int() | float() if not isinstance(value, bool):
             least, most = schema.get("minimum"), schema.get("maximum")
             if is_number(least) and value < least:
-                yield Violation(keys=keys, message=f"is less than {least}")
+                yield _violation(keys, f"is less than {least}", value, schema)
             if is_number(most) and value > most:
-                yield Violation(keys=keys, message=f"is more than {most}")
+                yield _violation(keys, f"is more than {most}", value, schema)
+
+
+def _violation(keys: Keys, message: str, value: object, schema: Mapping[str, Any]) -> Violation:
+    form, kind = schema.get("format"), schema.get("type", "any")
+    received = "missing" if value is MISSING else next(name for name in TYPES if _has_type(value, name))
+    expected = f"{kind} ({form})" if form else str(kind)
+    return Violation(keys=keys, message=message, expected=expected, received=received)
 
 
 def _meets(value: object, schema: object, keys: Keys, depth: int) -> bool:
@@ -77,7 +88,8 @@ def _property_violations(
     required = schema.get("required", ())
     for name in required:
         if name not in value:
-            yield Violation(keys=(*keys, name), message="is missing")
+            wanted = schema.get("properties", {}).get(name, {})
+            yield _violation((*keys, name), "is missing", MISSING, wanted)
     for name, below in schema.get("properties", {}).items():
         if name in value and (value[name] is not None or name in required):
             yield from _violations(value[name], below, (*keys, name), depth - 1)
@@ -88,9 +100,9 @@ def _item_violations(
 ) -> Iterator[Violation]:
     least, most = schema.get("minItems"), schema.get("maxItems")
     if isinstance(least, int) and len(value) < least:
-        yield Violation(keys=keys, message=f"has {len(value)} items, fewer than {least}")
+        yield _violation(keys, f"has {len(value)} items, fewer than {least}", value, schema)
     if isinstance(most, int) and len(value) > most:
-        yield Violation(keys=keys, message=f"has {len(value)} items, more than {most}")
+        yield _violation(keys, f"has {len(value)} items, more than {most}", value, schema)
     below = schema.get("items")
     if isinstance(below, Mapping):
         for index, member in enumerate(value):
@@ -100,14 +112,17 @@ def _item_violations(
 def _text_violations(value: str, schema: Mapping[str, Any], keys: Keys) -> Iterator[Violation]:
     allowed = schema.get("enum")
     if isinstance(allowed, list) and value not in allowed:
-        yield Violation(keys=keys, message=f"{quote(value)} is none of {quote(', '.join(map(str, allowed)))}")
+        message = f"{quote(value)} is none of {quote(', '.join(map(str, allowed)))}"
+        yield _violation(keys, message, value, schema)
     form = schema.get("format")
     if isinstance(form, str) and not _has_format(value, form):
-        yield Violation(keys=keys, message=f"{quote(value)} is no {form}")
+        yield _violation(keys, f"{quote(value)} is no {form}", value, schema)
 
 
 def _has_type(value: object, kind: str) -> bool:
     match kind:
+        case "null":
+            return value is None
         case "object":
             return isinstance(value, Mapping)
         case "array":

@@ -123,6 +123,12 @@ def test_one_wrong_value_spoils_a_table_and_so_does_a_page_that_should_have_fail
     assert not score.is_good(list(score.compare(ANSWERS, make_rows(missing_page={"title": "?"}))))
 
 
+def test_pages_in_other_languages_may_fail_but_say_nothing_wrong() -> None:
+    answers: dict[str, Any] = {"city-cork": ANSWERS["city-cork"], "stadt-bonn": {"result": {"name": "Bonn"}}}
+    assert score.is_good(list(score.compare(answers, make_rows(stadt_bonn=None))))
+    assert not score.is_good(list(score.compare(answers, make_rows(stadt_bonn={"name": "Köln"}))))
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
 def test_tables_of_every_format_are_read(tmp_path: Path, suffix: str) -> None:
     table = pl.DataFrame(list(make_rows().values()))

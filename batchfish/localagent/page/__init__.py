@@ -1,1 +1,1 @@
-"""Reading a page, purely: HTML becomes facts, a schema becomes wanted fields, and the two are matched."""
+"""Reading a page, purely: HTML becomes candidates, a schema or goal what is wanted, and both are matched."""

@@ -1,213 +1,188 @@
-"""Fields matched with facts: which value of a page each property of a schema gets, and what is left open."""
+"""What is wanted matched with what a record has: scores, and one optimal assignment."""
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass, field, replace
-from itertools import permutations
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from batchfish.localagent.page.assignment import assign
-from batchfish.localagent.page.coerce import coerce, wants_link
-from batchfish.localagent.page.model import Source
-from batchfish.localagent.page.money import find_money
-from batchfish.localagent.page.plan import Kind
-from batchfish.localagent.page.ranges import are_ends_of_one, read_end
-from batchfish.localagent.page.similarity import similarity_of
-from batchfish.localagent.page.units import measures_same, unit_of
-from batchfish.localagent.page.vocabulary import MEASURED
-from batchfish.localagent.page.words import label, singular
+from batchfish.localagent.page.candidates.model import MARGIN, Field, Found, Source
+from batchfish.localagent.page.dom.text import one_line
+from batchfish.localagent.page.values.coerce import EMAIL, OUT_OF, coerce
+from batchfish.localagent.page.values.numbers import FREE, find_money
+from batchfish.localagent.page.values.times import find_dates
+from batchfish.localagent.page.wanted import NUMBERS, Kind, Shape, Wanted
+from batchfish.localagent.page.words import concept_of, fold, likeness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from batchfish.localagent.page.model import Fact
-    from batchfish.localagent.page.numbers import Locale
-    from batchfish.localagent.page.plan import Wanted
+    from batchfish.localagent.page.candidates.model import Record
+    from batchfish.localagent.page.values.numbers import Locale
 
-SURE = 0.68
-"""Below this a pair is a guess, and no value at all is better than a guess."""
-CLOSE = 0.08
-"""Values whose scores differ by less are equally good; where they say different things, none is sure."""
-UNIT_BONUS = 0.1
-FALLBACK = 0.8
-PER_PERIOD = re.compile(
-    r"(?:/|\b(?:per|pro|par|por|al|pr\.?) )\s*"
-    r"(?:mo\b|month|monat|mois|mes\b|mese|maand|mån|md\b|mies|year|yr\b|jahr|an\b|año|anno|jaar|rok)"
-    r"|\bmtl\b|\bmonthly\b|\bmensual|\bmonatlich|\bmensuel",
-    re.IGNORECASE,
-)
-PERIODICAL = frozenset(
-    {"month", "monthly", "year", "yearly", "annual", "rent", "rate", "fee", "week", "weekly"}
-)
-SEVERAL_COST = 0.1
-"""What structured data says several of is seldom the one value of a thing that has another, too."""
-PERIOD_COST = 0.1
-"""What is paid by the month is seldom the price of a thing that has another."""
-HASHTAGS = re.compile(r"\s*#[\w-]+(?:\s+#[\w-]+)*\s*")
-LABELS = frozenset({Source.PAIR, Source.DATA})
-WHOLE = 0.9
-"""Below this only a part of a label is the field's name: “Price of patience” for a price."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
-    """A fact that a field may get, as a value of the field's kind, and how sure it is.
-
-    `is_exact`: it is called what the field is, word for word.
-    """
-
-    fact: Fact
-    value: Any
-    score: float
-    is_exact: bool = False
+SURE = 0.5
+"""The score from which on a value is believed."""
+MOST_CANDIDATES = 8
+SECOND_NAME, SECOND_LABEL, LATER_LOSS = 0.97, 0.96, 1e-5
+PLAIN = frozenset({Source.TEXT, Source.CLASS, Source.HEADING, Source.LINK})
+PRICES = frozenset({"price", "low price", "monthly price", "fee", "salary", "nightly price"})
+LISTED = re.compile(r"features|benefits|requirements|responsibilities|ingredients|instructions|tags")
+"""What the only list of texts in a record may be."""
+SHORT, LONG = 40, 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Match:
-    """What the fields of an object got, and for those that got nothing, why."""
+    """A value for what is wanted: where it was found, and how sure it is, from 0 to 1."""
 
-    found: dict[str, Candidate] = field(default_factory=dict)
-    unsure: dict[str, str] = field(default_factory=dict)
-
-
-def match(wanted: Sequence[Wanted], facts: Sequence[Fact], locale: Locale) -> Match:
-    """Give each field the fact that fits best, all fields at once; fields between two minds get none."""
-    candidates = [_candidates(one, facts, locale) for one in wanted]
-    nodes = sorted({fact_candidate.fact.node for several in candidates for fact_candidate in several})
-    column = {node: index for index, node in enumerate(nodes)}
-    best: list[dict[tuple[int, int], Candidate]] = []
-    for several in candidates:
-        by_node: dict[tuple[int, int], Candidate] = {}
-        for candidate in several:
-            known = by_node.get(candidate.fact.node)
-            if known is None or candidate.score > known.score:
-                by_node[candidate.fact.node] = candidate
-        best.append(by_node)
-    scores = [[0.0] * len(nodes) for _ in wanted]
-    for row, by_node in enumerate(best):
-        for node, candidate in by_node.items():
-            scores[row][column[node]] = candidate.score
-    chosen = [
-        None if place is None else by_node[nodes[place]]
-        for place, by_node in zip(assign(scores), best, strict=True)
-    ]
-    owners = {one.fact.node: one.score for one in chosen if one is not None}
-    outcome = Match()
-    for one, by_node, got in zip(wanted, best, chosen, strict=True):
-        if got is None:
-            continue
-        rivals = [
-            rival
-            for node, rival in by_node.items()
-            if rival.score > got.score - CLOSE
-            and not same_value(rival.value, got.value)
-            and owners.get(node, 0.0) < rival.score  # what another field surely gets is no rival
-            and (rival.fact.source is not Source.META or got.fact.source is Source.META)  # seen is believed
-            and not (got.is_exact and not rival.is_exact and got.fact.source in LABELS)
-        ]
-        if rivals:
-            said = " or ".join(f"“{one_of.fact.text}”" for one_of in (got, rivals[0]))
-            outcome.unsure[one.name] = f"{got.fact.where}: {said}?"
-        else:
-            outcome.found[one.name] = got
-    _share_ranges(wanted, outcome, locale)
-    return outcome
+    value: Any
+    field: Field
+    found: Found
+    score: float
 
 
-def _share_ranges(wanted: Sequence[Wanted], outcome: Match, locale: Locale) -> None:
-    """Give a field that is left the other end of the range that a field like it got one end of."""
-    for one, other in permutations(wanted, 2):
-        got = outcome.found.get(other.name)
-        if got is None or {one.name} & {*outcome.found, *outcome.unsure} or not are_ends_of_one(one, other):
-            continue
-        if read_end(got.fact.text, one) is not None and (value := coerce(got.fact, one, locale)) is not None:
-            outcome.found[one.name] = replace(got, value=value)
+def matches_of(record: Record, wanted: Sequence[Wanted], locale: Locale) -> dict[int, Match]:
+    """Return a page's best value for each wanted field, by its place; no two get the same part of a text."""
+    chosen: list[dict[tuple[object, ...], Match]] = []
+    for one in wanted:
+        options = sorted(candidates(record, one, locale, is_page=True), key=lambda match: match.score)
+        chosen.append({_key(option): option for option in options[-MOST_CANDIDATES:]})
+    keys = list(dict.fromkeys(key for options in chosen for key in options))
+    scores = [[options[key].score if key in options else 0.0 for key in keys] for options in chosen]
+    pairs = enumerate(assign(scores))
+    found = {row: chosen[row][keys[column]] for row, column in pairs if column is not None}
+    return without_same_prices(found, wanted)
 
 
-def _candidates(wanted: Wanted, facts: Iterable[Fact], locale: Locale) -> list[Candidate]:
-    found = []
-    for fact in facts:
-        if fact.source is Source.LINK and not wants_link(wanted):
-            continue  # its text says where it leads, which is no value
-        alike = score_name(wanted, fact.label)
-        score = alike * fact.trust
-        if fact.source is Source.QUANTITY and wanted.kind is Kind.TEXT and alike < WHOLE:
-            continue
-        if fact.source is Source.DATA and len(fact.items) > 1:
-            score -= SEVERAL_COST
-        if fact.source is Source.QUANTITY and wanted.kind is Kind.TEXT and _is_one_of(wanted, fact.label):
-            continue  # “57 versions” says how many there are, not which
-        if "price" in wanted.senses and PER_PERIOD.search(fact.text) and not _is_per_period(wanted):
-            score -= PERIOD_COST
-        if alike < WHOLE and not _may_be_measured(wanted, fact.text):
-            continue
-        if wanted.unit and score and (unit := _unit_in(fact.text)) and measures_same(unit, wanted.unit):
-            score += UNIT_BONUS
-        if score >= SURE and (value := coerce(fact, wanted, locale)) is not None:
-            found.append(Candidate(fact=fact, value=value, score=score, is_exact=alike == 1))
-    return found
+def _key(match: Match) -> tuple[object, ...]:
+    """Return what tells values apart: the same words at the same place are one value."""
+    is_link = match.field.link is not None and match.value == match.field.link
+    return ("link", match.value) if is_link else (match.field.node, fold(match.found.text)[:80])
 
 
-def _is_one_of(wanted: Wanted, noun: str) -> bool:
-    """Whether a noun that is counted is the plural of what a field wants one of."""
-    counted = label(noun).phrase
-    return (
-        wanted.senses.isdisjoint(MEASURED)
-        and singular(counted) != counted
-        and singular(counted) == wanted.label.phrase
+def candidates(record: Record, wanted: Wanted, locale: Locale, *, is_page: bool) -> Iterator[Match]:
+    """Yield the values of a record that may be what is wanted, and how sure each is; an earlier is surer."""
+    for place, field in enumerate(record):
+        label = _alike(wanted.names, field.labels) * field.trust
+        shape = shape_score(wanted, field, locale, is_page=is_page) * (MARGIN if field.is_marginal else 1)
+        score = max(label, shape)
+        found = coerce(field, wanted, locale) if score >= SURE else None
+        if found is not None and (rated := score * found.sureness - place * LATER_LOSS) >= SURE:
+            yield Match(value=found.value, field=field, found=found, score=rated)
+
+
+@lru_cache(maxsize=100_000)
+def _alike(names: tuple[str, ...], labels: tuple[str, ...]) -> float:
+    """Return how surely a field is what is wanted by what it is called."""
+    return max(
+        likeness(name, label) * (SECOND_NAME if rank else 1) * (SECOND_LABEL if place > 1 else 1)
+        for rank, name in enumerate(names)
+        for place, label in enumerate(labels)
     )
 
 
-def _is_per_period(wanted: Wanted) -> bool:
-    return any(word in PERIODICAL for word in wanted.label.phrase.split())
-
-
-def _may_be_measured(wanted: Wanted, text: str) -> bool:
-    """Whether a text may be the amount that a field wants: of money it says the currency."""
-    if wanted.currency or "price" in wanted.senses:
-        return bool(find_money(text))
-    return wanted.senses.isdisjoint(MEASURED) or any(map(str.isnumeric, text))
-
-
-def read_items(fact: Fact, member: Wanted, locale: Locale) -> list[Any] | None:
-    """Give the values of a fact that is a list; None where one of them is not as the field wants it."""
-    texts = fact.items or tuple(_split(fact.text))
-    values = [coerce(replace(fact, text=text, exact=None), member, locale) for text in texts]
-    return values if values and None not in values else None
-
-
-def _split(text: str) -> Iterator[str]:
-    parts = text.split("\n") if "\n" in text else re.split(r"\s*[;,·|]\s*", text)
-    if HASHTAGS.fullmatch(text):
-        parts = text.replace("#", " ").split()
-    return filter(None, (part.strip() for part in parts))
-
-
-def score_name(wanted: Wanted, name: str) -> float:
-    """Say how well a name that a page gives a value fits a field's, spelled with its unit or without."""
-    if _counts_it(wanted, name):
+def shape_score(wanted: Wanted, field: Field, locale: Locale, *, is_page: bool) -> float:  # noqa: C901, PLR0911, PLR0912
+    """Return how surely a field without a fitting label is what is wanted by what it looks like."""
+    if field.source in {Source.DATA, Source.META}:
         return 0.0
-    best = similarity_of((wanted.label, wanted.spelled, *wanted.aliases), name)
-    return max(best, FALLBACK * similarity_of(wanted.fallbacks, name))
+    text, is_plain = one_line(field.text), field.source in PLAIN
+    if field.is_old:
+        return 0.85 if wanted.concept == "old price" and next(find_money(text, locale), None) else 0.0
+    match wanted.shape:
+        case Shape.NAME if wanted.kind is Kind.TEXT and not is_page:
+            return _as_name(field, text)
+        case Shape.PROSE if len(text) >= SHORT and is_plain and field.is_whole and not is_page:
+            return 0.66
+        case Shape.MONEY if wanted.concept in PRICES and not wanted.unit and is_plain and len(text) <= 80:
+            money = next(find_money(text, locale), None)
+            if money is None or FREE.fullmatch(text):
+                return 0.58 if money and not is_page else 0.0
+            return (0.74 if len(money.text) > len(text) * 0.5 else 0.6) * (0.95 if is_page else 1)
+        case Shape.DAY if field.source is Source.ROLE and "date" in field.labels:
+            return 0.78
+        case Shape.DAY if is_plain and len(text) <= LONG:
+            return 0.62 if find_dates(text, locale) else 0.0
+        case Shape.EMAIL if len(text) <= 2 * LONG:
+            return 0.8 if EMAIL.search(text) else 0.0
+        case Shape.WEB_ADDRESS if wanted.concept == "website" and field.link and not is_page:
+            return 0.9 if field.source is Source.HEADING else 0.64 if field.source is Source.LINK else 0.6
+        case Shape.IMAGE if field.image:
+            return 0.66
+        case Shape.CURRENCY if len(text) <= LONG:
+            return 0.6 if next(find_money(text, locale), None) else 0.0
+        case Shape.RATING if len(text) <= LONG:
+            return 0.72 if "★" in text or OUT_OF.search(text) else 0.0
+        case Shape.STOCK if is_plain and len(text) <= LONG:
+            return 0.62
+    if wanted.kind is Kind.ARRAY and field.items and not is_page:
+        return 0.62 if LISTED.fullmatch(wanted.concept) else 0.0
+    if not is_plain or not 0 < len(text) <= SHORT:
+        return 0.0
+    if wanted.kind is Kind.BOOLEAN and likeness(wanted.names[0], fold(text)) >= 0.9:
+        return 0.7
+    if wanted.choices:
+        return 0.68 if fold(text) in map(fold, wanted.choices) else 0.0
+    return 0.56 if wanted.unit and wanted.kind in NUMBERS and not is_page else 0.0
 
 
-def _counts_it(wanted: Wanted, name: str) -> bool:
-    """Whether a label says how many there are of what a field wants: the rating count is no rating."""
-    stems = label(name).stems
-    return wanted.kind is not Kind.INTEGER and "count" in stems and "count" not in wanted.label.stems
+def _as_name(field: Field, text: str) -> float:
+    """Return how much a field looks like its record's name: a heading, strong text, a link, a first text."""
+    if field.source is Source.HEADING:
+        is_other = concept_of(field.labels[0]) not in {"", "name"}
+        return 0.6 if is_other else 0.94 - 0.01 * field.level
+    if field.level in {7, 8}:
+        return 0.72
+    if field.source is Source.LINK and len(text) > 1:
+        return 0.66
+    return 0.56 if field.source in PLAIN and field.is_whole and 1 < len(text) <= 90 else 0.0
 
 
-def _unit_in(text: str) -> str | None:
-    words = text.replace("\xa0", " ").split()
-    return next((unit for word in words if (unit := unit_of(word))), None)
+def without_same_prices(row: dict[int, Match], wanted: Sequence[Wanted]) -> dict[int, Match]:
+    """Leave out an old price that is no higher than the price: nothing was reduced."""
+    prices = {wanted[place].concept: match.value for place, match in row.items()}
+    new, old = prices.get("price"), prices.get("old price")
+    is_same = isinstance(new, int | float) and isinstance(old, int | float) and old <= new
+    dropped = "old price" if is_same else None
+    return {place: match for place, match in row.items() if wanted[place].concept != dropped}
 
 
-def same_value(first: object, second: object) -> bool:
-    """Whether two values say the same, one of them perhaps in more words."""
-    if isinstance(first, str) and isinstance(second, str):
-        shorter, longer = sorted(
-            (f" {' '.join(label(text).phrase.split())} " for text in (first, second)), key=len
-        )
-        return shorter in longer
-    return bool(first == second)
+def assign(scores: Sequence[Sequence[float]]) -> list[int | None]:
+    """Pair rows with columns, each at most once, for the highest sum; a score of 0 is no pair.
+
+    Taking the best pair first and going on from there would swap fields whenever the second best of one is
+    the best of another. O(rows² × columns) (J. Munkres, 1957; the form with potentials).
+    """
+    rows, columns = len(scores), len(scores[0]) if scores else 0
+    width = columns + rows + 1  # each row may also stay alone, at a column of its own that costs nothing
+    row_potential, potential, row_of, came_from = [0.0] * (rows + 1), [0.0] * width, [0] * width, [0] * width
+    for row in range(1, rows + 1):
+        row_of[0], column = row, 0
+        least, is_done = [math.inf] * width, [False] * width
+        while row_of[column]:
+            is_done[column] = True
+            current = row_of[column]
+            left = [other for other in range(1, width) if not is_done[other]]
+            for other in left:
+                gain = scores[current - 1][other - 1] if other <= columns else 0.0
+                cost = -gain - row_potential[current] - potential[other]
+                if cost < least[other]:
+                    least[other], came_from[other] = cost, column
+            following = min(left, key=least.__getitem__)
+            step = least[following]
+            for other in range(width):
+                if is_done[other]:
+                    row_potential[row_of[other]] += step
+                    potential[other] -= step
+                else:
+                    least[other] -= step
+            column = following
+        while column:
+            row_of[column], column = row_of[came_from[column]], came_from[column]
+    pairs: list[int | None] = [None] * rows
+    for column in range(1, columns + 1):
+        row = row_of[column]
+        if row and scores[row - 1][column - 1] > 0:
+            pairs[row - 1] = column - 1
+    return pairs

@@ -1,166 +1,127 @@
-"""Labels made comparable: their words, the stems of these, and the concepts that they stand for."""
+"""What words mean, out of `words.toml`: concepts and their English names, units; how alike two labels are."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from batchfish.localagent.page.vocabulary import BROADER, CHANGING, CONCEPTS, IRREGULAR, STOPWORDS, SUFFIXES
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-LETTERS = {"ß": "ss", "ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "’": "'", "⌀": " diameter "}
-DIGRAPHS = re.compile(r"e(?<=[aou]e)(?=[^\W_])|a(?<=aa)")  # looking back from a letter is twice as fast
-CAMEL = re.compile(r"(?<=[A-Za-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
-COUNT_OF = re.compile(
-    r"^(?:number|no|nr|num|n|anzahl|zahl|nombre|numero|aantal|antal|liczba|total)(?:\s+(?:of|de|des|di|der|do|von|van|av))?\s+"
-)
-NUMBER_SIGNS = frozenset({"#", "№", "nº", "n°"})
-SEVERAL = re.compile(r"[^suio]s$")
-CUT = re.compile(r"\b([^\W\d_]{2,7})\.(?!\w)")
+DATA: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 WORD = re.compile(r"[^\W_]+")
-LONGEST_LABEL = 80
-SHORTEST_STEM = 4
-INFLECTED = re.compile(rf"(.{{{SHORTEST_STEM},}}?)(?:{'|'.join(SUFFIXES)})")
-VOWELS = ("a", "e", "i", "o")
-"""On these, words of Romance languages end; by them one of a thing differs from several."""
-PERIODS = frozenset({"night", "day", "week", "month", "year", "hour", "person", "guest", "seat", "user"})
-"""A price per one of these is the price; one per kilogram is another."""
-NO_CONCEPTS: frozenset[str] = frozenset()
-_CONNECTORS = frozenset({"de", "del", "du", "di", "do", "da", "des", "of", "von", "van"})
+CLASS_WORD = re.compile(r"[a-z]+")
+CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
+THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
+NO_ACCENTS = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "ł": "l", "đ": "d"})
+ENDINGS = ("ations", "ation", "ings", "ing", "ions", "ion", "ed", "ers", "er", "es", "s", "e")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Label:
-    """A label in comparable form: its words without accents, and the stems of those that weigh.
-
-    `cut` are words that a full stop cuts short: `Temp.`, `Alt.`
-    """
-
-    phrase: str
-    stems: frozenset[str]
-    cut: frozenset[str] = frozenset()
-
-
+@lru_cache(maxsize=20_000)
 def fold(text: str) -> str:
-    """Write a text without case, accents and umlauts: `Fläche` and `flaeche` come out alike."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    accents = {letter: "" for letter in set(plain) if unicodedata.combining(letter)}
-    for letter, written in (LETTERS | accents).items():  # for much text far faster than str.translate
-        plain = plain.replace(letter, written)
-    return DIGRAPHS.sub("", plain)
+    """Return a text in small letters without accents and punctuation, words apart by one space."""
+    text = THOUSANDS.sub("", text)
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(NO_ACCENTS))
+    return " ".join(WORD.findall("".join(one for one in plain if not unicodedata.combining(one))))
 
 
-@lru_cache(maxsize=4096)
-def label(text: str) -> Label:
-    """Make a label comparable: `firstPublished`, `first_published` and `First published:` come out alike."""
-    text = "number" if text.strip(" .:").casefold() in NUMBER_SIGNS else text
-    plain = fold(CAMEL.sub(" ", BRACKETS.sub(" ", text[:LONGEST_LABEL])))
-    words = WORD.findall(plain)
-    weighty = [word for word in words if word not in STOPWORDS] or words
-    cut = frozenset(CUT.findall(plain))
-    return Label(phrase=" ".join(words), stems=frozenset(map(stem_of, weighty)), cut=cut)
+def spell_name(name: str) -> str:
+    """Return the name of a property as words: `datePublished` is “date published”."""
+    return fold(CAMEL.sub(" ", name).replace("_", " ").replace("-", " "))
 
 
-def stem_of(word: str) -> str:
-    """Give what a folded word shares with its other forms: of several, of the other gender, of its verb."""
-    if word in IRREGULAR:
-        return IRREGULAR[word]
-    if inflected := INFLECTED.fullmatch(word):
-        stem = inflected[1]
-    else:
-        stem = word[:-1] if len(word) == SHORTEST_STEM and SEVERAL.search(word) else word
-    return stem[:-1] if stem.endswith(VOWELS) and len(stem) > SHORTEST_STEM else stem
+@lru_cache(maxsize=20_000)
+def class_words(names: str) -> frozenset[str]:
+    """Return the words of class names: `book-author__name` has three."""
+    return frozenset(CLASS_WORD.findall(CAMEL.sub(" ", names).lower()))
 
 
-@lru_cache(maxsize=16_384)
-def concepts_of(name: Label) -> frozenset[str]:
-    """Give the concepts that a label as a whole belongs to."""
-    weighty = " ".join(word for word in name.phrase.split() if word not in STOPWORDS)
-    counted = COUNT_OF.sub("", name.phrase) if COUNT_OF.match(name.phrase) else ""
-    spellings = (name.phrase, singular(name.phrase), weighty, counted)
-    spelled = next((known for one in spellings if (known := CONCEPTS_BY_PHRASE.get(one))), NO_CONCEPTS)
-    return spelled | _concepts_by_stems().get(name.stems, NO_CONCEPTS) if len(name.stems) > 1 else spelled
+def listed(name: str) -> frozenset[str]:
+    """Return a list of `words.toml` as it is written there."""
+    return frozenset(filter(None, map(str.strip, DATA["lists"][name].split(","))))
 
 
-def is_called(name: Label, concept: str) -> bool:
-    """Whether a label belongs to a concept."""
-    return concept in concepts_of(name)
+def folded(name: str) -> frozenset[str]:
+    """Return a list of `words.toml`, each word folded."""
+    return frozenset(map(fold, listed(name)))
 
 
-def senses_of(name: Label, thing: Label | None = None) -> frozenset[str]:
-    """Give the concepts that a field's name means: its own as a whole, else those of its principal word.
-
-    A field that is called what its list is of is the name of one: `station` of `stations`. The name of an
-    author is an author.
-    """
-    if thing is not None and thing.stems and name.stems == thing.stems and name.phrase:
-        return concepts_of(name) | {"name"}
-    words = name.phrase.split()
-    if whole := _broadened(concepts_of(name)):
-        is_of_thing = (
-            thing is not None and len(words) > 1 and not thing.stems.isdisjoint(label(words[0]).stems)
-        )
-        return whole | {"name"} if is_of_thing and "name" in concepts_of(label(words[-1])) else whole
-    if len(words) > 2 and words[-2] == "per" and words[-1] in PERIODS:  # noqa: PLR2004 - what, per, period
-        return senses_of(label(" ".join(words[:-2])), thing)
-    if len(words) < 2 or not CHANGING_STEMS.isdisjoint(name.stems):  # noqa: PLR2004 - one word is a whole
-        return frozenset()
-    principal, others = (words[0], words[1:]) if _CONNECTORS & set(words) else (words[-1], words[:-1])
-    senses = concepts_of(label(principal))
-    if "name" in senses:
-        rest = label(" ".join(word for word in others if word not in STOPWORDS))
-        if thing is None or rest.stems.isdisjoint(thing.stems):
-            senses = concepts_of(rest) - {"website"} or senses
-    return senses
+CONCEPTS = {fold(one): name for name, words in DATA["concepts"].items() for one in (name, *words.split(", "))}
+KIN = {concept: frozenset(words.split(", ")) for concept, words in DATA["kin"].items()}
+UNITS = {
+    fold(one).replace(" ", ""): unit for unit, said in DATA["units"].items() for one in (unit, *said.split())
+}
+STOP, THINGS, CHANGING = folded("stop"), folded("things"), folded("changing")
+SAME, SAME_CONCEPT, SAME_STEMS, OF_A_THING = 1.0, 0.95, 0.94, 0.88
+PART_OF, NEAR, PART_OF_LONG = 0.72, 0.7, 0.55
 
 
-def _broadened(concepts: frozenset[str]) -> frozenset[str]:
-    """Add what the concepts are kinds of: a hammer price is a price, which a column may look like."""
-    return concepts.union(BROADER[one] for one in concepts if one in BROADER)
+def concept_of(phrase: str) -> str:
+    """Return the concept that a folded phrase names, also in the plural; empty where it names none."""
+    found: str | None = CONCEPTS.get(phrase) or CONCEPTS.get(singular(phrase))
+    return found or CONCEPTS.get(" ".join(word for word in phrase.split() if word not in STOP), "")
 
 
-def singular(word: str) -> str:
-    """Give the name of one of several, by the plainest of rules."""
-    return word.removesuffix("s") if len(word) > SHORTEST_STEM else word
+def singular(phrase: str) -> str:
+    """Return a phrase with its last word in the singular."""
+    if phrase.endswith("ies") and len(phrase) > 4:
+        return f"{phrase[:-3]}y"
+    if phrase.endswith(("sses", "shes", "ches", "xes")):
+        return phrase[:-2]
+    return phrase[:-1] if phrase.endswith("s") and not phrase.endswith(("ss", "us", "is")) else phrase
 
 
-def _concepts_by_phrase() -> dict[str, frozenset[str]]:
-    """Index the concepts by phrase, as `label` writes it; all is folded at once, which is far faster."""
-    plain = fold("\n".join(CONCEPTS.values()))
-    for sign in set(plain) - {" ", ",", "\n"}:
-        if not WORD.match(sign):
-            plain = plain.replace(sign, " ")
-    while "  " in plain:
-        plain = plain.replace("  ", " ")
-    index: dict[str, frozenset[str]] = {}
-    for concept, phrases in zip(CONCEPTS, plain.replace(" ,", ",").split("\n"), strict=True):
-        own = dict.fromkeys(phrases.strip().split(", "), frozenset({concept}))
-        for shared in own.keys() & index.keys():
-            own[shared] |= index[shared]
-        index |= own
-    return index
+@lru_cache(maxsize=20_000)
+def stem(word: str) -> str:
+    """Return a word without the ending that makes it plural or another form of the same."""
+    ending = next((one for one in ENDINGS if word.endswith(one) and len(word) - len(one) >= 4), "")
+    return word.removesuffix(ending)
 
 
-@cache
-def _concepts_by_stems() -> dict[frozenset[str], frozenset[str]]:
-    """Index the concepts by stems, once these are asked for.
-
-    A single stem is too little: "discoverer" and "discovery" share theirs.
-    """
-    phrases = [phrase for phrase in CONCEPTS_BY_PHRASE if " " in phrase]
-    weighty = {word: stem_of(word) for word in {*" ".join(phrases).split()} - STOPWORDS}
-    index: dict[frozenset[str], frozenset[str]] = {}
-    for phrase in phrases:
-        words = phrase.split(" ")
-        stems = frozenset(filter(None, map(weighty.get, words))) or frozenset(map(stem_of, words))
-        if len(stems) > 1:
-            concepts = CONCEPTS_BY_PHRASE[phrase]
-            index[stems] = index[stems] | concepts if stems in index else concepts
-    return index
+@lru_cache(maxsize=20_000)
+def stems_of(phrase: str) -> frozenset[str]:
+    """Return the stems of a phrase's words, without those that weigh nothing."""
+    words = phrase.split()
+    return frozenset(stem(word) for word in words if word not in STOP) or frozenset(map(stem, words))
 
 
-CHANGING_STEMS = frozenset(stem_of(fold(word)) for word in CHANGING)
-"""A label with one of these says something else than the label without it."""
-CONCEPTS_BY_PHRASE = _concepts_by_phrase()
+@lru_cache(maxsize=100_000)
+def likeness(wanted: str, label: str) -> float:
+    """Return how much a label says what is wanted, from 0 to 1; both are folded phrases."""
+    if not wanted or not label:
+        return 0.0
+    if wanted == label:
+        return SAME
+    mine, theirs = concept_of(wanted), concept_of(label)
+    if mine and mine == theirs:
+        return SAME_CONCEPT
+    left, right = stems_of(wanted), stems_of(label)
+    if left == right:
+        return SAME_STEMS
+    if mine and theirs:
+        return NEAR if theirs in KIN.get(mine, ()) else 0.0
+    if any(word in CHANGING for word in {*wanted.split()} ^ {*label.split()}):
+        return 0.0
+    for phrase, other in ((wanted, label), (label, wanted)):
+        rest = " ".join(one for one in phrase.split() if one not in THINGS and singular(one) not in THINGS)
+        is_same = stems_of(rest) == stems_of(other) or "" != concept_of(rest) == concept_of(other)
+        if rest and rest != phrase and is_same:
+            return OF_A_THING
+    if left < right or right < left:
+        return PART_OF if abs(len(left) - len(right)) == 1 else PART_OF_LONG
+    if mine and _ends_as(mine, label):
+        return NEAR
+    return 0.5 * len(left & right) / len(left | right)
+
+
+def _ends_as(concept: str, label: str) -> bool:
+    """Whether the last word of a label names a concept, or the first one of movement: “departs Skerrow”."""
+    words = label.split()
+    if not 1 < len(words) <= 4 or not CHANGING.isdisjoint(words[:-1]):
+        return False
+    is_first = concept in {"departure", "arrival"} and concept_of(words[0]) == concept
+    return is_first or concept_of(words[-1]) == concept

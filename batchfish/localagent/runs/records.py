@@ -76,7 +76,12 @@ def completed(result: object, schema: Mapping[str, Any] | None, *, re_prompts: i
     validation = None
     if schema is not None:
         errors = [
-            {"path": spell_path(found.keys), "message": found.message}
+            {
+                "path": spell_path(found.keys),
+                "expected": found.expected,
+                "received": found.received,
+                "message": found.message,
+            }
             for found in find_violations(result, schema)
         ]
         validation = json.dumps({"valid": not errors, "re_prompt_attempts": re_prompts, "errors": errors})

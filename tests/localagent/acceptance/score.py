@@ -1,17 +1,17 @@
-"""Score the reader on the pages beside this file: `python -m tests.localagent.acceptance.score open`.
+"""Score the reader on the pages beside this file: `python -m tests.localagent.acceptance.score`.
 
-There are two halves: `open`, which the reader is built with, and `closed`, which is opened at the end only. A
-half is made of sets, a folder each. Each page is an HTML file and a YAML file that says what is asked of it
-(`url`, `goal`, `schema`, further `pages`), how it is counted (`kind`: core, stretch or must_fail), and what
-is right (`expected`, `also` for other spellings).
+The pages stand in sets, a folder each. Each is an HTML file and a YAML file that says what is asked of it
+(`url`, `goal`, `schema`, further `pages`), how it counts (`kind`: core, stretch or must_fail), and what is
+right (`expected`, `also` for other spellings). `kinds.yaml` says of what kind each page is, for the docs.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from batchfish.localagent.engines.pool import WorkerPool
 
 FOLDER = Path(__file__).parent
-HALVES = ("open", "closed")
 MUST_FAIL = "must_fail"
+LANGUAGE = re.compile(rb"""<html[^>]*\blang=["']?([a-zA-Z]+)""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,19 +64,31 @@ class _Files:
 
 
 def sets() -> list[str]:
-    """Give the sets of both halves: `open/exam-3`."""
-    return sorted(str(folder.relative_to(FOLDER)) for half in HALVES for folder in (FOLDER / half).iterdir())
+    """Return the sets: `exam-10`."""
+    return sorted({file.parent.name for file in FOLDER.glob("*/*.yaml")})
+
+
+def kinds() -> dict[str, str]:
+    """Return of what kind each page is, by its set and name: `exam-10/league-standings`."""
+    by_kind: dict[str, list[str]] = yaml.safe_load((FOLDER / "kinds.yaml").read_text("utf-8"))
+    return {page: kind for kind, pages in by_kind.items() for page in pages}
+
+
+def is_english(page: str) -> bool:
+    """Whether a page is in English, or does not say in which language it is."""
+    found = LANGUAGE.search((FOLDER / f"{page}.html").read_bytes()[:3000])
+    return found is None or found[1].lower() == b"en"
 
 
 def cases(of: str) -> dict[str, dict[str, Any]]:
-    """Give what is asked of each page of a set, by the page's name."""
+    """Return what is asked of each page of a set, by the page's name."""
     return {
         file.stem: yaml.safe_load(file.read_text("utf-8")) for file in sorted((FOLDER / of).glob("*.yaml"))
     }
 
 
 def run(of: str, name: str, case: dict[str, Any]) -> RunOutcome:
-    """Have the engine do what is asked of one page of a set."""
+    """Run the engine on one page of a set."""
     folder = FOLDER / of
     further = {url: folder / file for url, file in case.get("pages", {}).items()}
     files = _Files({case["url"]: folder / f"{name}.html", **further})
@@ -104,7 +116,7 @@ def score(of: str) -> Iterator[Finding]:
 
 
 def _under_the_same_name(result: object, expected: object) -> object:
-    """Call the only list of a result as the right one is called: a goal in words may leave that open."""
+    """Return a result with its only list under the right name: a goal in words may leave that open."""
     match result, expected:
         case dict(), dict() if len(result) == len(expected) == 1:
             (got,), ((name, right),) = result.values(), expected.items()
@@ -112,29 +124,36 @@ def _under_the_same_name(result: object, expected: object) -> object:
     return result
 
 
-def describe(findings: list[Finding]) -> Iterator[str]:
-    """Say for each kind of page how many values are right, missed and wrong; then which are not right."""
-    for kind in dict.fromkeys(finding.kind for finding in findings):
-        own = [finding for finding in findings if finding.kind == kind]
-        marks = Counter(finding.mark for finding in own)
-        pages = len({finding.page for finding in own})
+def table(findings: list[Finding]) -> Iterator[str]:
+    """Count, for each kind of page, the values that are right, missed and wrong: English and others apart."""
+    of_kind = kinds()
+    marks: dict[tuple[str, bool], Counter[Mark]] = defaultdict(Counter)
+    pages: dict[tuple[str, bool], set[str]] = defaultdict(set)
+    for one in findings:
+        key = "traps" if one.kind == MUST_FAIL else of_kind[one.page], is_english(one.page)
+        marks[key][one.mark] += 1
+        pages[key].add(one.page)
+    yield f"{'kind':24}{'language':>9}  pages  values  right  missed  wrong  share"
+    for (kind, english), counts in sorted(marks.items(), key=lambda item: (not item[0][1], item[0][0])):
+        total, right = counts.total(), counts[Mark.RIGHT]
+        language, number = "English" if english else "other", len(pages[kind, english])
         yield (
-            f"{kind}: {pages} pages, {len(own)} values: {marks[Mark.RIGHT]} right,"
-            f" {marks[Mark.MISSED]} missed, {marks[Mark.WRONG]} wrong: {marks[Mark.RIGHT] / len(own):.3f}"
+            f"{kind:24}{language:>9}{number:7}{total:8}{right:7}"
+            f"{counts[Mark.MISSED]:8}{counts[Mark.WRONG]:7}{right / total:7.2f}"
         )
-    for finding in findings:
-        if finding.mark is not Mark.RIGHT:
-            said = f"{finding.expected!r}, not {finding.got!r}"
-            yield f"  {finding.mark}: {finding.page} {finding.path}: {said}"
 
 
 def main() -> None:
-    """Print the score of one half, or of one of its sets."""
+    """Print the table of all sets, or of those that are named; `--all`: and each value that is not right."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("of", choices=[*HALVES, *sets()])
-    asked = parser.parse_args().of
-    findings = [finding for of in sets() if f"{of}/".startswith(f"{asked}/") for finding in score(of)]
-    sys.stdout.write("\n".join(describe(findings)) + "\n")
+    parser.add_argument("sets", nargs="*", metavar="SET")
+    parser.add_argument("--all", action="store_true", help="print every value that is not right")
+    asked = parser.parse_args()
+    findings = [finding for of in asked.sets or sets() for finding in score(of)]
+    sys.stdout.write("\n".join(table(findings)) + "\n")
+    for one in findings if asked.all else []:
+        if one.mark is not Mark.RIGHT:
+            sys.stdout.write(f"{one.mark}: {one.page} {one.path}: {one.expected!r}, not {one.got!r}\n")
 
 
 if __name__ == "__main__":

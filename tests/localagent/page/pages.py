@@ -1,30 +1,28 @@
-"""Small pages around a body, and schemas written short: what the tests of the reader share."""
+"""Pages for the reader's tests, and what it makes of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from batchfish.localagent.page.read import Reading, read_page
+from batchfish.localagent.page.read import read_page
 
-NULL = {"nullable": True}
+if TYPE_CHECKING:
+    from batchfish.localagent.page.read import Reading
 
-
-def schema(**properties: str | dict[str, Any]) -> dict[str, Any]:
-    """Ask for properties: a type name, or a schema of their own; all are required."""
-    spelled = {name: {"type": kind} if isinstance(kind, str) else kind for name, kind in properties.items()}
-    return {"type": "object", "properties": spelled, "required": list(spelled)}
+TEXT, NUMBER, DAY = {"type": "string"}, {"type": "number"}, {"type": "string", "format": "date"}
 
 
-def look(
-    body: str, *, head: str = "<title>Page</title>", lang: str = "en", **properties: str | dict[str, Any]
-) -> Reading:
-    filler = "<p>" + "Words that fill the page so that it looks like any other. " * 5 + "</p>"
-    start = f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">{head}</head>'
-    page = f"{start}<body>{body}{filler}</body></html>"
-    return read_page(page, url="http://a.example/p", schema=schema(**properties))
+def record(**properties: Any) -> dict[str, Any]:  # noqa: ANN401 - schemas
+    """Return the schema of an object with these properties, all required."""
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def records(body: str, **properties: str | dict[str, Any]) -> Any:  # noqa: ANN401 - a result or None
-    """Read a list of things with some properties; None where the page fails."""
-    reading = look(body, things={"type": "array", "items": schema(**properties)})
-    return reading.result and reading.result["things"]
+def several(list_name: str, /, **properties: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the schema of an object that holds a list of such records."""
+    return record(**{list_name: {"type": "array", "items": record(**properties)}})
+
+
+def read(body: str, schema: Any = None, goal: str = "x", *, head: str = "", lang: str = "en") -> Reading:  # noqa: ANN401
+    """Read a page with this body."""
+    page = f"<!doctype html><html lang={lang}><head>{head}</head><body>{body}</body></html>"
+    return read_page(page, url="https://shop.example/a", goal=goal, schema=schema)

@@ -10,9 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from lxml import etree
 
 from batchfish.localagent.engines.frames import Outline
-from batchfish.localagent.page.decode import decode
-from batchfish.localagent.page.tree import parse
-from batchfish.localagent.page.unseen import drop_unseen
+from batchfish.localagent.page.dom.document import drop_unseen, parse
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -39,7 +37,7 @@ def outline(body: bytes, *, url: str, content_type: str = "text/html") -> Outlin
 
     Addresses are absolute, and only those of http and https are kept.
     """
-    root = parse(decode(body, content_type))
+    root = parse(body, content_type)
     if root is None:
         return Outline(text="", links=[])
     title = " ".join(root.findtext(".//title", default="").split())
