@@ -393,7 +393,7 @@ class TestResults:
     ) -> None:
         driver.accept(pks[0])
         driver.finish(pks[0], raw)
-        (chunk,) = journal.outcomes(batch)
+        chunk = next(journal.outcomes(batch))
         assert chunk[0].result == raw
         assert not chunk[0].is_whole_answer
 
@@ -450,7 +450,7 @@ class TestOutcomes:
         driver.accept(pks[3], "run-d")
         journal.commit_now()
         edit(journal, batch, *named("d", "c", "b", inputs={"title": "Emma"}), *named("e"))
-        monkeypatch.setattr(records, "CHUNK", 3)
+        monkeypatch.setattr(records, "CHUNK_ROWS", 3)
         chunks = list(journal.outcomes(batch))
         assert [[one.item.id for one in chunk] for chunk in chunks] == [["d", "c", "b"], ["e"]]
         d, c, b = chunks[0]
