@@ -121,6 +121,10 @@ class Journal(Protocol):
         """The attempt that a run belongs to, None where the journal does not know the run."""
         ...
 
+    def may_have_run(self, item: int) -> bool:
+        """Whether any create of an item was sent and not surely refused."""
+        ...
+
     def attempts(self, item: int, k: int | None) -> tuple[Attempt | None, Sequence[Attempt]]:
         """Give the item's k-th attempt, where there is one, and its other attempts that are open."""
         ...

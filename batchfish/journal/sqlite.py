@@ -181,6 +181,10 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         )
         return records.attempt_from(rows[0]) if rows else None
 
+    def may_have_run(self, item: int) -> bool:
+        """Whether any create of an item was sent and not surely refused."""
+        return self._attempt("a.item = ? AND a.state <> 'refused'", item) is not None
+
     def attempts(self, item: int, k: int | None) -> tuple[Attempt | None, Sequence[Attempt]]:
         """Give the item's k-th attempt, where there is one, and its other attempts that are open."""
         rows = self._group.read(_ATTEMPTS_OF_ITEM, item, -1 if k is None else k)

@@ -60,7 +60,7 @@ async def submit(ctx: Context) -> None:
         while not ctx.is_over():
             room = 0 if ctx.is_idle() else await _find_room(ctx)
             due = _what_is_due(ctx, room) if room else []
-            if any(item.k for item in due):
+            if any(item.k and ctx.journal.may_have_run(item.pk) for item in due):
                 due = await _without_found(ctx, due)
                 if not due or not ctx.may_submit():
                     continue
@@ -82,12 +82,13 @@ def _what_is_due(ctx: Context, room: int) -> Sequence[Item]:
 async def _without_found(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
     """Search once more for runs of the items that were sent before, and return those that may be sent.
 
-    An absence that was proven may be hours old by now: a run that has shown since is adopted instead.
+    An absence that was proven may be hours old by now: a run that has shown since is adopted instead. Creates
+    that were surely refused need no search.
     """
     if not ctx.rules.unanswered.marker:
         return items
     for item in items:
-        if item.k:
+        if item.k and ctx.journal.may_have_run(item.pk):
             text = search_text(identity.make_marker(ctx.batch.batch8, item.key, item.k))
             try:
                 rows = read_rows((await find(ctx, text, math.inf)).rows, ctx.journal)

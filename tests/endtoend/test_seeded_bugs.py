@@ -25,6 +25,7 @@ LOSING_ANSWERS = "duration=0.05,reset=0.3"
 TRUSTS_SILENCE = """
 import sys
 from batchfish.core.events import SubmitDeferred, SubmitUnanswered
+from batchfish.pipeline import submit
 from batchfish.webagent import client
 prove = client.prove
 def trusting(*arguments):
@@ -32,7 +33,10 @@ def trusting(*arguments):
     if isinstance(answer, SubmitUnanswered):
         return SubmitDeferred(reason="create_error", message=answer.message)
     return answer
+async def sending_at_once(ctx, items):
+    return items
 client.prove = trusting
+submit._without_found = sending_at_once
 """
 # What was on its way when a process died is sent again, unseen; and the API's own listing is not read.
 FORGETS_CREATES = """
