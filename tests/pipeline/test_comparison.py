@@ -36,7 +36,8 @@ def with_finished_items(folder: Path, finished: int, *, is_compared: bool = True
             run_id = f"old-{pk}"
             write.execute(
                 "INSERT INTO attempts (item, k, marker, state, key_id, body_sha256, intended_at,"
-                " intended_boot, boot_id, run_id, created_at) VALUES (?, 1, ?, 'ended', 'old', '', ?, 1, 'old', ?, ?)",
+                " intended_boot, boot_id, run_id, created_at)"
+                " VALUES (?, 1, ?, 'ended', 'old', '', ?, 1, 'old', ?, ?)",
                 (pk, marker, EPOCH - HOURS, run_id, EPOCH - HOURS),
             )
             simulation.server.runs[run_id] = BookedRun(
