@@ -42,3 +42,18 @@ def test_a_person_may_begin_a_new_batch_over_an_unfinished_one(tmp_path: Path) -
         assert shop.run("--new", "--accept", "unfinished-batch").code == 0
         assert history.server.duplicates() == 0
         assert len(shop.ask("SELECT 1 FROM batches")) == 2
+
+
+def test_the_history_catches_a_new_batch_that_is_begun_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seeded bug: nobody is asked before a batch is begun beside one that has not finished."""
+    monkeypatch.setattr("batchfish.cli.running._agree_to_begin_anew", lambda *_: None)
+    with living(tmp_path, seed=1) as history:
+        shop = history.folder("shop", items=ITEMS)
+        assert shop.run().code == 0
+        history.server.payments = 2
+        for _ in range(2):
+            assert shop.run("--new", dies_after=2.0).code is None
+        shop.run()
+        assert history.server.duplicates() > 0
