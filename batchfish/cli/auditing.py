@@ -50,7 +50,7 @@ class ListedRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Audit:
-    """What journal and listing say of one batch; they are equal where the four lists are empty.
+    """The differences between the journal and the listing of one batch: none where the four lists are empty.
 
     `surplus` runs are one too many for their item, `unanswered` ones belong to a create whose answer was lost
     and are taken in by `run`; of `unread` ones the listing does not show the marker; `unlisted` are the ids

@@ -342,7 +342,7 @@ def _list_held(args: Namespace, place: places.Place, voice: Voice) -> int:
 
 
 def _spell_held(one: reading.HeldAttempt) -> str:
-    """Say why an attempt waits, and how its item stands where that is not held itself."""
+    """Return why an attempt waits, and how its item stands where that is not held itself."""
     run = f"  run {one.run_id}" if one.run_id else ""
     item = "" if one.status is Status.HELD else f"  (the item is {one.status})"
     return f"{one.reason}{run}{item}"

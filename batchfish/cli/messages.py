@@ -70,7 +70,7 @@ def put_beside_work(text: str) -> None:
 
 
 def silence(stream: TextIO) -> None:
-    """Let a stream lead nowhere, so that what it still holds cannot fail when the process ends."""
+    """Point a stream at nothing, so that what it still holds cannot fail when the process ends."""
     with suppress(OSError, ValueError):  # a stream without a file of its own has nothing to redirect
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

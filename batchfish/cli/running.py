@@ -196,7 +196,7 @@ def say_finished(
 
 
 def say_nothing_selected(args: Namespace, voice: Voice, said: str = "nothing is selected") -> int:
-    """Say that there is nothing to do, and return the exit code: `--allow-empty` makes it fine."""
+    """Print that there is nothing to do, and return the exit code: `--allow-empty` makes it fine."""
     voice.warn(said)
     code = ExitCode.OK if args.allow_empty else ExitCode.NO_ITEMS
     if args.json:

@@ -164,7 +164,7 @@ def _adopt(item: Item, attempt: Attempt | None, event: Adopted, circumstances: C
 
 
 def _report_surplus(item: Item, event: Adopted, rival: Attempt | None) -> str | None:
-    """Say that a found run is one more than the item should have cost; None where it is not."""
+    """Return a report of a run that is one more than the item should have cost; None where it is not."""
     if event.twin is not None:
         what = f"one create made two runs: {event.twin} and {event.run_id}"
     elif item.status is Status.SUCCEEDED:

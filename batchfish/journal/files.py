@@ -18,7 +18,7 @@ MIGRATIONS = ("schema.sql", "migration-2.sql")
 """One script a schema version: a journal of version n is brought up by the scripts after its n-th."""
 
 OLDEST_READABLE = 1
-"""What only reads can read journals from this version on as they are: later versions add tables alone."""
+"""Commands that only read can read journals from this version on as they are: later ones add tables alone."""
 
 APPLICATION_ID = 0x62666A6C
 """Says in the file's header that it is ours: `bfjl`."""

@@ -117,7 +117,7 @@ def read_sizes(connection: sqlite3.Connection, batch: int) -> Iterator[int]:
 
 
 def _chunk_from(outcomes: Iterator[Outcome]) -> list[Outcome]:
-    """Take outcomes until their results have come to CHUNK_BYTES."""
+    """Return outcomes until their results have come to CHUNK_BYTES."""
     chunk: list[Outcome] = []
     size = 0
     for outcome in outcomes:

@@ -37,7 +37,7 @@ _ON_THEIR_WAY = (AttemptState.SUBMITTING, AttemptState.UNANSWERED)
 
 
 async def compare_at_start(ctx: Context, batch: int) -> None:
-    """Take in the runs of a batch that the journal does not know; no create is sent before.
+    """Adopt the runs of a batch that the journal does not know; no create is sent before.
 
     NeedsYes where runs may be the batch's own but their markers cannot be read, unless a person agreed that
     they are nobody's: then lost answers are held, since no search by marker can be believed.
@@ -177,7 +177,7 @@ def _is_rest_unchanged(
 
 
 def _explain(ctx: Context, batch: int, unread: Sequence[RunSeen]) -> str:
-    """Say why runs without a readable marker need a person, and what the person can do."""
+    """Return why runs without a readable marker need a person, and what the person can do."""
     name = ctx.journal.batch(batch).name
     return (
         f"the API's listing shows runs that may belong to {name}, but not the reference line in their goals: "

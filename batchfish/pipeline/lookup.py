@@ -42,7 +42,7 @@ def shows(listing: Listing, run_id: str, marker: str) -> bool:
 
 
 class KnownRuns(Protocol):
-    """What must be known of runs to read a listing; the journal knows it."""
+    """The runs that are known when a listing is read; the journal fills this."""
 
     def attempt_of_run(self, run_id: str) -> Attempt | None:
         """Return the attempt that a run belongs to."""
@@ -105,7 +105,7 @@ def _is_of_another_item(marker: Marker, attempt: Attempt) -> bool:
 
 
 def obstacle_in(rows: Rows, text: str) -> str | None:
-    """Say why a search for `text` proves neither presence nor absence of a run; None where it does."""
+    """Return why a search for `text` proves neither presence nor absence of a run; None where it does."""
     for found in rows.misbound:
         if search_text(str(found.marker)) == text:
             return (

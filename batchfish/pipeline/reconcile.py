@@ -45,7 +45,7 @@ class Doubt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What one look for a doubted create has shown: its item's unknown runs, and a control.
+    """The result of one search for a doubted create: its item's unknown runs, and a control.
 
     `obstacle` says why the search proves nothing, if it does not.
     """

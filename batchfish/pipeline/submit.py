@@ -311,7 +311,7 @@ def _heed(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
 
 
 def _back_off(ctx: Context, pacing: Pacing, why: str) -> None:
-    """Take the pacing over, and pause once for each round that ends badly."""
+    """Use the new pacing, and pause once for each round that ends badly."""
     is_new_round = pacing.bad_rounds > ctx.session.pacing.bad_rounds
     ctx.session.pacing = pacing
     if is_new_round:

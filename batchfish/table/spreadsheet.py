@@ -29,7 +29,7 @@ def safe_names(names: list[str]) -> list[str]:
 
 
 def _is_unsafe(column: pl.Series) -> bool:
-    """Tell whether anything in a column is to be changed: mostly nothing is, and a copy may be large."""
+    """Return whether anything in a column is to be changed: mostly nothing is, and a copy may be large."""
     return bool((column.str.contains("\0", literal=True) | column.str.contains(_FORMULA)).any())
 
 

@@ -97,7 +97,7 @@ def write_table(  # noqa: PLR0913 - one function for all that may be asked of a 
 
 
 def _give_back_large_blocks() -> None:
-    """Have glibc return freed blocks of a megabyte to the system; other C libraries are left as they are.
+    """Make glibc return freed blocks of a megabyte to the system; other C libraries are left as they are.
 
     By itself it learns from the first large block to keep such blocks, in an arena for each of polars'
     threads: the copies of a cell of 20 MB then stay with the process (mallopt(3)).

@@ -50,7 +50,7 @@ class RunCanceller:
     def __init__(
         self, http: httpx.AsyncClient, hide: Callable[[str], str], known: Acquaintance | None = None
     ) -> None:
-        """Take the connections, what redacts secrets, and whether the API has answered."""
+        """Use these connections; `hide` redacts secrets, `known` tells whether the API has answered."""
         self._http = http
         self._hide = hide
         self._known = known or Acquaintance()

@@ -31,7 +31,7 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def note_retry_after(headers: Mapping[str, str]) -> str:
-    """Say in words, to follow a message, where Retry-After is not obeyed as it stands; else an empty text."""
+    """Return a remark to follow a message if Retry-After is not obeyed as it stands; else an empty text."""
     text = cut(headers.get("retry-after", "").strip(), 40)
     seconds = _asked_wait(headers)
     if seconds is not None and seconds > MAX_RETRY_AFTER:

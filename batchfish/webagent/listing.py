@@ -40,7 +40,7 @@ class RunLister:
     """
 
     def __init__(self, http: httpx.AsyncClient, hide: Callable[[str], str]) -> None:
-        """Take the connections for looks, and what redacts secrets from a message."""
+        """Use these connections; `hide` redacts secrets from a message."""
         self._http = http
         self._hide = hide
         self._numbers = count(secrets.randbelow(_SPREAD_MS))
