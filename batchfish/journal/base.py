@@ -149,6 +149,10 @@ class Journal(Protocol):
         """Whether any create of this journal was ever accepted."""
         ...
 
+    def has_absent(self) -> bool:
+        """Whether any create of this journal is believed to have made no run."""
+        ...
+
     def latest_accepted(self, key_id: str) -> Attempt | None:
         """Give the attempt accepted under this key that was intended last, whether or not it has ended."""
         ...

@@ -141,6 +141,10 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         """Whether any create of this journal was ever accepted."""
         return self._attempt("a.run_id IS NOT NULL") is not None
 
+    def has_absent(self) -> bool:
+        """Whether any create of this journal is believed to have made no run."""
+        return self._attempt("a.state = 'absent'") is not None
+
     def latest_ended(self, key_id: str) -> Attempt | None:
         """Give the attempt under this key that was intended last among those whose run has ended."""
         return self._attempt(

@@ -155,8 +155,11 @@ async def _look_for_control(
     fresh = ctx.journal.control_of(attempt, after=attempt.given_up_at or 0.0)
     known = fresh or ctx.journal.control_of(attempt)
     if known is None:
-        # Nothing was ever accepted: only the first create of all can be in doubt, under the present key.
-        is_first = attempt.key_id == ctx.agent.key_id and not ctx.journal.has_accepted()
+        # Without any accepted run an absence is believed once in a journal, and under the present key: if the
+        # listing lies, that is one run paid for twice, and not one for each create that is lost.
+        is_first = attempt.key_id == ctx.agent.key_id and not (
+            ctx.journal.has_accepted() or ctx.journal.has_absent()
+        )
         return Control.IMPOSSIBLE if is_first else Control.NONE
     marker = known.marker
     if marker not in controls.looked_for:

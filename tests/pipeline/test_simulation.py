@@ -224,3 +224,12 @@ def test_the_manifest_may_ask_to_hold_instead(tmp_path: Path) -> None:
     assert simulation.server.violations == []
     assert len({run.url for run in simulation.server.runs.values()}) == len(simulation.server.runs)
     assert simulation.statuses()["held"] > 0
+
+
+def test_without_any_accepted_run_an_absence_is_believed_only_once(tmp_path: Path) -> None:
+    """The listing searches no goals at all: each lost create has made a run, and only one may be doubled."""
+    faults, pace = Faults(acts_then_resets=1.0, searched_goal=0), Pace(poll_interval=0.5, max_duration=600.0)
+    simulation = Simulation(folder=tmp_path, seed=1, items=1, faults=faults, pace=pace)
+    simulation.run()
+    assert simulation.statuses() == {"held": 1}
+    assert simulation.server.creates == 2
