@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Question(StrEnum):
-    """What a person must agree to before anything is paid for, lost or replaced; the names are public."""
+    """A thing to agree to before anything is paid for, lost or replaced; the names are public."""
 
     CHANGES = "changes"
     MOVED_JOURNAL = "moved-journal"
@@ -29,7 +29,7 @@ NEVER_BY_YES = frozenset({Question.UNFINISHED_BATCH, Question.UNREAD_RUNS})
 
 
 class Agreement:
-    """What a person agrees to in one process: by `--accept`, at the terminal, or by `-y`.
+    """The questions agreed to in one process: by `--accept`, at the terminal, or by `-y`.
 
     `-y` agrees to the first question that is asked and to no other, so that it never agrees to something that
     its user has not read about. A question that was agreed to is not asked again in this process.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Intention:
-    """What a `run` would do: with which batch (None: one that begins), and what is different about it.
+    """The batch that a `run` is about (None: one that begins), and what is different about it.
 
     `leaves` is the batch of this name and period that has not finished, where another is to begin beside it.
     """

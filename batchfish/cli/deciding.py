@@ -221,7 +221,7 @@ def _refuse_options_of_decisions(args: Namespace) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Decision:
-    """What a person decides about: an item and its held attempt, which for an adoption may be none.
+    """An item to decide about, and its held attempt, which for an adoption may be none.
 
     `is_last`: the item waits for this attempt and for no other.
     """

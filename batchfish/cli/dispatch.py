@@ -42,7 +42,7 @@ VERBS = {
 """Where each verb lives; it is imported when it is called, so that help and status come at once."""
 
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
-"""What the operating system says of a disk that is full, broken or read-only."""
+"""The errors by which the operating system reports a disk that is full, broken or read-only."""
 
 
 def dispatch(argv: Sequence[str] | None = None) -> int:

@@ -30,7 +30,7 @@ class Interrupted(SystemExit):
 
 
 def raise_interrupted(number: int, _frame: FrameType | None = None) -> NoReturn:
-    """Handle a signal by unwinding: files are closed, locks released, and the local agent is let go."""
+    """Unwind at a signal: files are closed, locks released, and the local agent is let go."""
     raise Interrupted(number)
 
 

@@ -68,7 +68,7 @@ def validate(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What `run` would do now. `to_submit` may cost `most_runs` at most; `alive` counts open attempts.
+    """A `run` started now. `to_submit` may cost `most_runs` at most; `alive` counts open attempts.
 
     `leaves` names the batch that has not finished and that `--new` would leave.
     """

@@ -31,7 +31,7 @@ LOCAL_OPTIONS = (
     "--allow-origin",
     "--page-interval",
 )
-"""What an API over the network, and the local agent, have options for."""
+"""The options of an API over the network, and of the local agent."""
 
 SHORTEST_QUIET_SETTLE = 30.0
 
