@@ -27,7 +27,7 @@ from batchfish.core.items import ItemSpec
 from batchfish.core.lifecycle import advance
 from batchfish.core.moves import Circumstances
 from batchfish.core.rules import Rules
-from batchfish.core.runs import RunSeen
+from batchfish.core.runs import RunSnapshot
 from batchfish.journal import batches, ingest
 from batchfish.journal.sqlite import SqliteJournal
 
@@ -102,7 +102,7 @@ def events_of(item: int) -> tuple[tuple[int | None, Event], ...]:
             ),
         ),
         (1, SubmitAccepted(run_id=run_id)),
-        (1, RunEnded(run=RunSeen(run_id=run_id, status="COMPLETED", result=RESULT))),
+        (1, RunEnded(run=RunSnapshot(run_id=run_id, status="COMPLETED", result=RESULT))),
     )
 
 

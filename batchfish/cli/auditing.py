@@ -12,21 +12,21 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.messages import put, several
 from batchfish.cli.planning import put_object
 from batchfish.cli.serving import reach
-from batchfish.cli.wiring import SystemClock, chance, make_agent_to_read, terms_of
+from batchfish.cli.wiring import SystemClock, chance, make_agent_to_read, policy_of
 from batchfish.core import identity
 from batchfish.core.items import AttemptState
-from batchfish.journal import reading
+from batchfish.journal import queries
+from batchfish.pipeline.backoff import repeating
 from batchfish.pipeline.lookup import list_as_of_start
-from batchfish.pipeline.patience import repeating
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
-    from batchfish.cli.messages import Voice
-    from batchfish.core.runs import RunSeen
+    from batchfish.cli.messages import Console
+    from batchfish.core.runs import RunSnapshot
     from batchfish.journal.base import Batch
-    from batchfish.journal.reading import KnownAttempt
+    from batchfish.journal.queries import KnownAttempt
     from batchfish.webagent.base import Listing
 
 _NOT_YET_TAKEN_IN = {AttemptState.UNANSWERED, AttemptState.HELD}
@@ -71,7 +71,7 @@ class Audit:
         return not (self.surplus or self.unanswered or self.unread or self.unlisted)
 
 
-def audit(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
+def audit(args: Namespace, env: Mapping[str, str], console: Console) -> int:
     """Compare a batch with the listing, beside whoever works on it; nothing is written but cancels."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     with ExitStack() as stack:
@@ -89,21 +89,21 @@ def audit(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
                 found = compare(
                     batch,
                     listing,
-                    reading.attempts_of_batch(connection, batch.pk),
-                    reading.disowned_runs(connection),
-                    settle=terms_of(batch).rules.unanswered.settle,
+                    queries.attempts_of_batch(connection, batch.pk),
+                    queries.disowned_runs(connection),
+                    settle=policy_of(batch).rules.unanswered.settle,
                 )
                 alive = [run.run_id for run in found.surplus if run.status in {"PENDING", "RUNNING"}]
                 if args.cancel and alive:
                     await agent.cancel(alive)
-                    voice.say(f"cancelling {several(len(alive), 'run')}: {', '.join(alive)}")
+                    console.say(f"cancelling {several(len(alive), 'run')}: {', '.join(alive)}")
                 return found
 
         found = asyncio.run(list_and_compare())
     if args.json:
         put_object(type="audit", equal=found.is_equal, **asdict(found))
     else:
-        _show(found, place, batch, voice, is_cancelled=args.cancel)
+        _show(found, place, batch, console, is_cancelled=args.cancel)
     return ExitCode.OK if found.is_equal else ExitCode.NEEDS_YES
 
 
@@ -150,11 +150,11 @@ def compare(
     )
 
 
-def _listed(run: RunSeen, item: str | None) -> ListedRun:
+def _listed(run: RunSnapshot, item: str | None) -> ListedRun:
     return ListedRun(run_id=run.run_id, item=item, status=run.status, steps=run.steps)
 
 
-def _show(found: Audit, place: places.Place, batch: Batch, voice: Voice, *, is_cancelled: bool) -> None:
+def _show(found: Audit, place: places.Place, batch: Batch, console: Console, *, is_cancelled: bool) -> None:
     spelled = places.spell(place.journal, batch)
     if found.is_equal:
         put(f"{found.batch}: the journal and the API's listing agree on {several(found.known, 'run')}")
@@ -173,8 +173,8 @@ def _show(found: Audit, place: places.Place, batch: Batch, voice: Voice, *, is_c
     for run_id in found.unlisted:
         put(f"  not listed: run {run_id}")
     if any(run.status in {"PENDING", "RUNNING"} for run in found.surplus) and not is_cancelled:
-        voice.say(f"cancel what is alive and one too many: batchfish audit {spelled} --cancel")
+        console.say(f"cancel what is alive and one too many: batchfish audit {spelled} --cancel")
     if found.unanswered:
-        voice.say(f"take in what is found: batchfish resume {spelled}")
+        console.say(f"take in what is found: batchfish resume {spelled}")
     if found.unread:
-        voice.say(f"bind a run to its item: batchfish held adopt ITEM RUN --batch {spelled}")
+        console.say(f"bind a run to its item: batchfish held adopt ITEM RUN --batch {spelled}")

@@ -17,9 +17,9 @@ from batchfish.cli.wiring import SystemClock, chance
 from batchfish.core import identity
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
 from batchfish.errors import NeedsYes, StorageFailed, WrongInput
-from batchfish.journal import batches, ingest, reading
+from batchfish.journal import batches, ingest, queries
+from batchfish.pipeline.backoff import in_time
 from batchfish.pipeline.lookup import name_runs
-from batchfish.pipeline.patience import in_time
 from batchfish.pipeline.strangers import find_strangers
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def intend(
 def _has_finished(connection: sqlite3.Connection, batch: Batch) -> bool:
     """Whether no item of a batch is left and no attempt of it is open."""
     code = code_of(batch, count(connection, batch.pk))
-    return code is not None and not reading.count_open_in(connection, batch.pk)
+    return code is not None and not queries.count_open_in(connection, batch.pk)
 
 
 def refuse_other_api(connection: sqlite3.Connection, recorded_as: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.core.items import Status
-from batchfish.journal import reading
+from batchfish.journal import queries
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,7 +54,7 @@ class Counts:
 
 def count(connection: sqlite3.Connection, batch: int) -> Counts:
     """Read the counts that the journal keeps."""
-    return Counts(by_status=reading.counts(connection, batch))
+    return Counts(by_status=queries.counts(connection, batch))
 
 
 def code_of(batch: Batch, counts: Counts) -> int | None:
@@ -66,7 +66,7 @@ def count_selected(journal: SqliteJournal, batch: int) -> Counts:
     """Count the items that this process is about: those it has selected, or else all."""
     if not journal.has_selection:
         return count(journal.connection, batch)
-    return Counts(by_status=reading.selected_counts(journal.connection))
+    return Counts(by_status=queries.selected_counts(journal.connection))
 
 
 def exit_code(

@@ -30,14 +30,14 @@ from batchfish.core import identity
 from batchfish.core.events import Adopted, CancelWished, ProvenAbsent, RetryWished
 from batchfish.core.items import Status
 from batchfish.errors import BatchBusy, WrongInput
-from batchfish.journal import reading
+from batchfish.journal import queries
 from batchfish.pipeline import lookup
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.core.items import Item
     from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
@@ -47,7 +47,7 @@ LOOK_EVERY = 0.2
 """Seconds between looks whether a running process has heeded a wish."""
 
 
-def retry(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
+def retry(args: Namespace, env: Mapping[str, str], console: Console) -> int:
     """Queue one more attempt for items that are not fine, and bring the batch to completion."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     with ExitStack() as stack:
@@ -58,7 +58,7 @@ def retry(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         selected = journal.selection()
         items = [item for item in items if selected is None or item.pk in selected]
         if not items:
-            return say_nothing_selected(args, voice, f"{batch.name} has nothing to retry of that kind")
+            return say_nothing_selected(args, console, f"{batch.name} has nothing to retry of that kind")
         if args.held:
             args.agreement.ask(
                 Question.RESUBMIT_HELD,
@@ -69,12 +69,12 @@ def retry(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
 
         async def decide() -> int:
             async with make_agent(access, journal, env) as agent:
-                ctx = make_context(args, journal, batch, agent, voice, is_near=True)
+                ctx = make_context(args, journal, batch, agent, console, is_near=True)
                 for item in items:
                     send_again(ctx, item)
                 journal.reopen(batch.pk)
                 await journal.commit()
-            return await bring_to_completion(args, env, voice, journal, journal.batch(batch.pk), access)
+            return await bring_to_completion(args, env, console, journal, journal.batch(batch.pk), access)
 
         return asyncio.run(decide())
 
@@ -82,7 +82,7 @@ def retry(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
 def _not_fine(journal: SqliteJournal, batch: Batch, args: Namespace) -> Sequence[Item]:
     """Return the wanted items that `--failed`, `--held` or `--reason` speaks of."""
     statuses = (Status.HELD,) if args.held else (Status.FAILED, Status.CANCELLED)
-    return reading.items_in(journal.connection, batch.pk, statuses, args.reason)
+    return queries.items_in(journal.connection, batch.pk, statuses, args.reason)
 
 
 def send_again(ctx: Context, item: Item) -> None:
@@ -93,13 +93,13 @@ def send_again(ctx: Context, item: Item) -> None:
         ctx.record(item.pk, None, RetryWished())
 
 
-def cancel(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
+def cancel(args: Namespace, env: Mapping[str, str], console: Console) -> int:
     """Cancel a batch, or items of it; a process that works on it is asked to do it."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     with places.open_for_reading(place) as (connection, batch):
         items = selecting.choose_to_cancel(args, connection, batch)
     if items is not None and not items:
-        return say_nothing_selected(args, voice)
+        return say_nothing_selected(args, console)
     which = several(len(items), "item") if items else "everything that has not ended"
     wish = None
     try:
@@ -107,13 +107,13 @@ def cancel(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
             try:
                 with ExitStack() as stack:
                     journal = stack.enter_context(owned_journal(place.journal, args.agreement))
-                    return _cancel_alone(args, env, voice, journal, batch, items, stack)
+                    return _cancel_alone(args, env, console, journal, batch, items, stack)
             except BatchBusy:
                 if wish is None:
                     _leave_table_to_owner(args, batch)
                     wish = wishes.leave(place.journal, batch.pk, items)
                 elif not wish.exists():
-                    voice.say(f"the process that works on it cancels {which} of {batch.name}")
+                    console.say(f"the process that works on it cancels {which} of {batch.name}")
                     if args.json:
                         with places.open_for_reading(place) as (connection, batch):
                             put_summary(ExitCode.OK, count(connection, batch.pk))
@@ -137,7 +137,7 @@ def _leave_table_to_owner(args: Namespace, batch: Batch) -> None:
 def _cancel_alone(
     args: Namespace,
     env: Mapping[str, str],
-    voice: Voice,
+    console: Console,
     journal: SqliteJournal,
     batch: Batch,
     items: Sequence[int] | None,
@@ -145,7 +145,7 @@ def _cancel_alone(
 ) -> int:
     """Record the wish where no process works on the batch, and follow the runs that it meets to their end."""
     if finished_code(journal, batch) is not None:
-        voice.say(f"{batch.name} is finished already: nothing is left to cancel")
+        console.say(f"{batch.name} is finished already: nothing is left to cancel")
         if args.json:
             put_summary(ExitCode.OK, count(journal.connection, batch.pk))
         return ExitCode.OK
@@ -153,10 +153,10 @@ def _cancel_alone(
 
     async def decide() -> int:
         async with make_agent(access, journal, env) as agent:
-            ctx = make_context(args, journal, batch, agent, voice, is_near=True)
+            ctx = make_context(args, journal, batch, agent, console, is_near=True)
             number = await wishes.cancel_items(ctx, journal, batch.pk, items)
-            voice.say(f"cancelling {several(number, 'item')} of {batch.name}")
-        code = await bring_to_completion(args, env, voice, journal, journal.batch(batch.pk), access)
+            console.say(f"cancelling {several(number, 'item')} of {batch.name}")
+        code = await bring_to_completion(args, env, console, journal, journal.batch(batch.pk), access)
         return code if _is_left(journal, batch, items) else ExitCode.OK
 
     return asyncio.run(decide())
@@ -164,16 +164,16 @@ def _cancel_alone(
 
 def _is_left(journal: SqliteJournal, batch: Batch, items: Sequence[int] | None) -> bool:
     """Whether something that was to be cancelled has not ended."""
-    left = reading.not_ended(journal.connection, batch.pk)
+    left = queries.not_ended(journal.connection, batch.pk)
     return bool(left if items is None else set(left) & set(items))
 
 
-def held(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
+def held(args: Namespace, env: Mapping[str, str], console: Console) -> int:
     """List the attempts that wait for a person, or carry out what the person decides about one of them."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     if args.decision == "list":
         _refuse_options_of_decisions(args)
-        return _list_held(args, place, voice)
+        return _list_held(args, place, console)
     if args.item is None or (args.decision == "adopt") != (args.run_id is not None):
         raise WrongInput("say `held adopt ITEM RUN`, `held resubmit ITEM` or `held drop ITEM`")
     with ExitStack() as stack:
@@ -188,7 +188,7 @@ def held(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
 
         async def carry_out() -> None:
             async with make_agent(access, journal, env) as agent:
-                ctx = make_context(args, journal, batch, agent, voice, is_near=True)
+                ctx = make_context(args, journal, batch, agent, console, is_near=True)
                 match args.decision:
                     case "adopt":
                         await _adopt(ctx, decision, args.run_id)
@@ -202,7 +202,7 @@ def held(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         asyncio.run(carry_out())
         now = journal.item(decision.item.pk)
         spelled = places.spell(journal.path, batch)
-        voice.say(f"{now.id} is {now.status} now; go on with: batchfish resume {spelled}")
+        console.say(f"{now.id} is {now.status} now; go on with: batchfish resume {spelled}")
         if args.json:
             put_object(
                 type="decision", batch=batch.name, id=now.id, status=now.status, decision=args.decision
@@ -233,7 +233,7 @@ class _Decision:
 
 def _decide(args: Namespace, journal: SqliteJournal, batch: Batch) -> _Decision:
     """Find the held attempt that the arguments name; WrongInput where they name none, or several."""
-    waiting = reading.held_attempts(journal.connection, batch.pk)
+    waiting = queries.held_attempts(journal.connection, batch.pk)
     named = [one for one in waiting if args.item in {one.id, one.key}]
     chosen = [one for one in named if args.attempt in {None, one.k}]
     if not named:
@@ -301,11 +301,11 @@ async def _adopt(ctx: Context, decision: _Decision, run_id: str) -> None:
         raise WrongInput(f"run {run_id} was made for another item or batch: its goal carries {carried}")
 
 
-def _list_held(args: Namespace, place: places.Place, voice: Voice) -> int:
+def _list_held(args: Namespace, place: places.Place, console: Console) -> int:
     """List the held attempts of the batch that is named, or of all batches whose slots they take."""
     with places.open_for_reading(place) as (connection, batch):
-        waiting = reading.held_attempts(connection, None if place.batch is None else batch.pk)
-        batches = {one.pk: one for one in reading.all_batches(connection)}
+        waiting = queries.held_attempts(connection, None if place.batch is None else batch.pk)
+        batches = {one.pk: one for one in queries.all_batches(connection)}
     if args.json:
         items = [
             {
@@ -324,7 +324,7 @@ def _list_held(args: Namespace, place: places.Place, voice: Voice) -> int:
         put_object(type="held", batch=batch.name, items=items)
         return ExitCode.OK
     if not waiting:
-        voice.say(f"{batch.name}: nothing waits for a person")
+        console.say(f"{batch.name}: nothing waits for a person")
     for one in waiting:
         other = ""
         if one.batch != batch.pk:
@@ -333,7 +333,7 @@ def _list_held(args: Namespace, place: places.Place, voice: Voice) -> int:
         if one.message:
             put(f"    {' '.join(one.message.split())}")
     if waiting:
-        voice.say(
+        console.say(
             "decide: `held adopt ITEM RUN` takes a run you found as the item's own, `held resubmit ITEM` "
             "sends it again (paid twice if a run exists), `held drop ITEM` gives it up; of an item that has "
             "ended, `drop` only frees the slot"
@@ -341,7 +341,7 @@ def _list_held(args: Namespace, place: places.Place, voice: Voice) -> int:
     return ExitCode.OK
 
 
-def _spell_held(one: reading.HeldAttempt) -> str:
+def _spell_held(one: queries.HeldAttempt) -> str:
     """Return why an attempt waits, and how its item stands where that is not held itself."""
     run = f"  run {one.run_id}" if one.run_id else ""
     item = "" if one.status is Status.HELD else f"  (the item is {one.status})"

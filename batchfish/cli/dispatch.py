@@ -17,7 +17,7 @@ from batchfish.cli.agreement import Agreement
 from batchfish.cli.arguments import build
 from batchfish.cli.exits import ExitCode, exit_code_of
 from batchfish.cli.interrupts import SIGNAL_BASE
-from batchfish.cli.messages import Voice, ask, flush, is_terminal, put
+from batchfish.cli.messages import Console, ask, flush, is_terminal, put
 from batchfish.errors import BatchfishError, WebAgentUnavailable
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def dispatch(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     os.umask(0o077)
-    voice = Voice(stream=sys.stderr)
+    console = Console(stream=sys.stderr)
     try:
         args = build().parse_args(argv)
         if args.version:
@@ -68,7 +68,7 @@ def _run(argv: Sequence[str] | None) -> int:
         if args.verb is None:
             build().print_help()
             return ExitCode.USAGE
-        voice = Voice(stream=sys.stderr, is_quiet=args.quiet, is_verbose=args.verbose)
+        console = Console(stream=sys.stderr, is_quiet=args.quiet, is_verbose=args.verbose)
         if "accept" in args:
             args.agreement = Agreement(args.accept, yes=args.yes, ask=ask if is_terminal() else None)
         if args.verbose:
@@ -76,29 +76,31 @@ def _run(argv: Sequence[str] | None) -> int:
             logging.getLogger("httpx").setLevel(logging.INFO)
             logging.getLogger("batchfish").setLevel(logging.DEBUG)
         module, _, name = VERBS[args.verb].partition(":")
-        code: int = getattr(import_module(module), name)(args, os.environ, voice)
+        code: int = getattr(import_module(module), name)(args, os.environ, console)
     except WebAgentUnavailable as error:
-        voice.warn(f"batchfish: the API gave no answer ({error}). Try again later: the same command goes on.")
+        console.warn(
+            f"batchfish: the API gave no answer ({error}). Try again later: the same command goes on."
+        )
         return exit_code_of(error)
     except BatchfishError as error:
-        voice.warn(f"batchfish: {error}")
+        console.warn(f"batchfish: {error}")
         return exit_code_of(error)
     except BrokenPipeError:
         # The reader of our output has left: the exit code that a program has which SIGPIPE ends.
         return SIGNAL_BASE + signal.SIGPIPE
     except sqlite3.Error as error:
-        voice.warn(f"batchfish: the journal could not be read or written: {error}")
+        console.warn(f"batchfish: the journal could not be read or written: {error}")
         return ExitCode.IOERR
     except ModuleNotFoundError as error:
-        voice.warn(
+        console.warn(
             f"batchfish: {error.name} is not installed. For the local agent: pip install 'batchfish[local]'."
         )
         return ExitCode.USAGE
     except Exception as error:  # noqa: BLE001 - a bug of ours must not look like a batch's end
         if (disk := _disk_error(error)) is not None:
-            voice.warn(f"batchfish: {disk.filename or 'a file'} cannot be written: {disk.strerror}")
+            console.warn(f"batchfish: {disk.filename or 'a file'} cannot be written: {disk.strerror}")
             return ExitCode.IOERR
-        voice.warn(
+        console.warn(
             f"{traceback.format_exc()}batchfish: this is a bug; the journal is safe, and `run` goes on"
         )
         return ExitCode.SOFTWARE

@@ -10,13 +10,13 @@ from batchfish.cli import places, tables
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
 from batchfish.cli.messages import put_beside_work, several
 from batchfish.cli.wiring import SystemClock
-from batchfish.journal import batches, reading
+from batchfish.journal import batches, queries
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.run import RunReport
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 ROWS_FOR_A_PERSON = 5
 
 
-def conclude(args: Namespace, voice: Voice, journal: SqliteJournal, batch: Batch, report: RunReport) -> int:
+def conclude(
+    args: Namespace, console: Console, journal: SqliteJournal, batch: Batch, report: RunReport
+) -> int:
     """Write the table, record the end, and say what came of it and how to go on; give the exit code."""
     counts = count(journal.connection, batch.pk)
     stop, allowed = report.stop, args.fail_on_error
@@ -32,11 +34,11 @@ def conclude(args: Namespace, voice: Voice, journal: SqliteJournal, batch: Batch
         # What is finished is finished, also where a rule of the batch would have stopped it at its last item.
         stop = None if stop is None or stop.signal is None else stop
         whole = exit_code(
-            counts, None, allowed, was_cancelled=reading.was_cancelled(journal.connection, batch.pk)
+            counts, None, allowed, was_cancelled=queries.was_cancelled(journal.connection, batch.pk)
         )
         batches.finish(journal.connection, batch.pk, whole, SystemClock().now())
     judged = count_selected(journal, batch.pk)
-    was_cancelled = judged.ended == judged.total and reading.was_cancelled(
+    was_cancelled = judged.ended == judged.total and queries.was_cancelled(
         journal.connection, batch.pk, journal.selection()
     )
     code = exit_code(judged, stop, allowed, was_cancelled=was_cancelled)
@@ -45,14 +47,16 @@ def conclude(args: Namespace, voice: Voice, journal: SqliteJournal, batch: Batch
         table = tables.write_batch(
             journal.path, batch, args.output, args.agreement, raw_csv=args.csv_raw
         ).path
-    voice.say(f"{batch.name}: {counts}" + (f"; {report.alive} runs are still alive" if report.alive else ""))
-    say_what_is_next(args, voice, journal, batch, counts, code, table)
+    console.say(
+        f"{batch.name}: {counts}" + (f"; {report.alive} runs are still alive" if report.alive else "")
+    )
+    say_what_is_next(args, console, journal, batch, counts, code, table)
     return code
 
 
 def say_what_is_next(
     args: Namespace,
-    voice: Voice,
+    console: Console,
     journal: SqliteJournal,
     batch: Batch,
     counts: Counts,
@@ -67,16 +71,16 @@ def say_what_is_next(
         rows = ROWS_FOR_A_PERSON
     if table is not None and rows:
         put_beside_work(tables.show(table, rows))
-    waiting = reading.held_attempts(journal.connection, batch.pk)
+    waiting = queries.held_attempts(journal.connection, batch.pk)
     if waiting:
-        voice.say(
+        console.say(
             f"decide about {several(len(waiting), 'held attempt')}, each of which takes a slot: batchfish "
             f"held list --batch {name}"
         )
     if counts.not_ok:
-        voice.say(f"see what is not fine: batchfish results {name} --failed -o failed.csv")
+        console.say(f"see what is not fine: batchfish results {name} --failed -o failed.csv")
     if going_on:
-        voice.say(f"go on with: {going_on}")
+        console.say(f"go on with: {going_on}")
     if args.json:
         put_summary(code, counts, table=table, going_on=going_on)
     elif table is not None and not args.quiet:

@@ -18,9 +18,9 @@ from batchfish.cli.settings import LOCAL_BASE
 from batchfish.core.describe import spell_duration
 from batchfish.core.items import AttemptState, Status
 from batchfish.errors import StorageFailed, WrongInput
-from batchfish.journal import reading
+from batchfish.journal import queries
 from batchfish.journal.files import connect
-from batchfish.journal.place import owner_of
+from batchfish.journal.lock import owner_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.core.items import Attempt, Item
     from batchfish.journal.base import Batch
 
@@ -37,7 +37,7 @@ RATE_OVER = 300.0
 """Seconds over which the rate of a batch is measured."""
 
 
-def status(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
+def status(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
     """Say how far a batch is, once or again and again."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     while True:
@@ -67,7 +67,7 @@ def measure(
     connection: sqlite3.Connection, batch: int, counts: Counts, now: float
 ) -> dict[str, float | None]:
     """Give the rate of the last minutes (items a minute) and the seconds left at it; None: not known."""
-    number, first = reading.ended_since(connection, batch, now - RATE_OVER)
+    number, first = queries.ended_since(connection, batch, now - RATE_OVER)
     if first is None or now <= first:
         return {"per_minute": None, "seconds_left": None}
     per_second = number / (now - first)
@@ -88,7 +88,7 @@ def _spell_status(
     return f"{done}; no process is working on it; go on with: batchfish resume {places.spell(journal, batch)}"
 
 
-def results(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
+def results(args: Namespace, _env: Mapping[str, str], console: Console) -> int:
     """Write the table of a batch as it stands now."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     if args.failed and args.output is None:
@@ -104,7 +104,7 @@ def results(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
         failed_only=args.failed,
     )
     if counts.ended < counts.total:
-        voice.say(f"{batch.name} has not ended: {counts}")
+        console.say(f"{batch.name} has not ended: {counts}")
     if args.head:
         put(tables.show(report.path, args.head))
     if args.json:
@@ -114,14 +114,14 @@ def results(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
     return ExitCode.OK
 
 
-def explain(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
+def explain(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
     """Tell everything about one item: what it asks, its attempts, why it stands so, and what comes next."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     with places.open_for_reading(place) as (connection, batch):
         item = item_called(connection, batch, args.item)
-        url, goal = reading.question_of(connection, item.pk)
-        attempts = reading.attempts_of(connection, item.pk)
-        money = reading.money_events_of(connection, item.pk)
+        url, goal = queries.question_of(connection, item.pk)
+        attempts = queries.attempts_of(connection, item.pk)
+        money = queries.money_events_of(connection, item.pk)
     if args.json:
         put_object(
             type="item",
@@ -191,7 +191,7 @@ def _spell_time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def list_batches(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
+def list_batches(args: Namespace, _env: Mapping[str, str], console: Console) -> int:
     """List the batches of the journals here and in the folders above; rehearsals too, marked as such."""
     remote = [] if args.local else places.journals(is_local=False)
     journals = [args.journal] if args.journal else [*remote, *places.journals(is_local=True)]
@@ -199,15 +199,15 @@ def list_batches(args: Namespace, _env: Mapping[str, str], voice: Voice) -> int:
     for journal in journals:
         try:
             with closing(connect(journal, read_only=True)) as connection:
-                described = [_describe(connection, one, journal) for one in reading.all_batches(connection)]
+                described = [_describe(connection, one, journal) for one in queries.all_batches(connection)]
             found += [one for one in described if one["local"] or not args.local]
         except StorageFailed as error:
-            voice.warn(str(error))  # what one file holds is no reason not to list the others
+            console.warn(str(error))  # what one file holds is no reason not to list the others
     if args.json:
         put_object(type="batches", batches=found)
         return ExitCode.OK
     if not found:
-        voice.say("No batch is known here or above.")
+        console.say("No batch is known here or above.")
     width = max((len(one["batch"]) for one in found), default=0)
     for one in found:
         ended = "not finished" if one["exit_code"] is None else f"finished, exit {one['exit_code']}"

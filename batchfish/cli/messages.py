@@ -17,7 +17,7 @@ _HOSTILE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Voice:
+class Console:
     """Where messages go, and how many of them."""
 
     stream: TextIO
@@ -66,7 +66,7 @@ def put_beside_work(text: str) -> None:
         try:
             put(text)
         except StorageFailed as error:
-            Voice(stream=sys.stderr).warn(f"batchfish: {error}; nothing more is printed there")
+            Console(stream=sys.stderr).warn(f"batchfish: {error}; nothing more is printed there")
 
 
 def silence(stream: TextIO) -> None:

@@ -14,7 +14,7 @@ from batchfish.core.identity import TRY_SUFFIX
 from batchfish.errors import StorageFailed, WrongInput
 from batchfish.journal import batches
 from batchfish.journal.files import connect
-from batchfish.journal.place import refuse_network_file_system
+from batchfish.journal.lock import refuse_network_file_system
 
 if TYPE_CHECKING:
     import sqlite3

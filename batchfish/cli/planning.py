@@ -14,7 +14,7 @@ from batchfish.cli.manifests import load
 from batchfish.cli.messages import put, several
 from batchfish.cli.wiring import SystemClock
 from batchfish.core.items import Status
-from batchfish.journal import reading
+from batchfish.journal import queries
 from batchfish.journal.files import connect_or_empty
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.journal.ingest import Difference
     from batchfish.manifest.manifest import Manifest
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
-def validate(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
+def validate(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
     """Say what a manifest holds; everything that is wrong with it is raised at once."""
     manifest = load(args)
     summary = manifest.check()
@@ -83,7 +83,7 @@ class Plan:
     most_runs: int
 
 
-def plan(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
+def plan(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
     """Say what `run` would do: what is new, changed, removed, held, alive and done."""
     manifest = load(args)
     if not manifest.check().items:
@@ -113,7 +113,7 @@ def make_plan(args: Namespace, connection: sqlite3.Connection, manifest: Manifes
         leaves=None if intention.leaves is None else intention.leaves.name,
         difference=difference,
         counts=counts,
-        alive=reading.alive_count(connection),
+        alive=queries.alive_count(connection),
         to_submit=to_submit,
         most_runs=to_submit * manifest.rules.retry.attempts,
     )

@@ -12,7 +12,7 @@ from batchfish.cli.messages import put_beside_work, silence
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Context
 
@@ -31,13 +31,13 @@ def choose(wish: str, *, is_quiet: bool) -> str:
     return "bar" if sys.stderr.isatty() else "line"
 
 
-def show(kind: str, journal: SqliteJournal, voice: Voice) -> list[Companion]:
+def show(kind: str, journal: SqliteJournal, console: Console) -> list[Companion]:
     """Give the companions of a run that show its progress."""
     match kind:
         case "bar":
             return [lambda ctx: _draw_bar_while_seen(ctx, journal)]
         case "line":
-            return [lambda ctx: _write_lines(ctx, journal, lambda counts: voice.say(_line(ctx, counts)))]
+            return [lambda ctx: _write_lines(ctx, journal, lambda counts: console.say(_line(ctx, counts)))]
         case "json":
             return [lambda ctx: _write_lines(ctx, journal, _write_object, every=1.0)]
         case _:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.manifest.manifest import Manifest
@@ -44,16 +44,16 @@ if TYPE_CHECKING:
 LOOK_AT_LOCK_EVERY = 1.0
 
 
-def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
+def run(args: Namespace, env: Mapping[str, str], console: Console) -> int:
     """Bring the batch of a manifest to completion."""
     refuse_other_access(args, is_local=args.local)
     if args.dry_run:
         from batchfish.cli.planning import plan
 
-        return plan(args, env, voice)
+        return plan(args, env, console)
     manifest = load(args)
     if not manifest.check().items:
-        return say_nothing_selected(args, voice)
+        return say_nothing_selected(args, console)
     path = args.journal or places.journal_of(manifest.folder.absolute(), manifest.name, is_local=args.local)
     places.make_home(path)
     with ExitStack() as stack:
@@ -77,14 +77,14 @@ def run(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         begins = intention.batch is None
         tables.check_output(journal.connection, target, folder, None if begins else args.agreement)
         if not selecting.selects_any(args, journal.connection, manifest.variables):
-            return say_nothing_selected(args, voice)
+            return say_nothing_selected(args, console)
         beginning.agree_to_changes(intention, args.agreement)
         code = finished_code(journal, intention.batch)
         if code is not None and not intention.is_edited:
-            return say_finished(journal, intention.batch, code, args, voice)
+            return say_finished(journal, intention.batch, code, args, console)
         access = access or stack.enter_context(local_agent(args, env, manifest.folder))
         check_settle(args, manifest.rules, access)
-        return asyncio.run(_run_manifest(args, env, voice, journal, manifest, intention, access))
+        return asyncio.run(_run_manifest(args, env, console, journal, manifest, intention, access))
 
 
 def _agree_to_begin_anew(args: Namespace, journal: SqliteJournal, intention: beginning.Intention) -> None:
@@ -103,7 +103,7 @@ def _agree_to_begin_anew(args: Namespace, journal: SqliteJournal, intention: beg
 async def _run_manifest(
     args: Namespace,
     env: Mapping[str, str],
-    voice: Voice,
+    console: Console,
     journal: SqliteJournal,
     manifest: Manifest,
     intention: beginning.Intention,
@@ -121,7 +121,7 @@ async def _run_manifest(
                 anew=args.new,
                 agreement=args.agreement,
                 patience=args.max_outage,
-                notice=voice.warn,
+                notice=console.warn,
             )
         target, folder = tables.target_for(
             intention.name, manifest.rules.output.path, manifest.folder.absolute(), args.output
@@ -137,10 +137,10 @@ async def _run_manifest(
     )
     batch = journal.batch(pk)
     selecting.select(args, journal, batch)
-    return await bring_to_completion(args, env, voice, journal, batch, access)
+    return await bring_to_completion(args, env, console, journal, batch, access)
 
 
-def resume(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
+def resume(args: Namespace, env: Mapping[str, str], console: Console) -> int:
     """Bring a batch to completion from its journal alone."""
     place = places.find(args.batch, args.journal, is_local=args.local)
     with ExitStack() as stack:
@@ -148,9 +148,9 @@ def resume(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         batch = chosen_batch(journal, place.batch)
         selecting.select(args, journal, batch)
         if (code := finished_code(journal, batch)) is not None:
-            return say_finished(journal, batch, code, args, voice)
+            return say_finished(journal, batch, code, args, console)
         access = reach(args, env, batch, stack)
-        return asyncio.run(bring_to_completion(args, env, voice, journal, batch, access))
+        return asyncio.run(bring_to_completion(args, env, console, journal, batch, access))
 
 
 @contextmanager
@@ -184,20 +184,20 @@ def finished_code(journal: SqliteJournal, batch: Batch | None) -> int | None:
 
 
 def say_finished(
-    journal: SqliteJournal, batch: Batch | None, code: int, args: Namespace, voice: Voice
+    journal: SqliteJournal, batch: Batch | None, code: int, args: Namespace, console: Console
 ) -> int:
     """Say that nothing is left to do, and write the table, which may be wanted at another place."""
     assert batch is not None  # noqa: S101 - only a batch that has begun can be finished
     counts = count(journal.connection, batch.pk)
-    voice.say(f"{batch.name} is finished: {counts}. Nothing was sent; `run --new` starts another.")
+    console.say(f"{batch.name} is finished: {counts}. Nothing was sent; `run --new` starts another.")
     table = tables.write_batch(journal.path, batch, args.output, args.agreement, raw_csv=args.csv_raw)
-    say_what_is_next(args, voice, journal, batch, counts, code, table.path)
+    say_what_is_next(args, console, journal, batch, counts, code, table.path)
     return code
 
 
-def say_nothing_selected(args: Namespace, voice: Voice, said: str = "nothing is selected") -> int:
+def say_nothing_selected(args: Namespace, console: Console, said: str = "nothing is selected") -> int:
     """Print that there is nothing to do, and return the exit code: `--allow-empty` makes it fine."""
-    voice.warn(said)
+    console.warn(said)
     code = ExitCode.OK if args.allow_empty else ExitCode.NO_ITEMS
     if args.json:
         put_summary(code, Counts())
@@ -207,7 +207,7 @@ def say_nothing_selected(args: Namespace, voice: Voice, said: str = "nothing is 
 async def bring_to_completion(
     args: Namespace,
     env: Mapping[str, str],
-    voice: Voice,
+    console: Console,
     journal: SqliteJournal,
     batch: Batch,
     access: Access,
@@ -218,19 +218,19 @@ async def bring_to_completion(
         tables.check_output(journal.connection, target, folder, args.agreement)
     before = count_selected(journal, batch.pk)
     if not before.total:
-        return say_nothing_selected(args, voice)
+        return say_nothing_selected(args, console)
     async with make_agent(access, journal, env) as agent:
-        ctx = make_context(args, journal, batch, agent, voice, is_near=is_loopback(access.base_url))
-        with signals.listening(ctx, voice):
-            voice.say(announce(ctx, before))
+        ctx = make_context(args, journal, batch, agent, console, is_near=is_loopback(access.base_url))
+        with signals.listening(ctx, console):
+            console.say(announce(ctx, before))
             report = await run_batch(
                 ctx,
                 lambda ctx: wishes.heed(ctx, journal),
-                *show(choose(args.progress, is_quiet=args.quiet), journal, voice),
+                *show(choose(args.progress, is_quiet=args.quiet), journal, console),
             )
         if report.stop is not None and report.stop.kind is StopKind.CANCELLED:
             await wishes.heed_once(ctx, journal)
-    return conclude(args, voice, journal, journal.batch(batch.pk), report)
+    return conclude(args, console, journal, journal.batch(batch.pk), report)
 
 
 def announce(ctx: Context, counts: Counts) -> str:

@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from batchfish.errors import WrongInput
-from batchfish.journal import ingest, reading
+from batchfish.journal import ingest, queries
 
 if TYPE_CHECKING:
     import sqlite3
@@ -48,7 +48,7 @@ def select(
     """Choose what may be submitted in this process, `among` these items alone; nothing of it is stored."""
     chosen = None
     if is_asked_for(args):
-        rows = reading.wanted_rows(journal.connection, batch.pk)
+        rows = queries.wanted_rows(journal.connection, batch.pk)
         chosen = choose(args, rows, batch.manifest.get("variables", {}), among)
     journal.select(chosen)
 
@@ -64,14 +64,14 @@ def choose_to_cancel(args: Namespace, connection: sqlite3.Connection, batch: Bat
     chosen = [item_called(connection, batch, name).pk for name in names]
     if args.where is None:
         return chosen
-    among = set(chosen if names else reading.not_ended(connection, batch.pk))
-    rows = [row for row in reading.all_rows(connection, batch.pk) if row.key in among]
+    among = set(chosen if names else queries.not_ended(connection, batch.pk))
+    rows = [row for row in queries.all_rows(connection, batch.pk) if row.key in among]
     return [row.key for row in _keep_where(args.where, rows, batch.manifest.get("variables", {}))]
 
 
 def item_called(connection: sqlite3.Connection, batch: Batch, name: str) -> Item:
     """Return the item of a batch that has this id, preferring one that the manifest still asks for."""
-    item = reading.find_item(connection, batch.pk, name)
+    item = queries.find_item(connection, batch.pk, name)
     if item is None:
         raise WrongInput(f"{batch.name} has no item {name!r}")
     return item

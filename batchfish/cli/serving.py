@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import ExitStack
 
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.journal.base import Batch
 
 SITE = Path("sample_inputs") / "site"
@@ -86,7 +86,7 @@ def reach(
     return access
 
 
-def serve(args: Namespace, _env: Mapping[str, str], _voice: Voice) -> int:
+def serve(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
     """Serve the API on this machine until told to stop."""
     from batchfish.localagent.__main__ import main
 

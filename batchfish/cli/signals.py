@@ -17,7 +17,7 @@ from batchfish.pipeline.context import StopKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.pipeline.context import Context
 
 
@@ -39,18 +39,18 @@ def cancel_alive(ctx: Context) -> None:
     """Wish for every run that is on its way or alive to be cancelled."""
     for one in ctx.journal.open_attempts():
         ctx.record(one.item.pk, None, CancelWished())
-    ctx.bell.ring()
+    ctx.wakeup.wake()
 
 
 @contextmanager
-def listening(ctx: Context, voice: Voice) -> Iterator[None]:
+def listening(ctx: Context, console: Console) -> Iterator[None]:
     """Stop submitting at a person's first Ctrl-C, who may then wait, cancel or leave; detach at any other."""
 
     def interrupted(number: int) -> None:
         was_told = ctx.session.stop is not None and ctx.session.stop.signal is not None
         if number == signal.SIGINT and not was_told and is_terminal():
             ctx.stop(StopKind.SIGNAL, "interrupted: nothing more is submitted", signal=number)
-            voice.warn(
+            console.warn(
                 f"{ctx.alive()} runs are alive and are followed to their end. Press Ctrl-C again to leave "
                 "them to themselves (`run` takes them up later), or type c and Enter to cancel them."
             )

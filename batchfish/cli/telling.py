@@ -9,15 +9,15 @@ from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, Strea
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.webagent.sse import StreamEvent
 
 
 class Teller:
     """Writes events as lines, each with the seconds since the try began."""
 
-    def __init__(self, voice: Voice, began_at: float, boottime: Callable[[], float]) -> None:
-        self._voice = voice
+    def __init__(self, console: Console, began_at: float, boottime: Callable[[], float]) -> None:
+        self._voice = console
         self._began_at = began_at
         self._boottime = boottime
 

@@ -24,7 +24,7 @@ from batchfish.core import identity
 from batchfish.core.items import Status
 from batchfish.core.verdict import UnreadableResult, read_result
 from batchfish.errors import NeedsYes, WrongInput
-from batchfish.journal import batches, ingest, reading
+from batchfish.journal import batches, ingest, queries
 from batchfish.pipeline.context import StopKind
 from batchfish.pipeline.run import run_batch
 from batchfish.webagent.request import is_loopback
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator, Mapping
 
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.cli.settings import Access
     from batchfish.core.items import Item, ItemSpec
     from batchfish.journal.base import Batch
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from batchfish.webagent.sse import StreamEvent
 
 
-def try_item(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
+def try_item(args: Namespace, env: Mapping[str, str], console: Console) -> int:
     """Run one item of a manifest once, show what happens, and give its result."""
     refuse_other_access(args, is_local=args.local)
     manifest = load(args)
@@ -65,7 +65,7 @@ def try_item(args: Namespace, env: Mapping[str, str], voice: Voice) -> int:
         )
         check_settle(args, manifest.rules, access)
         batch, item = _take_in(journal, manifest, spec, access.recorded_as)
-        return asyncio.run(_watch(args, env, voice, journal, batch, item, access))
+        return asyncio.run(_watch(args, env, console, journal, batch, item, access))
 
 
 def _pick(manifest: Manifest, wanted: str | None) -> ItemSpec:
@@ -84,7 +84,7 @@ def _take_in(
     """Give the earlier try of this very item that has not ended, or begin another, as a batch of its own."""
     beginning.refuse_other_api(journal.connection, recorded_as)
     key = identity.item_key(identity.fingerprint(spec), 1)
-    for batch in reversed(reading.all_batches(journal.connection)):
+    for batch in reversed(queries.all_batches(journal.connection)):
         item = journal.item_by_key(batch.batch8, key)
         if item is not None and not item.status.is_final:
             return batch, item
@@ -110,27 +110,27 @@ def _take_in(
 async def _watch(
     args: Namespace,
     env: Mapping[str, str],
-    voice: Voice,
+    console: Console,
     journal: SqliteJournal,
     batch: Batch,
     item: Item,
     access: Access,
 ) -> int:
     clock = SystemClock()
-    teller = Teller(voice, clock.boottime(), clock.boottime)
+    teller = Teller(console, clock.boottime(), clock.boottime)
     async with _make_client(args, access, journal, env, teller.tell) as agent:
-        ctx = make_context(args, journal, batch, agent, voice, is_near=is_loopback(access.base_url))
-        terms = ctx.terms[batch.pk]
+        ctx = make_context(args, journal, batch, agent, console, is_near=is_loopback(access.base_url))
+        terms = ctx.policies[batch.pk]
         once = replace(terms.rules, retry=replace(terms.rules.retry, attempts=1))
-        ctx = replace(ctx, terms={**ctx.terms, batch.pk: replace(terms, rules=once)})
-        _announce(ctx, item, voice)
-        with _cancelling(ctx, voice, can_cancel=not args.sync):
+        ctx = replace(ctx, policies={**ctx.policies, batch.pk: replace(terms, rules=once)})
+        _announce(ctx, item, console)
+        with _cancelling(ctx, console, can_cancel=not args.sync):
             report = await run_batch(ctx)
     item = journal.item(item.pk)
     code = _exit_code(item, report)
     if item.status.is_final:
         batches.finish(journal.connection, batch.pk, code, clock.now())
-    _show(args, voice, journal, item)
+    _show(args, console, journal, item)
     return code
 
 
@@ -145,7 +145,7 @@ def _make_client(
     return WaitingClient(**options) if args.sync else StreamingClient(tell=tell, **options)
 
 
-def _announce(ctx: Context, item: Item, voice: Voice) -> None:
+def _announce(ctx: Context, item: Item, console: Console) -> None:
     """Say what is about to be paid for, or that an earlier try goes on."""
     if item.status is Status.HELD:
         raise NeedsYes(
@@ -153,20 +153,20 @@ def _announce(ctx: Context, item: Item, voice: Voice) -> None:
             f"batchfish held --batch {ctx.batch.name}"
         )
     if item.status is not Status.QUEUED:
-        voice.say(f"an earlier try of {item.id} has not ended: it is followed, and nothing new is paid for")
+        console.say(f"an earlier try of {item.id} has not ended: it is followed, and nothing new is paid for")
     request = ctx.journal.request(item.pk)
-    voice.say(f"{item.id}: {request.url}\n  goal: {' '.join(request.goal.split())}")
+    console.say(f"{item.id}: {request.url}\n  goal: {' '.join(request.goal.split())}")
 
 
 @contextmanager
-def _cancelling(ctx: Context, voice: Voice, *, can_cancel: bool) -> Iterator[None]:
+def _cancelling(ctx: Context, console: Console, *, can_cancel: bool) -> Iterator[None]:
     """Let Ctrl-C cancel the remote run, and the second one, or a scheduler's signal, leave it to itself."""
 
     def interrupted(number: int) -> None:
         was_told = ctx.session.stop is not None
         if number != signal.SIGINT or was_told or not can_cancel:
             if not can_cancel:
-                voice.warn(
+                console.warn(
                     "a run made over /run cannot be cancelled: it goes on, and the next `try` follows it"
                 )
             ctx.stop(StopKind.SIGNAL, "left alone", detaches=True, signal=number)
@@ -185,13 +185,13 @@ def _exit_code(item: Item, report: RunReport) -> int:
     return ExitCode.OK if item.status is Status.SUCCEEDED else ExitCode.ITEMS_NOT_OK
 
 
-def _show(args: Namespace, voice: Voice, journal: SqliteJournal, item: Item) -> None:
+def _show(args: Namespace, console: Console, journal: SqliteJournal, item: Item) -> None:
     """Show the verdict, and the result as it came."""
-    raw = reading.result_of(journal.connection, item) if item.status.is_final else None
+    raw = queries.result_of(journal.connection, item) if item.status.is_final else None
     result = _read(raw)
     because = f": {item.message}" if item.message else ""
     reason = f", {item.reason}" if item.reason and item.reason != item.status else ""
-    voice.say(f"{item.id}: {item.status}{reason}{because}")
+    console.say(f"{item.id}: {item.status}{reason}{because}")
     if args.json:
         shown = {
             "type": "try",

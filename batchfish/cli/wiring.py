@@ -17,10 +17,10 @@ from batchfish.cli.agreement import Question
 from batchfish.core.pacing import Pacing
 from batchfish.core.verdict import Verdict, compile_checks, judge_run
 from batchfish.errors import NeedsYes
-from batchfish.journal import meta, place, reading
+from batchfish.journal import lock, meta, queries
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.manifest.rules import rules_from
-from batchfish.pipeline.context import Context, Pace, Session, Terms
+from batchfish.pipeline.context import BatchPolicy, Context, RunOptions, SessionState
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from batchfish.cli.agreement import Agreement
-    from batchfish.cli.messages import Voice
+    from batchfish.cli.messages import Console
     from batchfish.cli.settings import Access
     from batchfish.core.rules import Rules
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
     from batchfish.journal.base import Batch, Request
     from batchfish.webagent.client import WebAgentClient
 
@@ -62,7 +62,7 @@ class SystemClock:
 @contextmanager
 def owned_journal(path: Path, agreement: Agreement) -> Iterator[SqliteJournal]:
     """Own a journal for the time of the block; NeedsYes where it was moved or copied and nobody agrees."""
-    lock = place.OwnerLock(path)
+    owner_lock = lock.OwnerLock(path)
     try:
         journal = SqliteJournal(path)
         try:
@@ -71,16 +71,16 @@ def owned_journal(path: Path, agreement: Agreement) -> Iterator[SqliteJournal]:
         finally:
             journal.close()
     finally:
-        lock.release()
+        owner_lock.release()
 
 
 def _check_identity(journal: SqliteJournal, agreement: Agreement) -> None:
     machine = MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else None
-    now = place.identify(journal.path, machine, SystemClock.boot_id)
+    now = lock.identify(journal.path, machine, SystemClock.boot_id)
     known = meta.read(journal.connection, "place")
     if known is not None:
         try:
-            place.compare(json.loads(known), now)
+            lock.compare(json.loads(known), now)
         except NeedsYes as needed:
             agreement.settle(needed)
     meta.write(journal.connection, "place", json.dumps(now))
@@ -114,16 +114,16 @@ def _client_options(access: Access, connection: sqlite3.Connection, env: Mapping
         "api_key": access.api_key.value,
         "base_url": access.base_url,
         "salt": bytes.fromhex(meta.read(connection, "salt") or ""),
-        "secrets": {name: env[name] for name in reading.secret_names(connection) if name in env},
+        "secrets": {name: env[name] for name in queries.secret_names(connection) if name in env},
     }
 
 
-def terms_of(batch: Batch) -> Terms:
+def policy_of(batch: Batch) -> BatchPolicy:
     """Give the rules and the judge of a batch, from the manifest that its journal holds."""
     rules = rules_from(batch.manifest)
     checks = compile_checks(rules.checks)
 
-    def judge(request: Request, item_id: str, run: RunSeen) -> Verdict:
+    def judge(request: Request, item_id: str, run: RunSnapshot) -> Verdict:
         if run.status != "COMPLETED":
             return Verdict()
         values: dict[str, Any] = {
@@ -134,7 +134,7 @@ def terms_of(batch: Batch) -> Terms:
         }
         return judge_run(run, request.fields.get("output_schema"), checks, values)
 
-    return Terms(rules=rules, judge=judge)
+    return BatchPolicy(rules=rules, judge=judge)
 
 
 def chance() -> Callable[[], float]:
@@ -147,13 +147,13 @@ def make_context(
     journal: SqliteJournal,
     batch: Batch,
     agent: WebAgentClient,
-    voice: Voice,
+    console: Console,
     *,
     is_near: bool,
 ) -> Context:
     """Put together what the stages work with."""
     clock = SystemClock()
-    terms = {one.pk: terms_of(one) for one in reading.all_batches(journal.connection)}
+    terms = {one.pk: policy_of(one) for one in queries.all_batches(journal.connection)}
     rules = with_flags(terms[batch.pk].rules, args)
     terms[batch.pk] = replace(terms[batch.pk], rules=rules)
     latest = journal.latest_accepted(agent.key_id)
@@ -163,20 +163,20 @@ def make_context(
         clock=clock,
         chance=chance(),
         batch=batch,
-        terms=terms,
-        pace=Pace(
-            poll_interval=args.poll_interval or (POLL_NEAR if is_near else Pace().poll_interval),
+        policies=terms,
+        options=RunOptions(
+            poll_interval=args.poll_interval or (POLL_NEAR if is_near else RunOptions().poll_interval),
             max_outage=args.max_outage,
             max_duration=args.max_duration,
             drain=args.drain,
         ),
-        session=Session(
+        session=SessionState(
             began_at=clock.boottime(),
             markers=batch.markers,
             pacing=Pacing(concurrency=rules.limits.concurrency),
             last_accepted=latest.intended_at if latest else None,
         ),
-        notice=voice.warn,
+        notice=console.warn,
         accepted=frozenset(question for question in Question if args.agreement.has(question)),
     )
 

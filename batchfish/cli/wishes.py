@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.core.events import CancelWished
 from batchfish.errors import StorageFailed
-from batchfish.journal import reading
+from batchfish.journal import queries
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ async def heed_once(ctx: Context, journal: SqliteJournal) -> None:
 
 async def cancel_items(ctx: Context, journal: SqliteJournal, batch: int, items: Sequence[int] | None) -> int:
     """Record the wish to cancel, durably; give the number of items it meets."""
-    chosen = reading.not_ended(journal.connection, batch) if items is None else list(items)
+    chosen = queries.not_ended(journal.connection, batch) if items is None else list(items)
     for start in range(0, len(chosen), 500):
         for item in chosen[start : start + 500]:
             ctx.record(item, None, CancelWished())
         await journal.commit()
     if items is None and batch == ctx.batch.pk:
         ctx.stop(StopKind.CANCELLED, "cancelled on request")
-    ctx.bell.ring()
+    ctx.wakeup.wake()
     return len(chosen)

@@ -21,7 +21,7 @@ from batchfish.core.items import Attempt, AttemptState
 
 if TYPE_CHECKING:
     from batchfish.core.events import Adopted, Intended, Step
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
 
 
 SURPLUS = "surplus"
@@ -102,7 +102,7 @@ def settled(attempt: Attempt, event: Step) -> Attempt:
             return attempt
 
 
-def _ended(attempt: Attempt, run: RunSeen) -> Attempt:
+def _ended(attempt: Attempt, run: RunSnapshot) -> Attempt:
     error = run.error
     return replace(
         attempt,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +101,7 @@ class CannotTell:
 class RunEnded:
     """A run reached a terminal status; `failed_check` names why a completed one missed its goal."""
 
-    run: RunSeen
+    run: RunSnapshot
     failed_check: str | None = None
     message: str | None = None
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from batchfish.core.events import Event, Step
     from batchfish.core.items import Attempt
     from batchfish.core.moves import Circumstances
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
 
 _RANKS = {
     AttemptState.SUBMITTING: 0,
@@ -57,7 +57,7 @@ class Change:
     was: Status
     item: Item
     attempt: Attempt | None = None
-    run: RunSeen | None = None
+    run: RunSnapshot | None = None
     money_event: str | None = None
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from batchfish.core.rules import UnansweredRules
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
 
 PATIENCE = 6.0
 """Without a fresh control, and while the listing is down, everything takes this many times `settle`."""
@@ -45,7 +45,7 @@ class Evidence:
 
     elapsed: float
     looks: int
-    found: RunSeen | None = None
+    found: RunSnapshot | None = None
     obstacle: str | None = None
     empty_looks: tuple[float, ...] = ()
     control: Control = Control.MISSING
@@ -57,7 +57,7 @@ class Evidence:
 class Adopt:
     """The run exists: it is the item's own."""
 
-    run: RunSeen
+    run: RunSnapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class RunError:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RunSeen:
+class RunSnapshot:
     """One run as a look saw it. Times are epoch seconds of the server's clock.
 
     `result` is the exact bytes of the JSON value the API sent, None where it sent null or nothing;

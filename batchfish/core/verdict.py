@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from batchfish.core.rules import Check
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
 
 EMPTY_RESULT = "empty_result"
 GOAL_NOT_REACHED = "goal_not_reached"
@@ -54,7 +54,7 @@ def compile_checks(checks: Iterable[Check]) -> tuple[CompiledCheck, ...]:
 
 
 def judge_run(
-    run: RunSeen,
+    run: RunSnapshot,
     schema: Mapping[str, Any] | None,
     checks: Sequence[CompiledCheck],
     values: Mapping[str, Any],

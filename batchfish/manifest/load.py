@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.describe import cut, quote
-from batchfish.manifest.check import ManifestSummary, SourceSummary, check_rows
 from batchfish.manifest.files import RefusedLine, TextFile, inspect_file, open_unchanged
 from batchfish.manifest.json_text import read_json
 from batchfish.manifest.manifest import Manifest
@@ -18,6 +17,7 @@ from batchfish.manifest.row import RESERVED
 from batchfish.manifest.rules import rules_from
 from batchfish.manifest.settings import Settings, SourceSettings, name_after, read_settings
 from batchfish.manifest.texts import Written, compile_text, compile_where
+from batchfish.manifest.validate import ManifestSummary, SourceSummary, check_rows
 from batchfish.manifest.yaml_events import Document, InvalidYaml, read_document
 
 if TYPE_CHECKING:

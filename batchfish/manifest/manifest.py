@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.rules import Rules
-from batchfish.manifest.check import ManifestSummary, check_rows
 from batchfish.manifest.problems import Problems
 from batchfish.manifest.render import Part, Renderer, Shared
+from batchfish.manifest.validate import ManifestSummary, check_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

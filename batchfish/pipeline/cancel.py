@@ -21,7 +21,7 @@ IDLE = 60.0
 
 async def cancel(ctx: Context) -> None:
     """Ask for cancels until nothing is left or the run detaches; the poller sees what became of them."""
-    bell, asked = ctx.bell.listen(), dict[str, float]()
+    listener, asked = ctx.wakeup.listen(), dict[str, float]()
     while not ctx.is_over():
         now = ctx.clock.boottime()
         wanted, surplus = {}, {}
@@ -48,4 +48,4 @@ async def cancel(ctx: Context) -> None:
                 ctx.is_answered()
             asked.update(dict.fromkeys(due, now))
         wait = min([IDLE, *(at + ASK_AGAIN - now for at in asked.values())])
-        await bell.wait(ctx.clock, max(wait, held_for))
+        await listener.wait(ctx.clock, max(wait, held_for))

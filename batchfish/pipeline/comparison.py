@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from batchfish.core.items import AttemptState
 from batchfish.errors import NeedsYes, WebAgentUnavailable
 from batchfish.journal.base import Comparison
+from batchfish.pipeline.backoff import looking
 from batchfish.pipeline.lookup import adopt, list_as_of_start, name_runs, read_rows
-from batchfish.pipeline.patience import looking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
     from batchfish.pipeline.context import Context
     from batchfish.webagent.base import Listing
 
@@ -55,7 +55,7 @@ async def compare_at_start(ctx: Context, batch: int) -> None:
 
 async def compare_regularly(ctx: Context) -> None:
     """Repeat the comparison every ten minutes of submitting, and once when nothing else is left to do."""
-    listener = ctx.bell.listen()
+    listener = ctx.wakeup.listen()
     session, put_off_until = ctx.session, 0.0
     while not ctx.is_over():
         now, is_due = ctx.clock.boottime(), session.intended_at > session.compared_at
@@ -73,7 +73,7 @@ async def compare_regularly(ctx: Context) -> None:
                         "money: the runs of this batch could not be compared with the API's listing "
                         f"({error}). `batchfish audit` does it at any time"
                     )
-            ctx.bell.ring()
+            ctx.wakeup.wake()
         else:
             await listener.wait(ctx.clock, max(0.01, due_at - now) if is_due else EVERY)
 
@@ -92,10 +92,10 @@ async def _compare_beside(ctx: Context) -> None:
         ctx.notice(f"money: {_explain(ctx, ctx.batch.pk, new)}")
 
 
-async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Sequence[RunSeen]:
+async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Sequence[RunSnapshot]:
     """Compare a batch with the listing, adopt what is not known, and return what cannot be read."""
     text = f"bf-{ctx.journal.batch(batch).batch8}-"
-    overlap = ctx.terms[batch].rules.unanswered.settle + OVERLAP
+    overlap = ctx.policies[batch].rules.unanswered.settle + OVERLAP
     last = ctx.journal.comparison(batch)
     if last is not None:
         since = last.until - overlap
@@ -138,7 +138,7 @@ async def _count(ctx: Context, text: str, gives_up: Callable[[], bool]) -> int |
     return page.total
 
 
-def _take_in(ctx: Context, batch: int, listed: Sequence[RunSeen]) -> Sequence[RunSeen]:
+def _take_in(ctx: Context, batch: int, listed: Sequence[RunSnapshot]) -> Sequence[RunSnapshot]:
     """Adopt the listed runs that are not known, and return those whose marker cannot be read."""
     batch8 = ctx.journal.batch(batch).batch8
     rows = read_rows(listed, ctx.journal)
@@ -161,7 +161,7 @@ def _take_in(ctx: Context, batch: int, listed: Sequence[RunSeen]) -> Sequence[Ru
 
 
 def _is_rest_unchanged(
-    ctx: Context, batch: int, last: Comparison, since: float, recent: Sequence[RunSeen], total: int
+    ctx: Context, batch: int, last: Comparison, since: float, recent: Sequence[RunSnapshot], total: int
 ) -> bool:
     """Whether the server counts as many runs beside the recent ones as the journal knows.
 
@@ -176,7 +176,7 @@ def _is_rest_unchanged(
     return expected - not_listed_yet <= total - len(recent) <= expected + on_their_way
 
 
-def _explain(ctx: Context, batch: int, unread: Sequence[RunSeen]) -> str:
+def _explain(ctx: Context, batch: int, unread: Sequence[RunSnapshot]) -> str:
     """Return why runs without a readable marker need a person, and what the person can do."""
     name = ctx.journal.batch(batch).name
     return (

@@ -13,7 +13,7 @@ from batchfish.core.items import Status
 from batchfish.core.lifecycle import Change, advance
 from batchfish.core.moves import Circumstances
 from batchfish.core.pacing import LONGEST_BACKOFF
-from batchfish.pipeline.bell import Bell
+from batchfish.pipeline.wakeup import Wakeup
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from batchfish.core.pacing import Pacing
     from batchfish.core.rules import Rules, Share
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
     from batchfish.core.verdict import Verdict
     from batchfish.journal.base import Batch, Journal, Request, Tracked
     from batchfish.pipeline.clock import Clock
@@ -65,7 +65,7 @@ class Stop:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
+class RunOptions:
     """How fast and how long this process works; times in seconds."""
 
     poll_interval: float = 1.0
@@ -76,15 +76,15 @@ class Pace:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Terms:
+class BatchPolicy:
     """What holds for the items of one batch: its rules, and the verdict on a completed run."""
 
     rules: Rules
-    judge: Callable[[Request, str, RunSeen], Verdict]
+    judge: Callable[[Request, str, RunSnapshot], Verdict]
 
 
 @dataclass(kw_only=True, slots=True)
-class Session:
+class SessionState:
     """What this process has seen and was told; it ends with the process. Times are boot-time seconds.
 
     `intended_at` is when it last committed an intent, and `compared_at` when it last began to compare the
@@ -125,17 +125,17 @@ class Context:
     clock: Clock
     chance: Callable[[], float]
     batch: Batch
-    terms: Mapping[int, Terms]
-    pace: Pace
-    session: Session
+    policies: Mapping[int, BatchPolicy]
+    options: RunOptions
+    session: SessionState
     notice: Callable[[str], None]
     accepted: frozenset[str] = frozenset()
-    bell: Bell = field(default_factory=Bell)
+    wakeup: Wakeup = field(default_factory=Wakeup)
 
     @property
     def rules(self) -> Rules:
         """The rules of the batch that is being submitted."""
-        return self.terms[self.batch.pk].rules
+        return self.policies[self.batch.pk].rules
 
     def record(self, item_pk: int, k: int | None, event: Event) -> Change:
         """Write what the event makes of an item and its k-th attempt; it is durable after the next commit."""
@@ -143,7 +143,7 @@ class Context:
         attempt, others = self.journal.attempts(item_pk, k)
         circumstances = Circumstances(
             now=self.clock.now(),
-            rules=self.terms[item.batch].rules,
+            rules=self.policies[item.batch].rules,
             chance=self.chance,
             others=others,
             last_accepted=self.session.last_accepted,
@@ -157,7 +157,7 @@ class Context:
         """Write what the event makes of an item, and return once it is durable."""
         change = self.record(item_pk, k, event)
         await self.journal.commit()
-        self.bell.ring()
+        self.wakeup.wake()
         return change
 
     def _learn(self, event: Event, change: Change) -> None:
@@ -188,7 +188,7 @@ class Context:
             self.notice(f"stopping: {message}")
         elif detaches and not before.detaches:
             self.session.stop = replace(before, detaches=True, signal=signal or before.signal)
-        self.bell.ring()
+        self.wakeup.wake()
 
     def give_up_now(self, message: str) -> SubmitUnanswered:
         """An unanswered create, given up at this moment."""
@@ -224,7 +224,7 @@ class Context:
         session = self.session
         if session.outage_since is None:
             return
-        lasted, limit = self.clock.boottime() - session.outage_since, self.pace.max_outage
+        lasted, limit = self.clock.boottime() - session.outage_since, self.options.max_outage
         if lasted >= limit + grace:
             self.stop(
                 StopKind.UNREACHABLE,
@@ -267,7 +267,7 @@ class Context:
 
     def may_submit(self) -> bool:
         """Whether items may still be sent in this process."""
-        return self.session.stop is None and not self.pace.drain
+        return self.session.stop is None and not self.options.drain
 
     def is_over(self) -> bool:
         """Whether nothing is left to do: nothing alive, nothing to send, and what was sent is compared."""

@@ -9,14 +9,14 @@ from batchfish.core import identity
 from batchfish.core.events import Adopted
 from batchfish.core.items import AttemptState
 from batchfish.errors import WebAgentUnavailable
-from batchfish.pipeline.patience import looking
+from batchfish.pipeline.backoff import looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from batchfish.core.identity import Marker
     from batchfish.core.items import Attempt
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
     from batchfish.pipeline.context import Context
     from batchfish.webagent.base import Listing, WebAgent
 
@@ -62,7 +62,7 @@ class MarkedRun:
     """
 
     marker: Marker
-    run: RunSeen
+    run: RunSnapshot
     bound_to: Attempt | None = None
 
 
@@ -78,10 +78,10 @@ class Rows:
 
     marked: Sequence[MarkedRun] = ()
     misbound: Sequence[MarkedRun] = ()
-    unread: Sequence[RunSeen] = ()
+    unread: Sequence[RunSnapshot] = ()
 
 
-def read_rows(rows: Iterable[RunSeen], known: KnownRuns) -> Rows:
+def read_rows(rows: Iterable[RunSnapshot], known: KnownRuns) -> Rows:
     """Read the markers of the listed runs that are not known; a known run is its item's own by its id.
 
     Unless its row carries the marker of another attempt.
@@ -114,7 +114,7 @@ def obstacle_in(rows: Rows, text: str) -> str | None:
     return f"its run may be {name_runs(rows.unread)}, where the marker is not shown" if rows.unread else None
 
 
-def name_runs(runs: Sequence[RunSeen], most: int = 5) -> str:
+def name_runs(runs: Sequence[RunSnapshot], most: int = 5) -> str:
     """Return the ids of runs for a message, the first few of many."""
     named = ", ".join(run.run_id for run in runs[:most])
     return named if len(runs) <= most else f"{named} and {len(runs) - most} more"

@@ -10,15 +10,15 @@ from batchfish.core.events import DeadlinePassed, Event, RunEnded, RunFound, Run
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.poll_schedule import next_look
 from batchfish.errors import WebAgentUnavailable
+from batchfish.pipeline.backoff import LONGEST_ASKED, looking
 from batchfish.pipeline.context import Context, StopKind
-from batchfish.pipeline.patience import LONGEST_ASKED, looking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
     from batchfish.journal.base import Tracked
-    from batchfish.webagent.base import Look
+    from batchfish.webagent.base import PollResult
 
 SIGHTINGS_OF_LOSS = 3
 LOSS_TAKES = 3600.0
@@ -79,13 +79,13 @@ class Watches:
 
 async def poll(ctx: Context) -> None:
     """Look at what is alive until nothing is left or the run detaches."""
-    bell, watches, interval = ctx.bell.listen(), Watches(), ctx.pace.poll_interval
+    listener, watches, interval = ctx.wakeup.listen(), Watches(), ctx.options.poll_interval
     while not ctx.is_over():
         now = ctx.clock.boottime()
         tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
         due = watches.due(tracked, now, interval)
         if not due or watches.next_due(now) > 0:
-            await bell.wait(ctx.clock, max(0.001, watches.next_due(now)))
+            await listener.wait(ctx.clock, max(0.001, watches.next_due(now)))
             continue
         try:
             look = await _look(ctx, [one.attempt.run_id or "" for one in due] + _controls(ctx, due, watches))
@@ -103,7 +103,7 @@ async def poll(ctx: Context) -> None:
             )
         if has_news:
             await ctx.journal.commit()
-            ctx.bell.ring()
+            ctx.wakeup.wake()
         else:
             _stop_if_only_stuck(ctx, tracked, watches)
 
@@ -114,7 +114,7 @@ async def poll_held(ctx: Context) -> None:
     if not held or not ctx.is_over():
         return
     watches = Watches()
-    watches.due(held, ctx.clock.boottime(), ctx.pace.poll_interval)
+    watches.due(held, ctx.clock.boottime(), ctx.options.poll_interval)
     try:
         look = await ctx.agent.poll([one.attempt.run_id or "" for one in held])
     except WebAgentUnavailable:
@@ -123,7 +123,7 @@ async def poll_held(ctx: Context) -> None:
         await ctx.journal.commit()
 
 
-def _record(ctx: Context, looked_at: Sequence[Tracked], look: Look, watches: Watches) -> bool:
+def _record(ctx: Context, looked_at: Sequence[Tracked], look: PollResult, watches: Watches) -> bool:
     """Write what a look tells of these runs; return whether that is anything."""
     events = [(one, event) for one in looked_at for event in read_look(ctx, one, look, watches)]
     for one, event in events:
@@ -143,7 +143,7 @@ def _controls(ctx: Context, due: Sequence[Tracked], watches: Watches) -> list[st
     return alive[:1] if ended is None or ended.run_id is None else [ended.run_id]
 
 
-async def _look(ctx: Context, run_ids: list[str]) -> Look:
+async def _look(ctx: Context, run_ids: list[str]) -> PollResult:
     """Look until the API answers; the waits between are tenacity's."""
     async for attempt in looking(ctx, gives_up=lambda: False):
         with attempt:
@@ -153,7 +153,7 @@ async def _look(ctx: Context, run_ids: list[str]) -> Look:
     return look
 
 
-def read_look(ctx: Context, one: Tracked, look: Look, watches: Watches) -> list[Event]:
+def read_look(ctx: Context, one: Tracked, look: PollResult, watches: Watches) -> list[Event]:
     """Say what a look tells of one run: mostly nothing."""
     run_id = one.attempt.run_id or ""
     run, watch = look.runs.get(run_id), watches.by_run[run_id]
@@ -171,14 +171,16 @@ def read_look(ctx: Context, one: Tracked, look: Look, watches: Watches) -> list[
     found: list[Event] = [RunFound()] if one.attempt.state is AttemptState.HELD else []
     if run.is_final:
         request = ctx.journal.request(one.item.pk)
-        verdict = ctx.terms[one.item.batch].judge(request, one.item.id, run)
+        verdict = ctx.policies[one.item.batch].judge(request, one.item.id, run)
         return [*found, RunEnded(run=run, failed_check=verdict.reason, message=verdict.message)]
     return found or _watch_the_time(ctx, one, run, look, watch)
 
 
-def _watch_the_time(ctx: Context, one: Tracked, run: RunSeen, look: Look, watch: Watch) -> list[Event]:
+def _watch_the_time(
+    ctx: Context, one: Tracked, run: RunSnapshot, look: PollResult, watch: Watch
+) -> list[Event]:
     """Say whether a run has been at work for too long; tell once of one that waits too long for its start."""
-    limits = ctx.terms[one.item.batch].rules.limits
+    limits = ctx.policies[one.item.batch].rules.limits
     lasted = _lasted(ctx, watch, look)
     waited = lasted if run.status == "PENDING" else 0.0
     if limits.queue_timeout is not None and waited > limits.queue_timeout and not watch.is_queue_told:
@@ -193,13 +195,13 @@ def _watch_the_time(ctx: Context, one: Tracked, run: RunSeen, look: Look, watch:
     return [DeadlinePassed()] if is_followed and is_late else []
 
 
-def _other_marker(run: RunSeen, marker: str) -> str | None:
+def _other_marker(run: RunSnapshot, marker: str) -> str | None:
     """Return the marker of another attempt that a row carries: then it is no answer about this one."""
     carried = identity.read_marker(run.goal) if run.goal is not None else None
     return None if carried is None or not marker or str(carried) == marker else str(carried)
 
 
-def _read_absence(ctx: Context, one: Tracked, look: Look, watch: Watch) -> list[Event]:
+def _read_absence(ctx: Context, one: Tracked, look: PollResult, watch: Watch) -> list[Event]:
     """The API does not know the run: lost after several sightings over an hour, beside runs that it shows."""
     now, is_followed = ctx.clock.boottime(), one.attempt.state is AttemptState.RUNNING
     _note_change(ctx, watch, watch.changed_at or one.attempt.created_at)
@@ -226,7 +228,7 @@ def _note_change(ctx: Context, watch: Watch, changed_at: float | None) -> None:
         watch.changed_at, watch.same_since = changed_at, ctx.clock.boottime()
 
 
-def _lasted(ctx: Context, watch: Watch, look: Look) -> float:
+def _lasted(ctx: Context, watch: Watch, look: PollResult) -> float:
     """Return for how long a run has surely been as it is, in seconds.
 
     By the server's own clock; where it does not say, since this process first saw the run so, by the boot
@@ -238,7 +240,7 @@ def _lasted(ctx: Context, watch: Watch, look: Look) -> float:
     return 0.0 if watch.changed_at is None else look.server_date - watch.changed_at
 
 
-def _age(ctx: Context, watch: Watch, look: Look) -> float:
+def _age(ctx: Context, watch: Watch, look: PollResult) -> float:
     """Return how old a run's last change is, in seconds.
 
     Where the server does not tell its time, our wall clock less CLOCK_MARGIN does, so that it counts over
@@ -269,7 +271,7 @@ def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], watches: Watch
     running = [one for one in tracked if one.attempt.state is AttemptState.RUNNING]
     for one in running:
         watch = watches.by_run.get(one.attempt.run_id or "")
-        if watch is None or watch.age <= ctx.terms[one.item.batch].rules.limits.stuck:
+        if watch is None or watch.age <= ctx.policies[one.item.batch].rules.limits.stuck:
             return
     if running and ctx.alive() == len(running) and not _is_more_to_send(ctx):
         ctx.stop(StopKind.ONLY_STUCK, f"{len(running)} runs have not changed for too long", detaches=True)

@@ -70,7 +70,7 @@ class Controls:
 
 async def reconcile(ctx: Context) -> None:
     """Settle doubts until nothing is left or the run detaches."""
-    bell = ctx.bell.listen()
+    listener = ctx.wakeup.listen()
     doubts: dict[tuple[int, int], tuple[Tracked, Doubt]] = {}
     controls = Controls()
     while not ctx.is_over():
@@ -81,7 +81,7 @@ async def reconcile(ctx: Context) -> None:
         waits = [doubt.next_look - _elapsed(ctx, one.attempt) for one, doubt in doubts.values()]
         due = [pair for pair, wait in zip(doubts.values(), waits, strict=True) if wait <= 0]
         if not due:
-            await bell.wait(ctx.clock, max(0.001, min(waits, default=IDLE)))
+            await listener.wait(ctx.clock, max(0.001, min(waits, default=IDLE)))
             continue
         controls.looked_for.clear()
         for start in range(0, len(due), LOOKS_AT_ONCE):
@@ -91,7 +91,7 @@ async def reconcile(ctx: Context) -> None:
 
 async def _settle(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) -> None:
     """Look once for the run of one doubted create, and act on what the evidence says."""
-    rules = ctx.terms[one.item.batch].rules.unanswered
+    rules = ctx.policies[one.item.batch].rules.unanswered
     finding = await _look(ctx, one, doubt, controls) if one.attempt.marker else Finding()
     if _is_settled(ctx, one) or (finding.unreachable_for and ctx.has_detached()):
         return  # a person, or another look, was quicker; or the look was broken off
@@ -112,7 +112,7 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) 
             if not any(taken):
                 doubt.next_look = _elapsed(ctx, one.attempt) + pause_between_looks(doubt.looks, rules.settle)
             await ctx.journal.commit()
-            ctx.bell.ring()
+            ctx.wakeup.wake()
         case Absent():
             await ctx.settle(one.item.pk, one.attempt.k, ProvenAbsent())
         case Hold(message=message):
@@ -124,7 +124,7 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) 
 
 async def _look(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) -> Finding:
     """Look for the run of a doubted create and, where it is not found in time, for a control."""
-    rules = ctx.terms[one.item.batch].rules.unanswered
+    rules = ctx.policies[one.item.batch].rules.unanswered
     control, began_at = Control.MISSING, _elapsed(ctx, one.attempt)
     try:
         text = search_text(one.attempt.marker)

@@ -10,9 +10,9 @@ from batchfish.errors import BatchfishError
 from batchfish.pipeline.cancel import cancel
 from batchfish.pipeline.comparison import compare_regularly
 from batchfish.pipeline.context import Context, Stop, StopKind
-from batchfish.pipeline.opening import open_batch
 from batchfish.pipeline.poll import poll, poll_held
 from batchfish.pipeline.reconcile import reconcile
+from batchfish.pipeline.recovery import open_batch
 from batchfish.pipeline.submit import submit
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def run_batch(ctx: Context, *companions: Callable[[Context], Coroutine[Non
             stages = (poll, reconcile, cancel, compare_regularly, *companions)
             lookers = [group.create_task(stage(ctx)) for stage in stages]
             submitter = group.create_task(submit(ctx))
-            submitter.add_done_callback(lambda _: ctx.bell.ring())
+            submitter.add_done_callback(lambda _: ctx.wakeup.wake())
             group.create_task(_watch(ctx, submitter, lookers))
     except* BatchfishError as errors:
         # One of them stopped the others; the person needs that one, not the group it came in.
@@ -63,7 +63,7 @@ async def _open(ctx: Context) -> None:
         await poll_held(ctx)
 
     opening = asyncio.ensure_future(begin())
-    opening.add_done_callback(lambda _: ctx.bell.ring())
+    opening.add_done_callback(lambda _: ctx.wakeup.wake())
     try:
         await _keep_time(ctx, opening.done)
     finally:
@@ -76,23 +76,23 @@ async def _open(ctx: Context) -> None:
 
 async def _keep_time(ctx: Context, is_done: Callable[[], bool]) -> None:
     """Return once it is done or the run detaches: at the latest when its time is up."""
-    bell, limit = ctx.bell.listen(), ctx.pace.max_duration
+    listener, limit = ctx.wakeup.listen(), ctx.options.max_duration
     while not is_done() and not ctx.has_detached():
         ctx.watch_outage()
         lasted = ctx.clock.boottime() - ctx.session.began_at
         if limit is not None and lasted >= limit:
             ctx.stop(StopKind.MAX_DURATION, f"it has run for {lasted:.0f} s", detaches=True)
         else:
-            await bell.wait(ctx.clock, TICK if limit is None else max(0.01, min(TICK, limit - lasted)))
+            await listener.wait(ctx.clock, TICK if limit is None else max(0.01, min(TICK, limit - lasted)))
 
 
 async def _watch(ctx: Context, submitter: asyncio.Task[None], lookers: Sequence[asyncio.Task[None]]) -> None:
     """Let everybody go once nothing is left or the run detaches."""
     await _keep_time(ctx, ctx.is_over)
-    bell = ctx.bell.listen()
+    listener = ctx.wakeup.listen()
     left = ctx.clock.boottime() + GRACE
     while not submitter.done() and ctx.clock.boottime() < left:
-        await bell.wait(ctx.clock, max(0.01, left - ctx.clock.boottime()))
+        await listener.wait(ctx.clock, max(0.01, left - ctx.clock.boottime()))
     # A look may be left at any moment; a create without its answer stays as it is written: on its way.
     for task in (submitter, *lookers):
         task.cancel()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from batchfish.pipeline.backoff import repeating
 from batchfish.pipeline.lookup import list_whole, read_rows
-from batchfish.pipeline.patience import repeating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from batchfish.core.identity import Marker
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
     from batchfish.pipeline.clock import Clock
     from batchfish.pipeline.lookup import KnownRuns
     from batchfish.webagent.base import WebAgent
@@ -23,7 +23,7 @@ class Strangers:
     """The markers of other journals' runs, and the runs whose marker cannot be read."""
 
     markers: Sequence[Marker] = ()
-    unread: Sequence[RunSeen] = ()
+    unread: Sequence[RunSnapshot] = ()
 
 
 async def find_strangers(
@@ -42,7 +42,7 @@ async def find_strangers(
     """
     since = clock.boottime()
     markers: dict[str, Marker] = {}
-    unread: dict[str, RunSeen] = {}
+    unread: dict[str, RunSnapshot] = {}
     for text in texts:
         async for attempt in repeating(clock, chance, lambda _: clock.boottime() - since >= patience):
             with attempt:

@@ -55,7 +55,7 @@ NOT_SENT = SubmitDeferred(reason="not_sent", message="submitting had to wait bef
 
 async def submit(ctx: Context) -> None:
     """Send what is due while there is room, until nothing is left or the run is stopped."""
-    bell = ctx.bell.listen()
+    listener = ctx.wakeup.listen()
     async with asyncio.TaskGroup() as creates:
         while not ctx.is_over():
             room = 0 if ctx.is_idle() else await _find_room(ctx)
@@ -65,7 +65,7 @@ async def submit(ctx: Context) -> None:
                 if not due or not ctx.may_submit():
                     continue
             if not due:
-                await bell.wait(ctx.clock, _idle_time(ctx))
+                await listener.wait(ctx.clock, _idle_time(ctx))
                 continue
             for item, create in await _intend(ctx, due):
                 task = creates.create_task(_send(ctx, item, create))
@@ -105,7 +105,7 @@ async def _without_found(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
                 if (found.marker.batch8, found.marker.key) == (ctx.batch.batch8, item.key):
                     adopt(ctx, item.pk, found)
     await ctx.journal.commit()
-    ctx.bell.ring()
+    ctx.wakeup.wake()
     return [item for item in items if ctx.journal.item(item.pk).status is Status.QUEUED]
 
 
@@ -118,7 +118,7 @@ async def _find_room(ctx: Context) -> int:
     if room == 0 and not alive:
         ctx.stop(StopKind.SLOTS_HELD, f"all {open_attempts} slots wait for a person: see `batchfish held`")
         return 0
-    room = min(room, ctx.pace.creates_at_once - len(ctx.session.creates))
+    room = min(room, ctx.options.creates_at_once - len(ctx.session.creates))
     if room > 0 and ctx.session.markers == "untested":
         return await _room_for_the_first(ctx)
     return max(0, room)
@@ -146,11 +146,11 @@ async def _room_for_the_first(ctx: Context) -> int:
 async def _test_markers(ctx: Context, accepted: Attempt) -> None:
     """Look by marker for a run that surely exists, for up to `settle`; not found, markers are off."""
     settle = ctx.rules.unanswered.settle
-    bell, since, looks = ctx.bell.listen(), ctx.clock.boottime(), 0
+    listener, since, looks = ctx.wakeup.listen(), ctx.clock.boottime(), 0
     while not ctx.has_detached():
         waited = ctx.clock.boottime() - since
         try:
-            listing = await find(ctx, search_text(accepted.marker), ctx.pace.max_outage)
+            listing = await find(ctx, search_text(accepted.marker), ctx.options.max_outage)
             is_found = shows(listing, accepted.run_id or "", accepted.marker)
             if is_found:
                 await _refuse_beside_a_twin(ctx, accepted)
@@ -169,7 +169,7 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
             )
             await _set_markers(ctx, "off")
             return
-        await bell.wait(ctx.clock, pause_between_looks(looks, settle))
+        await listener.wait(ctx.clock, pause_between_looks(looks, settle))
 
 
 async def _refuse_beside_a_twin(ctx: Context, first: Attempt) -> None:
@@ -189,7 +189,7 @@ async def _refuse_beside_a_twin(ctx: Context, first: Attempt) -> None:
         batch8s=journal.batch8s() | journal.agreed_strangers(),
         clock=ctx.clock,
         chance=ctx.chance,
-        patience=ctx.pace.max_outage,
+        patience=ctx.options.max_outage,
     )
     if strangers.unread:
         raise NeedsYes(
@@ -221,7 +221,7 @@ async def _set_markers(ctx: Context, found: str) -> None:
     ctx.journal.set_markers(ctx.batch.pk, found)
     await ctx.journal.commit()
     ctx.session.markers = found
-    ctx.bell.ring()
+    ctx.wakeup.wake()
 
 
 async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, PreparedCreate]]:
@@ -265,7 +265,7 @@ async def _send(ctx: Context, item: Item, create: PreparedCreate) -> None:
     ctx.record(item.pk, item.k, answer)
     _heed(ctx, answer, stamp)  # before the commit, which takes its time: no other create is sent meanwhile
     await ctx.journal.commit()
-    ctx.bell.ring()
+    ctx.wakeup.wake()
 
 
 def _read_critically(ctx: Context, answer: CreateAnswer) -> CreateAnswer:

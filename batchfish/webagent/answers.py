@@ -14,7 +14,7 @@ from batchfish.core.events import (
     SubmitRejected,
     SubmitUnanswered,
 )
-from batchfish.webagent.clock import note_retry_after, read_date_header, read_retry_after
+from batchfish.webagent.http_dates import note_retry_after, read_date_header, read_retry_after
 from batchfish.webagent.wire import RUN_ID_PATTERN
 
 if TYPE_CHECKING:

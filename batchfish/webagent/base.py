@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from batchfish.core.events import CreateAnswer
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -21,13 +21,13 @@ class PreparedCreate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class PollResult:
     """What one look at known runs found: runs by id, ids the API does not know, its clock (epoch seconds).
 
     An id in neither was not answered for; `retry_after` (seconds) is then the wait that the API asked for.
     """
 
-    runs: Mapping[str, RunSeen]
+    runs: Mapping[str, RunSnapshot]
     not_found: frozenset[str] = frozenset()
     server_date: float | None = None
     retry_after: float | None = None
@@ -43,7 +43,7 @@ class Listing:
     without results.
     """
 
-    rows: tuple[RunSeen, ...]
+    rows: tuple[RunSnapshot, ...]
     is_complete: bool
     covers_start: bool = False
     total: int | None = None
@@ -70,7 +70,7 @@ class WebAgent(Protocol):
         """Send one create, once, and say what its answer proves; network failures are answers, too."""
         ...
 
-    async def poll(self, run_ids: Sequence[str]) -> Look:
+    async def poll(self, run_ids: Sequence[str]) -> PollResult:
         """Look at any number of known runs."""
         ...
 

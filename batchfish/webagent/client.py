@@ -13,13 +13,13 @@ from batchfish.webagent import wire
 from batchfish.webagent.cancels import RunCanceller
 from batchfish.webagent.connections import keep_urls_out_of_logs, open_clients
 from batchfish.webagent.creates import prove
-from batchfish.webagent.hiding import make_hide
 from batchfish.webagent.http import call
 from batchfish.webagent.listing import RunLister
-from batchfish.webagent.looks import RunReader
+from batchfish.webagent.polls import RunReader
+from batchfish.webagent.redaction import make_hide
 from batchfish.webagent.refusals import Acquaintance, NoSuchEndpoint
 from batchfish.webagent.request import build_create, check_api_key, check_base_url, key_digest
-from batchfish.webagent.roads import RUN_SECONDS, Roads
+from batchfish.webagent.single_run import RUN_SECONDS, Roads
 from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamingUrl
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import httpx
 
     from batchfish.core.events import CreateAnswer
-    from batchfish.core.runs import RunSeen
-    from batchfish.webagent.base import Listing, Look, PreparedCreate
+    from batchfish.core.runs import RunSnapshot
+    from batchfish.webagent.base import Listing, PollResult, PreparedCreate
     from batchfish.webagent.cancels import Cancellation
     from batchfish.webagent.sse import StreamEvent
 
@@ -105,7 +105,7 @@ class WebAgentClient:
         answer = await call(self._connections.creates, "POST", wire.RUN_ASYNC, body=create.body)
         return prove(answer, self._hide)
 
-    async def poll(self, run_ids: Sequence[str]) -> Look:
+    async def poll(self, run_ids: Sequence[str]) -> PollResult:
         """Look at any number of known runs."""
         return await self._reader.look(run_ids)
 
@@ -131,7 +131,7 @@ class WebAgentClient:
 
     async def run(
         self, url: str, goal: str, request: Mapping[str, Any] | None = None, *, within: float = RUN_SECONDS
-    ) -> RunSeen:
+    ) -> RunSnapshot:
         """Have a page worked on and wait for the end, `within` seconds: for what takes less than a minute.
 
         `request` holds further members by the API's own names. The run cannot be cancelled. RunMayExist where
@@ -143,11 +143,11 @@ class WebAgentClient:
         """Have a page worked on later, and return the run's id for `get`, `wait` and `cancel_run`."""
         return await self._roads.queue(self.prepare(url, goal, request or {}))
 
-    async def get(self, run_id: str) -> RunSeen:
+    async def get(self, run_id: str) -> RunSnapshot:
         """Look at one run once."""
         return await self._roads.get(run_id)
 
-    async def wait(self, run_id: str) -> RunSeen:
+    async def wait(self, run_id: str) -> RunSnapshot:
         """Look at one run until it is over."""
         return await self._roads.wait(run_id)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
-from batchfish.webagent.clock import read_age
+from batchfish.webagent.http_dates import read_age
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping

@@ -13,16 +13,16 @@ import httpx
 from batchfish.errors import WebAgentUnavailable
 from batchfish.webagent import wire
 from batchfish.webagent.base import Listing
-from batchfish.webagent.clock import format_iso_time, read_date_header
-from batchfish.webagent.hiding import hide_in_run
 from batchfish.webagent.http import HttpAnswer, NoAnswer, call_for_news
+from batchfish.webagent.http_dates import format_iso_time, read_date_header
+from batchfish.webagent.redaction import hide_in_run
 from batchfish.webagent.refusals import explain
 from batchfish.webagent.rows import Page, Unreadable, WrongShape, read_page_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
 
 MAX_PAGES = 10_000
 
@@ -47,7 +47,7 @@ class RunLister:
 
     async def find(self, goal: str, *, limit: int | None, since: float | None) -> Listing:
         """Page through the runs whose goal holds a text; see `WebAgent.find_by_marker`."""
-        rows: dict[str, RunSeen] = {}
+        rows: dict[str, RunSnapshot] = {}
         cursors: set[str] = set()
         size = wire.ROWS_PER_PAGE if limit is None else min(limit, wire.ROWS_PER_PAGE)
         begins_at = (BEFORE_ALL_RUNS if since is None else since) - next(self._numbers) % _SPREAD_MS / 1000

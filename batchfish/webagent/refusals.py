@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from batchfish.errors import BatchfishError, NotPermitted, WebAgentUnavailable, WrongInput
 from batchfish.webagent.answers import read_envelope, read_json
-from batchfish.webagent.clock import note_retry_after, read_retry_after
 from batchfish.webagent.http import HttpAnswer, NoAnswer
+from batchfish.webagent.http_dates import note_retry_after, read_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable

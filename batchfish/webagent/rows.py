@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from batchfish.core.runs import RunError, RunSeen
+from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.webagent.answers import is_run_id, shorten
-from batchfish.webagent.clock import read_iso_time
+from batchfish.webagent.http_dates import read_iso_time
 from batchfish.webagent.slices import Cut, slice_array, slice_object
 
 MAX_STEPS = 2**31 - 1
@@ -43,14 +43,14 @@ class Page:
     `has_more` is None where the page does not say.
     """
 
-    rows: tuple[RunSeen, ...]
+    rows: tuple[RunSnapshot, ...]
     unread: int
     total: int | None
     has_more: bool | None
     next_cursor: str | None
 
 
-def read_runs_body(body: bytes) -> tuple[list[RunSeen], frozenset[str]]:
+def read_runs_body(body: bytes) -> tuple[list[RunSnapshot], frozenset[str]]:
     """Read an answer about many runs, and the ids it says it does not know."""
     answer = _decode(body)
     ids = read_value(answer.not_found)
@@ -58,7 +58,7 @@ def read_runs_body(body: bytes) -> tuple[list[RunSeen], frozenset[str]]:
     return runs, frozenset(filter(is_run_id, ids)) if isinstance(ids, list) else frozenset()
 
 
-def read_run_body(body: bytes) -> RunSeen | None:
+def read_run_body(body: bytes) -> RunSnapshot | None:
     """Read an answer that is one run."""
     try:
         return read_run_members(msgspec.json.decode(body, type=dict[str, msgspec.Raw]))
@@ -91,7 +91,7 @@ def read_page_body(body: bytes) -> Page:
     )
 
 
-def read_only_run(body: bytes, run_id: str) -> RunSeen | None:
+def read_only_run(body: bytes, run_id: str) -> RunSnapshot | None:
     """Read an answer about one run that msgspec refuses; the whole body stands for its result."""
     run = _find_run(slice_members(body), run_id)
     if run is None or run.result is None:
@@ -99,7 +99,7 @@ def read_only_run(body: bytes, run_id: str) -> RunSeen | None:
     return replace(run, result=body, is_whole_answer=True)
 
 
-def read_head(head: bytes, run_id: str) -> RunSeen | None:
+def read_head(head: bytes, run_id: str) -> RunSnapshot | None:
     """Read what the beginning of a far too large answer says of its only run, but for the result."""
     members = slice_object(head, may_be_cut=True)
     if "data" in members:
@@ -109,7 +109,7 @@ def read_head(head: bytes, run_id: str) -> RunSeen | None:
     return replace(run, result=None) if run is not None and run.run_id == run_id else None
 
 
-def read_run(row: msgspec.Raw | bytes) -> RunSeen | None:
+def read_run(row: msgspec.Raw | bytes) -> RunSnapshot | None:
     """Read one run; None for what has no run_id and status. Never raises."""
     members = read_members(row)
     return None if members is None else read_run_members(members)
@@ -153,13 +153,13 @@ def _slice_data(members: Mapping[str, bytes]) -> list[bytes]:
         raise WrongShape("the answer holds no list of runs") from None
 
 
-def _find_run(members: Mapping[str, bytes], run_id: str) -> RunSeen | None:
+def _find_run(members: Mapping[str, bytes], run_id: str) -> RunSnapshot | None:
     """Find the run in an answer that is either a list of runs or the run itself."""
     rows = map(read_run, _slice_data(members)) if "data" in members else iter([read_run_members(members)])
     return next((run for run in rows if run is not None and run.run_id == run_id), None)
 
 
-def read_run_members(members: Members) -> RunSeen | None:
+def read_run_members(members: Members) -> RunSnapshot | None:
     """Read a run out of its members; None without a run_id and a status."""
 
     def read(name: str) -> object:
@@ -170,7 +170,7 @@ def read_run_members(members: Members) -> RunSeen | None:
         return None
     goal, url = read("goal"), read("streaming_url") or read("streamingUrl")
     result = bytes(members.get("result", b"")).strip()
-    return RunSeen(
+    return RunSnapshot(
         run_id=run_id,
         status=shorten(status).upper(),
         goal=_clean(goal) if isinstance(goal, str) else None,

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from batchfish.webagent.answers import is_run_id, shorten
-from batchfish.webagent.clock import read_iso_time
 from batchfish.webagent.http import MAX_BODY_BYTES
+from batchfish.webagent.http_dates import read_iso_time
 from batchfish.webagent.rows import Members, read_members, read_run_members, read_value
 from batchfish.webagent.wire import EventType
 
 if TYPE_CHECKING:
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
@@ -59,7 +59,7 @@ class Heartbeat:
 class Complete:
     """The run is over. `help_url` and `help_message` come with some errors."""
 
-    run: RunSeen
+    run: RunSnapshot
     help_url: str | None = None
     help_message: str | None = None
     at: float | None = None

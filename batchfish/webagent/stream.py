@@ -12,7 +12,6 @@ import httpx
 from batchfish.core.events import SubmitAccepted, SubmitUnanswered
 from batchfish.webagent import wire
 from batchfish.webagent.creates import prove, prove_without_answer
-from batchfish.webagent.hiding import hide_in_run
 from batchfish.webagent.http import (
     ANSWER_SECONDS,
     NETWORK_FAILURES,
@@ -22,6 +21,7 @@ from batchfish.webagent.http import (
     describe,
     read_answer,
 )
+from batchfish.webagent.redaction import hide_in_run
 from batchfish.webagent.sse import Complete, FrameReader, FrameTooLarge, Heartbeat, Progress, read_event
 
 if TYPE_CHECKING:

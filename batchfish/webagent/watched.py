@@ -10,10 +10,10 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.events import SubmitAccepted, SubmitUnanswered
-from batchfish.core.runs import RunSeen
+from batchfish.core.runs import RunSnapshot
 from batchfish.webagent.client import WebAgentClient
 from batchfish.webagent.http import ANSWER_SECONDS
-from batchfish.webagent.roads import RUN_SECONDS
+from batchfish.webagent.single_run import RUN_SECONDS
 from batchfish.webagent.sse import Complete, Heartbeat
 from batchfish.webagent.stream import NotAccepted, StreamCut
 
@@ -80,7 +80,7 @@ class WaitingClient(WebAgentClient):
     async def submit(self, create: PreparedCreate) -> CreateAnswer:
         """Send one create, once, and wait up to 15 minutes for the end of its run."""
         answer = await self._roads.send_run(create, RUN_SECONDS)
-        return SubmitAccepted(run_id=answer.run_id) if isinstance(answer, RunSeen) else answer
+        return SubmitAccepted(run_id=answer.run_id) if isinstance(answer, RunSnapshot) else answer
 
 
 def _run_named_by(event: StreamEvent) -> str | None:

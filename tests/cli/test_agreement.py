@@ -11,7 +11,7 @@ import pytest
 
 from batchfish.cli.agreement import NEVER_BY_YES, Agreement, Question
 from batchfish.errors import NeedsYes
-from batchfish.journal.place import compare
+from batchfish.journal.lock import compare
 from batchfish.table.target import check_target
 from tests.endtoend.serving import PATIENCE
 

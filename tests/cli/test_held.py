@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from batchfish.core.events import Adopted, CannotTell, ProvenAbsent, RunLost
-from batchfish.journal import reading
+from batchfish.journal import queries
 from batchfish.journal.sqlite import SqliteJournal
 from tests.endtoend.commands import KEY
 from tests.journal.building import Driver
@@ -30,7 +30,7 @@ def live(shop: Shop, item_id: str, history: Callable[[Driver, int], None]) -> No
     with closing(SqliteJournal(shop.journal.path)) as journal:
         ((batch,),) = journal.connection.execute("SELECT max(pk) FROM batches").fetchall()
         ((key_id,),) = journal.connection.execute(OUR_KEY_ID).fetchall()
-        item = reading.find_item(journal.connection, batch, item_id)
+        item = queries.find_item(journal.connection, batch, item_id)
         assert item is not None
         history(Driver(journal=journal, key_id=key_id), item.pk)
         journal.commit_now()

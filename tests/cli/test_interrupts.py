@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.journal.place import OwnerLock
+from batchfish.journal.lock import OwnerLock
 from tests.endtoend.commands import Desk, JournalView
 from tests.endtoend.serving import PATIENCE, ROOT, serving
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from batchfish.cli.messages import Voice, put
+from batchfish.cli.messages import Console, put
 
 if TYPE_CHECKING:
     import pytest
@@ -19,7 +19,7 @@ class Gone(io.StringIO):
 
 
 def test_that_nobody_listens_any_more_ends_nothing() -> None:
-    Voice(stream=Gone()).warn("a notice")
+    Console(stream=Gone()).warn("a notice")
 
 
 def test_half_a_character_can_be_shown(capfd: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from batchfish.cli import dispatch
 from batchfish.cli.arguments import build
-from batchfish.journal.place import OwnerLock
+from batchfish.journal.lock import OwnerLock
 from tests.cli.shop import SETTLE
 from tests.cli.test_held import hold, live
 from tests.endtoend.serving import until

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.journal.place import owner_of
+from batchfish.journal.lock import owner_of
 from tests.cli.shop import SETTLE, Shop, open_shop
 from tests.endtoend.serving import serving, until
 

@@ -31,7 +31,7 @@ from batchfish.core.items import Attempt, AttemptState, Item, Status
 from batchfish.core.lifecycle import Change, advance
 from batchfish.core.moves import Circumstances
 from batchfish.core.rules import RetryRules, Rules
-from batchfish.core.runs import RunError, RunSeen
+from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.core.transitions import TRANSITIONS, IllegalTransition
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ EXAMPLES: tuple[Event, ...] = (
     ADOPTED,
     ProvenAbsent(),
     CannotTell(message="no control"),
-    RunEnded(run=RunSeen(run_id="run", status="COMPLETED")),
+    RunEnded(run=RunSnapshot(run_id="run", status="COMPLETED")),
     RunLost(),
     RunMisnamed(run_id="run", marker="m2"),
     RunFound(),
@@ -101,7 +101,7 @@ def go(
 
 
 def ended(status: str = "FAILED", error: RunError | None = None, failed_check: str | None = None) -> RunEnded:
-    return RunEnded(run=RunSeen(run_id="run", status=status, error=error), failed_check=failed_check)
+    return RunEnded(run=RunSnapshot(run_id="run", status=status, error=error), failed_check=failed_check)
 
 
 RUNNING = item(status=Status.RUNNING, k=1, follows=1, attempts=1)
@@ -162,7 +162,7 @@ def what_may_happen(world: World) -> Iterator[tuple[Event, int | None]]:
 
 
 def _about(one: Attempt) -> Iterator[tuple[Event, int | None]]:
-    k, run = one.k, RunSeen(run_id=one.run_id or "", status="COMPLETED")
+    k, run = one.k, RunSnapshot(run_id=one.run_id or "", status="COMPLETED")
     match one.state:
         case AttemptState.SUBMITTING:
             yield SubmitAccepted(run_id=f"run-{k}", server_date=500.0), k

@@ -22,12 +22,12 @@ from batchfish.core.reconcile import (
     pause_between_looks,
 )
 from batchfish.core.rules import UnansweredRules
-from batchfish.core.runs import RunSeen
+from batchfish.core.runs import RunSnapshot
 
 SETTLE = 300.0
 RULES = UnansweredRules(settle=SETTLE)
 HOLDING = UnansweredRules(settle=SETTLE, then="hold")
-RUN = RunSeen(run_id="run", status="RUNNING")
+RUN = RunSnapshot(run_id="run", status="RUNNING")
 
 
 def evidence(*empty_looks: float, control: Control = Control.FRESH, **more: object) -> Evidence:

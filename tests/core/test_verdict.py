@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core.rules import Check
-from batchfish.core.runs import RunSeen
+from batchfish.core.runs import RunSnapshot
 from batchfish.core.verdict import (
     UnreadableResult,
     Verdict,
@@ -36,8 +36,8 @@ CHECKS = compile_checks(
 VALUES = {"title": "Emma", "id": "b1", "url": "https://books.example/1"}
 
 
-def run(result: bytes | None, *, is_whole_answer: bool = False) -> RunSeen:
-    return RunSeen(run_id="r1", status="COMPLETED", result=result, is_whole_answer=is_whole_answer)
+def run(result: bytes | None, *, is_whole_answer: bool = False) -> RunSnapshot:
+    return RunSnapshot(run_id="r1", status="COMPLETED", result=result, is_whole_answer=is_whole_answer)
 
 
 def judge(result: object, schema: dict[str, Any] | None = None) -> Verdict:

@@ -43,7 +43,7 @@ FORGETS_CREATES = """
 import sys
 from batchfish.core.events import ProvenAbsent
 from batchfish.core.items import AttemptState
-from batchfish.pipeline import opening, submit
+from batchfish.pipeline import recovery, submit
 def forgetting(ctx):
     for one in ctx.journal.open_attempts(AttemptState.SUBMITTING):
         ctx.record(one.item.pk, one.attempt.k, ctx.give_up_now("forgotten"))
@@ -52,8 +52,8 @@ async def looking_away(ctx, batch):
     pass
 async def sending_at_once(ctx, items):
     return items
-opening._doubt_what_was_on_its_way = forgetting
-opening.compare_at_start = looking_away
+recovery._doubt_what_was_on_its_way = forgetting
+recovery.compare_at_start = looking_away
 submit._without_found = sending_at_once
 """
 MAIN = "from batchfish.cli.main import main\nsys.exit(main())\n"

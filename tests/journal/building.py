@@ -11,7 +11,7 @@ from batchfish.core.items import ItemSpec
 from batchfish.core.lifecycle import Change, advance
 from batchfish.core.moves import Circumstances
 from batchfish.core.rules import Rules
-from batchfish.core.runs import RunSeen
+from batchfish.core.runs import RunSnapshot
 from batchfish.journal import batches, ingest
 
 if TYPE_CHECKING:
@@ -133,5 +133,5 @@ class Driver:
         k = self.journal.item(item).follows
         attempt = self.journal.attempt(item, k)
         assert attempt is not None
-        run = RunSeen(run_id=attempt.run_id or "", status=status, result=result, finished_at=self.now)
+        run = RunSnapshot(run_id=attempt.run_id or "", status=status, result=result, finished_at=self.now)
         self.record(item, k, RunEnded(run=run))

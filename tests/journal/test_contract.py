@@ -26,7 +26,7 @@ from batchfish.core.events import (
     SubmitUnanswered,
 )
 from batchfish.core.items import AttemptState, Status
-from batchfish.core.runs import RunError, RunSeen
+from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.journal import records
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import KEY, Driver, begin, edit, row
@@ -401,7 +401,7 @@ class TestResults:
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
     ) -> None:
         run_id = driver.accept(pks[0])
-        run = RunSeen(run_id=run_id, status="COMPLETED", result=b"{whole", is_whole_answer=True)
+        run = RunSnapshot(run_id=run_id, status="COMPLETED", result=b"{whole", is_whole_answer=True)
         driver.record(pks[0], 1, RunEnded(run=run))
         (chunk,) = journal.outcomes(batch)
         assert (chunk[0].result, chunk[0].is_whole_answer) == (b"{whole", True)
@@ -414,7 +414,7 @@ class TestResults:
         again = driver.record(pks[0], None, CancelWished())
         attempt = journal.attempt(pks[0], 1)
         assert attempt is not None
-        run = RunSeen(run_id=attempt.run_id or "", status="COMPLETED", result=b"2")
+        run = RunSnapshot(run_id=attempt.run_id or "", status="COMPLETED", result=b"2")
         journal.write(replace(again, attempt=attempt, run=run), driver.now)
         (chunk,) = journal.outcomes(batch)
         assert chunk[0].result == b"1"
@@ -467,7 +467,7 @@ class TestOutcomes:
         driver.record(pks[0], 1, ProvenAbsent())
         driver.accept(pks[0])
         failure = RunError(message="no", category="SYSTEM_FAILURE")
-        ended = RunEnded(run=RunSeen(run_id="run-2", status="FAILED", result=b'"half"', error=failure))
+        ended = RunEnded(run=RunSnapshot(run_id="run-2", status="FAILED", result=b'"half"', error=failure))
         driver.record(pks[0], 2, ended)
         driver.accept(pks[0], "run-3")
         driver.finish(pks[0], b'"whole"')
@@ -556,7 +556,7 @@ def _let(driver: Driver, pk: int, fate: str) -> None:
         case "success" | "failure" if status in {Status.RUNNING, Status.CANCELLING}:
             error = RunError(message="", category="SYSTEM_FAILURE") if fate == "failure" else None
             ended = "FAILED" if error else "COMPLETED"
-            driver.record(pk, k, RunEnded(run=RunSeen(run_id="", status=ended, error=error, result=b"1")))
+            driver.record(pk, k, RunEnded(run=RunSnapshot(run_id="", status=ended, error=error, result=b"1")))
         case "lose" if status in {Status.RUNNING, Status.CANCELLING}:
             driver.record(pk, k, RunLost())
         case "lose" if status is Status.UNANSWERED:

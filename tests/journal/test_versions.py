@@ -11,7 +11,7 @@ import pytest
 
 from batchfish.core.items import AttemptState
 from batchfish.errors import StorageFailed
-from batchfish.journal import batches, files, reading
+from batchfish.journal import batches, files, queries
 from batchfish.journal.base import Comparison
 from batchfish.journal.files import connect
 from batchfish.journal.records import read_outcomes
@@ -49,9 +49,9 @@ def test_it_is_read_as_it_is(old: Path) -> None:
     with closing(connect(old, read_only=True)) as reader:
         batch = batches.newest(reader)
         assert batch is not None
-        counts = reading.counts(reader, batch.pk)
+        counts = queries.counts(reader, batch.pk)
         (outcomes,) = read_outcomes(reader, batch.pk)
-        held = reading.held_attempts(reader, batch.pk)
+        held = queries.held_attempts(reader, batch.pk)
     assert counts == {
         "succeeded": 1, "failed": 2, "unanswered": 1, "held": 1, "running": 1, "queued": 1
     }  # fmt: skip

@@ -13,7 +13,7 @@ from batchfish.core.rules import Limits, RetryRules, Rules, UnansweredRules
 from batchfish.core.verdict import Verdict
 from batchfish.journal import batches, ingest
 from batchfish.journal.sqlite import SqliteJournal
-from batchfish.pipeline.context import Context, Pace, Session, Terms
+from batchfish.pipeline.context import BatchPolicy, Context, RunOptions, SessionState
 from batchfish.pipeline.run import RunReport, run_batch
 from batchfish.webagent.client import WebAgentClient
 from tests.pipeline.model_server import Faults, ModelServer, Wire
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
     from batchfish.journal.base import Request
     from batchfish.webagent.base import WebAgent
 
@@ -41,7 +41,7 @@ class Simulation:
     )
     kills: int = 0
     kill_within: float = 30.0
-    pace: Pace = field(default_factory=lambda: Pace(poll_interval=0.5))
+    options: RunOptions = field(default_factory=lambda: RunOptions(poll_interval=0.5))
     wrap: Callable[[WebAgent], WebAgent] = lambda agent: agent
     open_journal: Callable[[Path], SqliteJournal] = SqliteJournal
     companions: Sequence[Callable[[Context], Coroutine[None, None, None]]] = ()
@@ -120,9 +120,9 @@ class Simulation:
             clock=self.clock,
             chance=self.chance.random,
             batch=journal.batch(self.batch),
-            terms={self.batch: Terms(rules=self.rules, judge=_judge)},
-            pace=self.pace,
-            session=Session(
+            policies={self.batch: BatchPolicy(rules=self.rules, judge=_judge)},
+            options=self.options,
+            session=SessionState(
                 began_at=self.clock.boottime(),
                 markers=journal.batch(self.batch).markers,
                 pacing=Pacing(concurrency=self.rules.limits.concurrency),
@@ -155,7 +155,7 @@ class Simulation:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _judge(request: Request, item_id: str, run: RunSeen) -> Verdict:
+def _judge(request: Request, item_id: str, run: RunSnapshot) -> Verdict:
     return Verdict(reason=None, message=None)
 
 

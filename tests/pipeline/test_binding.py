@@ -10,7 +10,7 @@ import pytest
 from batchfish.core import identity
 from batchfish.core.events import SubmitAccepted
 from batchfish.core.items import AttemptState
-from batchfish.pipeline import opening, submit
+from batchfish.pipeline import recovery, submit
 from tests.pipeline.history import SETTLE, living
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.core.events import CreateAnswer
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
     from batchfish.pipeline.context import Context
-    from batchfish.webagent.base import Look, WebAgent
+    from batchfish.webagent.base import PollResult, WebAgent
 
 ITEMS = 8
 
@@ -67,14 +67,14 @@ def test_a_row_with_the_marker_of_another_attempt_is_no_answer(tmp_path: Path, k
         def __getattr__(self, name: str) -> object:
             return getattr(self._agent, name)
 
-        async def poll(self, run_ids: Sequence[str]) -> Look:
+        async def poll(self, run_ids: Sequence[str]) -> PollResult:
             look = await self._agent.poll(run_ids)
             Mistaken.looks += 1
             if Mistaken.looks > 1:
                 return look
             return replace(look, runs={run_id: foreign(run) for run_id, run in look.runs.items()})
 
-    def foreign(run: RunSeen) -> RunSeen:
+    def foreign(run: RunSnapshot) -> RunSnapshot:
         marker = identity.read_marker(run.goal or "")
         assert marker is not None
         other = replace(marker, k=2) if k == 2 else replace(marker, key=marker.key[::-1])
@@ -164,12 +164,12 @@ def test_the_simulation_catches_a_settle_that_counts_from_the_intent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: the time between two processes counts as if somebody had looked for the run."""
-    doubt = opening._doubt_what_was_on_its_way  # noqa: SLF001 - the bug is planted in it
+    doubt = recovery._doubt_what_was_on_its_way  # noqa: SLF001 - the bug is planted in it
 
     def doubt_since_the_intent(ctx: Context) -> None:
         doubt(ctx)
         for one in ctx.journal.open_attempts(AttemptState.UNANSWERED):
             ctx.journal.write_attempt(replace(one.attempt, given_up_at=one.attempt.intended_boot))
 
-    monkeypatch.setattr(opening, "_doubt_what_was_on_its_way", doubt_since_the_intent)
+    monkeypatch.setattr(recovery, "_doubt_what_was_on_its_way", doubt_since_the_intent)
     assert live_with_a_late_act(tmp_path).server.violations

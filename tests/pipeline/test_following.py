@@ -10,7 +10,7 @@ import pytest
 
 from batchfish.core.events import CancelWished
 from batchfish.core.rules import Limits, Rules, UnansweredRules
-from batchfish.pipeline.context import Pace, StopKind
+from batchfish.pipeline.context import RunOptions, StopKind
 from batchfish.pipeline.poll import LOSS_TAKES
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.pipeline.context import Context
-    from batchfish.webagent.base import Look, WebAgent
+    from batchfish.webagent.base import PollResult, WebAgent
 
 FOREVER = 1e9
 
 
-def looking_with(change: Callable[[Look], Look]) -> Any:  # noqa: ANN401 - stands in for a whole agent
+def looking_with(change: Callable[[PollResult], PollResult]) -> Any:  # noqa: ANN401 - stands in for a whole agent
     """Give an agent whose looks are changed, or only seen, before they are handed on."""
 
     class Looking:
@@ -35,7 +35,7 @@ def looking_with(change: Callable[[Look], Look]) -> Any:  # noqa: ANN401 - stand
         def __getattr__(self, name: str) -> object:
             return getattr(self._agent, name)
 
-        async def poll(self, run_ids: Sequence[str]) -> Look:
+        async def poll(self, run_ids: Sequence[str]) -> PollResult:
             return change(await self._agent.poll(run_ids))
 
     return Looking
@@ -51,7 +51,7 @@ def test_a_wish_to_cancel_may_come_while_a_look_shows_that_the_time_is_up(tmp_pa
     async def keep(ctx: Context) -> None:
         contexts.append(ctx)
 
-    def wish(look: Look) -> Look:
+    def wish(look: PollResult) -> PollResult:
         starts = [run.started_at for run in look.runs.values() if run.started_at is not None]
         if not wished_at and look.server_date is not None and look.server_date - min(starts) > 30.0:
             wished_at.append(simulation.loop.now)
@@ -81,7 +81,7 @@ def forget(simulation: Simulation, *run_ids: str) -> None:
 
 def test_the_last_run_that_the_api_forgot_is_held(tmp_path: Path) -> None:
     """Nothing else is alive: a run that has ended shows that the look would find what the API knows."""
-    simulation = Simulation(folder=tmp_path, seed=1, items=3, pace=Pace(poll_interval=60.0))
+    simulation = Simulation(folder=tmp_path, seed=1, items=3, options=RunOptions(poll_interval=60.0))
     forget(simulation, "run-1")
     report = simulation.run()
     assert report.stop is None
@@ -94,8 +94,8 @@ def test_the_last_run_that_the_api_forgot_is_held(tmp_path: Path) -> None:
 def test_where_the_api_knows_no_run_at_all_none_is_lost_but_a_person_is_told(
     tmp_path: Path, items: int
 ) -> None:
-    pace = Pace(poll_interval=60.0, max_duration=2 * LOSS_TAKES)
-    simulation = Simulation(folder=tmp_path, seed=1, items=items, pace=pace)
+    options = RunOptions(poll_interval=60.0, max_duration=2 * LOSS_TAKES)
+    simulation = Simulation(folder=tmp_path, seed=1, items=items, options=options)
     forget(simulation, *(f"run-{number + 1}" for number in range(items)))
     simulation.run()
     assert simulation.statuses()["running"] == 1
@@ -129,7 +129,7 @@ def test_over_age_runs_need_not_be_seen_together(tmp_path: Path) -> None:
     """Each look answers for one of them alone."""
     looks = itertools.count()
 
-    def show_one(look: Look) -> Look:
+    def show_one(look: PollResult) -> PollResult:
         shown = sorted(look.runs)[next(looks) % len(look.runs)]
         return replace(look, runs={shown: look.runs[shown]})
 
@@ -160,7 +160,7 @@ def test_with_drain_items_that_wait_keep_no_over_age_run_company(tmp_path: Path)
     simulation.server.durations = (FOREVER, FOREVER)
     assert simulation.live(20.0) is None
     simulation.rules = stuck(5)
-    simulation.pace = Pace(drain=True)
+    simulation.options = RunOptions(drain=True)
     report = simulation.run()
     assert report.stop is not None
     assert (report.stop.kind, report.alive) == (StopKind.ONLY_STUCK, 1)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.core.items import Item
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
     from batchfish.pipeline.context import Context
     from tests.pipeline.history import Outcome
 
@@ -130,7 +130,7 @@ def test_the_history_catches_a_comparison_of_counts(tmp_path: Path, monkeypatch:
     """A seeded bug: as many runs as are known are taken for the ones that are known."""
     by_sets = comparison._compare  # noqa: SLF001 - the bug is planted in it
 
-    async def by_counts(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Sequence[RunSeen]:
+    async def by_counts(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Sequence[RunSnapshot]:
         glance = await ctx.agent.find_by_marker(f"bf-{ctx.journal.batch(batch).batch8}-", limit=1)
         if glance.total == ctx.journal.count_runs(batch):
             return []

@@ -12,7 +12,7 @@ from batchfish.core.events import CancelWished
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.rules import Limits, Rules, UnansweredRules
 from batchfish.journal.sqlite import SqliteJournal
-from batchfish.pipeline.context import Pace, StopKind
+from batchfish.pipeline.context import RunOptions, StopKind
 from batchfish.pipeline.poll import CLOCK_MARGIN
 from tests.pipeline.model_server import BookedRun, Faults, ModelServer
 from tests.pipeline.simulation import Simulation
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from batchfish.core.items import Item
     from batchfish.pipeline.context import Context
-    from batchfish.webagent.base import Look, WebAgent
+    from batchfish.webagent.base import PollResult, WebAgent
 
 SWAPPED = {"run-2": "run-3", "run-3": "run-2"}
 
@@ -75,7 +75,7 @@ def test_a_cancelled_run_that_answers_for_another_is_held_too(tmp_path: Path) ->
             await ctx.clock.sleep(0.05)
         for pk in range(1, simulation.items + 1):
             ctx.record(pk, None, CancelWished())
-        ctx.bell.ring()
+        ctx.wakeup.wake()
 
     simulation, server = simulate(tmp_path, companions=(cancel,))
     server.durations = (1e6, 1e6)
@@ -120,7 +120,7 @@ def timeless(agent: WebAgent) -> Any:  # noqa: ANN401 - stands in for a whole ag
         def __getattr__(self, name: str) -> object:
             return getattr(agent, name)
 
-        async def poll(self, run_ids: Sequence[str]) -> Look:
+        async def poll(self, run_ids: Sequence[str]) -> PollResult:
             return replace(await agent.poll(run_ids), server_date=None)
 
     return Timeless()
@@ -143,7 +143,7 @@ def age(folder: Path, *, ahead: float = 0.0, **limits: Any) -> Simulation:  # no
         limits=Limits(concurrency=5, stuck=STUCK, **limits), unanswered=UnansweredRules(settle=10.0)
     )
     simulation = Simulation(
-        folder=folder, seed=1, items=2, rules=rules, wrap=timeless, pace=Pace(poll_interval=20.0)
+        folder=folder, seed=1, items=2, rules=rules, wrap=timeless, options=RunOptions(poll_interval=20.0)
     )
     simulation.clock = AheadClock(simulation.loop)
     simulation.clock.ahead = ahead

@@ -13,8 +13,8 @@ import pytest
 from batchfish.core.events import CancelWished
 from batchfish.errors import WebAgentUnavailable
 from batchfish.journal.sqlite import SqliteJournal
-from batchfish.pipeline.context import Pace, StopKind
-from batchfish.pipeline.patience import in_time
+from batchfish.pipeline.backoff import in_time
+from batchfish.pipeline.context import RunOptions, StopKind
 from tests.pipeline.model_server import Faults, ModelServer
 from tests.pipeline.simulation import Simulation
 from tests.pipeline.virtual_time import VirtualClock, VirtualTimeLoop
@@ -58,7 +58,7 @@ def simulate(folder: Path, trouble: Answer, *, items: int = 6, **options: object
         folder=folder,
         seed=5,
         items=items,
-        pace=Pace(max_outage=MAX_OUTAGE),
+        options=RunOptions(max_outage=MAX_OUTAGE),
         **options,  # type: ignore[arg-type]
     )
     simulation.server = TroubledServer(
@@ -118,7 +118,7 @@ def test_one_missing_endpoint_told_by_a_page_stops_nothing(tmp_path: Path, path:
         while (item := ctx.journal.item(6)).status != "running":
             await ctx.clock.sleep(0.1)
         ctx.record(item.pk, None, CancelWished())
-        ctx.bell.ring()
+        ctx.wakeup.wake()
 
     simulation = simulate(tmp_path, trouble, companions=(cancel_last,))
     simulation.server.durations = (5.0, 5.0)
@@ -154,7 +154,7 @@ class TestRetryAfter:
             return httpx.Response(429, headers={"Retry-After": retry_after, **date}) if is_third else None
 
         simulation = simulate(tmp_path, trouble)
-        simulation.pace = Pace()
+        simulation.options = RunOptions()
         assert simulation.run().stop is None
         assert simulation.statuses() == {"succeeded": 6}
         assert least <= simulation.loop.now <= most
@@ -194,7 +194,7 @@ class TestRetryAfter:
             await ctx.clock.sleep(2.0)
             running = ctx.journal.open_attempts()[0]
             ctx.record(running.item.pk, None, CancelWished())
-            ctx.bell.ring()
+            ctx.wakeup.wake()
 
         simulation = simulate(tmp_path, trouble, items=12, companions=(cancel_one,))
         server = simulation.server

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.journal.sqlite import SqliteJournal
-from batchfish.pipeline.context import Pace
+from batchfish.pipeline.context import RunOptions
 from tests.pipeline.model_server import Faults, ModelServer
 from tests.pipeline.simulation import Simulation, settle_of
 
@@ -62,7 +62,7 @@ def live(folder: Path, items: int, concurrency: int, **behaviour: Any) -> Refusi
         seed=7,
         items=items,
         rules=settle_of(10.0, concurrency=concurrency),
-        pace=Pace(poll_interval=0.25),
+        options=RunOptions(poll_interval=0.25),
     )
     server = simulation.server = RefusingServer(
         loop=simulation.loop,

@@ -13,7 +13,7 @@ import pytest
 from batchfish.core import reconcile
 from batchfish.core.events import CreateAnswer, SubmitUnanswered
 from batchfish.core.rules import Rules, UnansweredRules
-from batchfish.pipeline.context import Pace
+from batchfish.pipeline.context import RunOptions
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
 
@@ -128,8 +128,8 @@ def test_a_batch_whose_first_run_ended_unobserved_goes_on_at_once(tmp_path: Path
 @pytest.mark.parametrize("seed", range(8))
 def test_leaving_waits_for_the_answer_on_its_way_and_no_longer(tmp_path: Path, seed: int) -> None:
     """One item, left within its first tenth of a second: only its create is on its way; nobody else rings."""
-    pace = Pace(poll_interval=60.0, max_duration=0.004 * (seed + 1))
-    simulation = Simulation(folder=tmp_path, seed=seed, items=1, rules=settle_of(10), pace=pace)
+    options = RunOptions(poll_interval=60.0, max_duration=0.004 * (seed + 1))
+    simulation = Simulation(folder=tmp_path, seed=seed, items=1, rules=settle_of(10), options=options)
     report = simulation.run()
     assert report.stop is not None
     assert simulation.statuses().get("submitting", 0) == 0
@@ -228,8 +228,11 @@ def test_the_manifest_may_ask_to_hold_instead(tmp_path: Path) -> None:
 
 def test_without_any_accepted_run_an_absence_is_believed_only_once(tmp_path: Path) -> None:
     """The listing searches no goals at all: each lost create has made a run, and only one may be doubled."""
-    faults, pace = Faults(acts_then_resets=1.0, searched_goal=0), Pace(poll_interval=0.5, max_duration=600.0)
-    simulation = Simulation(folder=tmp_path, seed=1, items=1, faults=faults, pace=pace)
+    faults, options = (
+        Faults(acts_then_resets=1.0, searched_goal=0),
+        RunOptions(poll_interval=0.5, max_duration=600.0),
+    )
+    simulation = Simulation(folder=tmp_path, seed=1, items=1, faults=faults, options=options)
     simulation.run()
     assert simulation.statuses() == {"held": 1}
     assert simulation.server.creates == 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from batchfish.core import reconcile
-from batchfish.pipeline.context import Pace, StopKind
+from batchfish.pipeline.context import RunOptions, StopKind
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
 
@@ -50,7 +50,7 @@ def test_a_first_run_that_cannot_be_looked_up_is_an_outage(tmp_path: Path, durat
         seed=1,
         items=4,
         rules=settle_of(SETTLE),
-        pace=Pace(max_outage=MAX_OUTAGE),
+        options=RunOptions(max_outage=MAX_OUTAGE),
         wrap=breaking_off(lambda: simulation.server.creates >= 1),
     )
     simulation.server.durations = (duration, duration)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchfish.core.runs import RunSeen
+from batchfish.core.runs import RunSnapshot
 from batchfish.core.verdict import compile_checks, judge_run
 from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.page.read import read_page as read
@@ -61,7 +61,7 @@ def test_every_item_of_a_sample_or_a_job_succeeds_on_the_sample_site(
         reading = read_page(item)
         assert reading is not None, item.url
         assert reading.code is None, f"{item.url}: {reading.message}"
-        run = RunSeen(run_id="r", status="COMPLETED", result=json.dumps(reading.result).encode())
+        run = RunSnapshot(run_id="r", status="COMPLETED", result=json.dumps(reading.result).encode())
         values = {**manifest.variables, **item.inputs, "url": item.url, "id": item.id}
         verdict = judge_run(run, item.request["output_schema"], checks, values)
         assert verdict.reason is None, f"{item.url}: {verdict.reason}: {verdict.message}"
@@ -73,7 +73,7 @@ def test_the_price_watch_tells_another_book_and_a_price_out_of_reason_apart() ->
     values = {"title": "Walden", "ceiling": "20"}
 
     def judge(result: dict[str, Any]) -> str | None:
-        run = RunSeen(run_id="r", status="COMPLETED", result=json.dumps(result).encode())
+        run = RunSnapshot(run_id="r", status="COMPLETED", result=json.dumps(result).encode())
         return judge_run(run, None, checks, values).reason
 
     assert judge({"title": "WALDEN", "price": 9.99, "in_stock": True}) is None
@@ -98,7 +98,7 @@ def test_the_local_agent_s_reader_gets_the_demo_right() -> None:
         reason: str | None = "agent_failure"
         message = "404" if reading is None else reading.message
         if reading is not None and reading.code is None:  # a required value may be missing all the same
-            run = RunSeen(run_id="r", status="COMPLETED", result=result.encode())
+            run = RunSnapshot(run_id="r", status="COMPLETED", result=result.encode())
             verdict = judge_run(run, item.request["output_schema"], (), {})
             reason, message = verdict.reason, verdict.message
         rows[str(item.id)] = {

@@ -204,7 +204,7 @@ async def test_a_key_in_the_words_of_a_runs_error_is_blotted_out(before: str) ->
 async def test_no_secret_is_in_a_repr_or_a_log(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("batchfish.webagent.looks", "httpx", "httpcore.connection", "httpcore.http11"):
+    for name in ("batchfish.webagent.polls", "httpx", "httpcore.connection", "httpcore.http11"):
         monkeypatch.setattr(logging.getLogger(name), "disabled", False)
         caplog.set_level(logging.DEBUG, name)
     client = client_of(lambda _: httpx.Response(200, content=runs_body([row("r-1"), row("r-2")])))

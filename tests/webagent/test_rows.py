@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchfish.core.runs import RunError, RunSeen
+from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.webagent.rows import (
     Unreadable,
     WrongShape,
@@ -66,7 +66,7 @@ def test_a_whole_row_is_read() -> None:
             "some_new_member": {"a": [1]},
         }
     ).encode()
-    assert read_run(text) == RunSeen(
+    assert read_run(text) == RunSnapshot(
         run_id="r-1",
         status="COMPLETED",
         goal="find\n[ref bf-x.]",
@@ -97,12 +97,14 @@ def test_a_hostile_result_makes_an_answer_unreadable(result: bytes) -> None:
 def test_the_whole_answer_stands_for_a_hostile_result(result: bytes) -> None:
     for body in (row(result), b'{"data": [%s], "not_found": null}' % row(result)):
         run = read_only_run(body, "r-1")
-        assert run == RunSeen(run_id="r-1", status="COMPLETED", goal="g", result=body, is_whole_answer=True)
+        assert run == RunSnapshot(
+            run_id="r-1", status="COMPLETED", goal="g", result=body, is_whole_answer=True
+        )
 
 
 def test_a_hostile_member_beside_a_missing_result_leaves_it_missing() -> None:
     run = read_only_run(b'{"run_id": "r-1", "status": "RUNNING", "result": null, "steps": NaN}', "r-1")
-    assert run == RunSeen(run_id="r-1", status="RUNNING")
+    assert run == RunSnapshot(run_id="r-1", status="RUNNING")
 
 
 def test_a_hostile_answer_about_another_run_is_none() -> None:
@@ -242,7 +244,7 @@ def test_an_odd_pagination_says_nothing(pagination: bytes) -> None:
 def test_the_head_of_a_giant_answer_tells_the_status() -> None:
     body = b'{"data": [%s]}' % row(b'{"text": "' + b"x" * 1000 + b'"}')
     run = read_head(body[:200], "r-1")
-    assert run == RunSeen(run_id="r-1", status="COMPLETED", goal="g")
+    assert run == RunSnapshot(run_id="r-1", status="COMPLETED", goal="g")
     assert read_head(row(b'"' + b"x" * 1000)[:200], "r-1") == run
     assert read_head(body[:200], "r-9") is None
     assert read_head(body[:20], "r-1") is None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchfish.core.runs import RunError, RunSeen
+from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.webagent.sse import (
     Complete,
     FrameReader,
@@ -125,7 +125,7 @@ def test_events_are_read_in_all_their_spellings(
 def test_the_result_is_kept_as_it_came_under_any_of_its_names(name: str) -> None:
     data = b'{"type": "COMPLETE", "run_id": "r-1", "status": "COMPLETED", "%s": {"a" : 1.0}, "error": null}'
     done = read_event(data % name.encode(), None)
-    assert done == Complete(run=RunSeen(run_id="r-1", status="COMPLETED", result=b'{"a" : 1.0}'))
+    assert done == Complete(run=RunSnapshot(run_id="r-1", status="COMPLETED", result=b'{"a" : 1.0}'))
 
 
 def test_a_result_that_is_null_does_not_hide_one_that_is_not() -> None:
@@ -162,7 +162,7 @@ def test_an_error_comes_as_a_text_or_an_object(error: object, expected: RunError
         }
     )
     assert done == Complete(
-        run=RunSeen(run_id="r-1", status="FAILED", error=expected),
+        run=RunSnapshot(run_id="r-1", status="FAILED", error=expected),
         help_url="https://h",
         help_message="help",
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.errors import BatchBusy, NeedsYes, StorageFailed, TryLater
-from batchfish.journal.place import (
+from batchfish.journal.lock import (
     NETWORK_FILE_SYSTEMS,
     OwnerLock,
     compare,
@@ -77,7 +77,7 @@ class TestOwnerLock:
     ) -> None:
         script = (
             "import subprocess, sys\nfrom pathlib import Path\n"
-            "from batchfish.journal.place import OwnerLock\n"
+            "from batchfish.journal.lock import OwnerLock\n"
             "lock = OwnerLock(Path(sys.argv[1]))\n"
             "child = subprocess.Popen([sys.executable, '-c', 'import sys; sys.stdin.read()'],"
             " stdin=subprocess.PIPE, close_fds=False)\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from batchfish.core.runs import RunSeen
+    from batchfish.core.runs import RunSnapshot
 
 HIDDEN = "[hidden]"
 SHORTEST_PIECE = 4
@@ -35,7 +35,7 @@ def _hide_piece(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def hide_in_run(run: RunSeen, hide: Callable[[str], str]) -> RunSeen:
+def hide_in_run(run: RunSnapshot, hide: Callable[[str], str]) -> RunSnapshot:
     """Blot secrets out of the words of a run's error; its result stays as it came."""
     if run.error is None:
         return run

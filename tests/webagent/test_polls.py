@@ -85,7 +85,7 @@ async def test_what_is_not_found_and_the_servers_clock_are_told() -> None:
 async def test_foreign_and_repeated_rows_are_dropped_and_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("batchfish.webagent.looks"), "disabled", False)
+    monkeypatch.setattr(logging.getLogger("batchfish.webagent.polls"), "disabled", False)
     caplog.set_level(logging.DEBUG, "batchfish")
     rows = [row("r-0", b"1"), row("foreign"), row("r-0", b"2"), b"null", b'{"status": "RUNNING"}']
     look = await client_of(lambda _: httpx.Response(200, content=runs_body(rows))).poll(["r-0"])
@@ -137,7 +137,7 @@ def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
     """Let an answer be no larger than 64 KiB."""
     limit = 2**16
     monkeypatch.setattr("batchfish.webagent.http.MAX_BODY_BYTES", limit)
-    monkeypatch.setattr("batchfish.webagent.looks.MAX_BODY_BYTES", limit)
+    monkeypatch.setattr("batchfish.webagent.polls.MAX_BODY_BYTES", limit)
     return limit
 
 

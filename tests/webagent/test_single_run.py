@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from batchfish import WebAgentClient
-from batchfish.core.runs import RunError, RunSeen
+from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.errors import (
     BatchfishError,
     NotPermitted,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
 URL, GOAL = "https://shop.example", "find the price"
-DONE = RunSeen(run_id="r-1", status="COMPLETED", goal="g", result=b"[1]")
+DONE = RunSnapshot(run_id="r-1", status="COMPLETED", goal="g", result=b"[1]")
 
 
 class Api:
@@ -123,7 +123,7 @@ class TestRun:
         body = {"run_id": "r-1", "status": "FAILED", "error": {"message": "broke"}, "result": None}
         api = Api(lambda: httpx.Response(500, json=body))
         run = await api.client().run(URL, GOAL)
-        assert run == RunSeen(run_id="r-1", status="FAILED", error=RunError(message="broke"))
+        assert run == RunSnapshot(run_id="r-1", status="FAILED", error=RunError(message="broke"))
         assert len(api.creates) == 1
 
     @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ class TestStream:
             Heartbeat(),
             StreamingUrl(url="https://watch", run_id="r-1"),
             Progress(purpose="reading", run_id="r-1"),
-            Complete(run=RunSeen(run_id="r-1", status="COMPLETED", result=b"[1]")),
+            Complete(run=RunSnapshot(run_id="r-1", status="COMPLETED", result=b"[1]")),
         ]
         assert api.creates == ["/v1/automation/run-sse"]
         assert api.requests[0].headers["Accept"] == "text/event-stream"

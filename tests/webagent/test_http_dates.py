@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchfish.webagent.clock import read_date_header, read_iso_time, read_retry_after
+from batchfish.webagent.http_dates import read_date_header, read_iso_time, read_retry_after
 
 NOW = "Tue, 24 Nov 2026 20:00:00 GMT"
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from tenacity import AsyncRetrying, retry_if_exception_type, retry_if_result, stop_after_attempt
 
 from batchfish.core.events import SubmitAccepted
-from batchfish.core.runs import RunSeen
+from batchfish.core.runs import RunSnapshot
 from batchfish.errors import WebAgentUnavailable, WrongInput
 from batchfish.webagent import wire
 from batchfish.webagent.answers import is_run_id
 from batchfish.webagent.creates import accepted_run, explain_create, prove
-from batchfish.webagent.hiding import hide_in_run
 from batchfish.webagent.http import HttpAnswer, call
+from batchfish.webagent.redaction import hide_in_run
 from batchfish.webagent.rows import read_run
 from batchfish.webagent.sse import Complete
 from batchfish.webagent.stream import NotAccepted, StreamCut, read_stream
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from batchfish.core.events import CreateAnswer
     from batchfish.webagent.base import PreparedCreate
     from batchfish.webagent.cancels import Cancellation, RunCanceller
-    from batchfish.webagent.looks import RunReader
+    from batchfish.webagent.polls import RunReader
     from batchfish.webagent.sse import StreamEvent
 
 RUN_SECONDS = 900.0
@@ -59,14 +59,14 @@ class Roads:
         self._sleep = sleep
         self._made_by_run: set[str] = set()
 
-    async def run(self, create: PreparedCreate, within: float) -> RunSeen:
+    async def run(self, create: PreparedCreate, within: float) -> RunSnapshot:
         """Send a create over `/run` and wait for its end, which may be a failure of the run itself."""
         answer = await self.send_run(create, within)
-        if isinstance(answer, RunSeen):
+        if isinstance(answer, RunSnapshot):
             return answer if answer.is_final else await self.wait(answer.run_id)
         return await self.wait(accepted_run(answer))
 
-    async def send_run(self, create: PreparedCreate, within: float) -> RunSeen | CreateAnswer:
+    async def send_run(self, create: PreparedCreate, within: float) -> RunSnapshot | CreateAnswer:
         """Send a create over `/run`; give the run where the answer holds it, else what the answer proves.
 
         A failed run may come with status 500: a body that names a run tells more than the status.
@@ -86,7 +86,7 @@ class Roads:
         answer = await call(self._http, "POST", wire.RUN_ASYNC, body=create.body)
         return accepted_run(prove(answer, self._hide))
 
-    async def get(self, run_id: str) -> RunSeen:
+    async def get(self, run_id: str) -> RunSnapshot:
         """Look at one run; WrongInput where the API does not know it."""
         if not is_run_id(run_id):
             raise WrongInput(f"{run_id!r} is no run id")
@@ -97,7 +97,7 @@ class Roads:
             raise WebAgentUnavailable(f"no word of run {run_id}", retry_after=look.retry_after)
         return look.runs[run_id]
 
-    async def wait(self, run_id: str) -> RunSeen:
+    async def wait(self, run_id: str) -> RunSnapshot:
         """Look at a run until it is over; WebAgentUnavailable after ten looks in a row without an answer."""
         patiently = AsyncRetrying(
             retry=retry_if_exception_type(WebAgentUnavailable),
@@ -107,10 +107,10 @@ class Roads:
             reraise=True,
         )
         to_the_end = AsyncRetrying(retry=retry_if_result(_is_alive), wait=_wait, sleep=self._sleep)
-        over: RunSeen = await to_the_end(patiently, self._see, run_id)
+        over: RunSnapshot = await to_the_end(patiently, self._see, run_id)
         return over
 
-    async def _see(self, run_id: str) -> RunSeen:
+    async def _see(self, run_id: str) -> RunSnapshot:
         """Look at a run that surely exists: one that the API does not know yet will show."""
         look = await self._reader.look([run_id])
         if run_id not in look.runs:
@@ -141,7 +141,7 @@ class Roads:
         return read_stream(self._http, create, self._hide)
 
 
-def _is_alive(run: RunSeen) -> bool:
+def _is_alive(run: RunSnapshot) -> bool:
     return not run.is_final
 
 

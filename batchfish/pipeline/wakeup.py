@@ -1,4 +1,4 @@
-"""How the stages wake each other: whoever changes something rings, and everybody looks again."""
+"""How the stages wake each other: after a change, every waiting stage checks for work."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ if TYPE_CHECKING:
     from batchfish.pipeline.clock import Clock
 
 
-class Bell:
-    """Wakes whoever waits: something has happened, look again."""
+class Wakeup:
+    """Wakes the waiting stages."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []  # in order: the same seed must wake them the same way
 
-    def ring(self) -> None:
-        """Wake all who wait now, and let those who are at work not wait before they have looked again."""
+    def wake(self) -> None:
+        """Wake the waiting stages; a stage that is at work does not wait before it has checked again."""
         for listener in self._listeners:
-            listener.heard.set()
+            listener.woken.set()
 
     def listen(self) -> Listener:
-        """Give an ear of one's own: it hears every ring from now on, also between two waits."""
+        """Return a listener; wake-ups between two waits are not lost."""
         listener = Listener()
         self._listeners.append(listener)
         return listener
 
 
 class Listener:
-    """One stage's ear for the bell."""
+    """One stage that waits to be woken."""
 
     def __init__(self) -> None:
-        self.heard = asyncio.Event()
+        self.woken = asyncio.Event()
 
     async def wait(self, clock: Clock, seconds: float) -> None:
-        """Wait for a ring since the last wait, or for so many seconds."""
-        waits = {asyncio.ensure_future(self.heard.wait()), asyncio.ensure_future(clock.sleep(seconds))}
+        """Wait until woken since the last wait, or for `seconds`."""
+        waits = {asyncio.ensure_future(self.woken.wait()), asyncio.ensure_future(clock.sleep(seconds))}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
-            self.heard.clear()
+            self.woken.clear()

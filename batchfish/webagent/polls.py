@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from batchfish.core.runs import RunError, RunSeen
+from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.errors import BatchfishError, WebAgentUnavailable
 from batchfish.webagent import wire
-from batchfish.webagent.base import Look
-from batchfish.webagent.clock import read_date_header
-from batchfish.webagent.hiding import hide_in_run
+from batchfish.webagent.base import PollResult
 from batchfish.webagent.http import MAX_BODY_BYTES, HttpAnswer, NoAnswer, call_for_news
+from batchfish.webagent.http_dates import read_date_header
 from batchfish.webagent.ids import chunks, distinct, encode_ids, halves
+from batchfish.webagent.redaction import hide_in_run
 from batchfish.webagent.refusals import ENDPOINT_MISSING, Acquaintance, explain, is_from_api, is_page
 from batchfish.webagent.rows import (
     Unreadable,
@@ -40,14 +40,14 @@ class _Gathered:
     """What one look has brought together so far; `held` counts the bytes of results."""
 
     asked: frozenset[str]
-    runs: dict[str, RunSeen] = field(default_factory=dict)
+    runs: dict[str, RunSnapshot] = field(default_factory=dict)
     not_found: set[str] = field(default_factory=set)
     server_date: float | None = None
     held: int = 0
     trouble: WebAgentUnavailable | None = None
     refusal: BatchfishError | None = None
 
-    def add(self, runs: Iterable[RunSeen]) -> None:
+    def add(self, runs: Iterable[RunSnapshot]) -> None:
         """Keep the runs that were asked for, each once."""
         for run in runs:
             if run.run_id not in self.asked or run.run_id in self.runs:
@@ -60,7 +60,7 @@ class _Gathered:
         """Keep the ids that the API does not know."""
         self.not_found.update(self.asked.intersection(run_ids))
 
-    def result(self) -> Look:
+    def result(self) -> PollResult:
         """Return the look. What it lacks is an error only if it names none of the runs that were asked for.
 
         An answer that does so says nothing of them, not even that it does not know them.
@@ -71,7 +71,7 @@ class _Gathered:
             raise self.trouble or WebAgentUnavailable(
                 "the API's answer names none of the runs that it was asked about"
             )
-        return Look(
+        return PollResult(
             runs=self.runs,
             not_found=frozenset(self.not_found - self.runs.keys()),
             server_date=self.server_date,
@@ -91,7 +91,7 @@ class RunReader:
         self._known = known or Acquaintance()
         self._has_batch: bool | None = None  # None: not known yet
 
-    async def look(self, run_ids: Sequence[str]) -> Look:
+    async def look(self, run_ids: Sequence[str]) -> PollResult:
         """Look at any number of runs, a few calls at once.
 
         An answer that is too large, or is JSON that msgspec refuses, is asked for again in halves. Results

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from batchfish.core.items import AttemptState
 from batchfish.errors import NotPermitted, TryLater, WebAgentUnavailable
+from batchfish.pipeline.backoff import looking
 from batchfish.pipeline.comparison import compare_at_start
 from batchfish.pipeline.lookup import adopt, find, read_rows, search_text
-from batchfish.pipeline.patience import looking
 from batchfish.pipeline.reconcile import runs_of
 
 if TYPE_CHECKING:

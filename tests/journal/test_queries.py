@@ -9,7 +9,7 @@ import pytest
 
 from batchfish.core.events import Adopted, CancelWished, RetryWished, RunLost
 from batchfish.core.items import Status
-from batchfish.journal import reading
+from batchfish.journal import queries
 from batchfish.journal.files import connect, snapshot
 from tests.journal.building import KEY, Driver, begin, edit, row
 
@@ -56,21 +56,21 @@ def test_batches_come_in_the_order_they_were_begun(
     journal: SqliteJournal, reader: sqlite3.Connection, batch: int
 ) -> None:
     second = begin(journal, row(A), number=2, chance=b"efgh")
-    assert [one.pk for one in reading.all_batches(reader)] == [batch, second]
+    assert [one.pk for one in queries.all_batches(reader)] == [batch, second]
 
 
 def test_an_item_is_found_by_its_id_and_rather_one_that_is_wanted(
     journal: SqliteJournal, reader: sqlite3.Connection, batch: int, pks: dict[str, int]
 ) -> None:
     edit(journal, batch, row(f"{A}/other", "a"))
-    found, gone = reading.find_item(reader, batch, "a"), reading.find_item(reader, batch, "b")
+    found, gone = queries.find_item(reader, batch, "a"), queries.find_item(reader, batch, "b")
     assert found is not None
     assert gone is not None
     assert (found.wanted, gone.wanted, gone.pk) == (True, False, pks["b"])
     assert found.pk != pks["a"]
-    assert reading.question_of(reader, found.pk) == (f"{A}/other", "Read the price")
-    assert reading.find_item(reader, batch, "z") is None
-    assert reading.find_item(reader, batch + 1, "a") is None
+    assert queries.question_of(reader, found.pk) == (f"{A}/other", "Read the price")
+    assert queries.find_item(reader, batch, "z") is None
+    assert queries.find_item(reader, batch + 1, "a") is None
 
 
 def test_attempts_and_result_of_an_item(
@@ -80,14 +80,14 @@ def test_attempts_and_result_of_an_item(
     driver.accept(lived["b"], "run-b2")
     driver.finish(lived["b"], b"[2]")
     journal.commit_now()
-    attempts = reading.attempts_of(reader, lived["b"])
+    attempts = queries.attempts_of(reader, lived["b"])
     assert [(one.k, one.run_id, one.run_status) for one in attempts] == [
         (1, "run-b", "FAILED"),
         (2, "run-b2", "COMPLETED"),
     ]
-    assert reading.result_of(reader, journal.item(lived["b"])) == b"[2]"
-    assert reading.result_of(reader, journal.item(lived["c"])) is None
-    assert reading.attempts_of(reader, lived["f"]) == []
+    assert queries.result_of(reader, journal.item(lived["b"])) == b"[2]"
+    assert queries.result_of(reader, journal.item(lived["c"])) is None
+    assert queries.attempts_of(reader, lived["f"]) == []
 
 
 def test_what_cost_more_than_it_should(
@@ -95,25 +95,25 @@ def test_what_cost_more_than_it_should(
 ) -> None:
     driver.record(lived["a"], None, Adopted(run_id="ghost", k=2, marker="m", key_id=KEY))
     journal.commit_now()
-    (event,) = reading.money_events_of(reader, lived["a"])
+    (event,) = queries.money_events_of(reader, lived["a"])
     assert (event.at, event.message) == (
         driver.now,
         "a second run ghost of a finished item (steps not known); it is cancelled if it is alive",
     )
-    assert reading.money_events_of(reader, lived["b"]) == []
+    assert queries.money_events_of(reader, lived["b"]) == []
 
 
 def test_what_waits_for_a_person(reader: sqlite3.Connection, batch: int, lived: dict[str, int]) -> None:
-    (held,) = reading.held_attempts(reader, batch)
+    (held,) = queries.held_attempts(reader, batch)
     assert (held.id, held.reason, held.run_id, held.url) == ("d", "lost_remote", "run-d", f"{A}/d")
     assert (held.k, held.status, held.batch) == (1, "held", batch)
-    assert reading.held_attempts(reader) == [held]
-    assert reading.held_attempts(reader, batch + 1) == []
+    assert queries.held_attempts(reader) == [held]
+    assert queries.held_attempts(reader, batch + 1) == []
 
 
 def test_items_by_status_and_reason(reader: sqlite3.Connection, batch: int, lived: dict[str, int]) -> None:
     def ids(*statuses: Status, reason: str | None = None) -> list[str]:
-        return [item.id for item in reading.items_in(reader, batch, statuses, reason)]
+        return [item.id for item in queries.items_in(reader, batch, statuses, reason)]
 
     assert ids(Status.FAILED, Status.CANCELLED) == ["b", "e"]
     assert ids(Status.FAILED, Status.CANCELLED, reason="cancelled") == ["e"]
@@ -124,42 +124,42 @@ def test_what_the_manifest_wants_no_more_is_not_listed_but_has_not_ended(
     journal: SqliteJournal, reader: sqlite3.Connection, batch: int, lived: dict[str, int]
 ) -> None:
     edit(journal, batch, row(f"{A}/a", "a"))
-    assert reading.items_in(reader, batch, (Status.FAILED,)) == []
-    assert set(reading.not_ended(reader, batch)) == {lived[name] for name in "cdf"}
+    assert queries.items_in(reader, batch, (Status.FAILED,)) == []
+    assert set(queries.not_ended(reader, batch)) == {lived[name] for name in "cdf"}
 
 
 def test_how_many_ended_since(reader: sqlite3.Connection, batch: int, lived: dict[str, int]) -> None:
-    number, first = reading.ended_since(reader, batch, 0.0)
+    number, first = queries.ended_since(reader, batch, 0.0)
     assert number == 3
     assert first is not None
-    assert reading.ended_since(reader, batch, first)[0] == 2
-    assert reading.ended_since(reader, batch, 1e9) == (0, None)
+    assert queries.ended_since(reader, batch, first)[0] == 2
+    assert queries.ended_since(reader, batch, 1e9) == (0, None)
 
 
 def test_whether_a_person_cancelled(
     journal: SqliteJournal, reader: sqlite3.Connection, batch: int, lived: dict[str, int]
 ) -> None:
-    assert reading.was_cancelled(reader, batch)
+    assert queries.was_cancelled(reader, batch)
     edit(journal, batch, *(row(f"{A}/{name}", name) for name in "abcdf"))
-    assert not reading.was_cancelled(reader, batch)
+    assert not queries.was_cancelled(reader, batch)
 
 
 def test_a_snapshot_stays_as_it_was_while_the_owner_writes(
     journal: SqliteJournal, driver: Driver, reader: sqlite3.Connection, batch: int, pks: dict[str, int]
 ) -> None:
     with snapshot(reader):
-        before = reading.counts(reader, batch)
+        before = queries.counts(reader, batch)
         driver.accept(pks["a"])
         driver.finish(pks["a"], b"{}")
         journal.commit_now()
-        assert reading.counts(reader, batch) == before == {"queued": 6}
-    assert reading.counts(reader, batch) == {"queued": 5, "succeeded": 1}
+        assert queries.counts(reader, batch) == before == {"queued": 6}
+    assert queries.counts(reader, batch) == {"queued": 5, "succeeded": 1}
 
 
 def test_what_is_alive_and_what_flags_choose_by_are_read_beside_the_owner(
     lived: dict[str, int], reader: sqlite3.Connection, batch: int
 ) -> None:
-    assert reading.alive_count(reader) == 1
-    rows = reading.wanted_rows(reader, batch)
+    assert queries.alive_count(reader) == 1
+    rows = queries.wanted_rows(reader, batch)
     assert [(one.id, one.url) for one in rows] == [(name, f"{A}/{name}") for name in "abcdef"]
     assert [one.key for one in rows] == list(lived.values())
