@@ -1,4 +1,4 @@
-"""How clients find the local agent of a folder: its port file, its key, and a start if none is running."""
+"""Discovery of the local agent of a folder: its port file, its key, and a start if none is running."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ POLL_INTERVAL = 0.02
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
-    """Where a local agent listens; `token` is the API key that it accepts."""
+    """The address of a local agent; `token` is the API key that it accepts."""
 
     base_url: str
     token: str = field(repr=False)

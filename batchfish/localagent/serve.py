@@ -214,5 +214,5 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to us."""
+        """Install no signal handlers: `serve` has its own."""
         yield

@@ -18,7 +18,7 @@ ENGINES = ("auto", "extract", "browser", "model", "simulate")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServeSettings:
-    """How to serve; times in seconds.
+    """The settings of a server; times in seconds.
 
     - `port`: 0 takes a free one.
     - `engine`: one of ENGINES. `extract` reads pages as they are served, `browser` as Chromium shows them,

@@ -28,7 +28,7 @@ class Json(Response):
 
 
 class Error(BaseModel):
-    """Why a request was refused."""
+    """The reason why a request was refused."""
 
     code: str
     message: str
@@ -42,7 +42,7 @@ class ErrorEnvelope(BaseModel):
 
 
 class RunError(BaseModel):
-    """Why a run failed; `retry_after` is in seconds, null if a retry is pointless."""
+    """The error of a failed run; `retry_after` is in seconds, null if a retry is pointless."""
 
     message: str
     category: Literal["SYSTEM_FAILURE", "AGENT_FAILURE", "BILLING_FAILURE", "UNKNOWN"]

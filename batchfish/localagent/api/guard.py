@@ -1,4 +1,4 @@
-"""Which requests are answered: from this machine's clients, with the key, in JSON of a bounded size."""
+"""The guard before the routes: it admits requests of this machine's clients with the key, bounded in size."""
 
 import json
 import re

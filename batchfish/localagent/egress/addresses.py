@@ -1,4 +1,4 @@
-"""Which IP addresses and host names may be connected to, and how origins are written."""
+"""The rules for IP addresses and host names that may be connected to, and the spelling of origins."""
 
 from __future__ import annotations
 

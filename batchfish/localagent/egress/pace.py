@@ -1,4 +1,4 @@
-"""How fast pages of one host are opened."""
+"""A rate limit for the pages of one host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine that takes the quick way, and the browser where a page needs one."""
+"""The engine that reads pages as they are served, and in the browser if a page needs that."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ WORTH_A_SECOND_LOOK = frozenset(["LOCAL_NEEDS_JAVASCRIPT", "LOCAL_NOT_FOUND", "L
 
 
 class AutoEngine:
-    """Reads a page as it is served; in the browser where it is bare, or where the goal asks for a search."""
+    """Reads a page as it is served, and in the browser if it is empty or the goal asks for a search."""
 
     def __init__(self, plain: Engine, browser: Engine | str) -> None:
-        """`browser` is the engine for the second look, or in words why there is none."""
+        """`browser` is the second engine, or the reason in words why there is none."""
         self._plain = plain
         self._browser = browser
 
     async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
-        """Work on a run with the engine that it needs."""
+        """Run a request with the engine that it needs."""
         if errand_of(request.goal, request.output_schema).search is not None:
             found = await self._in_browser(request, emit)
             if isinstance(found, RunOutcome):
@@ -43,7 +43,7 @@ class AutoEngine:
         return replace(outcome, failure=replace(failure, message=message))
 
     async def _in_browser(self, request: RunRequest, emit: Emit) -> RunOutcome | str:
-        """Work on a run in the browser; or return in words why this machine has none that can be used."""
+        """Run a request in the browser, or return the reason why this machine has no usable one."""
         if isinstance(self._browser, str):
             return self._browser
         outcome = await self._browser.run(request, emit)

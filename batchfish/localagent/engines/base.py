@@ -1,4 +1,4 @@
-"""The port of the engines: what a run asks for, what an engine tells while it works, how it ends.
+"""The port of the engines: the request of a run, the steps that an engine reports, the outcome.
 
 An engine that sees a page hands a picture along with a step; one that fills a property says where the value
 stood. Both are optional: the live view shows what is there.
@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRequest:
-    """What one run asks for; `options` holds the other request fields by the API's own names."""
+    """The request of one run; `options` holds its other fields by the API's own names."""
 
     url: str
     goal: str
@@ -23,7 +23,7 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFailure:
-    """Why a run failed, in the API's words; `retry_after` is seconds, None: repeating is pointless."""
+    """The error of a failed run, in the API's words; `retry_after` is in seconds, None if a retry is pointless."""
 
     message: str
     category: str = "AGENT_FAILURE"
@@ -32,13 +32,13 @@ class RunFailure:
 
 
 def system_failure(code: str, message: str) -> RunFailure:
-    """Say that this agent, not the page or the goal, is to blame: another attempt may do better."""
+    """Return a failure that is the fault of this agent, not of the page or goal: another attempt may succeed."""
     return RunFailure(code=code, message=message, category="SYSTEM_FAILURE", retry_after=1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOutcome:
-    """How a run ended: with a result or a failure; `re_prompts` is how often a model was asked again."""
+    """The end of a run: a result or a failure; `re_prompts` counts how often a model was asked again."""
 
     result: Any = None
     failure: RunFailure | None = None
@@ -47,7 +47,7 @@ class RunOutcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Match:
-    """Where a value was found: the property of the schema, as a path, and the place on the page, in words."""
+    """The evidence of a value: the property of the schema, as a path, and the place on the page, in words."""
 
     name: str
     where: str
@@ -55,7 +55,7 @@ class Match:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One thing an engine did, in words; the number of steps is what the API bills.
+    """One action of an engine, in words; the API bills by the number of steps.
 
     `duration` is in seconds, `screenshot` a JPEG of the page after the step.
     """
@@ -73,7 +73,7 @@ class Engine(Protocol):
     """Works on runs; a call that is cancelled stops its work at once and leaves nothing behind."""
 
     async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
-        """Work on a run to its end, telling each step; an exception is a bug of the engine."""
+        """Carry out a run to its end and report each step; an exception is a bug of the engine."""
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Which engine reads pages: the one that was asked for, with what this machine has for it."""
+"""The choice of the engine: the one that was asked for, as far as this machine has what it needs."""
 
 from __future__ import annotations
 

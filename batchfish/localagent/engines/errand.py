@@ -1,4 +1,4 @@
-"""What a goal asks to be done on a page beyond reading it: a search, and how far to follow a list."""
+"""The actions that a goal asks for before reading: a search, and how many pages of a list to follow."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _HERE = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Errand:
-    """What a person would do on the page.
+    """The actions to take on a page.
 
     `search` is the term to search for. `is_all`: a list is wanted to its end. `least` and `most` are how many
     of its members are wanted, and `pages` from how many pages; None for no bound.

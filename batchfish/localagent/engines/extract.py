@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class ExtractEngine:
-    """Fetches a page, and the pages that its list goes on on, and has them read in a process of its own."""
+    """Fetches a page and the pages that its list continues on, and reads them in processes of their own."""
 
     def __init__(self, loader: Loader, pool: WorkerPool) -> None:
         self._loader = loader
         self._pool = pool
 
     async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
-        """Read a page into the request's schema, or say why that cannot be done."""
+        """Read a page into the request's schema, or return the reason why that is impossible."""
         try:
             answer = await self._page(request, request.url, None, emit)
             tell(answer, emit)
@@ -39,10 +39,10 @@ class ExtractEngine:
         return RunOutcome(result=answer.result)
 
     async def close(self) -> None:
-        """There is nothing to release: the reading processes are others' too."""
+        """Release nothing: the reading processes are shared."""
 
     async def _go_on(self, request: RunRequest, first: ReadAnswer, emit: Emit) -> None:
-        """Follow the list of the first page to where it ends, and add to it what further pages hold."""
+        """Follow the list of the first page to its end, and add the members that further pages hold."""
         page, seen = first, {request.url}
         while page.going_on and page.next_url and page.next_url not in seen:
             seen.add(page.next_url)

@@ -1,4 +1,4 @@
-"""What passes between the agent and its reading processes: messages, each after its length."""
+"""The messages between the agent and its reading processes, each after its length."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a property was found, in words, and the text there."""
+    """The place where a property was found, in words, and the text there."""
 
     name: str
     where: str
@@ -50,7 +50,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it: a result, or a code and words; what was matched with what; where the list goes on.
+    """The answer to a ReadJob: a result, or an error code and words; the matches; the next page of the list.
 
     The result of an outline has the members of `Outline`.
     """

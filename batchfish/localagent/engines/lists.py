@@ -1,4 +1,4 @@
-"""Lists that go on over several readings of a page, or over several pages, put together in order."""
+"""The concatenation of lists that continue over several pages or readings of a page."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Result: TypeAlias = dict[str, Any]
 
 
 def count_of(result: Result) -> int | None:
-    """Give how long the longest list of a result is; None where there is no list in it."""
+    """Return the length of the longest list in a result; None if it holds no list."""
     lengths = [len(value) for value in result.values() if isinstance(value, list)]
     return max(lengths) if lengths else None
 
 
 def is_more(before: Result, after: Result) -> bool:
-    """Whether a later reading has something in its lists that the earlier one had not."""
+    """Whether the lists of a later reading hold something that the earlier one did not."""
     return any(
         member not in (before.get(name) or [])
         for name, value in after.items()
@@ -36,7 +36,7 @@ def extends(before: Result, after: Result) -> bool:
 
 
 def join(pages: Sequence[Result], most: int | None) -> Result:
-    """Put the lists of several pages together, at most `most` members each; all else is the first page's."""
+    """Concatenate the lists of several pages, to at most `most` members each; all else is the first page's."""
     joined = dict(pages[0])
     for page in pages[1:]:
         for name, value in page.items():

@@ -1,4 +1,4 @@
-"""Reading processes kept warm: a page each, killed when it takes too long or its run is cancelled."""
+"""A pool of reading processes, one page each at a time, killed on timeout or cancellation."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class WorkerPool:
         self._idle.extend(await asyncio.gather(*(_start(self._most_memory) for _ in range(self._warm))))
 
     async def read(self, job: ReadJob | OutlineJob) -> ReadAnswer:
-        """Have a page read; TimeoutError past the time limit, WorkerDied where the process broke."""
+        """Read a page in a process; TimeoutError past the time limit, WorkerDied if the process broke."""
         worker = await self._take()
         is_spent = True
         try:

@@ -1,4 +1,4 @@
-"""A page handed to a reading process: what was asked, what came of it, in the engines' words."""
+"""The use of reading processes by engines: jobs out of requests, steps and failures out of answers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LEAST_TEXT = 20
 
 
 class Unread(Exception):
-    """A run ends without a result: nothing could be loaded, or nothing read."""
+    """The run ends without a result: no page was loaded, or nothing could be read from it."""
 
     def __init__(self, failure: RunFailure) -> None:
-        """Keep why."""
+        """Keep the reason."""
         super().__init__(failure.message)
         self.failure = failure
 
@@ -29,7 +29,7 @@ class Unread(Exception):
 async def read_page(
     pool: WorkerPool, request: RunRequest, page: Loaded, after: GoingOn | None = None
 ) -> ReadAnswer:
-    """Have a page read for a request; Unread where that takes too long or breaks the reader.
+    """Read a page for a request in a process; Unread if that takes too long or breaks the process.
 
     `after` is the list of an earlier page that goes on here.
     """
@@ -45,7 +45,7 @@ async def read_page(
 
 
 async def outline_page(pool: WorkerPool, page: Loaded) -> Outline:
-    """Have a page written down for a model; Unread where that takes too long or breaks the reader."""
+    """Return the text of a page for a model; Unread if that takes too long or breaks the process."""
     job = OutlineJob(url=page.url, content_type=page.content_type, body=page.body)
     answer = await _read(pool, job)
     if answer.code is not None:
@@ -69,7 +69,7 @@ async def _read(pool: WorkerPool, job: ReadJob | OutlineJob) -> ReadAnswer:
 
 
 def tell(answer: ReadAnswer, emit: Emit) -> None:
-    """Tell of each property where it was found."""
+    """Report the place of each property as a step."""
     for found in answer.evidence:
         shown = f": “{found.text[:LONGEST_SHOWN]}”" if found.text else ""
         emit(
@@ -81,11 +81,11 @@ def tell(answer: ReadAnswer, emit: Emit) -> None:
 
 
 def not_loaded(failed: LoadFailed) -> RunFailure:
-    """Say why a page could not be had."""
+    """Return the failure for a page that could not be loaded."""
     blame = system_failure if failed.is_ours else agent_failure
     return blame(failed.code, str(failed))
 
 
 def agent_failure(code: str, message: str) -> RunFailure:
-    """Say that the page or the goal is to blame: another attempt does no better."""
+    """Return a failure that is the fault of the page or goal: another attempt does no better."""
     return RunFailure(code=code, message=message)

@@ -1,4 +1,4 @@
-"""A reading process: pages in on stdin, answers out on stdout, until stdin ends or it is killed."""
+"""A reading process: jobs on stdin, answers on stdout, until stdin ends or the process is killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from batchfish.localagent.page.read import read_page
 
 
 def limit_memory(most_bytes: int) -> None:
-    """Make it a MemoryError in this process, not a shortage on the machine, that a page needs more."""
+    """Limit the memory of this process, so that a huge page is a MemoryError and not a shortage."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(
         resource.RLIMIT_DATA,
@@ -41,7 +41,7 @@ def work(jobs: BinaryIO, answers: BinaryIO) -> None:
 
 
 def answer(job: ReadJob | OutlineJob) -> ReadAnswer:
-    """Read one page, or write it down."""
+    """Answer one job."""
     try:
         return _outline(job) if isinstance(job, OutlineJob) else _read(job)
     except (MemoryError, XMLSyntaxError):  # the parser mends all markup: it raises when memory runs out

@@ -116,7 +116,7 @@ KINDS: Mapping[str, str] = DATA["kinds"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What a goal asks for: a schema, at most how many records of a list, from how many pages.
+    """The parsed goal: a schema, the most records of a list, the most pages to read.
 
     `schema` is None where the goal is not understood, or where it asks for all the data of a kind of thing:
     then `kind` says which (“product”), and `is_several` whether more than one may be meant. `nouns` are what

@@ -118,7 +118,7 @@ def _bonus(records: RecordList, names: Sequence[str]) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fit:
-    """How a list fits what is wanted: for each field, by its place, its columns, the best first.
+    """The fit of a list to what is wanted: for each field, its columns, the best first.
 
     `score` is the mean over the fields, so 1 is a list in which every field is surely filled.
     """

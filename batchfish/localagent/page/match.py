@@ -1,4 +1,4 @@
-"""What is wanted matched with what a record has: scores, and one optimal assignment."""
+"""The matching of wanted fields with the fields of a record: scores, and one optimal assignment."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _as_name(field: Field, text: str) -> float:
 
 
 def without_same_prices(row: dict[int, Match], wanted: Sequence[Wanted]) -> dict[int, Match]:
-    """Leave out an old price that is no higher than the price: nothing was reduced."""
+    """Drop an old price that is no higher than the price: nothing was reduced."""
     prices = {wanted[place].concept: match.value for place, match in row.items()}
     new, old = prices.get("price"), prices.get("old price")
     is_same = isinstance(new, int | float) and isinstance(old, int | float) and old <= new

@@ -33,7 +33,7 @@ NOT_CHOSEN = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """Where the value of a property stood: its path, the place in words, the text there."""
+    """The evidence for a property: its path, the place in words, the text there."""
 
     name: str
     where: str
@@ -42,7 +42,7 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """What came of reading a page: a result, or a code and words; and what was matched with what.
+    """The outcome of reading a page: a result, or an error code and words; and the matches.
 
     A result may lack what the schema requires: it holds null there. `next_url` is where the list goes on,
     None where it ends here or no more of it is asked for; `going_on` is for `read_page` to go on there.
@@ -65,7 +65,7 @@ def read_page(
     content_type: str = "text/html",
     after: GoingOn | None = None,
 ) -> Reading:
-    """Do what a goal asks of a page; what is not surely there is null, and with too little the page fails.
+    """Read what a goal asks for; a value that is not surely there is null, and with too few the page fails.
 
     `html` is a page as served, or a tree written out by a browser; elements in it with the attribute
     `document.UNSEEN` are not shown. `after` is what an earlier page's reading said of the list that
@@ -172,7 +172,7 @@ class _Page:
         return Reading(code="LOCAL_NOT_FOUND", message=message, evidence=tuple(self._evidence))
 
     def _finished(self, result: Any) -> Reading:
-        """Say where the list goes on, if more of it is wanted and there is more."""
+        """Add the address of the next page, if more of the list is wanted and there is more."""
         next_url, going_on, asked = self._document.next_url, self._going_on, self._asked
         reading = Reading(result=result, evidence=tuple(self._evidence), going_on=going_on)
         if going_on is None or next_url is None or not asked.wants_more(going_on.found, 0):

@@ -1,4 +1,4 @@
-"""What a schema asks for, as fields to look for: names without their units, kinds, shapes, bounds."""
+"""A schema as a list of wanted fields: names without their units, kinds, shapes, bounds."""
 
 from __future__ import annotations
 

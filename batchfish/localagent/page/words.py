@@ -1,4 +1,4 @@
-"""What words mean, out of `words.toml`: concepts and their English names, units; how alike two labels are."""
+"""The vocabulary in `words.toml`: concepts, their English names, units; and the likeness of two labels."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class RunQueue:
         self._is_open = False
 
     async def __aenter__(self) -> Self:
-        """Take over what an earlier agent left in the store."""
+        """Take over the unfinished runs that an earlier agent left in the store."""
         for run in self._store.unfinished():
             if run.status is RunStatus.RUNNING:
                 self._finish(run.run_id, failed(RESTARTED))

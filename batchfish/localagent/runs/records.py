@@ -53,7 +53,7 @@ class StoredRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunEnd:
-    """How a run ended: documents as JSON text; `validation` says whether the result fits its schema."""
+    """The end of a run: documents as JSON text; `validation` says whether the result fits its schema."""
 
     status: RunStatus
     result: str | None = None
@@ -92,7 +92,7 @@ def completed(result: object, schema: Mapping[str, Any] | None, *, re_prompts: i
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFilter:
-    """Which runs a listing shows: `created_after` is inclusive, `created_before` exclusive, epoch seconds."""
+    """The filter of a listing: `created_after` is inclusive, `created_before` exclusive, epoch seconds."""
 
     goal: str | None = None
     status: RunStatus | None = None

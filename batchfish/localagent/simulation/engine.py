@@ -51,7 +51,7 @@ class SimulateEngine:
         return RunOutcome(result=make_result(request))
 
     async def close(self) -> None:
-        """There is nothing to release."""
+        """Release nothing."""
 
 
 def make_result(request: RunRequest) -> dict[str, Any]:

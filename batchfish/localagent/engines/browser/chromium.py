@@ -1,4 +1,4 @@
-"""The one Chromium that all runs share: found, started when first needed, and anew after a crash."""
+"""The one Chromium that all runs share: found, started when first needed, restarted after a crash."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ class ChromiumGone(Exception):
 
 
 class NoChromium(WrongInput):
-    """There is no Chromium, or it does not start; the text says how to get one."""
+    """Chromium is missing or does not start; the text says how to install it."""
 
 
 class UnusableChromium(NoChromium):
-    """There is a Chromium, and it does not open pages as the local agent needs it; the text says why."""
+    """Chromium is there, but does not open pages as the local agent needs it; the text says why."""
 
 
 def browser_failure(broken: NoChromium | ChromiumGone) -> RunFailure:
@@ -98,7 +98,7 @@ class _Running:
 
 
 def find_chromium(named: Path | None = None) -> Path:
-    """Find the browser to drive: the one that is named, else the system's; NoChromium where there is none."""
+    """Return the browser to drive: the one that is named, else the system's; NoChromium if there is none."""
     if importlib.util.find_spec("playwright") is None:
         raise NoChromium(NO_PLAYWRIGHT)
     if named is not None:
@@ -133,7 +133,7 @@ class Chromium:
         await self._run()
 
     async def close(self) -> None:
-        """End the browser and what drives it."""
+        """Close the browser and its driver."""
         starting, self._starting = self._starting, None
         if starting is not None:
             with contextlib.suppress(Exception):  # it may have gone before us, or never have come
@@ -145,7 +145,7 @@ class Chromium:
 
     @contextlib.asynccontextmanager
     async def open_tab(self, ticket: Ticket) -> AsyncIterator[Tab]:
-        """Open a tab for one run: nothing of another run's is in it, and nothing of it stays."""
+        """Open a tab for one run, isolated from other runs; its data is deleted with it."""
         from playwright.async_api import Error
 
         running = await self._run()
@@ -181,7 +181,7 @@ class Chromium:
             LOGGER.debug("a page was gone before it was closed: %s", gone)
 
     async def _run(self) -> _Running:
-        """Return the running browser, and start it where there is none, or none any longer.
+        """Return the running browser; start it if it is not running.
 
         A caller that is cancelled meanwhile leaves the start to the others that wait for it.
         """
@@ -266,7 +266,7 @@ def _is_alive(starting: asyncio.Task[_Running]) -> bool:
 
 
 async def _answers(browser: Browser) -> bool:
-    """Whether the browser can still be spoken to: of a driver that was killed nobody tells us."""
+    """Whether the browser still answers: no event reports a driver that was killed."""
     try:
         async with asyncio.timeout(CLOSE_TIME):
             await (await browser.new_browser_cdp_session()).detach()
@@ -304,13 +304,13 @@ async def _close(popup: Page) -> None:
 
 
 async def _give_up(crashed: Page) -> None:
-    """Close a page that broke, so that whoever waits for it hears of it."""
+    """Close a page that broke, so that every wait for it ends."""
     with contextlib.suppress(Exception):
         await crashed.context.close()
 
 
 def _reason(message: str) -> str:
-    """Find the line in which Chromium says why, among those that Playwright puts around it."""
+    """Return the line of a Playwright error in which Chromium names the reason."""
     lines = [line.strip(" -│║") for line in message.splitlines()]
     said = [line.partition("[err]")[2].strip() for line in lines if "[err]" in line]
     telling = (line for line in said if "sandbox" in line.lower() or "error" in line.lower())

@@ -40,7 +40,7 @@ class BrowserEngine:
         self._pool = pool
 
     async def run(self, request: RunRequest, emit: Emit) -> RunOutcome:
-        """Do on a page what its goal asks for and read it, or say why that cannot be done."""
+        """Carry out the goal on a page and read the page, or return the reason why that is impossible."""
         try:
             async with asyncio.timeout(RUN_TIME):
                 with self._egress.admit() as ticket:
@@ -78,7 +78,7 @@ class _Visit:
         self._told_at = time.monotonic()
 
     async def read(self) -> Result:
-        """Go through the page and what it leads on to; Unread or LoadFailed where there is no result."""
+        """Read the page and those that its list continues on; Unread or LoadFailed if there is no result."""
         await self._pace.turn(self._request.url)
         await self._tab.open(self._request.url)
         await self._tell(f"opened {self._tab.url} in the browser")
@@ -106,7 +106,7 @@ class _Visit:
         await self._tell(f"searched for “{term}”: {self._tab.url}")
 
     async def _first_reading(self) -> Result:
-        """Read the page, and what its tabs and folds hold where it does not say all at first sight."""
+        """Read the page; also its tabs and collapsed sections, if something is still missing."""
         answer = await self._look()
         if answer.code in NOT_THERE and await self._tab.wait_for_news():
             answer = await self._look()
@@ -120,7 +120,7 @@ class _Visit:
         return result
 
     async def _unfolded(self, folded: ReadAnswer) -> ReadAnswer:
-        """Open what is folded away, one by one, and read all that was seen; `folded` where nothing is."""
+        """Open collapsed sections one by one, and read all that was shown; return `folded` if there are none."""
         pressed = 0
         for kind in ("tab", "fold"):
             for number in range(MOST_UNFOLDED):
@@ -135,7 +135,7 @@ class _Visit:
         return await self._look() if pressed else folded
 
     async def _go_on(self, pages: list[Result]) -> bool:
-        """Let the list grow or turn to its next page; False where it ends."""
+        """Load more of the list or open its next page; False if the list has ended."""
         await self._pace.turn(self._tab.url)
         name = await self._tab.press("more") or await self._tab.press("next")
         if name is not None:
@@ -163,7 +163,7 @@ class _Visit:
         return await read_page(self._pool, self._request, page, after)
 
     async def _tell(self, action: str) -> None:
-        """Tell a step with a picture of what it led to, and how long it took."""
+        """Report a step with a screenshot after it and its duration."""
         picture, now = await self._tab.picture(), time.monotonic()
         self._emit(Step(action=action, duration=now - self._told_at, screenshot=picture))
         self._told_at = now

@@ -1,4 +1,4 @@
-"""The folder that a browser has for its home and its temporary files: gone with it, or with the next one."""
+"""The home and temporary folder of a browser: removed when it ends, or when the next one starts."""
 
 from __future__ import annotations
 

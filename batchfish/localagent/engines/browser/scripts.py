@@ -1,4 +1,4 @@
-"""The scripts that look at pages in the browser, with their words put in."""
+"""The scripts that inspect pages in the browser, with their words filled in."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ CONTROLS = "controls"
 
 @cache
 def controls_script() -> str:
-    """Give the selector engine that finds the controls which may be used."""
+    """Return the selector engine that finds the controls which may be used."""
     return _script("controls.js")
 
 
 @cache
 def tab_script() -> str:
-    """Give the expression that makes the functions which look at a page."""
+    """Return the expression that creates the functions which inspect a page."""
     return _script("tab.js")
 
 
 def control(kind: str, *details: str) -> str:
-    """Give the selector of the controls of a kind."""
+    """Return the selector of the controls of a kind."""
     return f"{CONTROLS}={json.dumps([kind, *details])}"
 
 

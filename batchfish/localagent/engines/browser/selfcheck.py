@@ -1,4 +1,4 @@
-"""The check that a browser opens pages as the local agent needs it: one page, through its proxy."""
+"""A self-check: the browser must open one page through the proxy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TIME_LIMIT = 20.0
 
 
 async def why_unusable(open_tab: Callable[[Ticket], AbstractAsyncContextManager[Tab]]) -> str | None:
-    """Return why a browser cannot be worked with, as the end of a sentence; None when it can."""
+    """Return the reason why a browser cannot be used, as the end of a sentence; None if it can."""
     try:
         async with asyncio.timeout(TIME_LIMIT), Egress(Dialer(), SampleSite(FOLDER)) as egress:
             with egress.admit() as ticket:

@@ -46,7 +46,7 @@ class Tab:
     """A page, seen as a person would see it."""
 
     def __init__(self, page: Page, cdp: CDPSession, ticket: Ticket) -> None:
-        """`cdp` is the page's own line to the browser, `ticket` what the page is loaded with."""
+        """`cdp` is the page's CDP session, `ticket` its permission to use the proxy."""
         self._page = page
         self._cdp = cdp
         self._ticket = ticket
@@ -61,11 +61,11 @@ class Tab:
 
     @property
     def url(self) -> str:
-        """Where the page is now."""
+        """The current address of the page."""
         return self._page.url
 
     async def open(self, url: str) -> None:
-        """Go to an address and wait for the page to settle; LoadFailed where it is none to be read."""
+        """Open an address and wait for the page to settle; LoadFailed if it is no readable page."""
         check_scheme(url)
         try:
             answer = await self._page.goto(url, wait_until="domcontentloaded", timeout=OPEN_TIME * 1000)
@@ -81,7 +81,7 @@ class Tab:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the page has come to rest: nothing new on it, nothing on its way that it waits for.
+        """Wait until nothing on the page changes and no request is pending.
 
         A page that says it is busy is waited for longer, up to BUSY_TIME in all: some say so for ever.
         """
@@ -97,19 +97,19 @@ class Tab:
         await self._check()
 
     async def wait_for_news(self) -> bool:
-        """Wait a while for something new on a page that is at rest; False where nothing comes."""
+        """Wait for a settled page to change; False if it does not."""
         if not await self._world.ask(f"news({NEWS_TIME * 1000:.0f})"):
             return False
         await self.settle()
         return True
 
     async def scroll(self) -> None:
-        """Show every part of the page once, and let come what that loads."""
+        """Scroll through the whole page, and wait for what that loads."""
         if await self._world.ask(f"scroll({MOST_SCREENS})"):
             await self.settle()
 
     async def source(self, *, kept: bool = False) -> bytes:
-        """Write down what is to be seen, as HTML in UTF-8; LoadFailed where that is too much.
+        """Return the visible page as HTML in UTF-8; LoadFailed if it is too large.
 
         `kept`: also what was seen at the last call, and has made room for other things since.
         """
@@ -120,7 +120,7 @@ class Tab:
         return html
 
     async def picture(self) -> bytes | None:
-        """Take a JPEG of what the window shows; None where the page is too busy for that."""
+        """Return a JPEG of the window; None if the page is too busy."""
         try:
             async with asyncio.timeout(PICTURE_TIME):
                 options = {"format": "jpeg", "quality": JPEG_QUALITY}
@@ -130,7 +130,7 @@ class Tab:
         return base64.b64decode(taken["data"])
 
     async def press(self, kind: str, *, number: int = 0, anywhere: bool = False) -> str | None:
-        """Press a control of a kind, the first or a later one, and let come what may.
+        """Press a control of a kind, the first or a later one, and wait for the page to settle.
 
         Give its name, None where there is none. `anywhere` looks into the frames of the page too.
         """
@@ -152,7 +152,7 @@ class Tab:
         return [" ".join(name.split()) for name in found]
 
     async def search(self, term: str) -> bool:
-        """Write a term into the page's search box and send it off; False where there is no such box."""
+        """Type a term into the page's search box and submit it; False if there is no search box."""
         box = await self._find(self._page.main_frame, "search")
         if box is None and await self.press("unfold"):
             box = await self._find(self._page.main_frame, "search")
@@ -179,7 +179,7 @@ class Tab:
             return None  # the frame has gone
 
     async def _check(self) -> None:
-        """Hold the page, wherever its scripts have led by now, to be one that may be read."""
+        """Raise LoadFailed unless the page may be read, wherever its scripts have led."""
         if self.url.startswith(ERROR_PAGE):
             raise self._why_not(self._page.url, TUNNEL_FAILED)
         check_scheme(self.url)
@@ -192,7 +192,7 @@ class Tab:
         check_kind(answer.url, (await answer.all_headers()).get("content-type", "text/html"))
 
     def _why_not(self, url: str, message: str) -> LoadFailed:
-        """Say why a page did not come: the proxy knows, where it refused."""
+        """Return the reason why a page did not load; if the proxy refused it, the reason is the proxy's."""
         if TUNNEL_FAILED in message and self._ticket.refusals:
             _, refused = self._ticket.refusals[-1]
             return LoadFailed(refused.code, str(refused), is_ours=refused.is_ours)
@@ -218,7 +218,7 @@ class Tab:
 
 
 async def _press(control: Locator) -> str | None:
-    """Press a control as a person would, or past whatever lies over it; None where it has gone."""
+    """Click a control, even if another element covers it; None if it is gone."""
     try:
         name = " ".join((await control.inner_text(timeout=ACTION_TIME * 1000)).split())
         try:

@@ -1,4 +1,4 @@
-"""A world of our own beside the page's: its scripts can neither be met there nor met with."""
+"""An isolated JavaScript world: scripts of the page cannot see or change what runs in it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ MOST_MOVES = 20
 
 
 class World:
-    """Where the functions of `tab.js` look at whatever document the page shows now."""
+    """An isolated world in which the functions of `tab.js` inspect the current document."""
 
     def __init__(self, page: Page, cdp: CDPSession) -> None:
-        """`cdp` is the page's own line to the browser."""
+        """`cdp` is the page's CDP session."""
         self._page = page
         self._cdp = cdp
 
     async def ask(self, call: str) -> Any:  # noqa: ANN401 - JSON
-        """Call a function of `tab.js` in a world of its own; again where the page moves on meanwhile."""
+        """Call a function of `tab.js` in an isolated world; repeat the call if the page navigates meanwhile."""
         for _ in range(MOST_MOVES):
             try:
                 async with asyncio.timeout(LOOK_TIME):

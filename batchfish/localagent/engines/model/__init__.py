@@ -1,1 +1,1 @@
-"""The engine that has a model read pages: somebody's own endpoint, with the limits of the other engines."""
+"""The engine in which a model reads pages: the user's own endpoint, under the limits of all engines."""

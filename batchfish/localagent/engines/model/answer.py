@@ -1,4 +1,4 @@
-"""The answer of a model: the JSON Schema that asks for it, and what is made of it when it comes."""
+"""The answer of a model: the JSON Schema that asks for it, and how it is parsed and converted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def envelope(schema: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def json_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Spell a schema of the API's subset as standard JSON Schema: `nullable` is an alternative there."""
+    """Convert a schema of the API's subset to standard JSON Schema: `nullable` becomes an alternative."""
     spelled = {name: schema[name] for name in COPIED if name in schema}
     if "properties" in schema:
         spelled["properties"] = {name: json_schema(one) for name, one in schema["properties"].items()}
@@ -48,7 +48,7 @@ def json_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse(text: str) -> dict[str, Any] | None:
-    """Read the JSON object that a text holds, alone, in a fence or among words; None where there is none."""
+    """Return the JSON object in a text, be it bare, fenced or between words; None if there is none."""
     fenced = FENCE.search(text)
     inside = fenced[1] if fenced else text[text.find("{") : text.rfind("}") + 1]
     try:
@@ -59,7 +59,7 @@ def parse(text: str) -> dict[str, Any] | None:
 
 
 def open_envelope(said: Mapping[str, Any], schema: Mapping[str, Any] | None) -> tuple[Any, str | None]:
-    """Return the answer and the problem that a model told; one that left the envelope out told its answer."""
+    """Return the answer and the problem that a model reported; without an envelope, all is the answer."""
     is_bare = ANSWER not in said and (PROBLEM not in said or PROBLEM in (schema or {}).get("properties", {}))
     answer = said if is_bare else said.get(ANSWER)
     problem = None if is_bare else said.get(PROBLEM)
@@ -69,7 +69,7 @@ def open_envelope(said: Mapping[str, Any], schema: Mapping[str, Any] | None) -> 
 
 
 def coerce(value: Any, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
-    """Bring a value nearer to its schema where that changes no meaning.
+    """Convert a value to the types of its schema, where that changes no meaning.
 
     "8.49" for a number is 8.49, 5.0 for an integer 5, "null" where null is allowed is null, and properties
     that the schema does not name are left out. What is still wrong is for the check to find.

@@ -1,4 +1,4 @@
-"""One run's conversation with a model, in the best way that its endpoint knows, to a checked answer."""
+"""The conversation of one run with a model, in the best mode that its endpoint supports."""
 
 # No postponed annotations: the library looks at those of what checks an answer when it runs.
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ BUSY = frozenset([408, 409, 425, 429])
 
 
 class Mode(Enum):
-    """How a model is asked for its answer, the best first."""
+    """The ways to ask a model for its answer, the best first."""
 
     TOOL = "tools, the answer as one of them"
     NATIVE = "an answer that the endpoint holds to the schema"
@@ -68,21 +68,21 @@ class AnswerWithout(Exception):
     """The conversation ended without an answer."""
 
     def __init__(self, failure: RunFailure) -> None:
-        """Keep why."""
+        """Keep the reason."""
         super().__init__(failure.message)
         self.failure = failure
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """The answer of a model, and how often it was asked again before it fitted, or nearly did."""
+    """The answer of a model, and how often it was asked again."""
 
     answer: Any
     re_prompts: int
 
 
 class Conversation:
-    """Asks a model, has its answer checked against the schema, and counts what that takes."""
+    """Asks a model, checks its answer against the schema, and counts requests and tokens."""
 
     def __init__(
         self, model: Model, modes: Modes, request: RunRequest, emit: Emit, *, most_steps: int
@@ -97,7 +97,7 @@ class Conversation:
         self._re_prompts = 0
 
     async def answer(self, page: str, tools: Sequence[Tool[None]] = ()) -> Told:
-        """Show a page to the model and return what it answers; AnswerWithout or StepsExceeded when nothing.
+        """Show a page to the model and return its answer; AnswerWithout or StepsExceeded if there is none.
 
         An endpoint that does not know a way to be asked is asked in a plainer one, from then on.
         """
@@ -164,7 +164,7 @@ class Conversation:
         return said
 
     def _check(self, ctx: RunContext[None], said: dict[str, Any]) -> dict[str, Any]:
-        """Ask again while an answer does not meet the schema; the last one is taken with its violations."""
+        """Ask again while an answer violates the schema; the last answer is kept with its violations."""
         answer, _ = open_envelope(said, self._schema)
         if answer is None:
             return said
@@ -184,7 +184,7 @@ class Conversation:
         return ModelRetry(why)
 
     def _failure(self, broken: AgentRunError) -> RunFailure:
-        """Return what went wrong, without the endpoint's words: they may repeat what it was sent."""
+        """Return the kind of an error without the endpoint's words, which may repeat what it was sent."""
         match broken:
             case ModelContextWindowExceededError():
                 message = "The page is longer than the model can read."

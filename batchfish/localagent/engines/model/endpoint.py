@@ -1,4 +1,4 @@
-"""The endpoint that the model engine asks, and the client that speaks to it and to nothing else."""
+"""The endpoint of the model engine, and an HTTP client that connects to nothing else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SEND_AGAIN = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelEndpoint:
-    """A model behind an OpenAI-compatible API; the key stands in no repr."""
+    """A model behind an OpenAI-compatible API; its repr does not show the key."""
 
     url: str
     model: str
@@ -61,7 +61,7 @@ def take_endpoint(env: MutableMapping[str, str]) -> ModelEndpoint:
 
 @contextlib.asynccontextmanager
 async def client_of(endpoint: ModelEndpoint) -> AsyncIterator[Model]:
-    """Open the client of an endpoint: it follows no redirect and heeds no proxy of the environment.
+    """Open the client of an endpoint: it follows no redirects and ignores proxies of the environment.
 
     An answer may take as long as the run may: the run's own limits end it.
     """

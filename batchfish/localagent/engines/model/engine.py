@@ -1,4 +1,4 @@
-"""The engine that has a model read pages, and use the browser where there is one."""
+"""The engine in which a model reads pages, and uses the browser if there is one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HTML = "text/html; charset=utf-8"
 
 
 class ModelEngine:
-    """Shows each run's page to a model, which answers, or says what to do in the browser first."""
+    """Shows each run's page to a model, which answers or calls browser tools first."""
 
     def __init__(
         self, model: Model, egress: Egress, loader: Loader, pool: WorkerPool, *, browser: Chromium | None

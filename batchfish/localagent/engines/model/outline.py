@@ -33,7 +33,7 @@ SPACE = re.compile(r"\s+")
 
 
 def outline(body: bytes, *, url: str, content_type: str = "text/html") -> Outline:
-    """Write down a page in at most MOST_TEXT characters.
+    """Return the text of a page, at most MOST_TEXT characters.
 
     Addresses are absolute, and only those of http and https are kept.
     """
@@ -70,7 +70,7 @@ class _Writer:
     _size: int = 0
 
     def write(self, root: HtmlElement) -> None:
-        """Write down what stands in a tree until there is enough."""
+        """Append the text of a tree until the limit is reached."""
         for event, element in etree.iterwalk(root, events=("start", "end", "comment", "pi")):
             if self._size > MOST_TEXT:
                 break

@@ -1,4 +1,4 @@
-"""What a model is told: the rules, the goal, and pages as data from strangers."""
+"""The messages to a model: the rules, the goal, and pages, marked as untrusted data."""
 
 # No postponed annotations: the library looks at those of `forget_pages` when it runs.
 import json
@@ -39,7 +39,7 @@ def ask(goal: str, schema: Mapping[str, Any] | None, page: str) -> str:
 
 
 def count_parts(text: str) -> int:
-    """Return in how many parts a page is shown."""
+    """Return the number of parts in which a page is shown."""
     return max(1, -(-len(text) // PART))
 
 
@@ -51,7 +51,7 @@ def show(text: str, *, url: str, number: int = 1, controls: str = "") -> str:
 
 
 def forget_pages(messages: list[ModelMessage]) -> list[ModelMessage]:
-    """Leave the text of earlier pages out of what is sent again: only the newest are kept."""
+    """Drop the text of earlier pages from the messages: only the newest pages are sent again."""
     kept = 0
     newest_first: list[ModelMessage] = []
     for message in reversed(messages):

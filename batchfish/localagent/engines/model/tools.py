@@ -1,4 +1,4 @@
-"""What a model may do in the browser: open, read, press, search, scroll and go on, each of them one step."""
+"""The browser tools of a model: open, read, press, search, scroll and go on, each of them one step."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ MOST_CONSENTS = 3
 
 
 class StepsExceeded(Exception):
-    """The model wants another step, and the run may have no more."""
+    """The model asked for a step beyond the limit of the run."""
 
 
 class BrowserTools:
-    """One tab in the hands of a model.
+    """The tools of a model on one tab.
 
     The tools are the same on every page, and so is what they refuse: addresses that no page led to, controls
     that buy, send, sign in or download, and boxes that are not for a search.
@@ -61,7 +61,7 @@ class BrowserTools:
         return [Tool(one, takes_ctx=False, sequential=True) for one in every]
 
     async def start(self, url: str) -> str:
-        """Go to the run's page, accept its cookies, and return its text; LoadFailed when it does not open."""
+        """Open the run's page, accept its cookies, and return its text; LoadFailed if it does not open."""
         self._take_step()
         self._hosts.add(urlsplit(url).netloc)
         await self._pace.turn(url)
@@ -137,7 +137,7 @@ class BrowserTools:
         return await self._use(act, "nothing on the page leads on")
 
     async def _use(self, act: Callable[[], Awaitable[str | None]], otherwise: str) -> str:
-        """Count a step, do it and return what it led to, or `otherwise` when it could not be done."""
+        """Count a step, carry it out and return the page text, or `otherwise` if it failed."""
         self._take_step()
         try:
             done = await act()

@@ -1,1 +1,1 @@
-"""What a page offers as values: structured data, labelled texts, tables, lists of records."""
+"""The candidates for values on a page: structured data, labelled texts, tables, lists of records."""

@@ -198,7 +198,7 @@ class _Part:
             self._pair(text, parts[0], "\n".join(lines), Source.SECTION, items=items)
 
     def _details(self, node: HtmlElement) -> None:
-        """What unfolds: its summary names and labels the rest."""
+        """A `details` element: its summary names and labels the rest."""
         summary = node.find("summary")
         if summary is None:
             return
@@ -361,7 +361,7 @@ def _has_twins(node: HtmlElement) -> bool:
 
 
 def _with_own_link(fields: list[Field]) -> Iterator[Field]:
-    """Name the link of a record that is called as the record's heading is: it leads to the thing itself."""
+    """Label the link whose text is the record's heading as the record's own address."""
     heading = next((fold(field.text) for field in fields if field.source is Source.HEADING), "")
     for one in fields:
         is_own = heading and one.source is Source.LINK and heading in fold(one.text)

@@ -1,4 +1,4 @@
-"""Which parts of a page are beside the point: menus, footers, side columns, lists of related things."""
+"""The parts of a page that are not its content: menus, footers, side columns, lists of related things."""
 
 from __future__ import annotations
 

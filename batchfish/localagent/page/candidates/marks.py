@@ -1,4 +1,4 @@
-"""What mark-up says of an element: what its classes call it, its way in a record, its items and values."""
+"""Facts from the mark-up of an element: its class labels, its path in a record, its items and values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page offers: fields (labelled values), records of fields, lists of records."""
+"""The model of candidates: fields (labelled values), records of fields, lists of records."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Field:
 
     @property
     def trust(self) -> float:
-        """How far its place is to be trusted, from 0 to 1."""
+        """The trust in its place, from 0 to 1."""
         return TRUST[self.source] * (MARGIN if self.is_marginal else 1)
 
 

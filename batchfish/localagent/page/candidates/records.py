@@ -26,7 +26,7 @@ MOST_GROUPS, FEWEST, SAMPLE, KEPT, MOST_SLICES = 30, 2, 6, 16, 2000
 
 
 def part_by_headings(root: HtmlElement) -> None:
-    """Put each heading and what follows it, and each term and its definitions, into an element of their own.
+    """Wrap each heading with what follows it, and each term with its definitions, in an element of its own.
 
     Records that stand side by side without a frame get one, so that they are found as all others are.
     """

@@ -67,7 +67,7 @@ class Document:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unreadable:
-    """Why nothing can be read from a page."""
+    """The reason why nothing can be read from a page."""
 
     code: str
     message: str
@@ -104,7 +104,7 @@ def read_document(body: bytes, *, url: str, content_type: str = "") -> Document 
 
 
 def _detect(body: bytes) -> str:
-    """Name the encoding of a page that names none."""
+    """Return the encoding of a page that does not declare one."""
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:
@@ -138,7 +138,7 @@ def _meta(tree: HtmlElement) -> dict[str, str]:
 
 
 def drop_unseen(root: HtmlElement) -> None:
-    """Take out what is hidden by tag, attribute, class or style; what is only spoken labels what follows."""
+    """Remove what is hidden by tag, attribute, class or style; screen-reader text labels what follows it."""
     hidden = _hidden_by_rules(root)
     unseen = [
         element
@@ -158,7 +158,7 @@ def drop_unseen(root: HtmlElement) -> None:
 
 
 def _label_what_follows(element: HtmlElement) -> None:
-    """Keep what a screen reader says before a value, as the label of the value: “Sale price”."""
+    """Keep the screen-reader text before a value as the label of the value: “Sale price”."""
     said = clean("".join(element.itertext())).rstrip(": ")
     following, parent = element.getnext(), element.getparent()
     named = parent if (element.tail or "").strip() or following is None else following

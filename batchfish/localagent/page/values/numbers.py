@@ -46,7 +46,7 @@ FREE = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Locale:
-    """How a page writes: its language tag (empty: not known) and its address."""
+    """The conventions of a page: its language tag (empty: not known) and its address."""
 
     language: str = ""
     url: str = ""
@@ -63,7 +63,7 @@ class Locale:
 
     @property
     def decimal_sign(self) -> str:
-        """What stands before the tenths of a number."""
+        """The decimal sign."""
         return "," if self.tongue in DECIMAL_COMMA else "."
 
 
