@@ -23,7 +23,7 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFailure:
-    """The error of a failed run, in the API's words; `retry_after` is in seconds, None if a retry is pointless."""
+    """The error of a failed run, in the API's words; `retry_after` in seconds, None: a retry is pointless."""
 
     message: str
     category: str = "AGENT_FAILURE"
@@ -32,7 +32,7 @@ class RunFailure:
 
 
 def system_failure(code: str, message: str) -> RunFailure:
-    """Return a failure that is the fault of this agent, not of the page or goal: another attempt may succeed."""
+    """Return a failure that is this agent's fault, not the page's: another attempt may succeed."""
     return RunFailure(code=code, message=message, category="SYSTEM_FAILURE", retry_after=1.0)
 
 

@@ -36,7 +36,7 @@ def extends(before: Result, after: Result) -> bool:
 
 
 def join(pages: Sequence[Result], most: int | None) -> Result:
-    """Concatenate the lists of several pages, to at most `most` members each; all else is the first page's."""
+    """Concatenate the lists of several pages, `most` members at most; all else is the first page's."""
     joined = dict(pages[0])
     for page in pages[1:]:
         for name, value in page.items():

@@ -78,7 +78,7 @@ class _Visit:
         self._told_at = time.monotonic()
 
     async def read(self) -> Result:
-        """Read the page and those that its list continues on; Unread or LoadFailed if there is no result."""
+        """Read the page and those that its list continues on; Unread or LoadFailed without a result."""
         await self._pace.turn(self._request.url)
         await self._tab.open(self._request.url)
         await self._tell(f"opened {self._tab.url} in the browser")

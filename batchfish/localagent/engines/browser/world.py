@@ -29,7 +29,7 @@ class World:
         self._cdp = cdp
 
     async def ask(self, call: str) -> Any:  # noqa: ANN401 - JSON
-        """Call a function of `tab.js` in an isolated world; repeat the call if the page navigates meanwhile."""
+        """Call a function of `tab.js` in an isolated world; repeat it if the page navigates meanwhile."""
         for _ in range(MOST_MOVES):
             try:
                 async with asyncio.timeout(LOOK_TIME):
