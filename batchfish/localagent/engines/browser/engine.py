@@ -120,7 +120,7 @@ class _Visit:
         return result
 
     async def _unfolded(self, folded: ReadAnswer) -> ReadAnswer:
-        """Open collapsed sections one by one, and read all that was shown; return `folded` if there are none."""
+        """Open collapsed sections one by one, and read all that was shown; `folded` if there are none."""
         pressed = 0
         for kind in ("tab", "fold"):
             for number in range(MOST_UNFOLDED):
