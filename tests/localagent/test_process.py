@@ -19,7 +19,7 @@ import pytest
 
 from batchfish.errors import WrongInput
 from batchfish.localagent.attach import Endpoint, find_agent, local_agent
-from tests.localagent.agents import DEADLINE, SAMPLES, SITE, create, sample, served, wait_for_end
+from tests.localagent.agents import DEADLINE, SITE, create, sample, served, wait_for_end
 
 pytestmark = pytest.mark.process
 
@@ -163,7 +163,7 @@ def test_a_webhook_is_delivered_though_the_command_has_gone(tmp_path: Path) -> N
 
 
 def test_it_never_opens_the_answer_key(tmp_path: Path) -> None:
-    """The facts lie beside the site; an audit hook tells every file that the agent and its readers open."""
+    """An audit hook records every file that the agent and its readers open."""
     log = tmp_path / "opened"
     hook = (
         "import sys\n"
@@ -173,9 +173,9 @@ def test_it_never_opens_the_answer_key(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(hook)
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"}
     outside = (
-        "../../facts/answers.json",
-        "%2e%2e/%2e%2e/facts/answers.json",
-        "..%2f..%2ffacts%2fanswers.json",
+        "../../../tests/sample_inputs/answers.json",
+        "%2e%2e/%2e%2e/%2e%2e/tests/sample_inputs/answers.json",
+        "..%2f..%2f..%2ftests%2fsample_inputs%2fanswers.json",
     )
     with served(tmp_path / "agent", *SITE, env=environment) as client:
         ids = [
@@ -185,7 +185,7 @@ def test_it_never_opens_the_answer_key(tmp_path: Path) -> None:
         runs = wait_for_end(client, ids)
     opened = log.read_text().splitlines()
     assert any(name.endswith("walden.html") for name in opened)
-    assert not [name for name in opened if name.startswith(str(SAMPLES / "facts"))]
+    assert not [name for name in opened if name.endswith("answers.json")]
     assert [runs[run_id]["status"] for run_id in ids] == ["COMPLETED", "FAILED", "FAILED", "FAILED"]
 
 

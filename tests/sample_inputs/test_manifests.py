@@ -13,13 +13,13 @@ from batchfish.core.verdict import compile_checks, judge_run
 from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.page.read import read_page as read
 from batchfish.manifest.load import ManifestOptions, load_manifest
-from sample_inputs import score
+from tests.sample_inputs import score
 
 if TYPE_CHECKING:
     from batchfish.core.items import ItemSpec
     from batchfish.localagent.page.read import Reading
 
-ROOT = Path(score.__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SITE = SampleSite(ROOT / "sample_inputs" / "site")
 SCHEMAS = ROOT / "sample_inputs" / "schemas"
 

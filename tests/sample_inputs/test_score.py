@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from sample_inputs import score
-from sample_inputs.score import Mark
+from tests.sample_inputs import score
+from tests.sample_inputs.score import Mark
 
 if TYPE_CHECKING:
     from pathlib import Path

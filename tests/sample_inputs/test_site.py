@@ -6,19 +6,21 @@ import json
 import re
 from collections import Counter
 from html import unescape
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from batchfish.core.schema import check_schema
 from batchfish.core.violations import find_violations
-from sample_inputs import make_site
+from tests.sample_inputs import make_site
 
-HERE = Path(make_site.__file__).parent
-ROWS = [json.loads(line) for line in (HERE / "pages.jsonl").read_text("utf-8").splitlines()]
-ANSWERS: dict[str, dict[str, Any]] = json.loads((HERE / "facts" / "answers.json").read_text("utf-8"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SITE = make_site.SAMPLES / "site"
+ROWS = [json.loads(line) for line in (make_site.SAMPLES / "pages.jsonl").read_text("utf-8").splitlines()]
+ANSWERS: dict[str, dict[str, Any]] = json.loads(make_site.ANSWERS.read_text("utf-8"))
 READABLE = [row for row in ROWS if "result" in ANSWERS[row["id"]]]
 ENCODINGS = {kind.name: kind.encoding for kind in make_site.read_kinds()}
 
@@ -40,7 +42,7 @@ LAYOUTS = {
 def find_file(url: str) -> Path:
     """Find the page of an address, as sample_inputs/README.md tells it."""
     parts = urlsplit(url)
-    return HERE / "site" / f"{parts.hostname}{parts.path}.html"
+    return SITE / f"{parts.hostname}{parts.path}.html"
 
 
 def read_source(row: dict[str, Any]) -> str:
@@ -83,12 +85,12 @@ def list_values(value: object) -> list[object]:
 def test_committed_files_are_what_the_script_makes_of_the_facts() -> None:
     made = make_site.build()
     committed = {
-        path.relative_to(HERE).as_posix(): path.read_bytes()
-        for path in [*(HERE / "site").rglob("*"), HERE / "pages.jsonl", HERE / "facts" / "answers.json"]
+        path.relative_to(make_site.ROOT).as_posix(): path.read_bytes()
+        for path in [*SITE.rglob("*"), make_site.SAMPLES / "pages.jsonl", make_site.ANSWERS]
         if path.is_file()
     }
     different = [name for name in made.keys() | committed.keys() if made.get(name) != committed.get(name)]
-    assert different == [], "run `python sample_inputs/make_site.py`, and commit what it writes"
+    assert different == [], "run `python -m tests.sample_inputs.make_site`, and commit what it writes"
 
 
 def test_the_site_has_many_readable_pages_in_really_different_layouts() -> None:
@@ -155,7 +157,7 @@ def test_pages_that_must_fail_are_there_one_of_them_by_not_being_there() -> None
 def test_a_page_built_by_javascript_says_nothing_itself_but_its_script_finds_the_data() -> None:
     page = find_file(ANSWERS["built-by-javascript"]["url"]).read_text("utf-8")
     assert "Saturn" not in page
-    home = HERE / "site" / "skyviewer.example"
+    home = SITE / "skyviewer.example"
     assert 'src="/assets/app.js"' in page
     assert "/data/${name}.json" in (home / "assets" / "app.js").read_text("utf-8")
     assert json.loads((home / "data" / "titan.json").read_text("utf-8"))["Orbits"] == "Saturn"

@@ -22,7 +22,7 @@ from batchfish.localagent.egress.loader import Loaded, LoadFailed
 from batchfish.localagent.engines.base import RunOutcome, RunRequest
 from batchfish.localagent.engines.extract import ExtractEngine
 from batchfish.localagent.engines.worker import answer
-from sample_inputs.score import Mark, mark_result
+from tests.sample_inputs.score import Mark, mark_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

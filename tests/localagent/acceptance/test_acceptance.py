@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from batchfish.localagent.api.request_bodies import schema_issues
-from sample_inputs.score import Mark
 from tests.localagent.acceptance import score
+from tests.sample_inputs.score import Mark
 
 REACHED = {"exam-10": 0.94, "exam-11": 0.96, "kinds": 0.95}
 """The share of right values on core pages in English, by set; what goes below has become worse."""

@@ -1,4 +1,7 @@
-"""Make the sample site, the list of what is asked of its pages and the key to the answers, from facts/."""
+"""Make the sample site, the list of what is asked of its pages and the key to the answers, from facts/.
+
+`python -m tests.sample_inputs.make_site` writes them anew.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SAMPLES = ROOT / "sample_inputs"
+ANSWERS = HERE / "answers.json"
 Facts: TypeAlias = dict[str, Any]
 
 
@@ -95,7 +101,7 @@ def read_facts(name: str) -> list[Facts]:
 
 def read_schema(name: str) -> Facts:
     """Read what is asked of pages of one kind."""
-    schema: Facts = json.loads((HERE / "schemas" / f"{name}.json").read_text("utf-8"))
+    schema: Facts = json.loads((SAMPLES / "schemas" / f"{name}.json").read_text("utf-8"))
     return schema
 
 
@@ -123,20 +129,23 @@ def render_pages(env: jinja2.Environment, kind: Kind, entries: list[Facts]) -> d
         address = find_address(kind, entry)
         neighbours = [entries[(index + step) % len(entries)] for step in range(1, kind.neighbours + 1)]
         text = template.render(entry=entry, index=index, neighbours=neighbours, url=f"http://{address}")
-        pages[f"site/{address}.html"] = text.encode(kind.encoding)
+        pages[f"sample_inputs/site/{address}.html"] = text.encode(kind.encoding)
     return pages
 
 
 def render_failing_pages(env: jinja2.Environment, entries: list[Facts]) -> dict[str, bytes]:
     """Render the pages that nothing can be read from; one of them is an address without a page."""
     books = read_facts("book")
-    pages = {f"site/{address}": (HERE / "templates" / name).read_bytes() for address, name in LOADED.items()}
+    pages = {
+        f"sample_inputs/site/{address}": (HERE / "templates" / name).read_bytes()
+        for address, name in LOADED.items()
+    }
     for entry in entries:
         if entry["template"] is not None:
             text = env.get_template(f"{entry['template']}.html").render(
                 entry=entry.get("entry"), index=0, neighbours=books[:3], url=f"http://{entry['address']}"
             )
-            pages[f"site/{entry['address']}.html"] = text.encode()
+            pages[f"sample_inputs/site/{entry['address']}.html"] = text.encode()
     return pages
 
 
@@ -183,27 +192,27 @@ def write_key(rows: list[Facts]) -> str:
 
 
 def build() -> dict[str, bytes]:
-    """Make every file that this script answers for, by its path below sample_inputs/."""
+    """Return the content of every file that this script writes, by its path in the repository."""
     env = make_environment()
     files = render_failing_pages(env, read_facts("failing"))
     for kind in read_kinds():
         files |= render_pages(env, kind, read_facts(kind.name))
     rows = list_rows()
-    files["pages.jsonl"] = write_list(rows).encode()
-    files["facts/answers.json"] = write_key(rows).encode()
+    files["sample_inputs/pages.jsonl"] = write_list(rows).encode()
+    files[ANSWERS.relative_to(ROOT).as_posix()] = write_key(rows).encode()
     return files
 
 
 def main() -> None:
-    """Write every file, and remove pages that nothing makes any more."""
+    """Write every file, and remove pages that are no longer made."""
     files = build()
-    for path in [path for path in (HERE / "site").rglob("*") if path.is_file()]:
-        if path.relative_to(HERE).as_posix() not in files:
+    for path in [path for path in (SAMPLES / "site").rglob("*") if path.is_file()]:
+        if path.relative_to(ROOT).as_posix() not in files:
             path.unlink()
     for name, content in files.items():
-        (HERE / name).parent.mkdir(parents=True, exist_ok=True)
-        (HERE / name).write_bytes(content)
-    sys.stdout.write(f"wrote {sum(name.startswith('site/') for name in files)} files under {HERE / 'site'}\n")
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_bytes(content)
+    sys.stdout.write(f"wrote {len(files) - 2} files under {SAMPLES / 'site'}\n")
 
 
 if __name__ == "__main__":
