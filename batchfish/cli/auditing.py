@@ -12,12 +12,13 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.messages import put, several
 from batchfish.cli.planning import put_object
 from batchfish.cli.serving import reach
-from batchfish.cli.wiring import SystemClock, chance, make_agent_to_read, policy_of
+from batchfish.cli.wiring import SystemClock, chance, make_agent_to_read
 from batchfish.core import identity
 from batchfish.core.items import AttemptState
 from batchfish.journal import queries
 from batchfish.pipeline.backoff import repeating
 from batchfish.pipeline.lookup import list_as_of_start
+from batchfish.pipeline.policy import policy_of
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.agreement import Question
 from batchfish.core.pacing import Pacing
-from batchfish.core.verdict import Verdict, compile_checks, judge_run
 from batchfish.errors import NeedsYes
 from batchfish.journal import lock, meta, queries
 from batchfish.journal.sqlite import SqliteJournal
-from batchfish.manifest.rules import rules_from
-from batchfish.pipeline.context import BatchPolicy, Context, RunOptions, SessionState
+from batchfish.pipeline.context import Context, RunOptions, SessionState
+from batchfish.pipeline.policy import policy_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
     from batchfish.cli.messages import Console
     from batchfish.cli.settings import Access
     from batchfish.core.rules import Rules
-    from batchfish.core.runs import RunSnapshot
-    from batchfish.journal.base import Batch, Request
+    from batchfish.journal.base import Batch
     from batchfish.webagent.client import WebAgentClient
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -116,25 +114,6 @@ def _client_options(access: Access, connection: sqlite3.Connection, env: Mapping
         "salt": bytes.fromhex(meta.read(connection, "salt") or ""),
         "secrets": {name: env[name] for name in queries.secret_names(connection) if name in env},
     }
-
-
-def policy_of(batch: Batch) -> BatchPolicy:
-    """Give the rules and the judge of a batch, from the manifest that its journal holds."""
-    rules = rules_from(batch.manifest)
-    checks = compile_checks(rules.checks)
-
-    def judge(request: Request, item_id: str, run: RunSnapshot) -> Verdict:
-        if run.status != "COMPLETED":
-            return Verdict()
-        values: dict[str, Any] = {
-            **batch.manifest.get("variables", {}),
-            **request.inputs,
-            "id": item_id,
-            "url": request.url,
-        }
-        return judge_run(run, request.fields.get("output_schema"), checks, values)
-
-    return BatchPolicy(rules=rules, judge=judge)
 
 
 def chance() -> Callable[[], float]:

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
     from batchfish.core.pacing import Pacing
     from batchfish.core.rules import Rules, Share
-    from batchfish.core.runs import RunSnapshot
-    from batchfish.core.verdict import Verdict
-    from batchfish.journal.base import Batch, Journal, Request, Tracked
+    from batchfish.journal.base import Batch, Journal, Tracked
     from batchfish.pipeline.clock import Clock
+    from batchfish.pipeline.policy import BatchPolicy
     from batchfish.webagent.base import WebAgent
 
 OUTAGE_TOLD_AFTER = 5.0
@@ -73,14 +72,6 @@ class RunOptions:
     max_duration: float | None = None
     creates_at_once: int = 8
     drain: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BatchPolicy:
-    """What holds for the items of one batch: its rules, and the verdict on a completed run."""
-
-    rules: Rules
-    judge: Callable[[Request, str, RunSnapshot], Verdict]
 
 
 @dataclass(kw_only=True, slots=True)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from batchfish.core.items import ItemSpec
 from batchfish.core.pacing import Pacing
 from batchfish.core.rules import Limits, RetryRules, Rules, UnansweredRules
-from batchfish.core.verdict import Verdict
 from batchfish.journal import batches, ingest
 from batchfish.journal.sqlite import SqliteJournal
-from batchfish.pipeline.context import BatchPolicy, Context, RunOptions, SessionState
+from batchfish.pipeline.context import Context, RunOptions, SessionState
+from batchfish.pipeline.policy import BatchPolicy
 from batchfish.pipeline.run import RunReport, run_batch
 from batchfish.webagent.client import WebAgentClient
 from tests.pipeline.model_server import Faults, ModelServer, Wire
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from batchfish.core.runs import RunSnapshot
-    from batchfish.journal.base import Request
     from batchfish.webagent.base import WebAgent
 
 
@@ -120,7 +118,7 @@ class Simulation:
             clock=self.clock,
             chance=self.chance.random,
             batch=journal.batch(self.batch),
-            policies={self.batch: BatchPolicy(rules=self.rules, judge=_judge)},
+            policies={self.batch: BatchPolicy(rules=self.rules)},
             options=self.options,
             session=SessionState(
                 began_at=self.clock.boottime(),
@@ -153,10 +151,6 @@ class Simulation:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _judge(request: Request, item_id: str, run: RunSnapshot) -> Verdict:
-    return Verdict(reason=None, message=None)
 
 
 def settle_of(seconds: float, *, concurrency: int = 5, attempts: int = 2) -> Rules:

@@ -1,0 +1,43 @@
+"""What holds for the items of one batch: its rules, and the verdict on a completed run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from batchfish.core.verdict import Verdict, compile_checks, judge_run
+from batchfish.manifest.rules import rules_from
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from batchfish.core.rules import Rules
+    from batchfish.core.runs import RunSnapshot
+    from batchfish.core.verdict import CompiledCheck
+    from batchfish.journal.base import Batch, Request
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchPolicy:
+    """The rules of a batch, and what a result is judged by: its checks and the manifest's variables."""
+
+    rules: Rules
+    checks: Sequence[CompiledCheck] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    def judge(self, request: Request, item_id: str, run: RunSnapshot) -> Verdict:
+        """Return the verdict on an ended run of an item; runs that did not complete have none."""
+        if run.status != "COMPLETED":
+            return Verdict()
+        values = {**self.variables, **request.inputs, "id": item_id, "url": request.url}
+        return judge_run(run, request.fields.get("output_schema"), self.checks, values)
+
+
+def policy_of(batch: Batch) -> BatchPolicy:
+    """Return the policy of a batch, from the manifest that the journal holds."""
+    rules = rules_from(batch.manifest)
+    return BatchPolicy(
+        rules=rules,
+        checks=compile_checks(rules.checks),
+        variables=batch.manifest.get("variables", {}),
+    )
