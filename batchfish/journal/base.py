@@ -32,6 +32,24 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NewBatch:
+    """A batch that is to begin. `name` is its short name, `markers` says whether its goals carry markers."""
+
+    name: str
+    period: str | None
+    number: int
+    base_url: str
+    manifest: Mapping[str, Any]
+    manifest_path: str
+    markers: bool
+
+
+def full_name(name: str, period: str | None, number: int) -> str:
+    """Return a batch's full name: `name`, `name@2026-11-24`, `name.2` or `name@2026-11-24.2`."""
+    return name + (f"@{period}" if period else "") + (f".{number}" if number > 1 else "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
     """What an item asks of the API, and the variables of its row."""
 

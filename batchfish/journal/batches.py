@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core import identity
-from batchfish.journal import ingest, records
+from batchfish.journal import ingest
+from batchfish.journal.base import NewBatch as NewBatch  # noqa: PLC0414
+from batchfish.journal.base import full_name as full_name  # noqa: PLC0414
 from batchfish.journal.files import transaction
+from batchfish.journal.queries import JournalReader
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,73 +51,34 @@ def periods_before(kind: str | None, now: float, most: int = 400) -> Sequence[st
     return names
 
 
-def full_name(name: str, period: str | None, number: int) -> str:
-    """Spell a batch's name: `name`, `name@2026-11-24`, `name.2` or `name@2026-11-24.2`."""
-    return name + (f"@{period}" if period else "") + (f".{number}" if number > 1 else "")
-
-
 def newest(connection: sqlite3.Connection) -> Batch | None:
-    """Give the batch that was begun last."""
-    row = connection.execute(f"SELECT {records.BATCH} FROM batches ORDER BY pk DESC LIMIT 1").fetchone()
-    return None if row is None else records.batch_from(row)
+    """Return `JournalReader.newest_batch()`."""
+    return JournalReader(connection, Path()).newest_batch()
 
 
 def latest_period(connection: sqlite3.Connection, period: str) -> str:
-    """Give the latest of the periods of the same kind as this one, itself included."""
-    rows = connection.execute("SELECT DISTINCT period FROM batches WHERE period IS NOT NULL")
-    known: list[str] = [other for (other,) in rows]
-    return max([period, *(other for other in known if _shape(other) == _shape(period))])
-
-
-def _shape(period: str) -> str:
-    """Tell a period's kind by how its name is written: digits are all alike."""
-    return re.sub("[0-9]", "0", period)
+    """Return `JournalReader.latest_period(period)`."""
+    return JournalReader(connection, Path()).latest_period(period)
 
 
 def named(connection: sqlite3.Connection, name: str) -> Batch | None:
-    """Give the batch of this full name."""
-    row = connection.execute(f"SELECT {records.BATCH} FROM batches WHERE name = ?", (name,)).fetchone()
-    return None if row is None else records.batch_from(row)
+    """Return `JournalReader.batch_named(name)`."""
+    return JournalReader(connection, Path()).batch_named(name)
 
 
 def latest_number(connection: sqlite3.Connection, name: str, period: str | None) -> int:
-    """Give the highest number among the batches of this (short) name and period; 0 where there is none."""
-    rows = connection.execute("SELECT number, name FROM batches WHERE period IS ?", (period,))
-    return max((number for number, full in rows if full == full_name(name, period, number)), default=0)
+    """Return `JournalReader.latest_number(name, period)`."""
+    return JournalReader(connection, Path()).latest_number(name, period)
 
 
 def fingerprint_version(connection: sqlite3.Connection, batch: int) -> int:
-    """Give the version of the fingerprints that a batch's items are known by."""
-    (version,) = connection.execute(
-        "SELECT fingerprint_version FROM batches WHERE pk = ?", (batch,)
-    ).fetchone()
-    return int(version)
-
-
-def batch8s(connection: sqlite3.Connection) -> set[str]:
-    """Give what the markers of this journal's batches begin with."""
-    return {batch8 for (batch8,) in connection.execute("SELECT batch8 FROM batches")}
+    """Return `JournalReader.fingerprint_version(batch)`."""
+    return JournalReader(connection, Path()).fingerprint_version(batch)
 
 
 def base_urls(connection: sqlite3.Connection) -> set[str]:
-    """Give the APIs that this journal's batches belong to: one, or none before the first has begun."""
-    return {base_url for (base_url,) in connection.execute("SELECT DISTINCT base_url FROM batches")}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewBatch:
-    """A batch that is to begin: what its manifest is called and says, and the API that it belongs to.
-
-    `markers` says whether its goals carry a marker.
-    """
-
-    name: str
-    period: str | None
-    number: int
-    base_url: str
-    manifest: Mapping[str, Any]
-    manifest_path: str
-    markers: bool
+    """Return `JournalReader.base_urls()`."""
+    return JournalReader(connection, Path()).base_urls()
 
 
 def begin(connection: sqlite3.Connection, new: NewBatch, *, now: float, chance: bytes) -> int:
@@ -140,14 +103,14 @@ def begin(connection: sqlite3.Connection, new: NewBatch, *, now: float, chance: 
         (pk,) = connection.execute(
             f"INSERT INTO batches ({', '.join(row)}) VALUES (:{', :'.join(row)}) RETURNING pk", row
         ).fetchone()
-        ingest.merge(connection, pk)
+        ingest.StagedRows(connection).merge(pk, connection.execute)
     return int(pk)
 
 
 def amend(connection: sqlite3.Connection, batch: int, manifest: Mapping[str, Any]) -> None:
     """Take an edited manifest into a batch that has begun, in one transaction."""
     with transaction(connection):
-        ingest.merge(connection, batch)
+        ingest.StagedRows(connection).merge(batch, connection.execute)
         connection.execute(
             "UPDATE batches SET manifest = ?, exit_code = NULL, ended_at = NULL WHERE pk = ?",
             (json.dumps(manifest), batch),

@@ -1,21 +1,27 @@
-"""What people ask of a journal, read on any connection, also beside the process that works on it."""
+"""The reads that commands make of a journal, on any connection, also beside the process that owns it."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+import re
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchfish.core.items import AttemptState, Status
+from batchfish.errors import StorageFailed
 from batchfish.journal import files, records
-from batchfish.journal.base import Row
+from batchfish.journal.base import Row, full_name
+from batchfish.journal.ingest import StagedRows
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+    from contextlib import AbstractContextManager
 
     from batchfish.core.items import Attempt, Item
-    from batchfish.journal.base import Batch
+    from batchfish.journal.base import Batch, Outcome
 
 _ALIVE = "'submitting', 'unanswered', 'running'"
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
@@ -59,170 +65,396 @@ class HeldAttempt(NamedTuple):
     url: str
 
 
+@contextmanager
+def open_reader(path: Path) -> Iterator[JournalReader]:
+    """Open a journal for reading, beside the process that owns it; threads may share the reader.
+
+    A journal of an earlier version is read as it is. StorageFailed where the file is no journal.
+    """
+    with closing(files.connect(path, read_only=True)) as connection:
+        yield JournalReader(connection, path)
+
+
+@contextmanager
+def open_reader_or_empty(path: Path) -> Iterator[JournalReader]:
+    """Open a journal for reading; where there is no file yet, an empty journal that is kept in memory."""
+    with closing(files.connect_or_empty(path)) as connection:
+        yield JournalReader(connection, path)
+
+
+class JournalReader:  # one method a question, each a statement
+    """A journal that is read on one connection; nothing is written, but to temporary tables.
+
+    Keys of batches and items are those of the tables, times are epoch seconds. Each read raises StorageFailed
+    where the file cannot be read.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, *, check: Callable[[], None] | None = None
+    ) -> None:
+        """Read on this connection; `check` is called before each read and may refuse it."""
+        self.path = path
+        self.staged = StagedRows(connection)
+        self._connection = connection
+        self._check = check
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Return a context in which all reads see the same moment, whatever the owner writes meanwhile."""
+        return files.snapshot(self._connection)
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        if self._check is not None:
+            self._check()
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StorageFailed(f"{self.path}: the journal cannot be read: {error}") from error
+
+    def _number(self, query: str, *values: object) -> int:
+        ((number,),) = self._rows(query, *values)
+        return int(number)
+
+    # Batches
+
+    def batches(self) -> Sequence[Batch]:
+        """Return the batches in the order in which they began."""
+        return self._batches("1 ORDER BY pk")
+
+    def newest_batch(self) -> Batch | None:
+        """Return the batch that began last; None in an empty journal."""
+        return next(iter(self._batches("1 ORDER BY pk DESC LIMIT 1")), None)
+
+    def batch_named(self, name: str) -> Batch | None:
+        """Return the batch of this full name."""
+        return next(iter(self._batches("name = ?", name)), None)
+
+    def batch(self, pk: int) -> Batch:
+        """Return the batch of this key."""
+        (batch,) = self._batches("pk = ?", pk)
+        return batch
+
+    def _batches(self, condition: str, *values: object) -> Sequence[Batch]:
+        rows = self._rows(f"SELECT {records.BATCH} FROM batches WHERE {condition}", *values)
+        return [records.batch_from(row) for row in rows]
+
+    def latest_period(self, period: str) -> str:
+        """Return the latest period among this one and those of the journal's batches of the same kind."""
+        rows = self._rows("SELECT DISTINCT period FROM batches WHERE period IS NOT NULL")
+        known: list[str] = [other for (other,) in rows]
+        return max([period, *(other for other in known if _shape(other) == _shape(period))])
+
+    def latest_number(self, name: str, period: str | None) -> int:
+        """Return the highest number among the batches of this short name and period; 0 without any."""
+        rows = self._rows("SELECT number, name FROM batches WHERE period IS ?", period)
+        return max((number for number, full in rows if full == full_name(name, period, number)), default=0)
+
+    def fingerprint_version(self, batch: int) -> int:
+        """Return the version of the fingerprints that identify the items of a batch."""
+        return self._number("SELECT fingerprint_version FROM batches WHERE pk = ?", batch)
+
+    def base_urls(self) -> set[str]:
+        """Return the base URLs of the APIs that the batches belong to; empty before the first has begun."""
+        return {base_url for (base_url,) in self._rows("SELECT DISTINCT base_url FROM batches")}
+
+    # Items
+
+    def counts(self, batch: int) -> Mapping[str, int]:
+        """Return the number of wanted items of a batch by status; statuses without items are left out."""
+        return dict(
+            self._rows("SELECT status, n FROM counts WHERE batch = ? AND wanted = 1 AND n > 0", batch)
+        )
+
+    def find_item(self, batch: int, item_id: str) -> Item | None:
+        """Return the item of this id; of several, one that the manifest still asks for."""
+        rows = self._rows(
+            f"SELECT {records.ITEM} FROM items i WHERE batch = ? AND id = ?"
+            " ORDER BY wanted DESC, row LIMIT 1",
+            batch,
+            item_id,
+        )
+        return records.item_from(rows[0]) if rows else None
+
+    def question_of(self, item: int) -> tuple[str, str]:
+        """Return the URL and the goal of an item."""
+        ((url, goal),) = self._rows("SELECT url, goal FROM items WHERE pk = ?", item)
+        return url, goal
+
+    def items_in(self, batch: int, statuses: Sequence[Status], reason: str | None = None) -> Sequence[Item]:
+        """Return the wanted items of a batch in these statuses, in manifest order; `reason` narrows them."""
+        places = ", ".join("?" for _ in statuses)
+        rows = self._rows(
+            f"SELECT {records.ITEM} FROM items i WHERE batch = ? AND wanted = 1 AND status IN ({places})"
+            " AND (? IS NULL OR reason = ?) ORDER BY row",
+            batch,
+            *statuses,
+            reason,
+            reason,
+        )
+        return [records.item_from(row) for row in rows]
+
+    def not_ended(self, batch: int) -> Sequence[int]:
+        """Return the keys of the items of a batch that have not ended, wanted or not."""
+        rows = self._rows(f"SELECT pk FROM items WHERE batch = ? AND status NOT IN ({_ENDED})", batch)
+        return [pk for (pk,) in rows]
+
+    def ended_since(self, batch: int, since: float) -> tuple[int, float | None]:
+        """Return how many wanted items ended after `since`, and when the first of them did."""
+        ((number, first),) = self._rows(
+            "SELECT count(*), min(changed_at) FROM items"
+            f" WHERE batch = ? AND wanted = 1 AND status IN ({_ENDED}) AND changed_at > ?",
+            batch,
+            since,
+        )
+        return number, first
+
+    def was_cancelled(self, batch: int, selected: AbstractSet[int] | None = None) -> bool:
+        """Return whether a person cancelled wanted items of a batch, or some of those `selected`."""
+        rows = self._rows(
+            "SELECT pk FROM items"
+            " WHERE batch = ? AND wanted = 1 AND status = 'cancelled' AND cancel_wish = 1",
+            batch,
+        )
+        return any(selected is None or pk in selected for (pk,) in rows)
+
+    def wanted_rows(self, batch: int) -> Sequence[Row]:
+        """Return what options select the wanted items of a batch by, in manifest order."""
+        rows = self._rows(
+            "SELECT pk, id, url, inputs FROM items WHERE batch = ? AND wanted = 1 ORDER BY row", batch
+        )
+        return [Row(*row) for row in rows]
+
+    def all_rows(self, batch: int) -> Sequence[Row]:
+        """Return what options select the items of a batch by, including items no longer wanted."""
+        rows = self._rows("SELECT pk, id, url, inputs FROM items WHERE batch = ? ORDER BY row", batch)
+        return [Row(*row) for row in rows]
+
+    def secret_names(self) -> set[str]:
+        """Return the names of the environment variables that hold secrets of the journal's requests."""
+        rows = self._rows("SELECT body FROM requests WHERE body LIKE '%password_env%'")
+        names = {json.loads(body).get("proxy_config", {}).get("password_env") for (body,) in rows}
+        return names - {None}
+
+    # Attempts
+
+    def count_alive(self) -> int:
+        """Count the attempts of all batches whose run exists or may exist and which no person must decide."""
+        return self._number(f"SELECT count(*) FROM attempts WHERE state IN ({_ALIVE})")
+
+    def count_open(self, batch: int | None = None) -> int:
+        """Count the attempts whose run exists or may exist, of one batch or of all."""
+        return self._number(
+            f"SELECT count(*) FROM attempts a JOIN items i ON i.pk = a.item WHERE a.state IN ({_OPEN})"
+            " AND (?1 IS NULL OR i.batch = ?1)",
+            batch,
+        )
+
+    def attempts_of(self, item: int) -> Sequence[Attempt]:
+        """Return every attempt of an item, in order."""
+        rows = self._rows(f"SELECT {records.ATTEMPT} FROM attempts a WHERE item = ? ORDER BY k", item)
+        return [records.attempt_from(row) for row in rows]
+
+    def attempts_of_batch(self, batch: int) -> Sequence[KnownAttempt]:
+        """Return every attempt of a batch."""
+        rows = self._rows(
+            "SELECT i.id, i.key, a.marker, a.state, a.run_id, a.created_at FROM items i"
+            " JOIN attempts a ON a.item = i.pk WHERE i.batch = ? AND i.k > 0",
+            batch,
+        )
+        return [
+            KnownAttempt(item, key, marker, AttemptState(state), run_id, created_at)
+            for item, key, marker, state, run_id, created_at in rows
+        ]
+
+    def held_attempts(self, batch: int | None = None) -> Sequence[HeldAttempt]:
+        """Return the attempts that wait for a person, of one batch or of all, whatever their items are."""
+        rows = self._rows(
+            "SELECT i.batch, i.pk, i.key, i.id, a.k, i.status,"
+            " iif(a.run_id IS NULL, 'unanswered', 'lost_remote'),"
+            " iif(i.status = 'held' AND i.follows = a.k, i.message, a.cause), a.run_id, i.url"
+            f" FROM attempts a JOIN items i ON i.pk = a.item WHERE a.state IN ({_OPEN}) AND a.state = 'held'"
+            " AND (?1 IS NULL OR i.batch = ?1) ORDER BY i.batch, i.row, i.pk, a.k",
+            batch,
+        )
+        return [HeldAttempt(*row)._replace(status=Status(row[5])) for row in rows]
+
+    def money_events_of(self, item: int) -> Sequence[MoneyEvent]:
+        """Return what was recorded about an item's money, in order."""
+        rows = self._rows("SELECT at, message FROM money_events WHERE item = ? ORDER BY pk", item)
+        return [MoneyEvent(*row) for row in rows]
+
+    def disowned_runs(self) -> frozenset[str]:
+        """Return the run ids that a person declared to belong to no item."""
+        if not self._has_table("disowned_runs"):
+            return frozenset()
+        return frozenset(run_id for (run_id,) in self._rows("SELECT run_id FROM disowned_runs"))
+
+    def _has_table(self, name: str) -> bool:
+        return bool(
+            self._number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", name)
+        )
+
+    # Results and the table that is made of them
+
+    def result_of(self, item: Item) -> bytes | None:
+        """Return the stored bytes of an item's result: that of the attempt which the item follows."""
+        rows = self._rows("SELECT raw FROM results WHERE item = ? AND k = ?", item.pk, item.follows)
+        return rows[0][0] if rows else None
+
+    def outcomes(self, batch: int) -> Iterator[Sequence[Outcome]]:
+        """Yield the wanted items of a batch with their attempts and results, in manifest order, in chunks."""
+        return records.read_outcomes(self._connection, batch)
+
+    def result_sizes(self, batch: int) -> Iterator[int]:
+        """Yield the size of each result in bytes, in the order of `outcomes`, without reading the results."""
+        return records.read_sizes(self._connection, batch)
+
+    def request_bodies(self, batch: int) -> Sequence[str]:
+        """Return the request bodies of a batch as JSON, each once, in the order of their first rows."""
+        rows = self._rows(
+            "SELECT r.body FROM items i JOIN requests r ON r.pk = i.request"
+            " WHERE i.batch = ? AND i.wanted = 1 GROUP BY r.pk ORDER BY min(i.row)",
+            batch,
+        )
+        return [body for (body,) in rows]
+
+    def input_names(self, batch: int) -> Sequence[str]:
+        """Return the names of the variables of a batch's rows, in the order in which they first occur."""
+        rows = self._rows(
+            "SELECT j.key FROM items i, json_each(i.inputs) j WHERE i.batch = ? AND i.wanted = 1"
+            " GROUP BY j.key ORDER BY min(i.row), min(j.id)",
+            batch,
+        )
+        return [name for (name,) in rows]
+
+    def output_marks(self) -> Sequence[str]:
+        """Return the marks (JSON) by which the table files written from this journal are recognised."""
+        return [mark for (mark,) in self._rows("SELECT mark FROM outputs")]
+
+    # What the journal knows about itself
+
+    def salt(self) -> bytes | None:
+        """Return the salt under which API keys are hashed; None before the first client was made."""
+        salt = self._meta("salt")
+        return None if salt is None else bytes.fromhex(salt)
+
+    def file_identity(self) -> Mapping[str, str] | None:
+        """Return what `lock.identify` said of this file when it was last owned; None the first time."""
+        identity = self._meta("place")
+        return None if identity is None else json.loads(identity)
+
+    def _meta(self, name: str) -> str | None:
+        rows = self._rows("SELECT value FROM meta WHERE name = ?", name)
+        return rows[0][0] if rows else None
+
+
+def _shape(period: str) -> str:
+    """Return a period with each digit as 0: periods of one kind have one shape."""
+    return re.sub("[0-9]", "0", period)
+
+
 def all_batches(connection: sqlite3.Connection) -> Sequence[Batch]:
-    """Give the batches of a journal in the order they were begun."""
-    rows = connection.execute(f"SELECT {records.BATCH} FROM batches ORDER BY pk")
-    return [records.batch_from(row) for row in rows]
+    """Return `JournalReader.batches()`."""
+    return JournalReader(connection, Path()).batches()
 
 
 def counts(connection: sqlite3.Connection, batch: int) -> Mapping[str, int]:
-    """Give how many wanted items of a batch are in which status, as the journal keeps count."""
-    return dict(
-        connection.execute(
-            "SELECT status, n FROM counts WHERE batch = ? AND wanted = 1 AND n > 0", (batch,)
-        ).fetchall()
-    )
-
-
-def selected_counts(connection: sqlite3.Connection) -> Mapping[str, int]:
-    """Count by status the items that this process has selected."""
-    return dict(
-        connection.execute(
-            "SELECT status, count(*) FROM items WHERE pk IN (SELECT pk FROM temp.selected) GROUP BY status"
-        ).fetchall()
-    )
+    """Return `JournalReader.counts(batch)`."""
+    return JournalReader(connection, Path()).counts(batch)
 
 
 def alive_count(connection: sqlite3.Connection) -> int:
-    """Count the attempts of all batches that are on their way or alive, and wait for no person."""
-    (number,) = connection.execute(f"SELECT count(*) FROM attempts WHERE state IN ({_ALIVE})").fetchone()
-    return int(number)
+    """Return `JournalReader.count_alive()`."""
+    return JournalReader(connection, Path()).count_alive()
 
 
 def count_open_in(connection: sqlite3.Connection, batch: int) -> int:
-    """Count the attempts of a batch whose run exists or may exist."""
-    (number,) = connection.execute(
-        f"SELECT count(*) FROM attempts a JOIN items i ON i.pk = a.item WHERE a.state IN ({_OPEN})"
-        " AND i.batch = ?",
-        (batch,),
-    ).fetchone()
-    return int(number)
+    """Return `JournalReader.count_open(batch)`."""
+    return JournalReader(connection, Path()).count_open(batch)
 
 
 def wanted_rows(connection: sqlite3.Connection, batch: int) -> Sequence[Row]:
-    """Give what flags choose the wanted items of a batch by, in manifest order."""
-    rows = connection.execute(
-        "SELECT pk, id, url, inputs FROM items WHERE batch = ? AND wanted = 1 ORDER BY row", (batch,)
-    )
-    return [Row(*row) for row in rows]
+    """Return `JournalReader.wanted_rows(batch)`."""
+    return JournalReader(connection, Path()).wanted_rows(batch)
 
 
 def all_rows(connection: sqlite3.Connection, batch: int) -> Sequence[Row]:
-    """Return what options choose the items of a batch by, those included that are no longer wanted."""
-    rows = connection.execute("SELECT pk, id, url, inputs FROM items WHERE batch = ? ORDER BY row", (batch,))
-    return [Row(*row) for row in rows]
+    """Return `JournalReader.all_rows(batch)`."""
+    return JournalReader(connection, Path()).all_rows(batch)
 
 
 def secret_names(connection: sqlite3.Connection) -> set[str]:
-    """Name the variables of the environment that hold what the journal's requests keep secret."""
-    bodies = connection.execute("SELECT body FROM requests WHERE body LIKE '%password_env%'")
-    names = {json.loads(body).get("proxy_config", {}).get("password_env") for (body,) in bodies}
-    return names - {None}
+    """Return `JournalReader.secret_names()`."""
+    return JournalReader(connection, Path()).secret_names()
 
 
 def find_item(connection: sqlite3.Connection, batch: int, item_id: str) -> Item | None:
-    """Give the item of this id, one that the manifest still asks for before any other."""
-    row = connection.execute(
-        f"SELECT {records.ITEM} FROM items i WHERE batch = ? AND id = ? ORDER BY wanted DESC, row LIMIT 1",
-        (batch, item_id),
-    ).fetchone()
-    return None if row is None else records.item_from(row)
+    """Return `JournalReader.find_item(batch, item_id)`."""
+    return JournalReader(connection, Path()).find_item(batch, item_id)
 
 
 def question_of(connection: sqlite3.Connection, item: int) -> tuple[str, str]:
-    """Give the URL and the goal of an item."""
-    url, goal = connection.execute("SELECT url, goal FROM items WHERE pk = ?", (item,)).fetchone()
-    return url, goal
+    """Return `JournalReader.question_of(item)`."""
+    return JournalReader(connection, Path()).question_of(item)
 
 
 def attempts_of(connection: sqlite3.Connection, item: int) -> Sequence[Attempt]:
-    """Give every attempt of an item, in order."""
-    rows = connection.execute(f"SELECT {records.ATTEMPT} FROM attempts a WHERE item = ? ORDER BY k", (item,))
-    return [records.attempt_from(row) for row in rows]
+    """Return `JournalReader.attempts_of(item)`."""
+    return JournalReader(connection, Path()).attempts_of(item)
 
 
 def attempts_of_batch(connection: sqlite3.Connection, batch: int) -> Sequence[KnownAttempt]:
-    """Return every attempt of a batch."""
-    rows = connection.execute(
-        "SELECT i.id, i.key, a.marker, a.state, a.run_id, a.created_at FROM items i"
-        " JOIN attempts a ON a.item = i.pk WHERE i.batch = ? AND i.k > 0",
-        (batch,),
-    )
-    return [
-        KnownAttempt(item, key, marker, AttemptState(state), run_id, created_at)
-        for item, key, marker, state, run_id, created_at in rows
-    ]
+    """Return `JournalReader.attempts_of_batch(batch)`."""
+    return JournalReader(connection, Path()).attempts_of_batch(batch)
 
 
 def disowned_runs(connection: sqlite3.Connection) -> frozenset[str]:
-    """Return the runs that a person declared to be nobody's."""
-    if not files.has_table(connection, "disowned_runs"):
-        return frozenset()
-    return frozenset(run_id for (run_id,) in connection.execute("SELECT run_id FROM disowned_runs"))
+    """Return `JournalReader.disowned_runs()`."""
+    return JournalReader(connection, Path()).disowned_runs()
 
 
 def result_of(connection: sqlite3.Connection, item: Item) -> bytes | None:
-    """Give the bytes of the result that speaks for an item, as they came."""
-    row = connection.execute(
-        "SELECT raw FROM results WHERE item = ? AND k = ?", (item.pk, item.follows)
-    ).fetchone()
-    return None if row is None else row[0]
+    """Return `JournalReader.result_of(item)`."""
+    return JournalReader(connection, Path()).result_of(item)
 
 
 def money_events_of(connection: sqlite3.Connection, item: int) -> Sequence[MoneyEvent]:
-    """Give what is reported of an item's money, in order."""
-    rows = connection.execute("SELECT at, message FROM money_events WHERE item = ? ORDER BY pk", (item,))
-    return [MoneyEvent(*row) for row in rows]
+    """Return `JournalReader.money_events_of(item)`."""
+    return JournalReader(connection, Path()).money_events_of(item)
 
 
 def held_attempts(connection: sqlite3.Connection, batch: int | None = None) -> Sequence[HeldAttempt]:
-    """Return the attempts that wait for a person, of one batch or of all, whatever became of their items."""
-    rows = connection.execute(
-        "SELECT i.batch, i.pk, i.key, i.id, a.k, i.status,"
-        " iif(a.run_id IS NULL, 'unanswered', 'lost_remote'),"
-        " iif(i.status = 'held' AND i.follows = a.k, i.message, a.cause), a.run_id, i.url"
-        f" FROM attempts a JOIN items i ON i.pk = a.item WHERE a.state IN ({_OPEN}) AND a.state = 'held'"
-        " AND (:batch IS NULL OR i.batch = :batch) ORDER BY i.batch, i.row, i.pk, a.k",
-        {"batch": batch},
-    )
-    return [HeldAttempt(*row)._replace(status=Status(row[5])) for row in rows]
+    """Return `JournalReader.held_attempts(batch)`."""
+    return JournalReader(connection, Path()).held_attempts(batch)
 
 
 def items_in(
     connection: sqlite3.Connection, batch: int, statuses: Sequence[Status], reason: str | None = None
 ) -> Sequence[Item]:
-    """Give the wanted items of a batch in these statuses (and for this reason), in manifest order."""
-    places = ", ".join("?" for _ in statuses)
-    rows = connection.execute(
-        f"SELECT {records.ITEM} FROM items i WHERE batch = ? AND wanted = 1 AND status IN ({places})"
-        " AND (? IS NULL OR reason = ?) ORDER BY row",
-        (batch, *statuses, reason, reason),
-    )
-    return [records.item_from(row) for row in rows]
+    """Return `JournalReader.items_in(batch, statuses, reason)`."""
+    return JournalReader(connection, Path()).items_in(batch, statuses, reason)
 
 
 def not_ended(connection: sqlite3.Connection, batch: int) -> Sequence[int]:
-    """Give the keys of the items of a batch that have not ended, wanted or not."""
-    rows = connection.execute(f"SELECT pk FROM items WHERE batch = ? AND status NOT IN ({_ENDED})", (batch,))
-    return [pk for (pk,) in rows]
+    """Return `JournalReader.not_ended(batch)`."""
+    return JournalReader(connection, Path()).not_ended(batch)
 
 
 def ended_since(connection: sqlite3.Connection, batch: int, since: float) -> tuple[int, float | None]:
-    """Count the wanted items that ended after a moment (epoch seconds); tell when the first of them did."""
-    number, first = connection.execute(
-        "SELECT count(*), min(changed_at) FROM items"
-        f" WHERE batch = ? AND wanted = 1 AND status IN ({_ENDED}) AND changed_at > ?",
-        (batch, since),
-    ).fetchone()
-    return number, first
+    """Return `JournalReader.ended_since(batch, since)`."""
+    return JournalReader(connection, Path()).ended_since(batch, since)
 
 
 def was_cancelled(
     connection: sqlite3.Connection, batch: int, selected: AbstractSet[int] | None = None
 ) -> bool:
-    """Whether a person has cancelled items that the manifest asks for; `selected` are the keys to look at."""
-    rows = connection.execute(
-        "SELECT pk FROM items WHERE batch = ? AND wanted = 1 AND status = 'cancelled' AND cancel_wish = 1",
-        (batch,),
+    """Return `JournalReader.was_cancelled(batch, selected)`."""
+    return JournalReader(connection, Path()).was_cancelled(batch, selected)
+
+
+def selected_counts(connection: sqlite3.Connection) -> Mapping[str, int]:
+    """Return `SqliteJournal.selected_counts`."""
+    return dict(
+        connection.execute(
+            "SELECT status, count(*) FROM items WHERE pk IN (SELECT pk FROM temp.selected) GROUP BY status"
+        ).fetchall()
     )
-    return any(selected is None or pk in selected for (pk,) in rows)

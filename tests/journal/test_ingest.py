@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from batchfish.core import identity
 from batchfish.journal import ingest
 from batchfish.journal.files import connect
-from batchfish.journal.repeats import pair
+from batchfish.journal.ingest import pair
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import Driver, begin, edit, row, specs_of
 
