@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sqlite3
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from batchfish.errors import StorageFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -33,24 +33,36 @@ class GroupCommit:
         self.commit_now()
 
     def read(self, query: str, *values: str | float) -> list[tuple[Any, ...]]:
-        """Give the rows of a query."""
-        self._refuse_after_failure()
+        """Return the rows of a query."""
+        self.refuse_after_failure()
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise self._fail(error) from error
 
-    def write(self, statement: str, values: Sequence[Any], *, is_takeover: bool = False) -> None:
-        """Carry a statement out, to be made durable by the next commit."""
-        self._refuse_after_failure()
+    def write(
+        self, statement: str, values: Sequence[Any] = (), *, is_takeover: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """Execute a statement, to be made durable by the next commit; return the rows that it returns."""
+        self.refuse_after_failure()
         try:
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
                 if not is_takeover:
                     self._refuse_beside_another()
-            self._connection.execute(statement, values)
+            return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._fail(error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit all that a block writes, or nothing of it; what was written before is committed with it."""
+        try:
+            yield
+        except BaseException:
+            self._fail("an earlier change was broken off")
+            raise
+        self.commit_now()
 
     async def commit(self) -> None:
         """Return once everything written so far is durable; callers of one turn share one transaction."""
@@ -62,7 +74,7 @@ class GroupCommit:
 
     def commit_now(self) -> None:
         """Make everything written so far durable, outside a running event loop or at its edges."""
-        self._refuse_after_failure()
+        self.refuse_after_failure()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
@@ -85,12 +97,15 @@ class GroupCommit:
         if owner != self._token:
             raise self._fail("another process has taken it over")
 
-    def _refuse_after_failure(self) -> None:
+    def refuse_after_failure(self) -> None:
+        """Raise StorageFailed where an earlier read, write or commit has failed."""
         if self._failure is not None:
             raise StorageFailed(self._failure)
 
     def _fail(self, error: sqlite3.Error | str) -> StorageFailed:
+        if self._failure is not None:
+            return StorageFailed(self._failure)  # the first error is the one to report
         self._failure = f"{self._path}: the journal cannot be used any further: {error}"
-        with suppress(sqlite3.Error):  # the first error is the one to tell
+        with suppress(sqlite3.Error):
             self._connection.rollback()
         return StorageFailed(self._failure)

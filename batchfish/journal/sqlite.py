@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
-from typing import TYPE_CHECKING
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
+from batchfish.core import identity
 from batchfish.core.items import AttemptState
 from batchfish.errors import StorageFailed
 from batchfish.journal import files, records
-from batchfish.journal.base import Comparison
+from batchfish.journal.base import Comparison, full_name
 from batchfish.journal.group import GroupCommit
+from batchfish.journal.queries import JournalReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from batchfish.core.items import Attempt, Item
     from batchfish.core.lifecycle import Change
-    from batchfish.journal.base import Batch, Outcome, Request, Tracked
+    from batchfish.journal.base import Batch, NewBatch, Outcome, Request, Tracked
 
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
 _IS_OPEN = f"a.state IN ({_OPEN})"  # spelled as in the partial index, which SQLite then uses
@@ -28,6 +33,7 @@ _TRACKED = (
 _ATTEMPTS_OF_ITEM = f"SELECT {records.ATTEMPT} FROM attempts a WHERE a.item = ? AND (a.k = ? OR {_IS_OPEN})"
 _SENT = "rtrim(i.goal, char(9, 10, 13, 32)) || a.marker"  # as long as the goal as sent, less a constant
 _SIZE = f"length({_SENT}), length(CAST({_SENT} AS BLOB))"  # characters, bytes
+_PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)"
 _QUEUED = "i.batch = ? AND i.status = 'queued' AND i.wanted = 1"
 
 
@@ -41,6 +47,7 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         self.connection = files.own(path)
         self._stat = path.stat()
         self._group = GroupCommit(self.connection, path)
+        self.reader = JournalReader(self.connection, path, check=self._group.refuse_after_failure)
 
     def close(self) -> None:
         """Close the file; what was not committed is lost, as it must be."""
@@ -61,6 +68,13 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS selected (pk INTEGER PRIMARY KEY)")
         self.connection.execute("DELETE FROM temp.selected")
         self.connection.executemany("INSERT INTO temp.selected VALUES (?)", ((pk,) for pk in items or ()))
+
+    def selected_counts(self) -> Mapping[str, int]:
+        """Count the selected items by status."""
+        query = (
+            "SELECT status, count(*) FROM items WHERE pk IN (SELECT pk FROM temp.selected) GROUP BY status"
+        )
+        return dict(self._group.read(query))
 
     def selection(self) -> frozenset[int] | None:
         """Give the items that this process has selected; None: all."""
@@ -308,6 +322,63 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
                 (now, item.pk, attempt.k, change.money_event),
             )
 
+    # Verbs of the commands, before and after the stages: each is durable once it returns.
+
+    def begin(self, new: NewBatch, *, now: float, chance: bytes) -> int:
+        """Commit a batch whose items are the compared rows of `reader.staged`; return its key.
+
+        `now` is in epoch seconds, `chance` are random bytes for its batch8.
+        """
+        row = {
+            "name": full_name(new.name, new.period, new.number),
+            "period": new.period,
+            "number": new.number,
+            "batch8": identity.make_batch8(full_name(new.name, new.period, 1), chance),
+            "base_url": new.base_url,
+            "fingerprint_version": identity.FINGERPRINT_VERSION,
+            "manifest": json.dumps(new.manifest),
+            "manifest_path": new.manifest_path,
+            "markers": "untested" if new.markers else "off",
+            "begun_at": now,
+        }
+        insert = f"INSERT INTO batches ({', '.join(row)}) VALUES ({', '.join('?' for _ in row)}) RETURNING pk"
+        with self._group.transaction():
+            ((pk,),) = self._group.write(insert, list(row.values()))
+            self.reader.staged.merge(pk, self._group.write)
+        return int(pk)
+
+    def amend(self, batch: int, manifest: Mapping[str, Any]) -> None:
+        """Commit an edited manifest to a batch, and the compared rows of `reader.staged` as its items."""
+        with self._group.transaction():
+            self.reader.staged.merge(batch, self._group.write)
+            self._group.write("UPDATE batches SET manifest = ? WHERE pk = ?", (json.dumps(manifest), batch))
+            self.reopen(batch)
+
+    def relocate(self, batch: int, manifest_path: str) -> None:
+        """Commit where the manifest of a batch is now; its table goes beside it."""
+        self._write_now("UPDATE batches SET manifest_path = ? WHERE pk = ?", manifest_path, batch)
+
+    def finish(self, batch: int, exit_code: int, now: float) -> None:
+        """Commit that a batch is finished, and with which exit code."""
+        statement = "UPDATE batches SET ended_at = ?, exit_code = ? WHERE pk = ?"
+        self._write_now(statement, now, exit_code, batch)
+
+    def record_output(self, path: str, mark: str, now: float) -> None:
+        """Commit the mark (JSON) by which a table file is recognised as written from this journal."""
+        self._write_now(_PUT_OUTPUT, path, mark, now)
+
+    def write_salt(self, salt: bytes) -> None:
+        """Commit the salt under which API keys are hashed."""
+        self._write_now("INSERT OR REPLACE INTO meta VALUES ('salt', ?)", salt.hex())
+
+    def write_file_identity(self, file: Mapping[str, str]) -> None:
+        """Commit what `lock.identify` says of this file, to compare it when it is next owned."""
+        self._write_now("INSERT OR REPLACE INTO meta VALUES ('place', ?)", json.dumps(dict(file)))
+
+    def _write_now(self, statement: str, *values: str | float) -> None:
+        with self._group.transaction():
+            self._group.write(statement, values)
+
     async def commit(self) -> None:
         """Return once everything written so far is durable; callers of one turn share one transaction."""
         await self._group.commit()
@@ -315,3 +386,15 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
     def commit_now(self) -> None:
         """Make everything written so far durable, outside a running event loop or at its edges."""
         self._group.commit_now()
+
+
+def record_output_beside(journal: Path, path: str, mark: str, now: float) -> None:
+    """Commit the mark of a table file to a journal that another process may own.
+
+    It is the only write by a process that is not the owner: it concerns a file, and nothing that is sent.
+    """
+    with closing(files.connect(journal)) as connection:
+        try:
+            connection.execute(_PUT_OUTPUT, (path, mark, now))
+        except sqlite3.Error as error:
+            raise StorageFailed(f"{journal}: the journal cannot be written: {error}") from error

@@ -12,7 +12,7 @@ from batchfish.core.lifecycle import Change, advance
 from batchfish.core.moves import Circumstances
 from batchfish.core.rules import Rules
 from batchfish.core.runs import RunSnapshot
-from batchfish.journal import batches, ingest
+from batchfish.journal.base import NewBatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,9 +49,9 @@ def begin(
     markers: bool = True,
 ) -> int:
     """Begin a batch of these rows; give its pk."""
-    ingest.stage(journal.connection, specs_of(rows), identity.FINGERPRINT_VERSION)
-    ingest.compare(journal.connection, None)
-    new = batches.NewBatch(
+    journal.reader.staged.load(specs_of(rows), identity.FINGERPRINT_VERSION)
+    journal.reader.staged.compare(None)
+    new = NewBatch(
         name=name,
         period=period,
         number=number,
@@ -60,14 +60,14 @@ def begin(
         manifest_path=f"/jobs/{name}.yaml",
         markers=markers,
     )
-    return batches.begin(journal.connection, new, now=1_000.0, chance=chance)
+    return journal.begin(new, now=1_000.0, chance=chance)
 
 
 def edit(journal: SqliteJournal, batch: int, *rows: tuple[str, str | None, dict[str, Any]]) -> Difference:
     """Take an edited manifest into a batch; give what was different about it."""
-    ingest.stage(journal.connection, specs_of(rows), identity.FINGERPRINT_VERSION)
-    difference = ingest.compare(journal.connection, batch)
-    batches.amend(journal.connection, batch, {"batchfish": 1, "name": "books"})
+    journal.reader.staged.load(specs_of(rows), identity.FINGERPRINT_VERSION)
+    difference = journal.reader.staged.compare(batch)
+    journal.amend(batch, {"batchfish": 1, "name": "books"})
     return difference
 
 
