@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from batchfish.core.rules import OutputRules
+from batchfish.table.cells import TableRow
 from batchfish.table.columns import plan_columns
-from batchfish.table.rows import TableRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -17,8 +17,8 @@ from batchfish.cli.settings import (
     refuse_other_access,
     remote_access,
 )
+from batchfish.core.rules import rules_from
 from batchfish.errors import WrongInput
-from batchfish.manifest.rules import rules_from
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from batchfish.cli import places
 from batchfish.cli.agreement import Question
 from batchfish.core.expressions import compile_template
+from batchfish.core.rules import rules_from
 from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal import outputs
 from batchfish.journal.files import connect, snapshot
 from batchfish.journal.records import read_outcomes, read_sizes
-from batchfish.manifest.rules import rules_from
 from batchfish.pipeline.collect import rows_of
 from batchfish.table.columns import plan_columns
 from batchfish.table.target import FileMark, check_target, name_for_file

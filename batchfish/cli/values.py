@@ -23,21 +23,21 @@ def variable(text: str) -> tuple[str, str]:
 
 def duration(text: str) -> float:
     """Read a duration in seconds."""
-    from batchfish.manifest.units import parse_duration
+    from batchfish.manifest.values import parse_duration
 
     return _read(parse_duration, text)
 
 
 def share(text: str) -> Share:
     """Read a count or a share in percent."""
-    from batchfish.manifest.units import parse_share
+    from batchfish.manifest.values import parse_share
 
     return _read(parse_share, text)
 
 
 def count(text: str) -> int:
     """Read a whole number from 1 on."""
-    from batchfish.manifest.units import parse_count
+    from batchfish.manifest.values import parse_count
 
     return _read(parse_count, int(text) if text.isdecimal() else text)
 

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+PERIODS = ("hour", "day", "week", "month")
+"""How often a manifest may ask for a new batch; all in UTC."""
+
+OUTPUT_TYPES = ("bool", "date", "datetime", "float64", "int64", "string")
+"""The types that `output.columns` may name."""
+
+TABLE_SUFFIXES = (".parquet", ".csv", ".jsonl")
+"""The suffixes of table files, which decide their format."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,3 +86,17 @@ class Rules:
     unanswered: UnansweredRules = field(default_factory=UnansweredRules)
     checks: tuple[Check, ...] = ()
     output: OutputRules = field(default_factory=OutputRules)
+
+
+def rules_from(manifest: Mapping[str, Any]) -> Rules:
+    """Return the rules of a manifest that is stored in a journal (see `Manifest.resolved`)."""
+    found = manifest["rules"]
+    limits, retry, output = found["limits"], found["retry"], found["output"]
+    halt = limits["halt"]
+    return Rules(
+        limits=Limits(**{**limits, "halt": None if halt is None else Share(**halt)}),
+        retry=RetryRules(**{**retry, "on": tuple(retry["on"])}),
+        unanswered=UnansweredRules(**found["unanswered"]),
+        checks=tuple(Check(**check) for check in found["checks"]),
+        output=OutputRules(**output),
+    )

@@ -11,14 +11,12 @@ from batchfish.manifest.json_text import read_json
 from batchfish.manifest.manifest import Manifest
 from batchfish.manifest.problems import Problems, Refused, suggest
 from batchfish.manifest.readers import READERS, RowSource
-from batchfish.manifest.render import Part, Shared
 from batchfish.manifest.request import check_request, check_text, read_goal, read_url
 from batchfish.manifest.row import RESERVED
-from batchfish.manifest.rules import rules_from
-from batchfish.manifest.settings import Settings, SourceSettings, name_after, read_settings
-from batchfish.manifest.texts import Written, compile_text, compile_where
+from batchfish.manifest.templates import Part, Shared, Written, compile_text, compile_where
 from batchfish.manifest.validate import ManifestSummary, SourceSummary, check_rows
 from batchfish.manifest.yaml_events import Document, InvalidYaml, read_document
+from batchfish.manifest.yaml_manifest import Settings, SourceSettings, name_after, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
     from batchfish.core.expressions import Template
 
-__all__ = ["Manifest", "ManifestOptions", "ManifestSummary", "SourceSummary", "load_manifest", "rules_from"]
+__all__ = ["Manifest", "ManifestOptions", "ManifestSummary", "SourceSummary", "load_manifest"]
 
 _YAML = (".yaml", ".yml")
 

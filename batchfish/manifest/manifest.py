@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core.rules import Rules
 from batchfish.manifest.problems import Problems
-from batchfish.manifest.render import Part, Renderer, Shared
+from batchfish.manifest.templates import Part, Renderer, Shared
 from batchfish.manifest.validate import ManifestSummary, check_rows
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.core.items import ItemSpec
-    from batchfish.manifest.texts import Written
+    from batchfish.manifest.templates import Written
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +59,7 @@ class Manifest:
         return summary
 
     def resolved(self) -> dict[str, Any]:
-        """Everything but the rows, in JSON's types, for the journal; `rules_from` reads the rules back."""
+        """Return everything but the rows in JSON's types, as the journal stores it."""
         return {
             "format": 1,
             "name": self.name,

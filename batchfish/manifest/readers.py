@@ -1,26 +1,32 @@
-"""READERS: one small function a file format, each giving a stream of rows with their lines."""
+"""Readers of rows: CSV and TSV, JSONL, and the inline items of a YAML manifest, each as a stream."""
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from batchfish.manifest.csv_table import read_csv_header, stream_csv
-from batchfish.manifest.files import RefusedLine, TextFile, open_unchanged
+from batchfish.core.describe import cut, quote
+from batchfish.manifest.files import RefusedLine, TextFile, open_start, open_unchanged
 from batchfish.manifest.json_text import read_json
-from batchfish.manifest.problems import Problems, Refused
-from batchfish.manifest.row import Row, read_lines, row_from_map
+from batchfish.manifest.problems import Problems, Refused, suggest
+from batchfish.manifest.request import REQUEST_FIELDS, TEXT_FIELDS
+from batchfish.manifest.row import RESERVED, Row, read_lines, row_from_map, set_field
 from batchfish.manifest.yaml_events import InvalidYaml, stream_sequence
 
 if TYPE_CHECKING:
-    from batchfish.manifest.fields import Fault
+    from batchfish.manifest.values import Fault, Table
 
 Reader: TypeAlias = Callable[[TextFile, Problems], "RowSource | None"]
-
 ITEM_TEXTS = ("goal", "id", "url", "vars")
 """Where in an item of YAML an unquoted number stays the text it is."""
+DELIMITERS = (",", ";", "\t")
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_REMEMBERED = 1000
+_LONGEST_HEADER = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +40,19 @@ class RowSource:
     rows: Callable[[Problems], Iterator[Row]]
     columns: frozenset[str] | None = None
     delimiter: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CsvHeader:
+    """What a header says: the delimiter, and where each kind of column stands."""
+
+    delimiter: str
+    width: int
+    id: int | None
+    url: int | None
+    goal: int | None
+    variables: tuple[tuple[str, int], ...]
+    fields: Mapping[tuple[str, ...], int]
 
 
 def open_csv(file: TextFile, problems: Problems) -> RowSource | None:
@@ -105,3 +124,202 @@ def _stream_items(file: TextFile, problems: Problems) -> Iterator[Row]:
                     yield row
         except InvalidYaml as error:
             problems.add(file.path, error.line, str(error), error.remedy)
+
+
+def read_csv_header(file: TextFile, problems: Problems) -> CsvHeader | None:
+    """Read the first line that is not blank; None where there is none to read."""
+    try:
+        with open_start(file) as stream:
+            line, lines = _first_record(read_lines(stream))
+    except RefusedLine as error:
+        problems.add(file.path, error.line, str(error), error.remedy)
+        return None
+    if not lines:
+        problems.add(
+            file.path, 1, "the file is empty", "Its first line names the columns, such as: id,url,title"
+        )
+        return None
+    if file.path.suffix.lower() == ".tsv":
+        delimiter, names = "\t", _split(lines, "\t")
+    else:
+        delimiter, names = max(
+            ((mark, _split(lines, mark)) for mark in DELIMITERS),
+            key=lambda found: (not RESERVED.isdisjoint(found[1]), len(found[1])),
+        )
+    if not names:
+        problems.add(file.path, line, "the header cannot be read", "Is a quote in it never closed?")
+        return None
+    return _sort_columns(file, line, delimiter, names, problems)
+
+
+def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterator[Row]:
+    """Yield the rows below the header; a row that is wrong is noted and left out."""
+    remembered: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    with open_unchanged(file) as stream:
+        for line, cells in _records(
+            file, csv.reader(read_lines(stream), delimiter=header.delimiter, strict=True), problems
+        ):
+            if len(cells) != header.width:
+                count = f"{len(cells)} cell{'s' if len(cells) > 1 else ''}"
+                message = f"{count} where the header has {header.width} columns"
+                remedy = f"Put a cell that holds {_name(header.delimiter)} in double quotes."
+                problems.add(file.path, line, message, remedy)
+                continue
+            written = tuple([cells[index] for index in header.fields.values()])
+            fields = remembered.get(written)
+            if fields is None:
+                noted = problems.total
+                fields = _read_fields(file, line, header, written, problems)
+                if len(remembered) < _REMEMBERED and problems.total == noted:
+                    remembered[written] = fields
+            yield Row(
+                line=line,
+                id=(cells[header.id].strip() or None) if header.id is not None else None,
+                url=(cells[header.url].strip() or None) if header.url is not None else None,
+                goal=(cells[header.goal].strip() or None) if header.goal is not None else None,
+                variables={
+                    name: cell
+                    for name, index in header.variables
+                    if (cell := cells[index]) and not cell.isspace()
+                },
+                fields=fields,
+            )
+
+
+def _first_record(lines: Iterator[str]) -> tuple[int, list[str]]:
+    """Take the lines of the first record, which quoted names may break, and the number of the first."""
+    taken: list[str] = []
+    first = quotes = 0
+    for number, line in enumerate(lines, 1):
+        if not taken and line.isspace():
+            continue
+        first = first or number
+        taken.append(line)
+        quotes += line.count('"')
+        if quotes % 2 == 0 or len(taken) == _LONGEST_HEADER:
+            break
+    return first, taken
+
+
+def _split(lines: list[str], delimiter: str) -> list[str]:
+    try:
+        return [name.strip() for name in next(csv.reader(lines, delimiter=delimiter, strict=True))]
+    except csv.Error:
+        return []
+
+
+def _sort_columns(
+    file: TextFile, line: int, delimiter: str, names: list[str], problems: Problems
+) -> CsvHeader:
+    own: dict[str, int] = {}
+    variables: dict[str, int] = {}
+    fields: dict[tuple[str, ...], int] = {}
+    if url := next((name for name in names if _URL.match(name)), None):
+        remedy = "Put a line above it that names the columns: url"
+        problems.add(file.path, line, f"the header is missing: the first line holds {quote(url)}", remedy)
+        names = [f"#{name}" for name in names]
+    for index, name in enumerate(names):
+        if name.startswith("#"):
+            continue
+        if not name:
+            remedy = "Name it, or begin its name with # to have it ignored."
+            problems.add(file.path, line, f"column {index + 1} of the header has no name", remedy)
+        elif names.index(name) < index:
+            message = (
+                f"the column {quote(name)} stands twice, as number {names.index(name) + 1} and {index + 1}"
+            )
+            problems.add(file.path, line, message, "Rename one, or begin its name with # to have it ignored.")
+        elif name.startswith("@"):
+            keys = tuple(name[1:].split("."))
+            if _find_reader(keys) is None:
+                remedy = suggest(name, _spell_fields(REQUEST_FIELDS))
+                problems.add(file.path, line, f"{quote(name)} is no request field", remedy)
+            else:
+                fields[keys] = index
+        elif name in RESERVED:
+            own[name] = index
+        else:
+            variables[name] = index
+    return CsvHeader(
+        delimiter=delimiter,
+        width=len(names),
+        id=own.get("id"),
+        url=own.get("url"),
+        goal=own.get("goal"),
+        variables=tuple(variables.items()),
+        fields=fields,
+    )
+
+
+def _find_reader(keys: tuple[str, ...]) -> object:
+    table: object = REQUEST_FIELDS
+    for name in keys:
+        table = table.get(name) if isinstance(table, Mapping) else None
+    return table
+
+
+def _spell_fields(table: Table, opening: str = "@") -> Iterator[str]:
+    for name, below in table.items():
+        yield opening + name
+        if isinstance(below, Mapping):
+            yield from _spell_fields(below, f"{opening}{name}.")
+
+
+def _read_fields(
+    file: TextFile, line: int, header: CsvHeader, cells: tuple[str, ...], problems: Problems
+) -> Mapping[str, Any]:
+    """Make request fields of the cells below `@` columns: texts as they stand, everything else as JSON."""
+    fields: dict[str, Any] = {}
+    for keys, cell in zip(header.fields, cells, strict=True):
+        if not cell.strip():
+            continue
+        try:
+            set_field(fields, keys, cell.strip() if keys in TEXT_FIELDS else read_json(cell))
+        except Refused as error:
+            spelled = ".".join(keys)
+            remedy = error.remedy or "Write true, false, a number, or a map as JSON."
+            problems.add(file.path, line, f"@{cut(spelled)}: {error}", remedy)
+    return fields
+
+
+def _records(file: TextFile, reader: Any, problems: Problems) -> Iterator[tuple[int, list[str]]]:  # noqa: ANN401 - csv's reader has no public type
+    """Yield the records below the header that are not blank, each with the line on which it begins."""
+    is_header = True
+    line = 1
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except RefusedLine as error:
+            problems.add(file.path, error.line, str(error), error.remedy)
+            return
+        except csv.Error as error:
+            message, remedy = _explain(str(error))
+            problems.add(file.path, line, message, remedy)
+            return
+        if not (cells and cells[0]) and not any(map(str.strip, cells)):
+            continue
+        if is_header:
+            is_header = False
+        else:
+            yield line, cells
+
+
+def _explain(message: str) -> tuple[str, str]:
+    if "unexpected end of data" in message:
+        return (
+            "a quote that opens in this row is never closed",
+            'Close it, or double a " that is part of a text.',
+        )
+    if "field larger" in message:
+        return (
+            f"a cell of this row is longer than {csv.field_size_limit():,} characters",
+            "Is a quote that opens in it never closed?",
+        )
+    return f"not valid CSV: {message}", 'Put a cell that holds a " in double quotes, and double it in there.'
+
+
+def _name(delimiter: str) -> str:
+    return {",": "a comma", ";": "a semicolon", "\t": "a tab"}[delimiter]

@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 from batchfish.core.describe import name_kind, quote
 from batchfish.core.identity import MARKER_OPENING
 from batchfish.core.schema import check_schema
-from batchfish.manifest.fields import Fault, Table, one_of, read_boolean, read_map, read_text
 from batchfish.manifest.problems import Refused
-from batchfish.manifest.units import parse_count
+from batchfish.manifest.values import Fault, Table, one_of, parse_count, read_boolean, read_map, read_text
 
 # The common form of a URL, tried first: everything else is looked at closely.
 _PLAIN_URL = re.compile(

@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from typing import Any, TextIO
 
 from batchfish.core.describe import Keys, name_kind, quote, spell_keys
-from batchfish.manifest.fields import Fault
 from batchfish.manifest.files import RefusedLine
 from batchfish.manifest.problems import Refused
 from batchfish.manifest.request import REQUEST_FIELDS
+from batchfish.manifest.values import Fault
 
 MAX_LINE = 1 << 22
 """The longest line of a file, in characters: what is longer is no list of rows."""

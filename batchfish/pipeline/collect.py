@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchfish.table.rows import TableRow
+from batchfish.table.cells import TableRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.rules import rules_from
 from batchfish.core.verdict import Verdict, compile_checks, judge_run
-from batchfish.manifest.rules import rules_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

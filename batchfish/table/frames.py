@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from batchfish.table.columns import RECORD_INDEX, TRAILING, ColumnPlan, input_column, leading
-from batchfish.table.kinds import Kind
-from batchfish.table.rows import Record, RecordReader, TableRow
+from batchfish.table.cells import Record, RecordReader, TableRow
+from batchfish.table.columns import RECORD_INDEX, TRAILING, ColumnPlan, Kind, input_column, leading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

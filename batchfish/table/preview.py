@@ -7,9 +7,10 @@ import unicodedata
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.rules import TABLE_SUFFIXES
 from batchfish.errors import StorageFailed, WrongInput
 from batchfish.table.columns import LEADING, RAW, RECORD_INDEX, TRAILING
-from batchfish.table.target import SUFFIXES, reason_of
+from batchfish.table.target import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ def _head(path: Path, rows: int) -> tuple[Sequence[str], Sequence[Sequence[Any]]
                     found = [json.loads(line) for line in islice(file, rows)]
                 return list(found[0]) if found else [], [list(row.values()) for row in found]
             case _:
-                raise WrongInput(f"{path}: is none of the tables we write ({', '.join(SUFFIXES)})")
+                raise WrongInput(f"{path}: is none of the tables we write ({', '.join(TABLE_SUFFIXES)})")
         frame = table.head(rows).collect()
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise StorageFailed(f"{path} could not be read: {reason_of(error)}") from error

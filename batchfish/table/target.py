@@ -12,13 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from batchfish.core.rules import TABLE_SUFFIXES
 from batchfish.errors import NeedsYes, StorageFailed, WrongInput
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
-
-SUFFIXES = (".parquet", ".csv", ".jsonl")
 
 _TEMPORARY = re.compile(r"\.batchfish-[0-9a-f]{16}\.tmp")
 _READ_BYTES = 2**20
@@ -71,8 +70,8 @@ def check_target(
     (`may_replace`); a symbolic link never is, nor followed. Folders that do not exist are made only under
     `parents_under`. Raises WrongInput, NeedsYes or StorageFailed.
     """
-    if target.suffix not in SUFFIXES:
-        raise WrongInput(f"{target}: a table is written as {', '.join(SUFFIXES)}: name one of them")
+    if target.suffix not in TABLE_SUFFIXES:
+        raise WrongInput(f"{target}: a table is written as {', '.join(TABLE_SUFFIXES)}: name one of them")
     try:
         mode = target.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):

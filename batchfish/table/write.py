@@ -1,4 +1,4 @@
-"""A table file is written in constant memory, whole or not at all; this module imports polars."""
+"""Writing a table file in bounded memory, whole or not at all; this module imports polars."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from polars.io.plugins import register_io_source
 
 from batchfish.errors import StorageFailed
 from batchfish.table.frames import frames_of, schema_of
-from batchfish.table.spreadsheet import made_safe, safe_names
 from batchfish.table.target import FileMark, check_target, make_parents, mark_of, reason_of, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from batchfish.table.cells import TableRow
     from batchfish.table.columns import ColumnPlan
-    from batchfish.table.rows import TableRow
 
 # A row group is what polars holds several of in memory; many small ones make a file large and slow to open.
 _ROW_GROUP_BYTES = 16 * 2**20
@@ -35,6 +34,9 @@ _READ_BYTES = 2**20
 _NOT_STRUCTURE = bytes(byte for byte in range(256) if byte not in b'"\n')
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _CSV_TIME = "%Y-%m-%dT%H:%M:%S%.fZ"
+# What starts a formula in ASCII, full-width and small forms, after whatever cannot be seen.
+_FORMULA = r"^[\s\p{Z}\p{C}]*[=+\-@\t\r\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}\x{fe66}\x{fe62}\x{fe63}\x{fe6b}]"
+_NUMBER = r"^[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +96,25 @@ def write_table(  # noqa: PLR0913 - one function for all that may be asked of a 
             raise source.failure from None
         raise StorageFailed(f"{target} could not be written: {reason_of(error)}") from error
     return TableReport(path=target, rows=source.rows, mark=mark)
+
+
+def made_safe(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put `'` before each text that would run as a formula, and show NUL, at which many readers stop, as ␀.
+
+    Typed numbers are no text and stay, and so does a text that is exactly a number, such as -5. A spreadsheet
+    that is told to split at another sign than the comma makes cells of its own, which this knows nothing of.
+    """
+    texts = [column for column in frame.iter_columns() if column.dtype == pl.String]
+    return frame.with_columns(
+        column.to_frame().select(_safe(pl.col(column.name))).to_series()
+        for column in texts
+        if _is_unsafe(column)
+    )
+
+
+def safe_names(names: list[str]) -> list[str]:
+    """Make the header safe in the same way."""
+    return pl.select(_safe(pl.lit(pl.Series(names, dtype=pl.String)))).to_series().to_list()
 
 
 def _give_back_large_blocks() -> None:
@@ -220,3 +241,14 @@ def _check(path: Path, target: Path, plan: ColumnPlan, rows: int) -> None:
             found = _count_lines(path, are_texts_quoted=False)
     if not is_same or found != rows:
         raise StorageFailed(f"{target}: what was read back is not what was written: {found} rows of {rows}")
+
+
+def _is_unsafe(column: pl.Series) -> bool:
+    """Return whether anything in a column is to be changed: mostly nothing is, and a copy may be large."""
+    return bool((column.str.contains("\0", literal=True) | column.str.contains(_FORMULA)).any())
+
+
+def _safe(text: pl.Expr) -> pl.Expr:
+    text = text.str.replace_all("\0", "␀", literal=True)
+    is_formula = text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER)
+    return pl.when(~is_formula).then(text).otherwise("'" + text)

@@ -18,9 +18,10 @@ from batchfish.core.rules import (
     Rules,
     Share,
     UnansweredRules,
+    rules_from,
 )
 from batchfish.errors import ManifestError, WrongInput
-from batchfish.manifest.load import Manifest, ManifestOptions, load_manifest, rules_from
+from batchfish.manifest.load import Manifest, ManifestOptions, load_manifest
 
 if TYPE_CHECKING:
     from batchfish.core.items import ItemSpec

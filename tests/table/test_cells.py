@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.table.cells import Misfit, read_cell
-from batchfish.table.kinds import Kind
+from batchfish.table.columns import Kind
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import pytest
 
 from batchfish.core.rules import OutputRules
 from batchfish.errors import WrongInput
-from batchfish.table.columns import plan_columns
-from batchfish.table.kinds import Kind
+from batchfish.table.columns import Kind, plan_columns
 
 FIXED_BEFORE = ["item_id", "batch", "row", "url", "status", "reason"]
 FIXED_AFTER = [

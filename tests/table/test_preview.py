@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from batchfish.core.rules import OutputRules
 from batchfish.errors import StorageFailed, WrongInput
+from batchfish.table.cells import TableRow
 from batchfish.table.columns import plan_columns
 from batchfish.table.preview import preview
-from batchfish.table.rows import TableRow
 from batchfish.table.write import write_table
 
 if TYPE_CHECKING:

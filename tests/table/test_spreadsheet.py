@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core.rules import OutputRules
+from batchfish.table.cells import TableRow
 from batchfish.table.columns import plan_columns
-from batchfish.table.rows import TableRow
-from batchfish.table.spreadsheet import made_safe, safe_names
-from batchfish.table.write import write_table
+from batchfish.table.write import made_safe, safe_names, write_table
 
 if TYPE_CHECKING:
     from pathlib import Path

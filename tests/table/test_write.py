@@ -16,8 +16,8 @@ import pytest
 
 from batchfish.core.rules import OutputRules
 from batchfish.errors import NeedsYes, StorageFailed, WrongInput
+from batchfish.table.cells import TableRow
 from batchfish.table.columns import ColumnPlan, plan_columns
-from batchfish.table.rows import TableRow
 from batchfish.table.target import FileMark, is_same_file
 from batchfish.table.write import TableReport, write_table
 
@@ -419,7 +419,7 @@ sys.path.insert(0, {root!r})
 from batchfish.core.rules import OutputRules
 from batchfish.errors import StorageFailed
 from batchfish.table.columns import plan_columns
-from batchfish.table.rows import TableRow
+from batchfish.table.cells import TableRow
 from batchfish.table.write import write_table
 def chunks():
     for start in range(0, 50_000, 1000):
@@ -454,7 +454,7 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from batchfish.core.rules import OutputRules
 from batchfish.table.columns import plan_columns
-from batchfish.table.rows import TableRow
+from batchfish.table.cells import TableRow
 from batchfish.table.write import write_table
 def chunks():
     for at in range(100):

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchfish.core.rules import OutputRules
+from batchfish.table.cells import Record, RecordReader, TableRow
 from batchfish.table.columns import ColumnPlan, plan_columns
-from batchfish.table.rows import Record, RecordReader, TableRow
 
 PROPERTIES = {
     "title": {"type": "string"},

@@ -1,19 +1,20 @@
-"""Rows become items: templates filled in, defaults merged under, and all checked that the API will check."""
+"""Templates that make items of rows: compiling them, and filling them in row by row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from batchfish.core.describe import quote
+from batchfish.core.describe import Keys, quote
 from batchfish.core.expressions import (
     Condition,
     ExpressionFailed,
     InvalidExpression,
     Template,
+    compile_condition,
     compile_template,
 )
 from batchfish.core.items import ItemSpec
@@ -21,17 +22,26 @@ from batchfish.manifest.problems import Problems, Refused, suggest
 from batchfish.manifest.request import check_request, is_plain_url, read_goal, read_url
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from pathlib import Path
 
-    from batchfish.core.describe import Keys
-    from batchfish.manifest.fields import Fault
     from batchfish.manifest.readers import RowSource
     from batchfish.manifest.row import Row
+    from batchfish.manifest.values import Fault, Reader
 
 MAX_ID = 200
 _FOR_ALL = {"goal": "under `defaults` or with --goal", "url": "under `source` of a YAML manifest"}
 _REMEMBERED = 1000
 _OWN_ID = (None, "id")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """A text of a manifest or of a flag: what it is for, and where it stands."""
+
+    what: str
+    text: str
+    file: Path | str
+    line: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +67,34 @@ class Shared:
     constants: Mapping[str, str] = field(default_factory=dict)
     forced: Mapping[str, str] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
+
+
+def compile_text(
+    written: Written, known: frozenset[str] | None, read: Reader, problems: Problems
+) -> Template | None:
+    """Compile a template; None, with a problem noted, where it is wrong or reads a variable that nobody sets.
+
+    `known` are the variables there can be, None where each row may have its own; `read` takes the text itself
+    where nothing has to be filled in.
+    """
+    try:
+        template = compile_template(written.text)
+        if not template.variables:
+            read(written.text)
+    except (InvalidExpression, Refused) as error:
+        _note(written, f"{written.what}: {error}", error.remedy, problems)
+        return None
+    return template if _are_known(written, template.variables, known, problems) else None
+
+
+def compile_where(written: Written, known: frozenset[str] | None, problems: Problems) -> Condition | None:
+    """Compile a condition; None, with a problem noted, where it is wrong."""
+    try:
+        condition = compile_condition(written.text)
+    except InvalidExpression as error:
+        _note(written, f"{written.what}: {error}", error.remedy, problems)
+        return None
+    return condition if _are_known(written, condition.variables, known, problems) else None
 
 
 class Renderer:
@@ -232,3 +270,16 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         is_deep = isinstance(value, Mapping) and isinstance(below, Mapping)
         merged[name] = merge(below, value) if is_deep else value  # type: ignore[arg-type]  # is_deep says it
     return merged
+
+
+def _are_known(
+    written: Written, variables: frozenset[str], known: frozenset[str] | None, problems: Problems
+) -> bool:
+    unknown = sorted(variables - known) if known is not None else []
+    for name in unknown:
+        _note(written, f"{written.what}: unknown variable {name!r}", suggest(name, known or ()), problems)
+    return not unknown
+
+
+def _note(written: Written, message: str, remedy: str | None, problems: Problems) -> None:
+    problems.add(written.file, written.line, message, remedy)

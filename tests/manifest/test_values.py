@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from batchfish.core.rules import Share
 from batchfish.manifest.problems import Refused
-from batchfish.manifest.units import parse_count, parse_duration, parse_share
+from batchfish.manifest.values import parse_count, parse_duration, parse_share
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,340 @@
+"""The YAML manifest apart from its items: name, period, variables, defaults, source and rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+from batchfish.core.describe import Keys, cut, name_kind, quote
+from batchfish.core.expressions import InvalidExpression, compile_condition, compile_template
+from batchfish.core.rules import (
+    OUTPUT_TYPES,
+    PERIODS,
+    TABLE_SUFFIXES,
+    Check,
+    Limits,
+    OutputRules,
+    RetryRules,
+    Rules,
+    UnansweredRules,
+)
+from batchfish.manifest.files import TextFile, open_unchanged
+from batchfish.manifest.problems import Problems, Refused
+from batchfish.manifest.request import REQUEST_FIELDS, SECRET_HINTS, check_request, check_text
+from batchfish.manifest.row import RESERVED, read_variables
+from batchfish.manifest.values import (
+    Fault,
+    Table,
+    one_of,
+    optional,
+    parse_count,
+    parse_duration,
+    parse_share,
+    read_boolean,
+    read_map,
+    read_text,
+)
+from batchfish.manifest.yaml_events import Document, InvalidYaml, PassedOver, read_document
+
+FORMAT_VERSION = 1
+LONGEST_NAME = 80
+"""In bytes: with a suffix it still names a file."""
+_NAME = re.compile(r"\w(?:[\w-]|\.(?![0-9]+$)(?!db$))*")
+_TEXTS = ("name", "description", "vars")
+_CAUSES = ("system_failure", "unknown", "run_timeout")
+_LONGEST_REASON = 60
+_OUTPUT_VARIABLES = ("batch",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceSettings:
+    """A file of rows as the manifest names it."""
+
+    path: str
+    id: str | None = None
+    url: str | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """A batch as a whole; a manifest that is a mere table has none of this."""
+
+    name: str | None = None
+    description: str | None = None
+    period: str | None = None
+    constants: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    has_items: bool = False
+    source: SourceSettings | None = None
+    document: Document = field(default_factory=lambda: Document(value={}, lines={}))
+
+    def line_of(self, *keys: str | int) -> int | None:
+        """Tell the line of a place in the manifest; None where the manifest has no such places."""
+        return self.document.line_of(keys) if self.document.lines else None
+
+
+def read_settings(file: TextFile, problems: Problems) -> Settings | None:
+    """Read a YAML manifest without its items; None where it cannot be read at all."""
+    try:
+        with open_unchanged(file) as stream:
+            document = read_document(stream, skip="items", as_text=_TEXTS)
+    except InvalidYaml as error:
+        problems.add(file.path, error.line, str(error), error.remedy)
+        return None
+    for notation in document.faults:
+        problems.add(file.path, notation.line, notation.message, notation.remedy)
+    faults: list[Fault] = []
+    settings = _read_settings(document, faults)
+    for fault in faults:
+        problems.add(file.path, document.line_of(fault.keys), fault.message, fault.remedy)
+    return settings
+
+
+def read_rules(sections: Mapping[str, Any], faults: list[Fault]) -> Rules:
+    """Read the sections of a manifest that are rules; a fault leaves the default in its place."""
+    read = {
+        name: read_map(sections[name], table, (name,), faults)
+        for name, table in _TABLES.items()
+        if name in sections
+    }
+    unanswered, retry = read.get("unanswered", {}), read.get("retry", {})
+    wait = {f"wait_{name}": seconds for name, seconds in retry.pop("wait", {}).items()}
+    rules = Rules(
+        limits=Limits(**read.get("limits", {})),
+        retry=RetryRules(**retry, **wait),
+        unanswered=_read_unanswered(unanswered, faults),
+        checks=_read_checks(sections["checks"], faults) if "checks" in sections else (),
+        output=OutputRules(**read.get("output", {})),
+    )
+    if rules.retry.wait_initial > rules.retry.wait_max:
+        message = "retry.wait.initial is longer than retry.wait.max"
+        faults.append(Fault(keys=("retry", "wait"), message=message, remedy="Raise max, or lower initial."))
+    return rules
+
+
+def read_name(value: object) -> str:
+    """Take a name for a batch: it names a file, and `.2`, `@` and `/` have meanings of their own."""
+    text = read_text(value)
+    if not _NAME.fullmatch(text) or len(text.encode()) > LONGEST_NAME:
+        raise Refused(f"{quote(text)} cannot name a batch", "Use letters, digits, - and _, at most 80.")
+    return text
+
+
+def name_after(path: Path) -> str:
+    """Name a batch after its file, as far as the file's name can be one."""
+    letters = re.sub(r"[^\w-]+", "-", path.stem).encode("utf-8", "ignore")
+    return letters[:LONGEST_NAME].decode("utf-8", "ignore").strip("-_") or "batch"
+
+
+def _read_settings(document: Document, faults: list[Fault]) -> Settings:
+    if not isinstance(document.value, Mapping):
+        message = f"a manifest is a map, not {name_kind(document.value)}"
+        faults.append(Fault(keys=(), message=message, remedy="It begins with `batchfish: 1`."))
+        return Settings(document=document)
+    found = read_map(document.value, _TOP, (), faults, _TOP_HINTS)
+    if "batchfish" not in document.value:
+        message = "the format version is missing"
+        faults.append(
+            Fault(keys=(), message=message, remedy=f"Write `batchfish: {FORMAT_VERSION}` at the top.")
+        )
+    if "items" not in document.value and "source" not in document.value:
+        message = "there are neither items nor a source"
+        faults.append(Fault(keys=(), message=message, remedy="List `items`, or name a `source` file."))
+    source = found.get("source")
+    return Settings(
+        name=found.get("name"),
+        description=found.get("description"),
+        period=found.get("period"),
+        constants=read_variables(found["vars"], ("vars",), faults) if "vars" in found else {},
+        defaults=_read_defaults(found.get("defaults", {}), faults),
+        rules=read_rules(found, faults),
+        has_items="items" in found,
+        source=_read_source(source, faults) if source is not None else None,
+        document=document,
+    )
+
+
+def _read_defaults(value: object, faults: list[Fault]) -> dict[str, Any]:
+    where: Keys = ("defaults",)
+    if not isinstance(value, Mapping):
+        faults.append(Fault(keys=where, message=f"defaults: expected a map, got {name_kind(value)}"))
+        return {}
+    defaults = dict(value)
+    for name in ("url", "goal"):
+        if name in defaults:
+            read_map({name: defaults[name]}, {name: read_text}, where, faults)
+    if "id" in defaults:
+        del defaults["id"]
+        faults.append(Fault(keys=(*where, "id"), message="an id belongs to one item", remedy="Remove it."))
+    request = {name: member for name, member in defaults.items() if name not in RESERVED}
+    faults += [
+        Fault(keys=where + fault.keys, message=fault.message, remedy=fault.remedy)
+        for fault in check_request(request)
+    ]
+    return defaults
+
+
+def _read_source(value: object, faults: list[Fault]) -> SourceSettings | None:
+    found = read_map(value, _SOURCE, ("source",), faults)
+    if "path" not in found:
+        if isinstance(value, Mapping) and "path" not in value:
+            message = "the source has no path"
+            faults.append(Fault(keys=("source",), message=message, remedy="Write `path: rows.csv` in it."))
+        return None
+    return SourceSettings(**found)
+
+
+def _read_version(value: object) -> int:
+    if value != FORMAT_VERSION or isinstance(value, bool):
+        raise Refused(
+            f"the format version {quote(value)} is not known", f"Write `batchfish: {FORMAT_VERSION}`."
+        )
+    return FORMAT_VERSION
+
+
+def _read_items(value: object) -> bool:
+    if not isinstance(value, PassedOver):
+        raise Refused(f"expected a list, got {name_kind(value)}", "Begin each item with a dash.")
+    if value.count == 0:
+        raise Refused("the list is empty", "Add an item, or leave it out and name a `source` file.")
+    return True
+
+
+def _keep(value: object) -> object:
+    return value
+
+
+def _read_clean_text(value: object) -> str:
+    text = read_text(value)
+    check_text(text)
+    return text
+
+
+def _read_unanswered(found: Mapping[str, Any], faults: list[Fault]) -> UnansweredRules:
+    if found.get("marker") is not False:
+        return UnansweredRules(**found)
+    if found.get("then") == "reconcile":
+        message = "unanswered.then: without the marker, a run cannot be found again"
+        faults.append(Fault(keys=("unanswered", "then"), message=message, remedy="Write `then: hold`."))
+    return UnansweredRules(**{**found, "then": "hold"})
+
+
+def _read_checks(value: object, faults: list[Fault]) -> tuple[Check, ...]:
+    if not isinstance(value, list):
+        faults.append(Fault(keys=("checks",), message=f"checks: expected a list, got {name_kind(value)}"))
+        return ()
+    checks = []
+    for index, entry in enumerate(value):
+        where: Keys = ("checks", index)
+        written = {"expr": entry} if isinstance(entry, str) else entry
+        found = read_map(written, _CHECK, where, faults)
+        if "expr" in found:
+            checks.append(Check(**found))
+        elif isinstance(written, Mapping) and "expr" not in written:
+            faults.append(Fault(keys=where, message="a check has no expr", remedy='Write `expr: "…"` in it.'))
+    return tuple(checks)
+
+
+def _read_condition(value: object) -> str:
+    text = read_text(value)
+    try:
+        compile_condition(text)
+    except InvalidExpression as error:
+        raise Refused(f"{error} in {quote(text)}", error.remedy) from None
+    return text
+
+
+def _read_reason(value: object) -> str:
+    text = read_text(value)
+    if len(text) > _LONGEST_REASON or not text.replace("_", "a").isalnum() or not text.isascii():
+        raise Refused(f"{quote(text)} is no reason", "Use letters, digits and _ only, such as wrong_book.")
+    return text
+
+
+def _read_causes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise Refused(f"expected a list, got {name_kind(value)}", f"Known here: {', '.join(_CAUSES)}.")
+    read = one_of(*_CAUSES)
+    return tuple(dict.fromkeys(read(entry) for entry in value))
+
+
+def _read_output_path(value: object) -> str:
+    text = read_text(value)
+    try:
+        template = compile_template(text)
+    except InvalidExpression as error:
+        raise Refused(str(error), error.remedy) from None
+    if unknown := template.variables.difference(_OUTPUT_VARIABLES):
+        raise Refused(f"{quote(min(unknown))} is not known in a path", "Only {{ batch }} is.")
+    if PurePath(text).suffix.lower() not in TABLE_SUFFIXES:
+        raise Refused(f"{quote(text)} is no table file", f"End it with {', '.join(TABLE_SUFFIXES)}.")
+    return text
+
+
+def _read_explode(value: object) -> str:
+    text = read_text(value)
+    parts = text.split(".")
+    if parts[0] != "result" or not all(part.isidentifier() for part in parts):
+        raise Refused(f"{quote(text)} is no place in the result", "Write it as result.products.")
+    return text
+
+
+def _read_columns(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise Refused(f"expected a map of columns and types, got {name_kind(value)}")
+    read = one_of(*OUTPUT_TYPES)
+    columns = {}
+    for name, dtype in value.items():
+        try:
+            columns[name] = read(dtype)
+        except Refused as error:
+            raise Refused(f"{cut(name)}: {error}", error.remedy) from None
+    return columns
+
+
+_CHECK: Table = {"expr": _read_condition, "reason": _read_reason}
+_TABLES: Mapping[str, Table] = {
+    "limits": {
+        "concurrency": lambda value: parse_count(value, most=10_000),
+        "halt": optional(parse_share),
+        "queue_timeout": optional(parse_duration),
+        "run_timeout": optional(parse_duration),
+        "stuck": parse_duration,
+    },
+    "retry": {
+        "attempts": lambda value: parse_count(value, most=100),
+        "on": _read_causes,
+        "wait": {"initial": parse_duration, "max": parse_duration},
+    },
+    "unanswered": {"marker": read_boolean, "settle": parse_duration, "then": one_of("reconcile", "hold")},
+    "output": {"columns": _read_columns, "explode": _read_explode, "path": _read_output_path},
+}
+RULE_KEYS = {section: tuple(table) for section, table in _TABLES.items()}
+"""Which keys each section of rules has."""
+_SOURCE: Table = {"id": read_text, "path": read_text, "url": read_text, "where": read_text}
+_TOP: Table = {
+    "batchfish": _read_version,
+    "checks": _keep,
+    "defaults": _keep,
+    "description": _read_clean_text,
+    "items": _read_items,
+    "limits": _keep,
+    "name": read_name,
+    "output": _keep,
+    "period": one_of(*PERIODS),
+    "retry": _keep,
+    "source": _keep,
+    "unanswered": _keep,
+    "vars": _keep,
+}
+# A key that stands one level too high is no typo: say where it belongs.
+_TOP_HINTS = {
+    **{name: f"It belongs under `{section}`." for section, names in RULE_KEYS.items() for name in names},
+    **dict.fromkeys(("url", "goal", *REQUEST_FIELDS), "It belongs under `defaults`."),
+    **SECRET_HINTS,
+}
