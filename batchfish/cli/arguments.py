@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli import values
 from batchfish.cli.agreement import NEVER_BY_YES, Question
-from batchfish.cli.parsing import Parser
+from batchfish.cli.parser import Parser
 
 if TYPE_CHECKING:
     import argparse

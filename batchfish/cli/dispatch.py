@@ -15,29 +15,29 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.agreement import Agreement
 from batchfish.cli.arguments import build
+from batchfish.cli.console import Console, ask, flush, is_terminal, put
 from batchfish.cli.exits import ExitCode, exit_code_of
 from batchfish.cli.interrupts import SIGNAL_BASE
-from batchfish.cli.messages import Console, ask, flush, is_terminal, put
 from batchfish.errors import BatchfishError, WebAgentUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VERBS = {
-    "run": "batchfish.cli.running:run",
-    "try": "batchfish.cli.trying:try_item",
-    "resume": "batchfish.cli.running:resume",
-    "retry": "batchfish.cli.deciding:retry",
-    "cancel": "batchfish.cli.deciding:cancel",
-    "audit": "batchfish.cli.auditing:audit",
-    "held": "batchfish.cli.deciding:held",
-    "validate": "batchfish.cli.planning:validate",
-    "plan": "batchfish.cli.planning:plan",
-    "status": "batchfish.cli.looking:status",
-    "results": "batchfish.cli.looking:results",
-    "explain": "batchfish.cli.looking:explain",
-    "ls": "batchfish.cli.looking:list_batches",
-    "serve": "batchfish.cli.serving:serve",
+    "run": "batchfish.cli.commands.run",
+    "try": "batchfish.cli.commands.try_",
+    "resume": "batchfish.cli.commands.resume",
+    "retry": "batchfish.cli.commands.retry",
+    "cancel": "batchfish.cli.commands.cancel",
+    "audit": "batchfish.cli.commands.audit",
+    "held": "batchfish.cli.commands.held",
+    "validate": "batchfish.cli.commands.validate",
+    "plan": "batchfish.cli.commands.plan",
+    "status": "batchfish.cli.commands.status",
+    "results": "batchfish.cli.commands.results",
+    "explain": "batchfish.cli.commands.explain",
+    "ls": "batchfish.cli.commands.ls",
+    "serve": "batchfish.cli.commands.serve",
 }
 """Where each verb lives; it is imported when it is called, so that help and status come at once."""
 
@@ -75,8 +75,7 @@ def _run(argv: Sequence[str] | None) -> int:
             logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
             logging.getLogger("httpx").setLevel(logging.INFO)
             logging.getLogger("batchfish").setLevel(logging.DEBUG)
-        module, _, name = VERBS[args.verb].partition(":")
-        code: int = getattr(import_module(module), name)(args, os.environ, console)
+        code: int = import_module(VERBS[args.verb]).run(args, os.environ, console)
     except WebAgentUnavailable as error:
         console.warn(
             f"batchfish: the API gave no answer ({error}). Try again later: the same command goes on."

@@ -6,13 +6,13 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from batchfish.cli.console import put_beside_work, silence
 from batchfish.cli.counts import Counts, count
-from batchfish.cli.messages import put_beside_work, silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from batchfish.cli.messages import Console
+    from batchfish.cli.console import Console
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Context
 

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from batchfish.cli import interrupts
+from batchfish.cli.console import is_terminal
 from batchfish.cli.interrupts import HEEDED
-from batchfish.cli.messages import is_terminal
 from batchfish.core.events import CancelWished
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from batchfish.cli.messages import Console
+    from batchfish.cli.console import Console
     from batchfish.pipeline.context import Context
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.cli.wiring import SystemClock
+from batchfish.cli.factory import SystemClock
 from tests.cli.shop import SETTLE
 
 if TYPE_CHECKING:

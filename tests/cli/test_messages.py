@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from batchfish.cli.messages import Console, put
+from batchfish.cli.console import Console, put
 
 if TYPE_CHECKING:
     import pytest

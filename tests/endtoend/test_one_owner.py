@@ -21,7 +21,7 @@ ITEMS = 12
 AT_THE_SIGNAL = """
 import os, sys
 from batchfish.cli.main import main
-import batchfish.cli.running
+import batchfish.cli.commands.run
 print("ready", flush=True)
 os.read(int(sys.argv.pop(1)), 1)
 sys.exit(main())

@@ -82,7 +82,7 @@ def test_the_history_catches_a_begin_that_reads_no_other_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: the journals beside this one are not read."""
-    monkeypatch.setattr("batchfish.cli.beginning.refuse_same_items_beside", lambda *_: None)
+    monkeypatch.setattr("batchfish.cli.preflight.refuse_same_items_beside", lambda *_: None)
     _, cost = run_again(tmp_path, copy, unanswered={"settle": "10s", "marker": False})
     assert cost == ITEMS
 

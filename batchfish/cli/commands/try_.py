@@ -1,4 +1,4 @@
-"""`try`: one item, watched by the person who writes its goal, and journalled like any other run."""
+"""`batchfish try`: runs one item and shows its events."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from batchfish.cli import beginning, places
+from batchfish.cli import batch_choice, locate
+from batchfish.cli.access import check_settle, local_agent, refuse_other_access, remote_access
+from batchfish.cli.completion import wait_for
+from batchfish.cli.console import put_beside_work
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
-from batchfish.cli.manifests import load
-from batchfish.cli.messages import put_beside_work
-from batchfish.cli.running import wait_for
-from batchfish.cli.serving import local_agent
-from batchfish.cli.settings import check_settle, refuse_other_access, remote_access
+from batchfish.cli.factory import SystemClock, client_options, make_context
+from batchfish.cli.locate import load
 from batchfish.cli.signals import cancel_alive, heeding
-from batchfish.cli.telling import Teller
-from batchfish.cli.wiring import SystemClock, client_options, make_context
 from batchfish.core import identity
 from batchfish.core.items import Status
 from batchfish.core.verdict import UnreadableResult, read_result
@@ -28,14 +26,15 @@ from batchfish.journal import batches, ingest, queries
 from batchfish.pipeline.context import StopKind
 from batchfish.pipeline.run import run_batch
 from batchfish.webagent.request import is_loopback
+from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamingUrl
 from batchfish.webagent.watched import StreamingClient, WaitingClient
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator, Mapping
 
-    from batchfish.cli.messages import Console
-    from batchfish.cli.settings import Access
+    from batchfish.cli.access import Access
+    from batchfish.cli.console import Console
     from batchfish.core.items import Item, ItemSpec
     from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
@@ -46,16 +45,16 @@ if TYPE_CHECKING:
     from batchfish.webagent.sse import StreamEvent
 
 
-def try_item(args: Namespace, env: Mapping[str, str], console: Console) -> int:
+def run(args: Namespace, env: Mapping[str, str], console: Console) -> int:
     """Run one item of a manifest once, show what happens, and give its result."""
     refuse_other_access(args, is_local=args.local)
     manifest = load(args)
     manifest.check()
     spec = _pick(manifest, args.item)
-    path = args.journal or places.journal_of(
+    path = args.journal or locate.journal_of(
         manifest.folder.absolute(), manifest.name + identity.TRY_SUFFIX, is_local=args.local
     )
-    places.make_home(path)
+    locate.make_home(path)
     with ExitStack() as stack:
         journal = stack.enter_context(wait_for(path, args))
         access = (
@@ -82,7 +81,7 @@ def _take_in(
     journal: SqliteJournal, manifest: Manifest, spec: ItemSpec, recorded_as: str
 ) -> tuple[Batch, Item]:
     """Give the earlier try of this very item that has not ended, or begin another, as a batch of its own."""
-    beginning.refuse_other_api(journal.connection, recorded_as)
+    batch_choice.refuse_other_api(journal.connection, recorded_as)
     key = identity.item_key(identity.fingerprint(spec), 1)
     for batch in reversed(queries.all_batches(journal.connection)):
         item = journal.item_by_key(batch.batch8, key)
@@ -216,3 +215,29 @@ def _read(raw: bytes | None) -> object:
         return read_result(raw)
     except UnreadableResult:
         return raw.decode("utf-8", "replace")
+
+
+class Teller:
+    """Writes events as lines, each with the seconds since the try began."""
+
+    def __init__(self, console: Console, began_at: float, boottime: Callable[[], float]) -> None:
+        self._voice = console
+        self._began_at = began_at
+        self._boottime = boottime
+
+    def tell(self, event: StreamEvent) -> None:
+        """Tell one event; heartbeats only where much is told."""
+        match event:
+            case Started(run_id=run_id):
+                self._line(f"started, run {run_id}")
+            case StreamingUrl(url=url):
+                self._line(f"watch it at {url}")
+            case Progress(purpose=purpose):
+                self._line(" ".join(purpose.split()))
+            case Heartbeat() if self._voice.is_verbose:
+                self._line("still at work")
+            case Complete(run=run):
+                self._line(run.status.lower())
+
+    def _line(self, text: str) -> None:
+        self._voice.say(f"{self._boottime() - self._began_at:7.1f}s  {text}")

@@ -1,27 +1,40 @@
-"""What a command works with: defaults, then the manifest, then the environment, then flags."""
+"""How a command reaches the API: its address and key, or the local agent."""
 
 from __future__ import annotations
 
 import stat
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchfish.cli import locate
 from batchfish.cli.agreement import Question
+from batchfish.core.rules import rules_from
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import ExitStack
 
     from batchfish.core.rules import Rules
+    from batchfish.journal.base import Batch
+
 
 API_KEY = "TINYFISH_API_KEY"
+
+
 BASE_URL = "BATCHFISH_BASE_URL"
+
+
 LOCAL_BASE = "local:"
 """What a journal records as the address of the local agent, whatever its port."""
 
+
 REMOTE_OPTIONS = ("--base-url", "--api-key-file")
+
+
 LOCAL_OPTIONS = (
     "--site",
     "--engine",
@@ -32,6 +45,7 @@ LOCAL_OPTIONS = (
     "--page-interval",
 )
 """The options of an API over the network, and of the local agent."""
+
 
 SHORTEST_QUIET_SETTLE = 30.0
 
@@ -130,3 +144,60 @@ def _read_key_file(path: Path) -> str:
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise WrongInput(f"{path}: others may read this key. Do `chmod 600 {path}` first.")
     return text
+
+
+SITE = Path("sample_inputs") / "site"
+
+
+def agent_options(args: Namespace, folder: Path) -> list[str]:
+    """Spell the flags of the local agent that the flags of a command ask for."""
+    site = args.site.absolute() if args.site is not None else nearest_site(folder)
+    options = [] if args.engine is None else ["--engine", args.engine]
+    if site is not None:
+        options += ["--site", str(site)]
+    if args.chromium is not None:
+        options += ["--chromium", args.chromium]
+    if args.cap is not None:
+        options += ["--cap", str(args.cap)]
+    if args.simulate:
+        options += ["--simulate", args.simulate]
+    for origin in args.allow_origin:
+        options += ["--allow-origin", origin]
+    if args.page_interval is not None:
+        options += ["--page-interval", str(args.page_interval)]
+    return options
+
+
+def nearest_site(folder: Path) -> Path | None:
+    """Find the sample site nearest above a folder."""
+    above = (folder.absolute(), *folder.absolute().parents)
+    return next((place / SITE for place in above if (place / SITE).is_dir()), None)
+
+
+@contextmanager
+def local_agent(args: Namespace, env: Mapping[str, str], folder: Path) -> Iterator[Access]:
+    """Use a local agent for the time of the block: the one that runs for this folder, or a new one."""
+    from batchfish.localagent.attach import local_agent as attach
+
+    home = folder.absolute() / locate.HOME / locate.AGENT
+    without_key = {name: text for name, text in env.items() if name != API_KEY}
+    with attach(home, agent_options(args, folder), env=without_key) as endpoint:
+        yield local_access(endpoint.base_url, endpoint.token)
+
+
+def reach(
+    args: Namespace, env: Mapping[str, str], batch: Batch, stack: ExitStack, *, may_pay: bool = True
+) -> Access:
+    """Reach the API that a batch belongs to; WrongInput where flags mean another one.
+
+    NeedsYes where something may be paid for and its doubted creates would be looked for too briefly there.
+    """
+    refuse_other_access(args, is_local=batch.base_url == LOCAL_BASE)
+    if batch.base_url == LOCAL_BASE:
+        return stack.enter_context(local_agent(args, env, locate.folder_of(batch)))
+    access = remote_access(args, env)
+    if access.recorded_as != batch.base_url:
+        raise WrongInput(f"{batch.name} belongs to {batch.base_url}, not to {access.recorded_as}")
+    if may_pay:
+        check_settle(args, rules_from(batch.manifest), access)
+    return access

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TextIO
 
 from batchfish.errors import StorageFailed
@@ -57,6 +59,11 @@ def put(text: str) -> None:
         raise StorageFailed(f"standard output cannot be written: {error.strerror}") from error
 
 
+def put_object(**members: object) -> None:
+    """Give one JSON object to whoever reads standard output."""
+    put(json.dumps(members, default=str))
+
+
 def put_beside_work(text: str) -> None:
     """Print data on standard output, for a command that has a batch to bring to its end.
 
@@ -88,6 +95,11 @@ def flush(stream: TextIO) -> None:
 def several(number: int, noun: str) -> str:
     """Write `1 item`, `2 items`, `12,000 items`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def spell_time(at: float) -> str:
+    """Return a moment (epoch seconds) as a date and a time in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def is_terminal() -> bool:

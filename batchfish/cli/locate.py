@@ -1,10 +1,11 @@
-"""Where a batch's journal lies, and which batch a name means."""
+"""Finds what a command line names: manifests, journals and batches."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
+import sys
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,26 @@ from batchfish.journal.lock import refuse_network_file_system
 
 if TYPE_CHECKING:
     import sqlite3
+    from argparse import Namespace
     from collections.abc import Iterator
 
     from batchfish.journal.base import Batch
+    from batchfish.manifest.manifest import Manifest
+
 
 HOME = ".batchfish"
+
+
 LOCAL = "local"
+
+
 AGENT = "agent"
+
+
 FIRST = ".1"
 """What may stand after a name to mean its first batch, once `run --new` has begun others."""
+
+
 MANIFESTS = frozenset({".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".ndjson"})
 
 
@@ -163,3 +175,31 @@ def _existing(journal: Path) -> Path:
     if not journal.exists():
         raise WrongInput(f"There is no journal {journal}. Start the batch with `batchfish run FILE`.")
     return journal
+
+
+STANDARD_INPUT = "-"
+
+
+def load(args: Namespace) -> Manifest:
+    """Read the manifest that flags name, but for its rows; ManifestError with everything that is wrong."""
+    from batchfish.manifest.files import spool_standard_input
+    from batchfish.manifest.load import ManifestOptions, load_manifest
+
+    path, folder = Path(args.file), None
+    if args.file == STANDARD_INPUT:
+        path, folder = spool_standard_input(sys.stdin.buffer, Path.cwd() / HOME), Path.cwd()
+    options = ManifestOptions(
+        variables=dict(args.var),
+        goal=args.goal if args.goal_file is None else _read_goal(Path(args.goal_file)),
+        schema=Path(args.schema) if args.schema else None,
+        allow_duplicates=args.allow_duplicates,
+        folder=folder,
+    )
+    return load_manifest(path, options)
+
+
+def _read_goal(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongInput(f"{path}: the goal cannot be read: {error}") from None

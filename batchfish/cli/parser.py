@@ -6,7 +6,7 @@ import argparse
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
-from batchfish.cli.messages import put
+from batchfish.cli.console import put
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`audit`: the runs that a batch's journal knows, compared with all that the account lists of it."""
+"""`batchfish audit`: compares the runs that a journal knows with those that the account lists."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli import places
+from batchfish.cli import locate
+from batchfish.cli.access import reach
+from batchfish.cli.console import put, put_object, several
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.messages import put, several
-from batchfish.cli.planning import put_object
-from batchfish.cli.serving import reach
-from batchfish.cli.wiring import SystemClock, chance, make_agent_to_read
+from batchfish.cli.factory import SystemClock, chance, make_agent_to_read
 from batchfish.core import identity
 from batchfish.core.items import AttemptState
 from batchfish.journal import queries
@@ -24,11 +23,12 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
-    from batchfish.cli.messages import Console
+    from batchfish.cli.console import Console
     from batchfish.core.runs import RunSnapshot
     from batchfish.journal.base import Batch
     from batchfish.journal.queries import KnownAttempt
     from batchfish.webagent.base import Listing
+
 
 _NOT_YET_TAKEN_IN = {AttemptState.UNANSWERED, AttemptState.HELD}
 
@@ -72,11 +72,11 @@ class Audit:
         return not (self.surplus or self.unanswered or self.unread or self.unlisted)
 
 
-def audit(args: Namespace, env: Mapping[str, str], console: Console) -> int:
+def run(args: Namespace, env: Mapping[str, str], console: Console) -> int:
     """Compare a batch with the listing, beside whoever works on it; nothing is written but cancels."""
-    place = places.find(args.batch, args.journal, is_local=args.local)
+    place = locate.find(args.batch, args.journal, is_local=args.local)
     with ExitStack() as stack:
-        connection, batch = stack.enter_context(places.open_for_reading(place))
+        connection, batch = stack.enter_context(locate.open_for_reading(place))
         access = reach(args, env, batch, stack, may_pay=False)
 
         async def list_and_compare() -> Audit:
@@ -155,8 +155,8 @@ def _listed(run: RunSnapshot, item: str | None) -> ListedRun:
     return ListedRun(run_id=run.run_id, item=item, status=run.status, steps=run.steps)
 
 
-def _show(found: Audit, place: places.Place, batch: Batch, console: Console, *, is_cancelled: bool) -> None:
-    spelled = places.spell(place.journal, batch)
+def _show(found: Audit, place: locate.Place, batch: Batch, console: Console, *, is_cancelled: bool) -> None:
+    spelled = locate.spell(place.journal, batch)
     if found.is_equal:
         put(f"{found.batch}: the journal and the API's listing agree on {several(found.known, 'run')}")
         return

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator, Mapping
 
+    from batchfish.cli.access import Access
     from batchfish.cli.agreement import Agreement
-    from batchfish.cli.messages import Console
-    from batchfish.cli.settings import Access
+    from batchfish.cli.console import Console
     from batchfish.core.rules import Rules
     from batchfish.journal.base import Batch
     from batchfish.webagent.client import WebAgentClient

@@ -6,17 +6,17 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from batchfish.cli import places, tables
+from batchfish.cli import locate, output
+from batchfish.cli.console import put_beside_work, several
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
-from batchfish.cli.messages import put_beside_work, several
-from batchfish.cli.wiring import SystemClock
+from batchfish.cli.factory import SystemClock
 from batchfish.journal import batches, queries
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
-    from batchfish.cli.messages import Console
+    from batchfish.cli.console import Console
     from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.run import RunReport
@@ -44,7 +44,7 @@ def conclude(
     code = exit_code(judged, stop, allowed, was_cancelled=was_cancelled)
     table = None
     if report.stop is None or report.stop.signal is None:
-        table = tables.write_batch(
+        table = output.write_batch(
             journal.path, batch, args.output, args.agreement, raw_csv=args.csv_raw
         ).path
     console.say(
@@ -64,13 +64,13 @@ def say_what_is_next(
     table: Path | None,
 ) -> None:
     """Show the first rows, say how to go on, and end with what programs read: a summary or a path."""
-    name = places.spell(journal.path, batch)
+    name = locate.spell(journal.path, batch)
     going_on = None if counts.ended == counts.total else f"batchfish resume {name}"
     rows = args.head or 0
     if args.head is None and sys.stdout.isatty() and not args.quiet and not args.json:
         rows = ROWS_FOR_A_PERSON
     if table is not None and rows:
-        put_beside_work(tables.show(table, rows))
+        put_beside_work(output.show(table, rows))
     waiting = queries.held_attempts(journal.connection, batch.pk)
     if waiting:
         console.say(

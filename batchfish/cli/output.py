@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchfish.cli import places
+from batchfish.cli import locate
 from batchfish.cli.agreement import Question
 from batchfish.core.expressions import compile_template
 from batchfish.core.rules import rules_from
@@ -36,7 +36,7 @@ DEFAULT_OUTPUT = "results/{{ batch }}.parquet"
 
 def target_of(batch: Batch, output: str | None) -> tuple[Path, Path | None]:
     """Say where the table goes, and the folder under which missing ones may be made (None: nowhere)."""
-    return target_for(batch.name, rules_from(batch.manifest).output.path, places.folder_of(batch), output)
+    return target_for(batch.name, rules_from(batch.manifest).output.path, locate.folder_of(batch), output)
 
 
 def target_for(name: str, pattern: str | None, folder: Path, output: str | None) -> tuple[Path, Path | None]:

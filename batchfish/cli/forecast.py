@@ -1,18 +1,17 @@
-"""`validate` and `plan`: what a manifest asks for, and what `run` would make of it; they send nothing."""
+"""What `run` would do with a manifest now, computed without sending anything."""
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from batchfish.cli import beginning, places, selecting
+from batchfish.cli import batch_choice, locate, selection
+from batchfish.cli.console import put, put_object, several
 from batchfish.cli.counts import Counts, count
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.manifests import load
-from batchfish.cli.messages import put, several
-from batchfish.cli.wiring import SystemClock
+from batchfish.cli.factory import SystemClock
+from batchfish.cli.locate import load
 from batchfish.core.items import Status
 from batchfish.journal import queries
 from batchfish.journal.files import connect_or_empty
@@ -20,50 +19,9 @@ from batchfish.journal.files import connect_or_empty
 if TYPE_CHECKING:
     import sqlite3
     from argparse import Namespace
-    from collections.abc import Mapping
 
-    from batchfish.cli.messages import Console
     from batchfish.journal.ingest import Difference
     from batchfish.manifest.manifest import Manifest
-
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
-
-
-def validate(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
-    """Say what a manifest holds; everything that is wrong with it is raised at once."""
-    manifest = load(args)
-    summary = manifest.check()
-    if args.json:
-        put_object(
-            type="validation",
-            name=manifest.name,
-            items=summary.items,
-            sources=[
-                {
-                    "path": str(one.path),
-                    "delimiter": one.delimiter,
-                    "items": one.items,
-                    "left_out": one.left_out,
-                }
-                for one in summary.sources
-            ],
-            duplicates=summary.duplicates,
-            variables=summary.variables,
-            properties=summary.properties,
-        )
-        return ExitCode.OK
-    put(f"{args.file} is fine: batch {manifest.name}, {several(summary.items, 'item')}")
-    for source in summary.sources:
-        separated = f", {DELIMITERS[source.delimiter]}-separated" if source.delimiter else ""
-        left_out = f", {source.left_out:,} left out by `where`" if source.left_out else ""
-        put(f"  from       {source.path}: {several(source.items, 'item')}{separated}{left_out}")
-    if summary.duplicates:
-        put(f"  repeated   {summary.duplicates:,} rows ask the same as one before and are numbered")
-    if summary.variables:
-        put(f"  variables  {', '.join(summary.variables)}")
-    if summary.properties:
-        put(f"  columns    {', '.join(summary.properties)}")
-    return ExitCode.OK
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,30 +41,14 @@ class Plan:
     most_runs: int
 
 
-def plan(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
-    """Say what `run` would do: what is new, changed, removed, held, alive and done."""
-    manifest = load(args)
-    if not manifest.check().items:
-        put(f"{args.file}: nothing is selected: the manifest has no items")
-        return ExitCode.OK
-    path = args.journal or places.journal_of(manifest.folder.absolute(), manifest.name, is_local=args.local)
-    with closing(connect_or_empty(path)) as connection:
-        found = make_plan(args, connection, manifest)
-    if args.json:
-        put_object(**_as_object(found))
-    else:
-        _put_plan(found)
-    return ExitCode.OK
-
-
 def make_plan(args: Namespace, connection: sqlite3.Connection, manifest: Manifest) -> Plan:
     """Compare a manifest with its journal, as `run` would."""
-    intention = beginning.intend(
+    intention = batch_choice.intend(
         connection, manifest, recorded_as=None, now=SystemClock().now(), anew=args.new
     )
     batch, difference = intention.batch, intention.difference
     counts = Counts() if batch is None else count(connection, batch.pk)
-    to_submit = selecting.count_to_submit(args, connection, manifest.variables)
+    to_submit = selection.count_to_submit(args, connection, manifest.variables)
     return Plan(
         batch=intention.name,
         begins=batch is None,
@@ -119,7 +61,8 @@ def make_plan(args: Namespace, connection: sqlite3.Connection, manifest: Manifes
     )
 
 
-def _put_plan(found: Plan) -> None:
+def put_plan(found: Plan) -> None:
+    """Print a plan for a person."""
     difference, counts = found.difference, found.counts
     begins = "would begin" if found.begins else "goes on"
     put(f"{found.batch} {begins}: {several(difference.wanted, 'item')}")
@@ -144,7 +87,8 @@ def _put_plan(found: Plan) -> None:
         put("Changed items have begun and would be paid for again: `run` asks, or takes --accept changes.")
 
 
-def _as_object(found: Plan) -> dict[str, Any]:
+def as_object(found: Plan) -> dict[str, Any]:
+    """Return a plan as `--json` prints it."""
     difference = found.difference
     return {
         "type": "plan",
@@ -162,6 +106,17 @@ def _as_object(found: Plan) -> dict[str, Any]:
     }
 
 
-def put_object(**members: object) -> None:
-    """Give one JSON object to whoever reads standard output."""
-    put(json.dumps(members, default=str))
+def show_plan(args: Namespace) -> int:
+    """Say what `run` would do: what is new, changed, removed, held, alive and done."""
+    manifest = load(args)
+    if not manifest.check().items:
+        put(f"{args.file}: nothing is selected: the manifest has no items")
+        return ExitCode.OK
+    path = args.journal or locate.journal_of(manifest.folder.absolute(), manifest.name, is_local=args.local)
+    with closing(connect_or_empty(path)) as connection:
+        found = make_plan(args, connection, manifest)
+    if args.json:
+        put_object(**as_object(found))
+    else:
+        put_plan(found)
+    return ExitCode.OK

@@ -1,0 +1,1 @@
+"""The commands of `batchfish`, one a module."""
