@@ -1,4 +1,4 @@
-"""The journal in one SQLite file: what the stages ask of it, each a statement."""
+"""The journal of the process that owns it, in one SQLite file: each method is a statement or a few."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from batchfish.journal.group import GroupCommit
 from batchfish.journal.queries import JournalReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from batchfish.core.items import Attempt, Item
     from batchfish.core.lifecycle import Change
-    from batchfish.journal.base import Batch, NewBatch, Outcome, Request, Tracked
+    from batchfish.journal.base import Batch, NewBatch, Request, Tracked
 
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
 _IS_OPEN = f"a.state IN ({_OPEN})"  # spelled as in the partial index, which SQLite then uses
@@ -37,11 +37,18 @@ _PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)"
 _QUEUED = "i.batch = ? AND i.status = 'queued' AND i.wanted = 1"
 
 
-class SqliteJournal:  # more than eight public methods: the whole seam to the disk, one statement each
-    """The journal of one owner; `connection` is for what happens before and after the stages."""
+class SqliteJournal:  # more than ten public methods: the whole seam to the disk, one statement each
+    """The journal as its owner reads and writes it; `reader` has the reads that only commands make.
+
+    Reads see everything written. What the stages write is durable, and may be acted on, once `commit` has
+    returned; what commands write is durable when the method returns. After a read, write or commit has
+    failed, or another process has taken the journal over, every method raises StorageFailed.
+
+    Items and batches are named by their keys in the tables. Times are epoch seconds.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file, check it, bring its schema up to date, and take it over."""
+        """Open or create the file, check it, bring its schema up to date, and become its owner."""
         self.path = path
         self.has_selection = False
         self.connection = files.own(path)
@@ -50,7 +57,7 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         self.reader = JournalReader(self.connection, path, check=self._group.refuse_after_failure)
 
     def close(self) -> None:
-        """Close the file; what was not committed is lost, as it must be."""
+        """Close the file; what was not committed is lost."""
         self.connection.close()
 
     def check_place(self) -> None:
@@ -63,7 +70,7 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
             raise StorageFailed(f"{self.path}: another file has taken the journal's place")
 
     def select(self, items: Sequence[int] | None) -> None:
-        """Let only these items be due in this process; None: all."""
+        """Restrict `due` to these items in this process; None: no restriction."""
         self.has_selection = items is not None
         self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS selected (pk INTEGER PRIMARY KEY)")
         self.connection.execute("DELETE FROM temp.selected")
@@ -77,7 +84,7 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         return dict(self._group.read(query))
 
     def selection(self) -> frozenset[int] | None:
-        """Give the items that this process has selected; None: all."""
+        """Return the items that this process has selected; None: all."""
         if not self.has_selection:
             return None
         return frozenset(pk for (pk,) in self._group.read("SELECT pk FROM temp.selected"))
@@ -87,10 +94,9 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         return "AND i.pk IN (SELECT pk FROM temp.selected)" if self.has_selection else ""
 
     def due(self, batch: int, now: float, limit: int, *, furthest: float = math.inf) -> Sequence[Item]:
-        """Give up to `limit` selected, queued items whose time has come, first ones first.
+        """Return up to `limit` selected, queued items that are due at `now`, earliest first.
 
-        Times are epoch seconds. What is due later than `furthest` was written before the clock was set back:
-        its time has come, too.
+        An item due later than `furthest` was recorded before the clock was set back; it is due, too.
         """
         items: list[Item] = []
         for condition, bound in (("i.due_at <= ?", now), ("i.due_at > ?", furthest)):
@@ -105,25 +111,25 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         return items
 
     def next_due_at(self, batch: int) -> float | None:
-        """When the next selected, queued item may be sent, epoch seconds; None where nothing is queued."""
+        """Return when the next selected, queued item is due; None if nothing is queued."""
         rows = self._group.read(
             f"SELECT i.due_at FROM items i WHERE {_QUEUED} {self._selected} ORDER BY i.due_at LIMIT 1", batch
         )
         return rows[0][0] if rows else None
 
     def request(self, item: int) -> Request:
-        """Give what the item asks for."""
+        """Return what an item asks of the API."""
         query = f"SELECT {records.REQUEST} FROM items i JOIN requests r ON r.pk = i.request WHERE i.pk = ?"
         (row,) = self._group.read(query, item)
         return records.request_from(row)
 
     def item(self, item: int) -> Item:
-        """Give the item as it stands now."""
+        """Return an item as it is now."""
         (row,) = self._group.read(f"SELECT {records.ITEM} FROM items i WHERE i.pk = ?", item)
         return records.item_from(row)
 
     def item_by_key(self, batch8: str, key: str) -> Item | None:
-        """Give the item that a marker names, in whatever batch of this journal."""
+        """Return the item that a marker names, in any batch of this journal."""
         rows = self._group.read(
             f"SELECT {records.ITEM} FROM items i JOIN batches b ON b.pk = i.batch"
             " WHERE b.batch8 = ? AND i.key = ?",
@@ -133,60 +139,63 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         return records.item_from(rows[0]) if rows else None
 
     def attempt(self, item: int, k: int) -> Attempt | None:
-        """Give the item's k-th attempt."""
+        """Return the item's k-th attempt."""
         return self._attempt("a.item = ? AND a.k = ?", item, k)
 
     def attempt_of_run(self, run_id: str) -> Attempt | None:
-        """Give the attempt that a run belongs to, None where the journal does not know the run."""
+        """Return the attempt that a run belongs to; None if the journal does not know the run."""
         return self._attempt("a.run_id = ?", run_id)
 
     def first_accepted(self, batch: int) -> Attempt | None:
-        """Give the attempt of a batch that was intended first among those accepted."""
+        """Return the attempt of a batch that was intended first among those accepted."""
         begun = "SELECT i.pk FROM items i WHERE i.batch = ? AND i.k > 0"
         return self._attempt(f"a.item IN ({begun}) AND a.run_id IS NOT NULL ORDER BY a.intended_at", batch)
 
     def latest_accepted(self, key_id: str) -> Attempt | None:
-        """Give the attempt accepted under this key that was intended last, whether or not it has ended."""
+        """Return the attempt accepted under this API key that was intended last, ended or not."""
         return self._attempt(
             "a.run_id IS NOT NULL AND a.marker <> '' AND a.key_id = ? ORDER BY a.intended_at DESC", key_id
         )
 
     def has_accepted(self) -> bool:
-        """Whether any create of this journal was ever accepted."""
+        """Return whether any create of this journal was ever accepted."""
         return self._attempt("a.run_id IS NOT NULL") is not None
 
     def has_absent(self) -> bool:
-        """Whether any create of this journal is believed to have made no run."""
+        """Return whether any create of this journal is believed to have made no run."""
         return self._attempt("a.state = 'absent'") is not None
 
     def latest_ended(self, key_id: str) -> Attempt | None:
-        """Give the attempt under this key that was intended last among those whose run has ended."""
+        """Return the attempt under this API key that was intended last among those whose run has ended."""
         return self._attempt(
             "a.run_id IS NOT NULL AND a.state = 'ended' AND a.key_id = ? ORDER BY a.intended_at DESC", key_id
         )
 
-    def control_of(self, doubted: Attempt, *, after: float | None = None) -> Attempt | None:
-        """Return an accepted attempt that a listing must show if it would show the run of `doubted`.
+    def control_of(self, unanswered: Attempt, *, after: float | None = None) -> Attempt | None:
+        """Return an accepted attempt that a listing must show if it would show the run of `unanswered`.
 
-        It was accepted under the same key, and its goal is at least as long: a listing that cuts goals, or
-        searches only their beginning, shows short ones and misses long ones. Length counts in characters and
-        in bytes, whichever the server cuts by.
+        With `after`, the first one intended after that moment (boot-time seconds) of the boot in which
+        `unanswered` was given up; without it, the latest one. None if there is none.
+
+        It was accepted under the same API key, and its goal is at least as long: a listing that cuts goals,
+        or searches only their beginning, shows short goals and misses long ones. The length counts in
+        characters and in bytes, since the server may cut by either.
         """
         sizes = f"SELECT {_SIZE} FROM items i JOIN attempts a ON a.item = i.pk WHERE i.pk = ? AND a.k = ?"
-        ((characters, octets),) = self._group.read(sizes, doubted.item, doubted.k)
+        ((characters, octets),) = self._group.read(sizes, unanswered.item, unanswered.k)
         condition = (
             "a.run_id IS NOT NULL AND a.marker <> '' AND a.key_id = ? AND EXISTS (SELECT 1 FROM items i"
             f" WHERE i.pk = a.item AND length({_SENT}) >= ? AND length(CAST({_SENT} AS BLOB)) >= ?)"
         )
         if after is None:
             ordered = f"{condition} ORDER BY a.intended_at DESC"
-            return self._attempt(ordered, doubted.key_id, characters, octets)
+            return self._attempt(ordered, unanswered.key_id, characters, octets)
         ordered = f"{condition} AND a.boot_id = ? AND a.intended_boot > ? ORDER BY a.intended_boot"
-        boot_id = doubted.given_up_boot_id or ""
-        return self._attempt(ordered, doubted.key_id, characters, octets, boot_id, after)
+        boot_id = unanswered.given_up_boot_id or ""
+        return self._attempt(ordered, unanswered.key_id, characters, octets, boot_id, after)
 
     def run_of_another_key(self, key_id: str) -> Attempt | None:
-        """Give the latest attempt that was accepted, or is open, under another key."""
+        """Return the latest attempt that was accepted, or is open, under another API key."""
         return self._attempt(
             f"a.key_id <> ? AND (a.run_id IS NOT NULL OR {_IS_OPEN})"
             " ORDER BY a.run_id IS NULL, a.intended_at DESC",
@@ -200,32 +209,32 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         return records.attempt_from(rows[0]) if rows else None
 
     def may_have_run(self, item: int) -> bool:
-        """Whether any create of an item was sent and not surely refused."""
+        """Return whether any create of an item may have made a run: it was sent and not refused."""
         return self._attempt("a.item = ? AND a.state <> 'refused'", item) is not None
 
     def attempts(self, item: int, k: int | None) -> tuple[Attempt | None, Sequence[Attempt]]:
-        """Give the item's k-th attempt, where there is one, and its other attempts that are open."""
+        """Return the item's k-th attempt (None: there is none), and its other attempts that are open."""
         rows = self._group.read(_ATTEMPTS_OF_ITEM, item, -1 if k is None else k)
         known = {attempt.k: attempt for attempt in map(records.attempt_from, rows)}
-        about = None if k is None else known.pop(k, None)
-        return about, list(known.values())
+        kth = None if k is None else known.pop(k, None)
+        return kth, list(known.values())
 
     def open_attempts(self, *states: AttemptState) -> Sequence[Tracked]:
-        """Give every attempt of all batches in these states (none given: in any open one)."""
+        """Return the open attempts of all batches in these states, or in any, as they were intended."""
         narrower = f" AND a.state IN ({', '.join('?' for _ in states)})" if states else ""
         query = f"{_TRACKED} WHERE {_IS_OPEN}{narrower} ORDER BY a.intended_at, a.item, a.k"
         return [records.tracked_from(row) for row in self._group.read(query, *states)]
 
     def count_open(self) -> int:
-        """Count the slots that are held, by all batches of the journal."""
+        """Count the open attempts of all batches: each takes a slot."""
         return self._count(f"SELECT count(*) FROM attempts a WHERE {_IS_OPEN}")
 
     def count_held_open(self) -> int:
-        """Count the slots held by items that wait for a person."""
+        """Count the open attempts of all batches that wait for a person."""
         return self._count(f"SELECT count(*) FROM attempts a WHERE {_IS_OPEN} AND a.state = 'held'")
 
     def count_runs(self, batch: int, *, before: float | None = None) -> int:
-        """Count the runs of a batch that the journal knows; those created before a moment of the server."""
+        """Count the known runs of a batch, or those created before `before` (the server's clock)."""
         runs = (
             "SELECT count(a.run_id) FROM items i JOIN attempts a ON a.item = i.pk"
             " WHERE i.batch = ? AND i.k > 0"
@@ -236,39 +245,39 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         return self._count(f"{runs} AND {created_at} < ?", batch, before)
 
     def comparison(self, batch: int) -> Comparison | None:
-        """Return what stands of the last complete comparison of a batch with the listing."""
+        """Return the last complete comparison of a batch with the API's listing of runs."""
         rows = self._group.read("SELECT until, unlisted FROM comparisons WHERE batch = ?", batch)
         return Comparison(until=rows[0][0], unlisted=rows[0][1]) if rows else None
 
     def write_comparison(self, batch: int, comparison: Comparison) -> None:
-        """Record a complete comparison of a batch with the listing."""
+        """Record a complete comparison of a batch with the API's listing of runs."""
         values = (batch, comparison.until, comparison.unlisted)
         self._group.write("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?)", values)
 
     def batch8s(self) -> set[str]:
-        """Return what the markers of this journal's batches begin with."""
+        """Return the batch8 of each batch: what its markers begin with."""
         return {batch8 for (batch8,) in self._group.read("SELECT batch8 FROM batches")}
 
     def asks_for(self, batch: int, key: str) -> bool:
-        """Whether a batch wants an item of this key."""
+        """Return whether a batch has a wanted item of this key."""
         query = "SELECT 1 FROM items WHERE batch = ? AND key = ? AND wanted = 1"
         return bool(self._group.read(query, batch, key))
 
     def agreed_strangers(self) -> set[str]:
-        """Return the names and batch8s of other batches that a person agreed to pay beside."""
+        """Return the names and batch8s of other journals' batches that a person accepts beside this one's."""
         return {name for (name,) in self._group.read("SELECT name FROM agreed_strangers")}
 
     def agree_to_strangers(self, names: Iterable[str], now: float) -> None:
-        """Record that a person agreed to pay beside these batches."""
+        """Record that a person accepts to pay for items that these batches of other journals have begun."""
         for name in names:
             self._group.write("INSERT OR IGNORE INTO agreed_strangers VALUES (?, ?)", (name, now))
 
     def is_disowned(self, run_id: str) -> bool:
-        """Whether a person declared a run, whose marker cannot be read, to be nobody's."""
+        """Return whether a person declared that a run without a readable marker belongs to no item."""
         return bool(self._group.read("SELECT 1 FROM disowned_runs WHERE run_id = ?", run_id))
 
     def disown(self, run_ids: Iterable[str], now: float) -> None:
-        """Record that these runs are nobody's."""
+        """Record that a person declared these runs to belong to no item."""
         for run_id in run_ids:
             self._group.write("INSERT OR IGNORE INTO disowned_runs VALUES (?, ?)", (run_id, now))
 
@@ -277,35 +286,31 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
         return int(count)
 
     def unfinished_batches(self) -> Sequence[int]:
-        """Give the batches that have an open attempt."""
+        """Return the batches that have an open attempt."""
         rows = self._group.read(
             f"SELECT DISTINCT i.batch FROM attempts a JOIN items i ON i.pk = a.item WHERE {_IS_OPEN}"
         )
         return [batch for (batch,) in rows]
 
     def batch(self, pk: int) -> Batch:
-        """Give a batch as it stands now."""
+        """Return a batch as it is now."""
         (row,) = self._group.read(f"SELECT {records.BATCH} FROM batches WHERE pk = ?", pk)
         return records.batch_from(row)
 
-    def outcomes(self, batch: int) -> Iterator[Sequence[Outcome]]:
-        """Read what is wanted, in manifest order, in chunks."""
-        return records.read_outcomes(self.connection, batch)
-
     def set_markers(self, batch: int, markers: str) -> None:
-        """Record what the self-test of the markers found: `proven` or `off`."""
+        """Record what the self-test of a batch's markers found: `proven` or `off`."""
         self._group.write("UPDATE batches SET markers = ? WHERE pk = ?", (markers, batch))
 
     def reopen(self, batch: int) -> None:
-        """Record that a batch has something to do again, in the transaction of what it has to do."""
+        """Record that a batch is no longer finished."""
         self._group.write("UPDATE batches SET ended_at = NULL, exit_code = NULL WHERE pk = ?", (batch,))
 
     def write_attempt(self, attempt: Attempt) -> None:
-        """Record what a process found out about an attempt by itself; the item does not move."""
+        """Record an attempt whose item does not change."""
         self._group.write(records.PUT_ATTEMPT, records.attempt_values(attempt))
 
     def write(self, change: Change, now: float) -> None:
-        """Record what came of one event, with the bytes of a result and a money event where there are any."""
+        """Record what one event changed, with the bytes of a result and a money event if there are any."""
         item, attempt, run = change.item, change.attempt, change.run
         self._group.write(records.UPDATE_ITEM, records.item_update(item, now))
         if attempt is None:
@@ -321,8 +326,6 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
                 "INSERT INTO money_events (at, item, k, message) VALUES (?, ?, ?, ?)",
                 (now, item.pk, attempt.k, change.money_event),
             )
-
-    # Verbs of the commands, before and after the stages: each is durable once it returns.
 
     def begin(self, new: NewBatch, *, now: float, chance: bytes) -> int:
         """Commit a batch whose items are the compared rows of `reader.staged`; return its key.
@@ -380,7 +383,10 @@ class SqliteJournal:  # more than eight public methods: the whole seam to the di
             self._group.write(statement, values)
 
     async def commit(self) -> None:
-        """Return once everything written so far is durable; callers of one turn share one transaction."""
+        """Return once everything written so far is durable.
+
+        Callers within one turn of the event loop share one transaction. StorageFailed if it fails.
+        """
         await self._group.commit()
 
     def commit_now(self) -> None:

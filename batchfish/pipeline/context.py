@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from batchfish.core.pacing import Pacing
     from batchfish.core.rules import Rules, Share
-    from batchfish.journal.base import Batch, Journal, Tracked
+    from batchfish.journal.base import Batch, Tracked
+    from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.clock import Clock
     from batchfish.pipeline.policy import BatchPolicy
     from batchfish.webagent.base import WebAgent
@@ -111,7 +112,7 @@ class Context:
     `accepted` names the questions of exit code 6 that a person has answered with yes.
     """
 
-    journal: Journal
+    journal: SqliteJournal
     agent: WebAgent
     clock: Clock
     chance: Callable[[], float]

@@ -120,7 +120,6 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "may_have_run": lambda journal: journal.may_have_run(ITEM),
     "next_due_at": lambda journal: journal.next_due_at(BATCH),
     "open_attempts": lambda journal: journal.open_attempts(AttemptState.RUNNING),
-    "outcomes": lambda journal: list(journal.outcomes(BATCH)),
     "request": lambda journal: journal.request(ITEM),
     "run_of_another_key": lambda journal: journal.run_of_another_key(KEY),
     "select": lambda journal: journal.select([ITEM]),

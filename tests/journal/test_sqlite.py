@@ -1,4 +1,4 @@
-"""What the stages rely on, held against the journal that they are handed: a real file."""
+"""The owner's reads and writes that the stages rely on, and the plans of their statements."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from batchfish.core.items import Attempt
-    from batchfish.journal.base import Journal
 
 A = "https://books.example/a"
 
 
-def contents(journal: Journal, batch: int, now: float = 1e9, limit: int = 99) -> list[str]:
+def contents(journal: SqliteJournal, batch: int, now: float = 1e9, limit: int = 99) -> list[str]:
     return [item.id for item in journal.due(batch, now, limit)]
 
 
@@ -56,11 +55,6 @@ def batch(journal: SqliteJournal) -> int:
 @pytest.fixture
 def pks(journal: SqliteJournal, batch: int) -> list[int]:
     return [item.pk for item in journal.due(batch, 1e9, 99)]
-
-
-def test_the_journal_is_what_the_stages_ask_for(journal: SqliteJournal) -> None:
-    port: Journal = journal
-    assert port.unfinished_batches() == []
 
 
 class TestDue:
@@ -393,7 +387,7 @@ class TestResults:
     ) -> None:
         driver.accept(pks[0])
         driver.finish(pks[0], raw)
-        chunk = next(journal.outcomes(batch))
+        chunk = next(journal.reader.outcomes(batch))
         assert chunk[0].result == raw
         assert not chunk[0].is_whole_answer
 
@@ -403,7 +397,7 @@ class TestResults:
         run_id = driver.accept(pks[0])
         run = RunSnapshot(run_id=run_id, status="COMPLETED", result=b"{whole", is_whole_answer=True)
         driver.record(pks[0], 1, RunEnded(run=run))
-        (chunk,) = journal.outcomes(batch)
+        (chunk,) = journal.reader.outcomes(batch)
         assert (chunk[0].result, chunk[0].is_whole_answer) == (b"{whole", True)
 
     def test_an_attempt_keeps_its_first_result(
@@ -416,7 +410,7 @@ class TestResults:
         assert attempt is not None
         run = RunSnapshot(run_id=attempt.run_id or "", status="COMPLETED", result=b"2")
         journal.write(replace(again, attempt=attempt, run=run), driver.now)
-        (chunk,) = journal.outcomes(batch)
+        (chunk,) = journal.reader.outcomes(batch)
         assert chunk[0].result == b"1"
 
     def test_a_money_event_is_kept_with_its_time(
@@ -451,7 +445,7 @@ class TestOutcomes:
         journal.commit_now()
         edit(journal, batch, *named("d", "c", "b", inputs={"title": "Emma"}), *named("e"))
         monkeypatch.setattr(records, "CHUNK_ROWS", 3)
-        chunks = list(journal.outcomes(batch))
+        chunks = list(journal.reader.outcomes(batch))
         assert [[one.item.id for one in chunk] for chunk in chunks] == [["d", "c", "b"], ["e"]]
         d, c, b = chunks[0]
         assert (b.item.status, b.result, b.request.inputs) == ("succeeded", b"1", {"title": "Emma"})
@@ -471,12 +465,12 @@ class TestOutcomes:
         driver.record(pks[0], 2, ended)
         driver.accept(pks[0], "run-3")
         driver.finish(pks[0], b'"whole"')
-        (chunk,) = journal.outcomes(batch)
+        (chunk,) = journal.reader.outcomes(batch)
         assert chunk[0].attempt is not None
         assert (chunk[0].result, chunk[0].attempt.run_id, chunk[0].item.attempts) == (b'"whole"', "run-3", 2)
 
     def test_a_batch_without_items_has_none(self, journal: SqliteJournal) -> None:
-        assert list(journal.outcomes(begin(journal))) == []
+        assert list(journal.reader.outcomes(begin(journal))) == []
 
 
 class TestFlags:
