@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.describe import cut, quote
+from batchfish.core.json_text import InvalidJson, read_strictly
 from batchfish.manifest.files import RefusedLine, TextFile, inspect_file, open_unchanged
-from batchfish.manifest.json_text import read_json
 from batchfish.manifest.manifest import Manifest
 from batchfish.manifest.problems import Problems, Refused, suggest
 from batchfish.manifest.readers import READERS, RowSource
@@ -15,7 +15,7 @@ from batchfish.manifest.request import check_request, check_text, read_goal, rea
 from batchfish.manifest.row import RESERVED
 from batchfish.manifest.templates import Part, Shared, Written, compile_text, compile_where
 from batchfish.manifest.validate import ManifestSummary, SourceSummary, check_rows
-from batchfish.manifest.yaml_events import Document, InvalidYaml, read_document
+from batchfish.manifest.yaml_events import MAX_DEPTH, Document, InvalidYaml, read_document
 from batchfish.manifest.yaml_manifest import Settings, SourceSettings, name_after, read_settings
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class _Loader:
             return defaults
         try:
             document = _read_schema(path)
-        except Refused as error:
+        except (InvalidJson, Refused) as error:
             self._problems.add(path, getattr(error, "line", None), str(error), error.remedy)
             return defaults
         for fault in check_request({"output_schema": document.value}):
@@ -235,7 +235,7 @@ def _read_schema(path: Path) -> Document:
     """Read a schema of its own file, YAML by its suffix and JSON otherwise."""
     with open_unchanged(inspect_file(path)) as stream:
         if path.suffix.lower() not in _YAML:
-            return Document(value=read_json(stream.read()), lines={})
+            return Document(value=read_strictly(stream.read(), max_depth=MAX_DEPTH), lines={})
         try:
             document = read_document(stream)
         except InvalidYaml as error:

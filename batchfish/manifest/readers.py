@@ -10,12 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from batchfish.core.describe import cut, quote
+from batchfish.core.json_text import InvalidJson, read_strictly
 from batchfish.manifest.files import RefusedLine, TextFile, open_start, open_unchanged
-from batchfish.manifest.json_text import read_json
 from batchfish.manifest.problems import Problems, Refused, suggest
 from batchfish.manifest.request import REQUEST_FIELDS, TEXT_FIELDS
 from batchfish.manifest.row import RESERVED, Row, read_lines, row_from_map, set_field
-from batchfish.manifest.yaml_events import InvalidYaml, stream_sequence
+from batchfish.manifest.yaml_events import MAX_DEPTH, InvalidYaml, stream_sequence
 
 if TYPE_CHECKING:
     from batchfish.manifest.values import Fault, Table
@@ -101,8 +101,8 @@ def _stream_jsonl(file: TextFile, problems: Problems) -> Iterator[Row]:
 def _read_jsonl_row(file: TextFile, line: int, text: str, problems: Problems) -> Row | None:
     faults: list[Fault] = []
     try:
-        row = row_from_map(read_json(text), line, None, faults)
-    except Refused as error:
+        row = row_from_map(read_strictly(text, max_depth=MAX_DEPTH), line, None, faults)
+    except (InvalidJson, Refused) as error:
         problems.add(file.path, line, str(error), error.remedy)
         return None
     for fault in faults:
@@ -274,8 +274,12 @@ def _read_fields(
         if not cell.strip():
             continue
         try:
-            set_field(fields, keys, cell.strip() if keys in TEXT_FIELDS else read_json(cell))
-        except Refused as error:
+            set_field(
+                fields,
+                keys,
+                cell.strip() if keys in TEXT_FIELDS else read_strictly(cell, max_depth=MAX_DEPTH),
+            )
+        except (InvalidJson, Refused) as error:
             spelled = ".".join(keys)
             remedy = error.remedy or "Write true, false, a number, or a map as JSON."
             problems.add(file.path, line, f"@{cut(spelled)}: {error}", remedy)

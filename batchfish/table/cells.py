@@ -12,13 +12,19 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta, Raw
 
+from batchfish.core.json_text import decode_text, is_nested_deeper, parse_string, split_array, split_object
 from batchfish.table.columns import ColumnPlan, Kind, ResultColumn
-from batchfish.table.jsontext import elements, is_shallow, members, string_of, text_of
 
 Cell: TypeAlias = str | int | float | date | None
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 EXACT_IN_FLOAT64 = 2**53
 """Every integer up to here is a Float64; of those beyond, some are."""
+MAX_DEPTH = 200
+"""How deeply a result may be nested: far past any table.
+
+Threads that polars starts have small stacks, on which Python 3.12 and 3.13 let a parser recurse until the
+process dies; this depth is far within them.
+"""
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?P<decimals>\.\d+)?(?P<exponent>[eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 400  # digits of the largest Float64, and some more
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -117,10 +123,10 @@ class RecordReader:
         """Return the records of one row: one, or as many as its list holds."""
         if row.result is None:
             return (Record(row, None, None, self._blank, None),)
-        text, strays = text_of(row.result)
+        text, strays = decode_text(row.result)
         notes = [f"result: not UTF-8 in {strays} bytes, each spelled \\udcXX"] if strays else []
         value: str | None = text
-        if not is_shallow(row.result):
+        if is_nested_deeper(row.result, MAX_DEPTH):
             value = None
             notes.append("result: is nested too deeply to be read")
         elif row.is_whole_answer:
@@ -148,7 +154,7 @@ class RecordReader:
 
     def _cells(self, text: str) -> tuple[tuple[Cell, ...], list[str]]:
         """Read one result or record value by value."""
-        found = members(text)
+        found = split_object(text)
         if found is None and all(column.source is not None for column in self._columns):
             noun = "result" if self._explode is None else "record"
             return self._blank, [f"{noun}: {shown(text)} is not {'JSON' if text[:1] == '{' else 'an object'}"]
@@ -170,11 +176,11 @@ class RecordReader:
             if records is not None:
                 return records
         for name in self._explode or ():
-            value = (members(text) or {}).get(name)
+            value = (split_object(text) or {}).get(name)
             if value is None:
                 return None
             text = value
-        return elements(text)
+        return split_array(text)
 
 
 def read_cell(kind: Kind, text: str) -> Cell | Misfit:
@@ -193,7 +199,7 @@ def read_cell(kind: Kind, text: str) -> Cell | Misfit:
         case Kind.TEXT if text[0] != '"':
             return text
         case _:
-            value = string_of(text)
+            value = parse_string(text)
             return not_a(kind) if value is None else read_string(kind, value)
 
 
@@ -221,7 +227,7 @@ def shown(text: str) -> str:
 def _record_decoder(columns: Sequence[ResultColumn]) -> Callable[[str], tuple[Cell, ...] | None] | None:
     """Make a function that reads a record in which everything fits, and returns None for any other.
 
-    It must agree with `members` and `read_cell` wherever it answers. None where it cannot be made.
+    It must agree with `split_object` and `read_cell` wherever it answers. None where it cannot be made.
     """
     if not columns:
         return lambda _: ()
@@ -284,10 +290,10 @@ def _list_decoder(path: Sequence[str]) -> Callable[[str], list[str] | None] | No
 
 def _result_within(answer: str) -> str | None:
     """Find the result in the answer about one run, or in a list of one."""
-    found = members(answer) or {}
-    runs = elements(found.get("data", ""))
+    found = split_object(answer) or {}
+    runs = split_array(found.get("data", ""))
     if runs is not None:
-        found = (members(runs[0]) or {}) if len(runs) == 1 else {}
+        found = (split_object(runs[0]) or {}) if len(runs) == 1 else {}
     return found.get("result")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -14,6 +13,7 @@ from batchfish.core.events import (
     SubmitRejected,
     SubmitUnanswered,
 )
+from batchfish.core.json_text import read_unambiguous
 from batchfish.webagent.http_dates import note_retry_after, read_date_header, read_retry_after
 from batchfish.webagent.wire import RUN_ID_PATTERN
 
@@ -50,7 +50,7 @@ def read_create_answer(status: int, headers: Mapping[str, str], body: bytes) -> 
 
     Whether an accepted run_id is new to the journal is for the journal to say.
     """
-    content = read_json(body)
+    content = read_unambiguous(body)
     error = read_envelope(content)
     if status == _OK:
         return _read_ok(content, headers)
@@ -131,25 +131,6 @@ def _places(error: Mapping[str, Any]) -> str:
     paths = [d.get("path") for d in details if isinstance(d, dict)] if isinstance(details, list) else []
     names = [".".join(map(str, path)) for path in paths if isinstance(path, list) and path]
     return f" (at {shorten(', '.join(names[:5]))})" if names else ""
-
-
-def read_json(body: bytes) -> object:
-    """Read a small answer strictly; None for all but one plain JSON value without repeated members."""
-    try:
-        return json.loads(body.decode(), object_pairs_hook=_read_members, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _read_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is repeated")
-    return members
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def is_run_id(value: object) -> TypeGuard[str]:

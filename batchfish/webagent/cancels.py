@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from batchfish.core.json_text import read_unambiguous
 from batchfish.errors import WebAgentUnavailable, WrongInput
 from batchfish.webagent import wire
-from batchfish.webagent.answers import read_envelope, read_json, shorten
+from batchfish.webagent.answers import read_envelope, shorten
 from batchfish.webagent.http import HttpAnswer, NoAnswer, call
 from batchfish.webagent.ids import chunks, distinct, encode_ids
 from batchfish.webagent.refusals import ENDPOINT_MISSING, Acquaintance, explain, is_from_api, is_page
@@ -35,7 +36,7 @@ class Cancellation:
 
 def read_cancellation(body: bytes, run_id: str) -> Cancellation:
     """Read the answer to a cancel; WebAgentUnavailable if it says nothing of the run."""
-    answer = read_json(body)
+    answer = read_unambiguous(body)
     status = answer.get("status") if isinstance(answer, dict) else None
     message = answer.get("message") if isinstance(answer, dict) else None
     if not isinstance(status, str):
@@ -70,7 +71,7 @@ class RunCanceller:
             case HttpAnswer(status=httpx.codes.OK):
                 return read_cancellation(answer.body, run_id)
             case HttpAnswer(status=status) if status in _REFUSED and is_from_api(answer):
-                words = read_envelope(read_json(answer.body))
+                words = read_envelope(read_unambiguous(answer.body))
                 raise WrongInput(self._hide(f"run {run_id} cannot be cancelled: {status} {words}"))
             case _:
                 raise self._explain(answer)
@@ -80,7 +81,7 @@ class RunCanceller:
 
     def _take(self, answer: HttpAnswer) -> None:
         """Check that a 200 is an answer of the API."""
-        if not isinstance(read_json(answer.body), dict):
+        if not isinstance(read_unambiguous(answer.body), dict):
             raise WebAgentUnavailable("the answer to a cancel is not a JSON object")
         self._known.has_answered = True
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from batchfish.core.json_text import read_unambiguous
 from batchfish.errors import BatchfishError, NotPermitted, WebAgentUnavailable, WrongInput
-from batchfish.webagent.answers import read_envelope, read_json
+from batchfish.webagent.answers import read_envelope
 from batchfish.webagent.http import HttpAnswer, NoAnswer
 from batchfish.webagent.http_dates import note_retry_after, read_retry_after
 
@@ -47,7 +48,7 @@ def explain(answer: HttpAnswer | NoAnswer, hide: Callable[[str], str]) -> Batchf
     """Make the error to raise; `hide` blots out a secret that the other side has echoed."""
     if isinstance(answer, NoAnswer):
         return WebAgentUnavailable(hide(answer.message))
-    error = read_envelope(read_json(answer.body))
+    error = read_envelope(read_unambiguous(answer.body))
     text = hide(f"{answer.status} {error or 'without the error envelope of the API'}")
     if answer.status == _UNAUTHORIZED:
         return NotPermitted(f"the API key is refused: {text}")
@@ -61,9 +62,9 @@ def explain(answer: HttpAnswer | NoAnswer, hide: Callable[[str], str]) -> Batchf
 
 def is_page(answer: HttpAnswer) -> bool:
     """Whether an answer is not JSON: an API would have written that, whichever API it is."""
-    return read_json(answer.body) is None
+    return read_unambiguous(answer.body) is None
 
 
 def is_from_api(answer: HttpAnswer) -> bool:
     """Whether the API itself refused: then a 404 is about the run, else about the whole endpoint."""
-    return read_envelope(read_json(answer.body)) is not None
+    return read_envelope(read_unambiguous(answer.body)) is not None

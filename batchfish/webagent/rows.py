@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from batchfish.core.json_text import CutOff, cut_array, cut_object
 from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.webagent.answers import is_run_id, shorten
 from batchfish.webagent.http_dates import read_iso_time
-from batchfish.webagent.slices import Cut, slice_array, slice_object
 
 MAX_STEPS = 2**31 - 1
 URL_LENGTH = 2000
@@ -101,10 +101,10 @@ def read_only_run(body: bytes, run_id: str) -> RunSnapshot | None:
 
 def read_head(head: bytes, run_id: str) -> RunSnapshot | None:
     """Read what the beginning of a far too large answer says of its only run, but for the result."""
-    members = slice_object(head, may_be_cut=True)
+    members = cut_object(head, may_be_cut=True)
     if "data" in members:
-        elements = slice_array(members["data"], may_be_cut=True)
-        members = slice_object(elements[0], may_be_cut=True) if elements else {}
+        elements = cut_array(members["data"], may_be_cut=True)
+        members = cut_object(elements[0], may_be_cut=True) if elements else {}
     run = read_run_members(members)
     return replace(run, result=None) if run is not None and run.run_id == run_id else None
 
@@ -124,16 +124,16 @@ def read_members(text: msgspec.Raw | bytes) -> Members | None:
     except _REFUSED:
         pass
     try:
-        return slice_object(bytes(text))
-    except Cut:
+        return cut_object(bytes(text))
+    except CutOff:
         return None
 
 
 def slice_members(body: bytes) -> dict[str, bytes]:
     """Cut an answer that msgspec refuses into its members; Unreadable if it broke off."""
     try:
-        return slice_object(body)
-    except Cut:
+        return cut_object(body)
+    except CutOff:
         raise Unreadable("the answer broke off or is no JSON object") from None
 
 
@@ -148,8 +148,8 @@ def _decode(body: bytes) -> _Body:
 
 def _slice_data(members: Mapping[str, bytes]) -> list[bytes]:
     try:
-        return slice_array(members.get("data", b""))
-    except Cut:
+        return cut_array(members.get("data", b""))
+    except CutOff:
         raise WrongShape("the answer holds no list of runs") from None
 
 
