@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING
 from batchfish.core import identity
 from batchfish.core.events import Event, Intended, RunEnded, SubmitAccepted
 from batchfish.core.items import ItemSpec
-from batchfish.core.lifecycle import advance
-from batchfish.core.moves import Circumstances
+from batchfish.core.lifecycle import Circumstances, advance
 from batchfish.core.rules import Rules
 from batchfish.core.runs import RunSnapshot
 from batchfish.journal import batches, ingest

@@ -7,7 +7,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
-from batchfish.core.events import CancelWished
+from batchfish.core.events import CancelRequested
 from batchfish.errors import StorageFailed
 from batchfish.journal import queries
 from batchfish.pipeline.context import StopKind
@@ -76,7 +76,7 @@ async def cancel_items(ctx: Context, journal: SqliteJournal, batch: int, items: 
     chosen = queries.not_ended(journal.connection, batch) if items is None else list(items)
     for start in range(0, len(chosen), 500):
         for item in chosen[start : start + 500]:
-            ctx.record(item, None, CancelWished())
+            ctx.record(item, None, CancelRequested())
         await journal.commit()
     if items is None and batch == ctx.batch.pk:
         ctx.stop(StopKind.CANCELLED, "cancelled on request")

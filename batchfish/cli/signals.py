@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from batchfish.cli import interrupts
 from batchfish.cli.console import is_terminal
 from batchfish.cli.interrupts import HEEDED
-from batchfish.core.events import CancelWished
+from batchfish.core.events import CancelRequested
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def heeding(act: Callable[[int], None]) -> Iterator[None]:
 def cancel_alive(ctx: Context) -> None:
     """Wish for every run that is on its way or alive to be cancelled."""
     for one in ctx.journal.open_attempts():
-        ctx.record(one.item.pk, None, CancelWished())
+        ctx.record(one.item.pk, None, CancelRequested())
     ctx.wakeup.wake()
 
 

@@ -1,4 +1,4 @@
-"""The facts that move an item: an intent, an answer, a look's finding, a deadline, a person's word."""
+"""The events that change items: intents, answers, what polls and searches find, deadlines, requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Intended:
-    """An attempt is about to be sent; nothing has left yet.
+    """A create is about to be sent; nothing has left yet.
 
     `boot_at` is boot-time seconds under `boot_id`; `server_date` estimates the server's clock.
     """
@@ -35,7 +35,7 @@ class SubmitAccepted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubmitDeferred:
-    """Surely no run was made, and the item is not to blame: it goes back to the queue.
+    """The create surely made no run, and the item is not to blame: it is queued again.
 
     `reason`: `unreachable`, `rate_limited`, `daily_limit`, `key_refused`, `no_credits`, `forbidden`,
     `wrong_api`, `not_sent` (the create was never sent, because submitting had to wait or to stop) or
@@ -73,7 +73,7 @@ class SubmitUnanswered:
 class Adopted:
     """A listing shows a run with this item's marker that the journal did not know, of the `k` it carries.
 
-    `twin` is the run that the same create is known to have made already; `steps` are those taken so far.
+    `earlier_run` is the id of another run that the same create has made; `steps` are those taken so far.
     """
 
     run_id: str
@@ -82,17 +82,17 @@ class Adopted:
     key_id: str
     created_at: float | None = None
     steps: int | None = None
-    twin: str | None = None
+    earlier_run: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProvenAbsent:
-    """The doubted create made no run: complete looks and a control say so."""
+    """The unanswered create made no run: complete searches and a control prove it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CannotTell:
-    """Whether the doubted create made a run cannot be found out: a person decides."""
+    """Whether the unanswered create made a run cannot be found out: a person decides."""
 
     message: str
 
@@ -108,14 +108,14 @@ class RunEnded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunLost:
-    """The API no longer knows the run, though it shows others: `lost_remote`."""
+    """The API no longer knows the run, though it shows others; the reason is `lost_remote`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunMisnamed:
-    """The API shows the run with the marker of another attempt: `other_marker`. A person decides.
+    """The API shows the run with the marker of another attempt, `marker`: a person decides.
 
-    `marker` is the one it shows.
+    The item's reason is `other_marker`.
     """
 
     run_id: str
@@ -124,7 +124,7 @@ class RunMisnamed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFound:
-    """A run held as lost, or under another marker, was seen as it should be."""
+    """The API shows a run as it should that was held as lost or for its marker."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,12 +133,12 @@ class DeadlinePassed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CancelWished:
+class CancelRequested:
     """A person asked that this item be cancelled."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RetryWished:
+class RetryRequested:
     """A person asked for one attempt more."""
 
 
@@ -153,9 +153,9 @@ Step: TypeAlias = (
     | RunMisnamed
     | RunFound
     | DeadlinePassed
-    | CancelWished
-    | RetryWished
+    | CancelRequested
+    | RetryRequested
 )
-"""What happens to an item and to an attempt that is known; an adopted run may be of one that is not."""
+"""The events about an attempt that the journal knows, or about an item; only Adopted may name a new one."""
 
 Event: TypeAlias = Step | Adopted

@@ -1,4 +1,4 @@
-"""The values that move through a batch: what an item asks for, how far it has come, and its attempts."""
+"""The items of a batch and their attempts: what each asks for, and its status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """How far an item has come; `core/transitions.py` holds the ways between them."""
+    """The status of an item; `core/transitions.py` holds the ways between them."""
 
     QUEUED = "queued"
     SUBMITTING = "submitting"
@@ -25,12 +25,12 @@ class Status(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing happens to the item any more unless a person asks for it."""
+        """Whether the item is done, so that only a person's request changes it."""
         return self in {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}
 
 
 class AttemptState(StrEnum):
-    """What is known of one create and of the run it may have made."""
+    """The state of one create and of the run that it may have made."""
 
     SUBMITTING = "submitting"
     UNANSWERED = "unanswered"
@@ -48,7 +48,7 @@ class AttemptState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemSpec:
-    """One manifest row after templating: what is asked of which URL.
+    """One manifest row after templating: a URL, a goal and the other request fields.
 
     `request` holds the API's other request fields under the API's own names (output_schema …); `inputs`
     the row's variables, carried to the table; `line` is where the row stands in its file.
@@ -65,13 +65,15 @@ class ItemSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """An item of a batch and how far it has come.
+    """An item of a batch, and its status.
 
-    `k` counts intents and `follows` is the k of the attempt that speaks for the item. `attempts` counts the
-    runs known to exist, and `unpaid` those of them that ended in a billing failure. `refused` counts the
-    creates in a row that made no run (`refused_at`: since when, epoch seconds). `due_at` (epoch seconds): not
-    to be sent before; kept while the item follows a run that we have asked to be cancelled. `retry_wish`: a
-    person asked for the present attempt, so no automatic one follows it.
+    `k` counts intents, and `follows` is the k of the attempt that decides the item's status. `attempts`
+    counts the runs known to exist, and `unpaid` those of them that ended in a billing failure. `refused`
+    counts the consecutive creates that made no run, the first of them at `refused_at` (epoch seconds). The
+    item is not sent before `due_at` (epoch seconds), which is kept while it follows a run that is being
+    cancelled.
+    `wanted` is whether the manifest still has the item. `cancel_wish`: a person asked for a cancel.
+    `retry_wish`: a person asked for the present attempt, so no automatic one follows it.
     """
 
     pk: int
@@ -96,10 +98,11 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """The k-th create sent for an item, and the run it made.
+    """The k-th create sent for an item, and the run that it made.
 
-    Times are epoch seconds, but `intended_boot` and `given_up_at`: boot-time seconds, comparable only under
-    equal boot ids. `created_at` is the server's, or the time of its answer where it did not say.
+    Times are epoch seconds, except for `intended_boot` and `given_up_at`: these are boot-time seconds, which
+    can be compared only under equal boot ids. `created_at` is the server's, or the time of its answer where
+    the server does not say.
     """
 
     item: int

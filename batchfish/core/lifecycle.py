@@ -5,29 +5,59 @@ The laws:
 1. Every change of a status is made by `advance`, and stands in TRANSITIONS; else it is a bug and raises.
 2. An item with an open attempt is never queued, failed or cancelled: it follows that attempt instead, so that
    no second run is paid for while a first one may exist.
-3. A succeeded item never reopens. Of two runs alive the one created first speaks for the item, unless the
-   other one succeeds before it; that keeps its slot until it ends, and is reported.
-4. A person's word beats a rule: a wish to cancel ends automatic attempts, a wish to retry is just one more.
+3. A succeeded item never reopens. Of two runs alive the item follows the one that was created first, unless
+   the other one succeeds before it. The other run keeps its slot until it ends, and is reported.
+4. A person's request beats a rule: a request to cancel ends automatic attempts, and a request to retry adds
+   exactly one attempt.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from batchfish.core import attempts
-from batchfish.core.events import Adopted, Intended, RunEnded
-from batchfish.core.items import AttemptState, Item, Status
-from batchfish.core.moves import move
+from batchfish.core import retry
+from batchfish.core.backoff import LONGEST_RETRY_AFTER
+from batchfish.core.events import (
+    Adopted,
+    CancelRequested,
+    CannotTell,
+    CreateAnswer,
+    DeadlinePassed,
+    Intended,
+    ProvenAbsent,
+    RetryRequested,
+    RunEnded,
+    RunFound,
+    RunLost,
+    RunMisnamed,
+    SubmitAccepted,
+    SubmitDeferred,
+    SubmitRejected,
+    SubmitUnanswered,
+)
+from batchfish.core.items import Attempt, AttemptState, Item, Status
 from batchfish.core.transitions import TRANSITIONS, IllegalTransition
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from batchfish.core.events import Event, Step
-    from batchfish.core.items import Attempt
-    from batchfish.core.moves import Circumstances
+    from batchfish.core.rules import Rules
     from batchfish.core.runs import RunSnapshot
+
+CREATES_WITHOUT_RUN = 5
+"""An item fails after this many consecutive creates without a run, if other items were accepted meanwhile."""
+
+PAUSE_WITHOUT_RUN = 5.0
+"""Seconds by which the longest pause before an item's next create grows with each that made no run."""
+
+FORBIDDEN_PAUSE = 60.0
+"""Seconds before an item is sent again whose create was answered with 403."""
+
+SURPLUS = "surplus"
+"""The cause of an attempt whose run was to be cancelled because its item followed another one."""
+
 
 _RANKS = {
     AttemptState.SUBMITTING: 0,
@@ -35,7 +65,7 @@ _RANKS = {
     AttemptState.UNANSWERED: 1,
     AttemptState.HELD: 2,
 }
-"""Which open attempt an item follows: rather one alive than one in doubt, rather that than one held."""
+"""Rank of each open attempt when an item must choose which to follow; the lowest is followed."""
 
 _WAITS = {
     Status.UNANSWERED: 1,
@@ -44,14 +74,29 @@ _WAITS = {
     Status.FAILED: 3,
     Status.CANCELLED: 3,
 }
-"""What an item of this status leaves for a better one; those alive, and succeeded, stay as they are."""
+"""An item of this status turns to an open attempt of a lower rank; items of other statuses do not."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Circumstances:
+    """Facts that a decision depends on besides item and event; times in epoch seconds.
+
+    `others` are the item's other open attempts; `last_accepted` is when the API last accepted any create.
+    """
+
+    now: float
+    rules: Rules
+    chance: Callable[[], float]
+    others: Sequence[Attempt] = ()
+    last_accepted: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """What comes of an event: the item, the attempt it speaks of, the run's end, a money event to report.
+    """The result of an event: the item and the attempt as they are now.
 
-    `was` is the item's status before.
+    `was` is the item's status before, `run` the run that has ended, and `money_event` a message about a run
+    that costs more than the item should.
     """
 
     was: Status
@@ -62,13 +107,16 @@ class Change:
 
 
 def advance(item: Item, attempt: Attempt | None, event: Event, circumstances: Circumstances) -> Change:
-    """Say what the event makes of the item and of the attempt it speaks about (None: there is none yet)."""
+    """Return the item and the attempt after an event about that attempt (None: it is not known yet).
+
+    Raises IllegalTransition where the event cannot happen to an item of this status.
+    """
     allowed = TRANSITIONS[type(event)].get(item.status, frozenset())
     if isinstance(event, Adopted):
         change = _adopt(item, attempt, event, circumstances)
     else:
         is_followed = attempt is None or attempt.k == item.follows or _succeeds_first(item, event)
-        change = _happen(item, attempt, event, circumstances, is_followed=is_followed)
+        change = _apply(item, attempt, event, circumstances, is_followed=is_followed)
         if not is_followed:
             allowed |= {item.status}
     if change.item.status not in allowed:
@@ -78,22 +126,22 @@ def advance(item: Item, attempt: Attempt | None, event: Event, circumstances: Ci
     return change
 
 
-def _happen(
+def _apply(
     item: Item, attempt: Attempt | None, event: Step, circumstances: Circumstances, *, is_followed: bool
 ) -> Change:
-    """Let something happen to an attempt, and to the item where it follows that attempt."""
+    """Apply an event to an attempt, and to the item where it follows that attempt."""
     if isinstance(event, Intended):
-        attempt = attempts.opened(item.pk, event, circumstances.now)
+        attempt = _new_attempt(item.pk, event, circumstances.now)
     moved, others = item, list(circumstances.others)
     if attempt is not None:
-        attempt = attempts.settled(attempt, event)
+        attempt = attempt_after(attempt, event)
         others.append(attempt)
     if is_followed:
         follower = item if attempt is None else replace(item, follows=attempt.k)
-        if attempt is not None and _is_dismissed(attempt, follower, event):
+        if attempt is not None and _is_surplus_cancelled(attempt, follower, event):
             moved = _as_decided(follower, circumstances)
         else:
-            moved = move(follower, event, circumstances)
+            moved = _move(follower, event, circumstances)
     return Change(
         was=item.status,
         item=_follow_open(moved, [one for one in others if one.state.is_open]),
@@ -103,23 +151,23 @@ def _happen(
 
 
 def _succeeds_first(item: Item, event: Event) -> bool:
-    """Whether a run that the item does not follow has reached the goal before the one that it follows."""
+    """Whether a run reached its goal while the item has no success yet, so that the item turns to it."""
     if not isinstance(event, RunEnded) or item.status is Status.SUCCEEDED:
         return False
     return event.run.status == "COMPLETED" and event.failed_check is None
 
 
-def _is_dismissed(attempt: Attempt, item: Item, event: Step) -> bool:
-    """Whether a run has ended as we wished, one that was surplus until the item turned to it."""
+def _is_surplus_cancelled(attempt: Attempt, item: Item, event: Step) -> bool:
+    """Whether a run was cancelled at our request that was surplus until the item turned to it."""
     is_cancelled = isinstance(event, RunEnded) and event.run.status == "CANCELLED"
     is_turned_to = item.status is Status.RUNNING and item.reason is not None
-    return is_cancelled and is_turned_to and attempt.cause == attempts.SURPLUS
+    return is_cancelled and is_turned_to and attempt.cause == SURPLUS
 
 
 def _as_decided(item: Item, circumstances: Circumstances) -> Item:
-    """Give the item what was decided when it turned to a run that we were cancelling: its reason stands.
+    """Return the item with the decision that was made before it turned to a run that was being cancelled.
 
-    Unless runs that were found meanwhile have used its attempts up.
+    It is queued again only if runs found meanwhile have not used up its attempts.
     """
     if item.due_at and item.attempts - item.unpaid < circumstances.rules.retry.attempts:
         return replace(item, status=Status.QUEUED)
@@ -128,45 +176,52 @@ def _as_decided(item: Item, circumstances: Circumstances) -> Item:
 
 
 def _follow_open(item: Item, open_attempts: Sequence[Attempt]) -> Item:
-    """Law 2: follow an open attempt that leaves less to wait for than what the item waits for now."""
+    """Return the item following its best open attempt, where that ranks before its status (law 2)."""
     better = [one for one in open_attempts if _RANKS[one.state] < _WAITS.get(item.status, 0)]
     if not better:
         return item
-    nxt = min(better, key=lambda one: (_RANKS[one.state], one.created_at or 0.0, one.k))
-    match nxt.state:
+    chosen = min(better, key=lambda one: (_RANKS[one.state], one.created_at or 0.0, one.k))
+    match chosen.state:
         case AttemptState.HELD:
             status = Status.HELD
         case AttemptState.UNANSWERED:
             status = Status.UNANSWERED
         case _:
             status = Status.CANCELLING if item.cancel_wish else Status.RUNNING
-    # A run that we are cancelling gives no verdict: the one there is, with its due time, is kept until then.
-    due_at = item.due_at if item.status is Status.QUEUED and nxt.cause == attempts.SURPLUS else 0.0
-    return replace(item, status=status, follows=nxt.k, due_at=due_at)
+    # A run that is being cancelled gives no verdict, so the decision already made keeps its due time.
+    due_at = item.due_at if item.status is Status.QUEUED and chosen.cause == SURPLUS else 0.0
+    return replace(item, status=status, follows=chosen.k, due_at=due_at)
 
 
 def _adopt(item: Item, attempt: Attempt | None, event: Adopted, circumstances: Circumstances) -> Change:
-    """Bind a found run to its item, whatever the item's status; of two alive the one created first speaks."""
+    """Bind a found run to its item, whatever the item's status; of two alive it follows the first created."""
     if attempt is not None and attempt.run_id is not None:
         raise IllegalTransition(f"attempt {attempt.k} has the run {attempt.run_id} already")
-    adopted = attempts.adopted(attempt or attempts.unknown(item.pk, event, circumstances.now), event)
+    found = attempt or _unintended_attempt(item.pk, event, circumstances.now)
+    bound = replace(
+        found,
+        state=AttemptState.RUNNING,
+        run_id=event.run_id,
+        created_at=event.created_at,
+        cause="adopted",
+    )
     counted = replace(item, k=max(item.k, event.k), attempts=item.attempts + 1, refused=0, refused_at=None)
     rivals = (one for one in circumstances.others if one.k == item.follows)
     rival = next((one for one in rivals if one.state is AttemptState.RUNNING), None)
     if item.status is not Status.SUCCEEDED and rival is None:
         status = Status.CANCELLING if item.cancel_wish else Status.RUNNING
         counted = replace(counted, status=status, follows=event.k, reason=None, message=None, due_at=0.0)
-    elif rival is not None and _is_first(adopted, rival):
+    elif rival is not None and _is_first(bound, rival):
         counted = replace(counted, follows=event.k)
     return Change(
-        was=item.status, item=counted, attempt=adopted, money_event=_report_surplus(item, event, rival)
+        was=item.status, item=counted, attempt=bound, money_event=_report_surplus(item, event, rival)
     )
 
 
 def _report_surplus(item: Item, event: Adopted, rival: Attempt | None) -> str | None:
-    """Return a report of a run that is one more than the item should have cost; None where it is not."""
-    if event.twin is not None:
-        what = f"one create made two runs: {event.twin} and {event.run_id}"
+    """Return a message about a run that the item should not have cost; None where it is the only one."""
+    if event.earlier_run is not None:
+        what = f"one create made two runs: {event.earlier_run} and {event.run_id}"
     elif item.status is Status.SUCCEEDED:
         what = f"a second run {event.run_id} of a finished item"
     elif rival is not None:
@@ -182,3 +237,248 @@ def _report_surplus(item: Item, event: Adopted, rival: Attempt | None) -> str | 
 def _is_first(one: Attempt, other: Attempt) -> bool:
     """Whether a run was surely created before another."""
     return one.created_at is not None and other.created_at is not None and one.created_at < other.created_at
+
+
+def _move(item: Item, event: Step, circumstances: Circumstances) -> Item:
+    """Return the item after an event about the attempt that it follows, as if it had no other one."""
+    match event:
+        case Intended(k=k):
+            return replace(item, status=Status.SUBMITTING, k=k, follows=k, due_at=0.0)
+        case SubmitAccepted() | SubmitDeferred() | SubmitRejected() | SubmitUnanswered():
+            return _after_answer(item, event, circumstances)
+        case ProvenAbsent():
+            return _after_create_without_run(item, "no run was made", circumstances)
+        case CannotTell() | RunLost() | RunMisnamed():
+            return _held(item, event)
+        case RunEnded():
+            return _after_end(item, event, circumstances)
+        case RunFound():
+            status = Status.CANCELLING if item.cancel_wish else Status.RUNNING
+            return replace(item, status=status, reason=None, message=None)
+        case DeadlinePassed():
+            return replace(item, status=Status.CANCELLING, reason="run_timeout")
+        case CancelRequested():
+            return _after_cancel_request(item)
+        case RetryRequested():
+            return replace(
+                item,
+                status=Status.QUEUED,
+                reason=None,
+                message=None,
+                due_at=circumstances.now,
+                retry_wish=True,
+                cancel_wish=False,
+                refused=0,
+                refused_at=None,
+            )
+        case _:
+            assert_never(event)
+
+
+def _held(item: Item, event: CannotTell | RunLost | RunMisnamed) -> Item:
+    """Return the item held for a person's decision, with the reason."""
+    match event:
+        case CannotTell(message=message):
+            reason = "unanswered"
+        case RunLost():
+            reason, message = "lost_remote", "the API no longer knows the run"
+        case RunMisnamed(run_id=run_id, marker=marker):
+            reason = "other_marker"
+            message = f"the API shows run {run_id} with the marker of another attempt, {marker}"
+        case _:
+            assert_never(event)
+    return replace(item, status=Status.HELD, reason=reason, message=message)
+
+
+def _after_answer(item: Item, answer: CreateAnswer, circumstances: Circumstances) -> Item:
+    """Return the item after the answer to its create."""
+    match answer:
+        case SubmitAccepted():
+            status = Status.CANCELLING if item.cancel_wish else Status.RUNNING
+            accepted = replace(item, status=status, reason=None, message=None, attempts=item.attempts + 1)
+            return replace(accepted, refused=0, refused_at=None)
+        case SubmitDeferred(reason="create_error", message=message):
+            return _after_create_without_run(item, message, circumstances)
+        case SubmitDeferred(reason=reason, message=message):
+            return _after_deferral(item, reason, message, circumstances)
+        case SubmitRejected(reason=reason, message=message):
+            return replace(item, status=Status.FAILED, reason=reason, message=message)
+        case SubmitUnanswered(message=message):
+            return replace(item, status=Status.UNANSWERED, reason="unanswered", message=message)
+        case _:
+            assert_never(answer)
+
+
+def _after_deferral(item: Item, reason: str, message: str, circumstances: Circumstances) -> Item:
+    """Return the item queued again, or failed if it alone is forbidden while others are accepted."""
+    if item.cancel_wish:
+        return replace(item, status=Status.CANCELLED, reason="cancelled", message=None)
+    if reason != "forbidden":
+        return replace(item, status=Status.QUEUED, reason=reason, message=message)
+    since = item.refused_at if item.reason == "forbidden" else None
+    if since is not None and (circumstances.last_accepted or 0.0) > since:
+        return replace(item, status=Status.FAILED, reason="forbidden", message=message)
+    due_at = circumstances.now + FORBIDDEN_PAUSE
+    return replace(
+        item,
+        status=Status.QUEUED,
+        reason="forbidden",
+        message=message,
+        due_at=due_at,
+        refused_at=since if since is not None else circumstances.now,
+    )
+
+
+def _after_create_without_run(item: Item, message: str, circumstances: Circumstances) -> Item:
+    """Return the item queued again after a create that made no run; failed if that is the item's fault."""
+    if item.cancel_wish:
+        return replace(item, status=Status.CANCELLED, reason="cancelled", message=None)
+    refused = item.refused + 1
+    since = item.refused_at if item.refused_at is not None else circumstances.now
+    others_are_accepted = (circumstances.last_accepted or 0.0) > since
+    # Runs that were found meanwhile count as attempts, too.
+    is_used_up = item.attempts - item.unpaid >= circumstances.rules.retry.attempts and not item.retry_wish
+    if is_used_up or (refused >= CREATES_WITHOUT_RUN and others_are_accepted):
+        return replace(item, status=Status.FAILED, reason="create_failed", message=message, refused=refused)
+    pause = min(circumstances.chance() * PAUSE_WITHOUT_RUN * (refused - 1), LONGEST_RETRY_AFTER)
+    return replace(
+        item,
+        status=Status.QUEUED,
+        reason="create_failed",
+        message=message,
+        refused=refused,
+        refused_at=since,
+        due_at=circumstances.now + pause,
+    )
+
+
+def _after_end(item: Item, event: RunEnded, circumstances: Circumstances) -> Item:
+    """Return the item succeeded, failed or queued again: this is decided once, when the run ends."""
+    run, rules = event.run, circumstances.rules
+    if run.status == "COMPLETED":
+        if event.failed_check is None:
+            return replace(item, status=Status.SUCCEEDED, reason=None, message=None, retry_wish=False)
+        return replace(
+            item, status=Status.FAILED, reason=event.failed_check, message=event.message, retry_wish=False
+        )
+    error = run.error
+    if run.status == "CANCELLED":
+        if item.cancel_wish:
+            return replace(item, status=Status.CANCELLED, reason="cancelled", message=None, retry_wish=False)
+        if item.status is not Status.CANCELLING:
+            return replace(
+                item,
+                status=Status.CANCELLED,
+                reason="cancelled_elsewhere",
+                message=error.message if error else "somebody else cancelled the run",
+            )
+        cause, error = "run_timeout", None
+    else:
+        cause = retry.cause_of(error)
+    message = error.message if error else None
+    unpaid = item.unpaid
+    if cause == "billing_failure":
+        unpaid += 1
+        deserving = unpaid <= retry.BILLING_FAILURES_PARDONED
+    else:
+        deserving = retry.deserves_another(cause, error, item.attempts - unpaid, rules.retry)
+    failed = replace(
+        item, status=Status.FAILED, reason=cause, message=message, unpaid=unpaid, retry_wish=False
+    )
+    if not deserving or item.cancel_wish or item.retry_wish:
+        return failed
+    asked = error.retry_after if error else None
+    pause = retry.wait_before(item.attempts, asked, rules.retry, circumstances.chance)
+    return replace(failed, status=Status.QUEUED, due_at=circumstances.now + pause)
+
+
+def _after_cancel_request(item: Item) -> Item:
+    """Return the item with the request recorded, which is acted on now where that is possible."""
+    requested = replace(item, cancel_wish=True)
+    match item.status:
+        case Status.QUEUED:
+            return replace(requested, status=Status.CANCELLED, reason="cancelled", message=None)
+        case Status.RUNNING:
+            return replace(requested, status=Status.CANCELLING)
+        case _:
+            return requested
+
+
+def _new_attempt(item: int, event: Intended, now: float) -> Attempt:
+    """Return the attempt of an item (its pk) that is about to be sent; `now` is epoch seconds."""
+    return Attempt(
+        item=item,
+        k=event.k,
+        marker=event.marker,
+        state=AttemptState.SUBMITTING,
+        key_id=event.key_id,
+        body_sha256=event.body_sha256,
+        intended_at=now,
+        intended_boot=event.boot_at,
+        boot_id=event.boot_id,
+        server_date=event.server_date,
+    )
+
+
+def _unintended_attempt(item: int, event: Adopted, now: float) -> Attempt:
+    """Return what is known of an attempt whose run was found, but which this journal never intended."""
+    return Attempt(
+        item=item,
+        k=event.k,
+        marker=event.marker,
+        state=AttemptState.UNANSWERED,
+        key_id=event.key_id,
+        body_sha256="",
+        intended_at=event.created_at or now,
+        intended_boot=0.0,
+        boot_id="",
+    )
+
+
+def as_surplus(attempt: Attempt) -> Attempt:
+    """Return the attempt marked as surplus, which is recorded before its run is cancelled."""
+    return replace(attempt, cause=SURPLUS)
+
+
+def attempt_after(attempt: Attempt, event: Step) -> Attempt:
+    """Return the attempt after an event about it, whether or not its item follows it."""
+    match event:
+        case SubmitAccepted(run_id=run_id, server_date=server_date):
+            return replace(attempt, state=AttemptState.RUNNING, run_id=run_id, created_at=server_date)
+        case SubmitDeferred(reason=reason) | SubmitRejected(reason=reason):
+            return replace(attempt, state=AttemptState.REFUSED, cause=reason)
+        case SubmitUnanswered(message=message, given_up_at=given_up_at, boot_id=boot_id):
+            return replace(
+                attempt,
+                state=AttemptState.UNANSWERED,
+                cause=message,
+                given_up_at=given_up_at,
+                given_up_boot_id=boot_id,
+            )
+        case ProvenAbsent():
+            return replace(attempt, state=AttemptState.ABSENT)
+        case RunLost() | RunMisnamed() | CannotTell():
+            return replace(attempt, state=AttemptState.HELD)
+        case RunFound():
+            return replace(attempt, state=AttemptState.RUNNING)
+        case RunEnded(run=run):
+            return _ended_attempt(attempt, run)
+        case _:
+            return attempt
+
+
+def _ended_attempt(attempt: Attempt, run: RunSnapshot) -> Attempt:
+    """Return the attempt with what the API says of its ended run."""
+    error = run.error
+    return replace(
+        attempt,
+        state=AttemptState.ENDED,
+        run_status=run.status,
+        created_at=run.created_at or attempt.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        steps=run.steps,
+        error_code=(error.code or error.category) if error else None,
+        error_message=error.message if error else None,
+        streaming_url=run.streaming_url,
+    )

@@ -1,26 +1,33 @@
-"""How many runs may be alive at once: the bound of the batch, lowered while the API refuses creates."""
+"""How many runs may be alive at once, and how often each of them is polled."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from batchfish.core import backoff
+
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 MOST_NEEDED = 64
-"""One more run is tried again after this many accepted rounds, however often it was refused."""
+"""One more run is tried after at most this many accepted rounds, however often it was refused."""
+
+SLOWEST_POLL = 5.0
+"""The longest time between two polls of one run, in poll intervals."""
+
+POLL_SLOWDOWN = 60.0
+"""A run's polls come one interval further apart for each so many seconds of its age."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pacing:
-    """What the answers to creates have shown of the number of runs that the API takes at once.
+    """How many runs may be alive at once: the concurrency of the batch, lowered while creates are refused.
 
     Creates that are in flight together make one *round*, which counts once: eight creates that are refused
-    (429) together are one refusal. Each create is stamped with `round` when it is sent, and its answer is
-    handed in with that stamp. The first answer to a create of the latest round ends the round: creates sent
-    from then on belong to the next one.
+    (429) together are one refusal. Each create is stamped with `round` when it is sent, and the stamp is
+    passed in with its answer. The first answer to a create of the latest round ends that round.
 
-    A refused round lowers the limit to half of what was tried, but not below what is alive, since the API
-    evidently takes that. An accepted round raises it by one. Each time one more run is refused again, four
-    times as many accepted rounds are needed before the next try: every refusal may cost a long wait.
+    A refused round lowers the limit to half of what was tried, but not below the number of runs alive, which
+    the API evidently accepts. An accepted round raises it by one. Each time one more run is refused again,
+    four times as many accepted rounds are needed before the next try, since a refusal may cost a long wait.
     """
 
     concurrency: int
@@ -35,23 +42,23 @@ class Pacing:
 
     @property
     def limit(self) -> int:
-        """How many runs may be alive now."""
+        """The number of runs that may be alive now."""
         return self.concurrency if self.lowered_to is None else min(self.lowered_to, self.concurrency)
 
     @property
     def backoff(self) -> float:
-        """The longest pause after the latest bad round, in seconds, where the API names none."""
-        return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(max(self.bad_rounds - 1, 0), 10))
+        """The longest pause after the latest bad round, in seconds, where the API asks for none."""
+        return backoff.exponential(self.bad_rounds, first=FIRST_BACKOFF, longest=LONGEST_BACKOFF)
 
     def room(self, open_attempts: int, alive: int) -> int:
-        """Return how many creates may be sent beside `open_attempts`, of which so many are `alive`.
+        """Return how many creates may be sent beside `open_attempts`, of which `alive` may have a run alive.
 
-        Attempts that wait for a person hold their slots, but say nothing about what the API takes.
+        Attempts that wait for a person hold their slots, but are no evidence of what the API accepts.
         """
         return max(0, min(self.concurrency - open_attempts, self.limit - alive))
 
     def accepted(self, stamp: int, alive: int) -> Pacing:
-        """Return the pacing after a create was accepted, whose run is among those alive."""
+        """Return the pacing after a create was accepted; `alive` counts its run, too."""
         if stamp <= self.last_bad:
             return self
         if stamp < self.round:
@@ -70,7 +77,7 @@ class Pacing:
         )
 
     def refused(self, stamp: int, alive: int) -> Pacing:
-        """Return the pacing after a create was refused for its rate, beside so many that are alive."""
+        """Return the pacing after a create was refused for its rate while `alive` runs were alive."""
         paced = self
         if stamp > self.last_bad:
             is_again = self.refused_at is not None
@@ -84,7 +91,12 @@ class Pacing:
         return replace(paced, lowered_to=limit, refused_at=limit)
 
     def failed(self, stamp: int) -> Pacing:
-        """Return the pacing after a create could not be sent at all, which says nothing about the limit."""
+        """Return the pacing after a create could not be sent at all; the limit stays."""
         if stamp <= self.last_bad:
             return self
         return replace(self, bad_rounds=self.bad_rounds + 1, last_bad=self.round, round=self.round + 1)
+
+
+def next_poll(age: float, interval: float) -> float:
+    """Return the seconds until a run of this age is polled again; older runs are polled less often."""
+    return interval * min(SLOWEST_POLL, 1.0 + max(0.0, age) / POLL_SLOWDOWN)

@@ -1,8 +1,8 @@
-"""When a run that nobody answered for is believed to exist, or not to exist.
+"""Whether an unanswered create has made a run: what the searches for it prove.
 
-A look that finds nothing proves nothing by itself: the listing may lag, be filtered, or belong to another
-key. So absence takes time (`settle`), two complete looks, and a control: a run known to exist that the same
-kind of look shows.
+A search that finds nothing proves nothing by itself, since the listing may lag, be filtered, or belong to
+another key. Absence is proven by time (`settle`), two complete searches that find nothing, and a control: a
+run known to exist that a search of the same kind finds.
 """
 
 from __future__ import annotations
@@ -11,43 +11,45 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from batchfish.core.backoff import exponential
+
 if TYPE_CHECKING:
     from batchfish.core.rules import UnansweredRules
     from batchfish.core.runs import RunSnapshot
 
 PATIENCE = 6.0
-"""Without a fresh control, and while the listing is down, everything takes this many times `settle`."""
+"""Without a fresh control, and while the listing is down, this many times `settle` must pass."""
 
 FIRST_PAUSE = 2.0
 SHORTEST_PAUSE = 0.05
 
 
 class Control(Enum):
-    """What a look for a run known to exist has shown in the same round."""
+    """What the search for a run known to exist has shown in the same round."""
 
-    FRESH = "intended after the doubted create was given up, and found"
-    OLDER = "older than the doubt, and found"
+    FRESH = "intended after the unanswered create was given up, and found"
+    OLDER = "intended before the unanswered create was given up, and found"
     TOO_NEW = "known for so short a time that it may not be listed yet, and not found"
     MISSING = "known for longer than `settle`, and not found"
-    NONE = "no run was accepted under the doubted create's key with a goal as long as its own"
+    NONE = "no run was accepted under the unanswered create's key with a goal as long as its own"
     IMPOSSIBLE = "this journal never had an accepted run"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """What is known of one unanswered create; times in seconds since it was given up.
+    """The facts known of one unanswered create; times in seconds since it was given up.
 
     `found` is a run that carries the item's marker and no attempt's run_id; `obstacle` says why the latest
-    search proves nothing (a row whose marker cannot be read may be the run). `looks` counts the looks so far,
-    and `empty_looks` are the times of the complete ones that found nothing; `unreachable_for` is how long the
-    listing has not answered.
+    search proves nothing (a row whose marker cannot be read may be the run). `searches` counts the searches
+    so far, and `empty_searches` are the times of the complete ones that found nothing. `unreachable_for` is
+    how long the listing has not answered.
     """
 
     elapsed: float
-    looks: int
+    searches: int
     found: RunSnapshot | None = None
     obstacle: str | None = None
-    empty_looks: tuple[float, ...] = ()
+    empty_searches: tuple[float, ...] = ()
     control: Control = Control.MISSING
     unreachable_for: float = 0.0
     markers_work: bool = True
@@ -55,7 +57,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """The run exists: it is the item's own."""
+    """The run exists, and is the item's own."""
 
     run: RunSnapshot
 
@@ -66,36 +68,36 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAgain:
-    """Nothing is proven yet: look again after so many seconds."""
+class SearchAgain:
+    """Nothing is proven yet: search again after this many seconds."""
 
     after: float
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """It cannot be told: a person decides."""
+    """Whether a run exists cannot be found out: a person decides."""
 
     message: str
 
 
-Judgement: TypeAlias = Adopt | Absent | LookAgain | Hold
+Judgement: TypeAlias = Adopt | Absent | SearchAgain | Hold
 
 
 def judge(evidence: Evidence, rules: UnansweredRules) -> Judgement:
-    """Say what follows from the evidence, and nothing more."""
+    """Return what the evidence proves about an unanswered create."""
     if evidence.found is not None:
         return Adopt(evidence.found)
     if not evidence.markers_work:
-        return Hold("runs cannot be found by their marker here, so no look can tell whether it exists")
+        return Hold("runs cannot be found by their marker here, so no search can tell whether it exists")
     if evidence.unreachable_for > 0 and evidence.unreachable_for >= PATIENCE * rules.settle:
         return Hold(f"the listing of runs has not answered for {evidence.unreachable_for:.0f} s")
-    if rules.then == "hold" and _is_shown_empty(evidence, rules.settle, looks=1):
+    if rules.then == "hold" and _is_shown_empty(evidence, rules.settle, searches=1):
         return Hold(f"not found {evidence.elapsed:.0f} s after its create, and the manifest says to hold")
     if evidence.obstacle is not None and evidence.elapsed >= rules.settle:
         return Hold(evidence.obstacle)
     needed = rules.settle if evidence.control is Control.FRESH else PATIENCE * rules.settle
-    if rules.then != "hold" and _is_shown_empty(evidence, needed, looks=2, apart=rules.settle / 10):
+    if rules.then != "hold" and _is_shown_empty(evidence, needed, searches=2, apart=rules.settle / 10):
         if evidence.control is Control.MISSING:
             return Hold("not found, but neither is a run that surely exists: the listing proves nothing")
         if evidence.control is Control.NONE:
@@ -105,17 +107,16 @@ def judge(evidence: Evidence, rules: UnansweredRules) -> Judgement:
             )
         if evidence.control is not Control.TOO_NEW:
             return Absent()
-    return LookAgain(pause_between_looks(evidence.looks, rules.settle))
+    return SearchAgain(pause_between_searches(evidence.searches, rules.settle))
 
 
-def pause_between_looks(looks: int, settle: float) -> float:
-    """Seconds to wait after that many looks: 2, 4, 8 … but at most a tenth of settle."""
-    doubling = FIRST_PAUSE * 2.0 ** min(max(looks - 1, 0), 20)
-    return max(SHORTEST_PAUSE, min(doubling, settle / 10))
+def pause_between_searches(searches: int, settle: float) -> float:
+    """Return the seconds to wait after this many searches: 2, 4, 8 … but at most a tenth of `settle`."""
+    return max(SHORTEST_PAUSE, exponential(searches, first=FIRST_PAUSE, longest=settle / 10))
 
 
-def _is_shown_empty(evidence: Evidence, needed: float, *, looks: int, apart: float = 0.0) -> bool:
-    """Whether enough complete looks, far enough apart, found nothing once `needed` seconds had passed."""
-    late = [at for at in evidence.empty_looks if at >= needed]
-    # The tolerance is for floating point alone: looks are paced exactly `apart` from each other.
-    return len(late) >= looks and late[-1] - late[0] >= apart - 1e-6
+def _is_shown_empty(evidence: Evidence, needed: float, *, searches: int, apart: float = 0.0) -> bool:
+    """Whether enough complete searches, far enough apart, found nothing after `needed` seconds."""
+    late = [at for at in evidence.empty_searches if at >= needed]
+    # The tolerance is for floating point alone: searches are paced exactly `apart` from each other.
+    return len(late) >= searches and late[-1] - late[0] >= apart - 1e-6

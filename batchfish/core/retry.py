@@ -1,8 +1,10 @@
-"""Which failed runs deserve another attempt, and after how long."""
+"""Which failed runs deserve another attempt, and how long to wait before it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from batchfish.core.backoff import LONGEST_RETRY_AFTER, jittered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,16 +13,14 @@ if TYPE_CHECKING:
     from batchfish.core.runs import RunError
 
 NEVER_AGAIN = frozenset({"MAX_STEPS_EXCEEDED", "CONTENT_POLICY_VIOLATION", "SITE_BLOCKED"})
-"""Codes that another attempt would only meet again, at the same price."""
-
-LONGEST_WAIT = 900.0
-"""No stored due time lies further ahead than this or `wait.max`, whatever the API asks for; seconds."""
+"""Codes of failures that another attempt would only repeat, at the same price."""
 
 BILLING_FAILURES_PARDONED = 2
+"""This many runs of an item that ended in a billing failure do not count as attempts."""
 
 
 def cause_of(error: RunError | None) -> str:
-    """Name the failure of a run: its code where that says more than its category, in lower case."""
+    """Return the reason of a failed run in lower case: a code of NEVER_AGAIN, else its category."""
     if error is None:
         return "unknown"
     if error.code is not None and error.code in NEVER_AGAIN:
@@ -29,7 +29,7 @@ def cause_of(error: RunError | None) -> str:
 
 
 def deserves_another(cause: str, error: RunError | None, attempts: int, rules: RetryRules) -> bool:
-    """Whether an item that has cost `attempts` runs gets one more after a failure of this cause."""
+    """Whether an item that has had `attempts` runs gets one more after a failure of this cause."""
     if attempts >= rules.attempts or cause not in rules.on:
         return False
     if error is None:
@@ -40,8 +40,17 @@ def deserves_another(cause: str, error: RunError | None, attempts: int, rules: R
 def wait_before(
     attempts: int, retry_after: float | None, rules: RetryRules, chance: Callable[[], float]
 ) -> float:
-    """Seconds before the attempt that follows `attempts` others: full jitter, or as the API asks."""
-    doublings = min(max(0, attempts - 1), 60)  # past any wait that a manifest may name
-    ceiling = min(rules.wait_max, rules.wait_initial * 2.0**doublings)
-    asked = min(max(retry_after or 0.0, 0.0), max(LONGEST_WAIT, rules.wait_max))
-    return max(chance() * ceiling, asked)
+    """Return the seconds before the attempt that follows `attempts` others: jittered, or as the API asks."""
+    return jittered(
+        attempts,
+        chance,
+        first=rules.wait_initial,
+        longest=rules.wait_max,
+        asked=retry_after,
+        longest_asked=longest_wait(rules),
+    )
+
+
+def longest_wait(rules: RetryRules) -> float:
+    """Return how far ahead a stored due time can lie, in seconds."""
+    return max(LONGEST_RETRY_AFTER, rules.wait_max)

@@ -1,4 +1,4 @@
-"""What the API says of a run, read leniently: unknown statuses, codes and shapes are kept as they came."""
+"""Runs as the API describes them; unknown statuses and codes are kept as they came."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunError:
-    """Why a run failed, in the API's words; `code` and `category` are upper case.
+    """The API's description of a failure; `code` and `category` are in upper case.
 
-    `retry_after` is seconds; `never_retry` says that the API sent an explicit null there.
+    `retry_after` is seconds; `never_retry` is whether the API sent an explicit null there.
     """
 
     message: str
@@ -21,7 +21,7 @@ class RunError:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunSnapshot:
-    """One run as a look saw it. Times are epoch seconds of the server's clock.
+    """One run as the API described it. Times are epoch seconds of the server's clock.
 
     `result` is the exact bytes of the JSON value the API sent, None where it sent null or nothing;
     `is_whole_answer` marks the rare result whose answer could not be sliced: then it is the whole body.

@@ -1,16 +1,16 @@
-"""The ways between the statuses of an item, all of them."""
+"""TRANSITIONS: the statuses that each event may lead to."""
 
 from __future__ import annotations
 
 from batchfish.core.events import (
     Adopted,
-    CancelWished,
+    CancelRequested,
     CannotTell,
     DeadlinePassed,
     Event,
     Intended,
     ProvenAbsent,
-    RetryWished,
+    RetryRequested,
     RunEnded,
     RunFound,
     RunLost,
@@ -51,21 +51,21 @@ TRANSITIONS: dict[type[Event], dict[Status, frozenset[Status]]] = {
     RunMisnamed: {Status.RUNNING: _AFTER_LOSS, Status.CANCELLING: _AFTER_LOSS | {Status.CANCELLING}},
     RunFound: {Status.UNANSWERED: _ALIVE, Status.HELD: _ALIVE},
     DeadlinePassed: {Status.RUNNING: frozenset({Status.CANCELLING})},
-    CancelWished: {
+    CancelRequested: {
         Status.QUEUED: frozenset({Status.CANCELLED}),
         Status.RUNNING: frozenset({Status.CANCELLING}),
         **{status: frozenset({status}) for status in Status if status not in {Status.QUEUED, Status.RUNNING}},
     },
-    RetryWished: {
+    RetryRequested: {
         Status.FAILED: frozenset({Status.QUEUED}),
         Status.CANCELLED: frozenset({Status.QUEUED}),
     },
 }
-"""Event, status before, statuses that may come of it.
+"""For each event and status before it, the statuses that it may lead to.
 
 An event about an attempt that the item does not follow may also leave the item as it is.
 """
 
 
 class IllegalTransition(AssertionError):
-    """An event met an item it cannot happen to: a bug of ours, never of the world."""
+    """An event happened to an item of a status in which it cannot: a bug in batchfish."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core.describe import cut
 from batchfish.core.expressions import Condition, ExpressionFailed, compile_condition
-from batchfish.core.violations import find_violations
+from batchfish.core.schema import find_violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from batchfish.core.backoff import jittered
 from batchfish.core.describe import spell_duration
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline.context import OUTAGE_GRACE, OUTAGE_TOLD_AFTER
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
-LONGEST_ASKED = 900.0
 
 
 def looking(ctx: Context, gives_up: Callable[[], bool]) -> AsyncRetrying:
@@ -58,10 +58,9 @@ def repeating(
     """Repeat a look until an answer, or until `stop` says so after one without: its error is raised then."""
 
     def wait(state: RetryCallState) -> float:
-        ceiling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(state.attempt_number - 1, 10))
         error = state.outcome.exception() if state.outcome is not None else None
         asked = error.retry_after if isinstance(error, WebAgentUnavailable) else None
-        return max(chance() * ceiling, min(asked or 0.0, LONGEST_ASKED))
+        return jittered(state.attempt_number, chance, first=FIRST_WAIT, longest=LONGEST_WAIT, asked=asked)
 
     return AsyncRetrying(
         retry=retry_if_exception_type(WebAgentUnavailable),

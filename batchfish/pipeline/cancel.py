@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchfish.core.attempts import dismissed
 from batchfish.core.items import AttemptState, Status
+from batchfish.core.lifecycle import as_surplus
 from batchfish.errors import WebAgentUnavailable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def cancel(ctx: Context) -> None:
         due = [] if held_for else [run_id for run_id, at in asked.items() if at + ASK_AGAIN <= now]
         if due:
             for run_id in surplus.keys() & due:
-                ctx.journal.write_attempt(dismissed(surplus[run_id]))
+                ctx.journal.write_attempt(as_surplus(surplus[run_id]))
             await ctx.journal.commit()  # the wish outlives this process, whatever becomes of the cancel
             ctx.is_asked()
             try:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from batchfish.core.backoff import MAX_OUTAGE
 from batchfish.core.describe import spell_duration
-from batchfish.core.events import CancelWished, Event, SubmitAccepted, SubmitUnanswered
+from batchfish.core.events import CancelRequested, Event, SubmitAccepted, SubmitUnanswered
 from batchfish.core.items import Status
-from batchfish.core.lifecycle import Change, advance
-from batchfish.core.moves import Circumstances
+from batchfish.core.lifecycle import Change, Circumstances, advance
 from batchfish.core.pacing import LONGEST_BACKOFF
 from batchfish.pipeline.wakeup import Wakeup
 
@@ -69,7 +69,7 @@ class RunOptions:
     """How fast and how long this process works; times in seconds."""
 
     poll_interval: float = 1.0
-    max_outage: float = 900.0
+    max_outage: float = MAX_OUTAGE
     max_duration: float | None = None
     creates_at_once: int = 8
     drain: bool = False
@@ -158,7 +158,7 @@ class Context:
             session.last_accepted = self.clock.now()
         if change.money_event is not None:
             self.notice(f"money: item {change.item.id}: {change.money_event}")
-        is_of_itself = not isinstance(event, CancelWished)
+        is_of_itself = not isinstance(event, CancelRequested)
         if is_of_itself and change.item.status.is_final and not change.was.is_final:
             session.finished += 1
             session.failed += change.item.status is Status.FAILED

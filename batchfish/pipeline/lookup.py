@@ -157,13 +157,13 @@ def adopt(ctx: Context, item: int, found: MarkedRun) -> bool:
 
     False where that attempt's create is on its way in this process: the answer will say whose the run is.
     """
-    k, twin = found.marker.k, None
+    k, earlier_run = found.marker.k, None
     attempt = ctx.journal.attempt(item, k)
     if attempt is not None and attempt.state is AttemptState.SUBMITTING:
         return False
     if attempt is not None and attempt.run_id is not None:
         # The create was doubled on its way. The second run counts as an attempt of its own.
-        twin, k, attempt = attempt.run_id, ctx.journal.item(item).k + 1, None
+        earlier_run, k, attempt = attempt.run_id, ctx.journal.item(item).k + 1, None
     event = Adopted(
         run_id=found.run.run_id,
         k=k,
@@ -171,7 +171,7 @@ def adopt(ctx: Context, item: int, found: MarkedRun) -> bool:
         key_id=ctx.agent.key_id,
         created_at=found.run.created_at,
         steps=found.run.steps,
-        twin=twin,
+        earlier_run=earlier_run,
     )
     ctx.record(item, k if attempt is not None else None, event)
     return True

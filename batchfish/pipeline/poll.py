@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from batchfish.core import identity
+from batchfish.core.backoff import LONGEST_RETRY_AFTER
 from batchfish.core.events import DeadlinePassed, Event, RunEnded, RunFound, RunLost, RunMisnamed
 from batchfish.core.items import AttemptState, Status
-from batchfish.core.poll_schedule import next_look
+from batchfish.core.pacing import next_poll
 from batchfish.errors import WebAgentUnavailable
-from batchfish.pipeline.backoff import LONGEST_ASKED, looking
+from batchfish.pipeline.backoff import looking
 from batchfish.pipeline.context import Context, StopKind
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ async def poll(ctx: Context) -> None:
         for one in looked_at:
             watch = watches.by_run[one.attempt.run_id or ""]
             watch.next_look = ctx.clock.boottime() + max(
-                next_look(now - watch.since, interval), min(look.retry_after or 0.0, LONGEST_ASKED)
+                next_poll(now - watch.since, interval), min(look.retry_after or 0.0, LONGEST_RETRY_AFTER)
             )
         if has_news:
             await ctx.journal.commit()

@@ -15,9 +15,9 @@ from batchfish.core.reconcile import (
     Control,
     Evidence,
     Hold,
-    LookAgain,
+    SearchAgain,
     judge,
-    pause_between_looks,
+    pause_between_searches,
 )
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline.lookup import Rows, adopt, find, obstacle_in, read_rows, search_text, shows
@@ -98,10 +98,10 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) 
     found = finding.found
     evidence = Evidence(
         elapsed=_elapsed(ctx, one.attempt),
-        looks=doubt.looks,
+        searches=doubt.looks,
         found=found[0].run if found else None,
         obstacle=finding.obstacle,
-        empty_looks=tuple(doubt.empty_looks),
+        empty_searches=tuple(doubt.empty_looks),
         control=finding.control,
         unreachable_for=finding.unreachable_for,
         markers_work=bool(one.attempt.marker) and ctx.markers_of(one) != "off",
@@ -110,7 +110,9 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) 
         case Adopt():
             taken = [adopt(ctx, one.item.pk, run) for run in found]
             if not any(taken):
-                doubt.next_look = _elapsed(ctx, one.attempt) + pause_between_looks(doubt.looks, rules.settle)
+                doubt.next_look = _elapsed(ctx, one.attempt) + pause_between_searches(
+                    doubt.looks, rules.settle
+                )
             await ctx.journal.commit()
             ctx.wakeup.wake()
         case Absent():
@@ -118,7 +120,7 @@ async def _settle(ctx: Context, one: Tracked, doubt: Doubt, controls: Controls) 
         case Hold(message=message):
             ctx.notice(f"held: item {one.item.id}: {message}")
             await ctx.settle(one.item.pk, one.attempt.k, CannotTell(message=message))
-        case LookAgain(after=after):
+        case SearchAgain(after=after):
             doubt.next_look = _elapsed(ctx, one.attempt) + after
 
 

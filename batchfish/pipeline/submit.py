@@ -17,8 +17,8 @@ from batchfish.core.events import (
 )
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
 from batchfish.core.items import AttemptState, Status
-from batchfish.core.reconcile import pause_between_looks
-from batchfish.core.retry import LONGEST_WAIT
+from batchfish.core.reconcile import pause_between_searches
+from batchfish.core.retry import longest_wait
 from batchfish.errors import NeedsYes, WebAgentUnavailable
 from batchfish.pipeline.context import Context, StopKind
 from batchfish.pipeline.lookup import (
@@ -75,8 +75,8 @@ async def submit(ctx: Context) -> None:
 
 def _what_is_due(ctx: Context, room: int) -> Sequence[Item]:
     now = ctx.clock.now()
-    longest = max(LONGEST_WAIT, ctx.rules.retry.wait_max)
-    return ctx.journal.due(ctx.batch.pk, now, room, furthest=now + longest)
+    furthest = now + longest_wait(ctx.rules.retry)
+    return ctx.journal.due(ctx.batch.pk, now, room, furthest=furthest)
 
 
 async def _without_found(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
@@ -169,7 +169,7 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
             )
             await _set_markers(ctx, "off")
             return
-        await listener.wait(ctx.clock, pause_between_looks(looks, settle))
+        await listener.wait(ctx.clock, pause_between_searches(looks, settle))
 
 
 async def _refuse_beside_a_twin(ctx: Context, first: Attempt) -> None:

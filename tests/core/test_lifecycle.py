@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from batchfish.core import attempts, moves, retry
+from batchfish.core import lifecycle, retry
+from batchfish.core.backoff import LONGEST_RETRY_AFTER
 from batchfish.core.events import (
     Adopted,
-    CancelWished,
+    CancelRequested,
     CannotTell,
     DeadlinePassed,
     Event,
     Intended,
     ProvenAbsent,
-    RetryWished,
+    RetryRequested,
     RunEnded,
     RunFound,
     RunLost,
@@ -28,8 +29,7 @@ from batchfish.core.events import (
     SubmitUnanswered,
 )
 from batchfish.core.items import Attempt, AttemptState, Item, Status
-from batchfish.core.lifecycle import Change, advance
-from batchfish.core.moves import Circumstances
+from batchfish.core.lifecycle import Change, Circumstances, advance
 from batchfish.core.rules import RetryRules, Rules
 from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.core.transitions import TRANSITIONS, IllegalTransition
@@ -56,8 +56,8 @@ EXAMPLES: tuple[Event, ...] = (
     RunMisnamed(run_id="run", marker="m2"),
     RunFound(),
     DeadlinePassed(),
-    CancelWished(),
-    RetryWished(),
+    CancelRequested(),
+    RetryRequested(),
 )
 
 
@@ -145,9 +145,9 @@ def what_may_happen(world: World) -> Iterator[tuple[Event, int | None]]:
     known = world.item
     if known.status is Status.QUEUED:
         yield replace(INTENT, k=known.k + 1, marker=f"m{known.k + 1}"), None
-    yield CancelWished(), None
+    yield CancelRequested(), None
     if known.status in {Status.FAILED, Status.CANCELLED}:
-        yield RetryWished(), None
+        yield RetryRequested(), None
     for one in world.attempts:
         yield from _about(one)
         if one.k == known.follows and known.status is Status.RUNNING:
@@ -193,7 +193,7 @@ def dismiss(world: World) -> World:
     """Let the stages ask that runs which do not speak for the item be cancelled."""
     surplus = [one.state is AttemptState.RUNNING and one.k != world.item.follows for one in world.attempts]
     pairs = zip(world.attempts, surplus, strict=True)
-    return World(world.item, tuple(attempts.dismissed(one) if too_many else one for one, too_many in pairs))
+    return World(world.item, tuple(lifecycle.as_surplus(one) if too_many else one for one, too_many in pairs))
 
 
 def fold(world: World) -> object:
@@ -212,7 +212,7 @@ def fold(world: World) -> object:
         known.follows,
         known.k,
         tuple(
-            (one.k, one.state, one.run_id is not None, one.created_at, one.cause == attempts.SURPLUS)
+            (one.k, one.state, one.run_id is not None, one.created_at, one.cause == lifecycle.SURPLUS)
             for one in world.attempts
         ),
     )
@@ -222,7 +222,7 @@ def fold(world: World) -> object:
 def steps() -> list[Step]:
     """Every step of every history of up to two attempts, and each first step of a third."""
     seen, found = set(), []
-    edge = [World(item()), World(item(refused=moves.CREATES_IN_VAIN - 1, refused_at=0.0))]
+    edge = [World(item()), World(item(refused=lifecycle.CREATES_WITHOUT_RUN - 1, refused_at=0.0))]
     while edge:
         world = edge.pop()
         for event, k in what_may_happen(world):
@@ -246,7 +246,9 @@ class TestTable:
     @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
     @pytest.mark.parametrize("status", list(Status))
     def test_a_pair_that_is_not_listed_is_refused(self, event: Event, status: Status) -> None:
-        about = None if isinstance(event, Intended | Adopted | CancelWished | RetryWished) else attempt()
+        about = (
+            None if isinstance(event, Intended | Adopted | CancelRequested | RetryRequested) else attempt()
+        )
         others = [attempt()] if status in {Status.RUNNING, Status.CANCELLING} else []
         known = item(status=status, k=1, follows=1)
         if status in TRANSITIONS[type(event)]:
@@ -375,9 +377,9 @@ class TestLaws:
         self, steps: list[Step]
     ) -> None:
         for step in steps:
-            if isinstance(step.event, CancelWished):
+            if isinstance(step.event, CancelRequested):
                 assert step.after.item.cancel_wish
-            if step.before.item.cancel_wish and not isinstance(step.event, RetryWished):
+            if step.before.item.cancel_wish and not isinstance(step.event, RetryRequested):
                 assert step.after.item.cancel_wish
                 assert step.after.item.status not in {Status.QUEUED, Status.SUBMITTING} or (
                     step.before.item.status is Status.SUBMITTING
@@ -393,7 +395,7 @@ class TestLaws:
                 states: dict[int | None, AttemptState] = {one.k: one.state for one in world.attempts}
                 is_ghost = isinstance(event, Adopted) and states.get(k) is not AttemptState.UNANSWERED
                 is_word = isinstance(event, ProvenAbsent) and states.get(k) is AttemptState.HELD
-                if is_ghost or is_word or isinstance(event, RetryWished | CancelWished):
+                if is_ghost or is_word or isinstance(event, RetryRequested | CancelRequested):
                     continue
                 after = apply(world, event, k).after
                 if fold(after) not in seen and len(after.attempts) <= 4:
@@ -438,7 +440,7 @@ class TestAnswers:
     def test_an_item_that_alone_is_forbidden_is_parked_and_fails_when_it_repeats(self) -> None:
         event, about = SubmitDeferred(reason="forbidden", message="no"), attempt(1, AttemptState.SUBMITTING)
         parked = go(SUBMITTING, event, about, now=1_000.0, last_accepted=500.0).item
-        assert (parked.status, parked.due_at) == (Status.QUEUED, 1_000.0 + moves.FORBIDDEN_PAUSE)
+        assert (parked.status, parked.due_at) == (Status.QUEUED, 1_000.0 + lifecycle.FORBIDDEN_PAUSE)
         known = go(parked, INTENT).item
         again = go(known, event, about, now=1_060.0, last_accepted=500.0).item
         assert again.status is Status.QUEUED  # nobody else was accepted meanwhile
@@ -471,7 +473,7 @@ class TestAnswers:
             known = replace(known, status=Status.UNANSWERED)
         assert waits == sorted(waits)
         assert waits[0] == 0.0
-        assert waits[-1] == retry.LONGEST_WAIT
+        assert waits[-1] == LONGEST_RETRY_AFTER
 
     def test_an_accepted_create_forgives_those_in_vain(self) -> None:
         known = replace(SUBMITTING, refused=4, refused_at=1.0)
@@ -532,13 +534,13 @@ class TestEnds:
         assert (after.status, after.reason) == (Status.CANCELLED, "cancelled_elsewhere")
 
     def test_a_run_that_completed_although_it_was_to_be_cancelled_is_a_success(self) -> None:
-        wished = go(RUNNING, CancelWished(), None).item
+        wished = go(RUNNING, CancelRequested(), None).item
         assert wished.status is Status.CANCELLING
         assert go(wished, ended("COMPLETED"), attempt()).item.status is Status.SUCCEEDED
 
     def test_a_wish_to_cancel_beats_run_timeout(self) -> None:
         late = go(RUNNING, DeadlinePassed(), attempt()).item
-        wished = go(late, CancelWished(), None).item
+        wished = go(late, CancelRequested(), None).item
         after = go(wished, ended("CANCELLED"), attempt()).item
         assert (after.status, after.reason) == (Status.CANCELLED, "cancelled")
 
@@ -548,20 +550,20 @@ class TestPersons:
         never = RunError(message="", code="SITE_BLOCKED", category="AGENT_FAILURE")
         failed = go(replace(RUNNING, attempts=2), ended(error=never), attempt()).item
         assert failed.status is Status.FAILED
-        queued = go(failed, RetryWished(), None, now=5_000.0).item
+        queued = go(failed, RetryRequested(), None, now=5_000.0).item
         assert (queued.status, queued.due_at) == (Status.QUEUED, 5_000.0)
         running = replace(queued, status=Status.RUNNING, attempts=1)
         assert go(running, ended(error=SYSTEM_FAILURE), attempt()).item.status is Status.FAILED
 
     def test_a_retry_takes_a_wish_to_cancel_back(self) -> None:
-        cancelled = go(item(), CancelWished(), None).item
+        cancelled = go(item(), CancelRequested(), None).item
         assert cancelled.status is Status.CANCELLED
-        queued = go(cancelled, RetryWished(), None).item
+        queued = go(cancelled, RetryRequested(), None).item
         assert (queued.status, queued.cancel_wish) == (Status.QUEUED, False)
 
     def test_a_doubted_item_that_is_cancelled_is_cancelled_once_proven_absent(self) -> None:
         doubted = item(status=Status.UNANSWERED, k=1, follows=1)
-        wished = go(doubted, CancelWished(), None).item
+        wished = go(doubted, CancelRequested(), None).item
         assert wished.status is Status.UNANSWERED
         about = attempt(1, AttemptState.UNANSWERED)
         assert go(wished, ProvenAbsent(), about).item.status is Status.CANCELLED
@@ -622,7 +624,7 @@ class TestTwoRuns:
     ) -> None:
         rules = Rules(retry=RetryRules(attempts=allowed))
         known = replace(RUNNING, k=2, follows=1, attempts=2)
-        surplus = attempts.dismissed(attempt(2, run_id="run-2"))
+        surplus = lifecycle.as_surplus(attempt(2, run_id="run-2"))
         turned = go(known, first_end, attempt(1, run_id="run-1"), surplus, rules=rules)
         assert (turned.item.status, turned.item.follows) == (Status.RUNNING, 2)
         left = [turned.attempt] if turned.attempt is not None and turned.attempt.state.is_open else []
@@ -635,12 +637,12 @@ class TestTwoRuns:
     def test_a_run_found_while_a_surplus_one_is_cancelled_uses_the_attempts_up(self) -> None:
         rules = Rules(retry=RetryRules(attempts=3))
         known = replace(RUNNING, k=2, follows=1, attempts=2)
-        surplus = attempts.dismissed(attempt(2, run_id="run-2", created_at=1.0))
+        surplus = lifecycle.as_surplus(attempt(2, run_id="run-2", created_at=1.0))
         turned = go(known, ended(error=SYSTEM_FAILURE), attempt(1), surplus, rules=rules).item
         third = replace(ADOPTED, k=3, marker="m3", run_id="run-3", created_at=9.0)
         found = go(turned, third, None, surplus, rules=rules)
         assert found.attempt is not None
-        ghost = attempts.settled(found.attempt, ended("CANCELLED"))
+        ghost = lifecycle.attempt_after(found.attempt, ended("CANCELLED"))
         assert not ghost.state.is_open
         after = go(found.item, ended("CANCELLED"), surplus, rules=rules).item
         assert (after.status, after.reason) == (Status.FAILED, "system_failure")

@@ -1,11 +1,14 @@
-"""How many creates may be sent beside those that are open, and what answers make of that."""
+"""How many creates may be sent beside the open attempts, and when a run is polled again."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchfish.core.pacing import LONGEST_BACKOFF, MOST_NEEDED, Pacing
+from batchfish.core.pacing import LONGEST_BACKOFF, MOST_NEEDED, SLOWEST_POLL, Pacing, next_poll
+
+ages = st.floats(-1e6, 1e9)
+intervals = st.floats(0.01, 60.0)
 
 
 @given(concurrency=st.integers(1, 1_000), open_attempts=st.integers(0, 2_000))
@@ -103,3 +106,21 @@ def test_attempts_that_wait_for_a_person_hold_slots_but_do_not_count_as_taken() 
     pacing = Pacing(concurrency=3).refused(1, alive=0)
     assert pacing.room(2, alive=0) == 1
     assert pacing.room(3, alive=0) == 0
+
+
+def test_young_runs_are_polled_each_interval_and_old_ones_less_often() -> None:
+    assert [next_poll(age, 1.0) for age in (0, 60, 120, 240, 10_000)] == [1.0, 2.0, 3.0, 5.0, 5.0]
+
+
+def test_a_clock_that_went_back_makes_a_run_young() -> None:
+    assert next_poll(-100.0, 2.0) == 2.0
+
+
+@given(age=ages, interval=intervals)
+def test_no_poll_comes_sooner_than_an_interval_or_later_than_the_slowest(age: float, interval: float) -> None:
+    assert interval <= next_poll(age, interval) <= SLOWEST_POLL * interval
+
+
+@given(age=ages, older=ages, interval=intervals)
+def test_an_older_run_is_never_polled_sooner(age: float, older: float, interval: float) -> None:
+    assert next_poll(min(age, older), interval) <= next_poll(max(age, older), interval)

@@ -17,9 +17,9 @@ from batchfish.core.reconcile import (
     Control,
     Evidence,
     Hold,
-    LookAgain,
+    SearchAgain,
     judge,
-    pause_between_looks,
+    pause_between_searches,
 )
 from batchfish.core.rules import UnansweredRules
 from batchfish.core.runs import RunSnapshot
@@ -30,11 +30,11 @@ HOLDING = UnansweredRules(settle=SETTLE, then="hold")
 RUN = RunSnapshot(run_id="run", status="RUNNING")
 
 
-def evidence(*empty_looks: float, control: Control = Control.FRESH, **more: object) -> Evidence:
+def evidence(*empty_searches: float, control: Control = Control.FRESH, **more: object) -> Evidence:
     known = Evidence(
-        elapsed=empty_looks[-1] if empty_looks else 0.0,
-        looks=len(empty_looks),
-        empty_looks=empty_looks,
+        elapsed=empty_searches[-1] if empty_searches else 0.0,
+        searches=len(empty_searches),
+        empty_searches=empty_searches,
         control=control,
     )
     return replace(known, **more)  # type: ignore[arg-type]
@@ -49,7 +49,7 @@ class TestFound:
             {"markers_work": False},
             {"unreachable_for": 1e6},
             {"control": Control.MISSING},
-            {"empty_looks": (400.0, 500.0, 2_000.0)},
+            {"empty_searches": (400.0, 500.0, 2_000.0)},
         ],
     )
     def test_a_run_that_was_found_exists_whatever_else_is_said(
@@ -59,11 +59,11 @@ class TestFound:
 
 
 class TestAbsence:
-    def test_two_late_looks_and_a_fresh_control_prove_it(self) -> None:
+    def test_two_late_searches_and_a_fresh_control_prove_it(self) -> None:
         assert judge(evidence(10.0, 100.0, 300.0, 330.0), RULES) == Absent()
 
     @pytest.mark.parametrize(
-        "empty_looks",
+        "empty_searches",
         [
             (),
             (330.0,),
@@ -72,32 +72,32 @@ class TestAbsence:
             (10.0, 100.0, 200.0, 299.9),
         ],
     )
-    def test_less_does_not(self, empty_looks: tuple[float, ...]) -> None:
-        assert isinstance(judge(evidence(*empty_looks), RULES), LookAgain)
+    def test_less_does_not(self, empty_searches: tuple[float, ...]) -> None:
+        assert isinstance(judge(evidence(*empty_searches), RULES), SearchAgain)
 
     @pytest.mark.parametrize("control", [Control.OLDER, Control.IMPOSSIBLE])
     def test_without_a_fresh_control_it_takes_six_times_as_long(self, control: Control) -> None:
         late = PATIENCE * SETTLE
-        assert isinstance(judge(evidence(300.0, late - 0.1, control=control), RULES), LookAgain)
-        assert isinstance(judge(evidence(300.0, late, late + 29.9, control=control), RULES), LookAgain)
+        assert isinstance(judge(evidence(300.0, late - 0.1, control=control), RULES), SearchAgain)
+        assert isinstance(judge(evidence(300.0, late, late + 29.9, control=control), RULES), SearchAgain)
         assert judge(evidence(late, late + 30.0, control=control), RULES) == Absent()
 
     def test_a_control_that_is_not_found_proves_nothing_however_long(self) -> None:
         late = PATIENCE * SETTLE
-        assert isinstance(judge(evidence(300.0, late, control=Control.MISSING), RULES), LookAgain)
+        assert isinstance(judge(evidence(300.0, late, control=Control.MISSING), RULES), SearchAgain)
         judgement = judge(evidence(late, 10 * late, control=Control.MISSING), RULES)
         assert isinstance(judgement, Hold)
         assert "a run that surely exists" in judgement.message
 
     def test_a_control_that_is_too_new_to_be_listed_neither_proves_nor_holds(self) -> None:
         late = PATIENCE * SETTLE
-        assert isinstance(judge(evidence(late, 10 * late, control=Control.TOO_NEW), RULES), LookAgain)
+        assert isinstance(judge(evidence(late, 10 * late, control=Control.TOO_NEW), RULES), SearchAgain)
 
     def test_time_alone_proves_nothing(self) -> None:
-        assert isinstance(judge(evidence(elapsed=1e9, looks=0), RULES), LookAgain)
+        assert isinstance(judge(evidence(elapsed=1e9, searches=0), RULES), SearchAgain)
 
     @given(
-        empty_looks=st.lists(st.floats(0.0, 5_000.0), max_size=12).map(sorted),
+        empty_searches=st.lists(st.floats(0.0, 5_000.0), max_size=12).map(sorted),
         control=st.sampled_from(Control),
         settle=st.sampled_from([0.5, 10.0, 300.0]),
         then=st.sampled_from(["reconcile", "hold"]),
@@ -106,7 +106,7 @@ class TestAbsence:
     )
     def test_absence_is_never_believed_on_less_than_the_law_says(
         self,
-        empty_looks: list[float],
+        empty_searches: list[float],
         control: Control,
         settle: float,
         then: str,
@@ -115,11 +115,11 @@ class TestAbsence:
         unreachable_for: float,
     ) -> None:
         known = evidence(
-            *empty_looks, control=control, markers_work=markers_work, unreachable_for=unreachable_for
+            *empty_searches, control=control, markers_work=markers_work, unreachable_for=unreachable_for
         )
         if judge(known, UnansweredRules(settle=settle, then=then)) == Absent():
             patience = 1.0 if control is Control.FRESH else PATIENCE
-            late = [at for at in empty_looks if at >= patience * settle]
+            late = [at for at in empty_searches if at >= patience * settle]
             assert then == "reconcile"
             assert markers_work
             assert control not in {Control.MISSING, Control.TOO_NEW}
@@ -135,12 +135,12 @@ class TestHolding:
         assert "marker" in judgement.message
 
     def test_a_listing_that_is_down_holds_after_six_times_settle(self) -> None:
-        assert isinstance(judge(evidence(unreachable_for=PATIENCE * SETTLE - 1), RULES), LookAgain)
+        assert isinstance(judge(evidence(unreachable_for=PATIENCE * SETTLE - 1), RULES), SearchAgain)
         judgement = judge(evidence(unreachable_for=PATIENCE * SETTLE), RULES)
         assert judgement == Hold("the listing of runs has not answered for 1800 s")
 
     def test_a_manifest_that_says_hold_holds_after_one_late_look(self) -> None:
-        assert isinstance(judge(evidence(299.9), HOLDING), LookAgain)
+        assert isinstance(judge(evidence(299.9), HOLDING), SearchAgain)
         judgement = judge(evidence(300.0, control=Control.MISSING), HOLDING)
         assert isinstance(judgement, Hold)
         assert "says to hold" in judgement.message
@@ -150,24 +150,31 @@ class TestHolding:
 
 
 class TestPauses:
-    def test_looks_come_two_four_and_eight_seconds_apart(self) -> None:
-        assert [pause_between_looks(looks, SETTLE) for looks in (1, 2, 3, 4, 5, 6)] == [2, 4, 8, 16, 30, 30]
+    def test_searches_come_two_four_and_eight_seconds_apart(self) -> None:
+        assert [pause_between_searches(searches, SETTLE) for searches in (1, 2, 3, 4, 5, 6)] == [
+            2,
+            4,
+            8,
+            16,
+            30,
+            30,
+        ]
 
-    def test_the_first_look_is_followed_as_soon_as_the_second(self) -> None:
-        assert pause_between_looks(0, SETTLE) == 2.0
+    def test_the_first_search_is_followed_as_soon_as_the_second(self) -> None:
+        assert pause_between_searches(0, SETTLE) == 2.0
 
-    @given(looks=st.integers(0, 10**6), settle=st.floats(0.0, 1e6))
+    @given(searches=st.integers(0, 10**6), settle=st.floats(0.0, 1e6))
     def test_they_are_at_most_a_tenth_of_settle_apart_and_never_in_a_rush(
-        self, looks: int, settle: float
+        self, searches: int, settle: float
     ) -> None:
-        pause = pause_between_looks(looks, settle)
+        pause = pause_between_searches(searches, settle)
         assert SHORTEST_PAUSE <= pause <= max(SHORTEST_PAUSE, settle / 10)
-        assert pause <= pause_between_looks(looks + 1, settle)
+        assert pause <= pause_between_searches(searches + 1, settle)
 
     @given(settle=st.floats(0.5, 1_000.0), control=st.sampled_from([Control.FRESH, Control.OLDER]))
     def test_looking_at_that_pace_comes_to_an_end(self, settle: float, control: Control) -> None:
-        rules, looks = UnansweredRules(settle=settle), [0.0]
-        while isinstance(judgement := judge(evidence(*looks, control=control), rules), LookAgain):
-            looks.append(looks[-1] + judgement.after)
-            assert len(looks) < 100
+        rules, searches = UnansweredRules(settle=settle), [0.0]
+        while isinstance(judgement := judge(evidence(*searches, control=control), rules), SearchAgain):
+            searches.append(searches[-1] + judgement.after)
+            assert len(searches) < 100
         assert judgement == Absent()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchfish.core.retry import LONGEST_WAIT, NEVER_AGAIN, cause_of, deserves_another, wait_before
+from batchfish.core.backoff import LONGEST_RETRY_AFTER
+from batchfish.core.retry import NEVER_AGAIN, cause_of, deserves_another, wait_before
 from batchfish.core.rules import RetryRules
 from batchfish.core.runs import RunError
 
@@ -82,9 +83,9 @@ class TestWait:
             (1.0, 2.5),  # sooner than our own wait: that one holds
             (-5.0, 2.5),
             (0.0, 2.5),
-            (math.inf, LONGEST_WAIT),
+            (math.inf, LONGEST_RETRY_AFTER),
             (math.nan, 2.5),
-            (1e9, LONGEST_WAIT),
+            (1e9, LONGEST_RETRY_AFTER),
         ],
     )
     def test_what_the_api_asks_for_is_heeded_within_reason(self, asked: float, wait: float) -> None:
@@ -104,4 +105,4 @@ class TestWait:
         self, attempts: int, asked: float | None, initial: float, most: float, chance: float
     ) -> None:
         rules = RetryRules(wait_initial=initial, wait_max=most)
-        assert 0.0 <= wait_before(attempts, asked, rules, lambda: chance) <= max(LONGEST_WAIT, most)
+        assert 0.0 <= wait_before(attempts, asked, rules, lambda: chance) <= max(LONGEST_RETRY_AFTER, most)

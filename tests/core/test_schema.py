@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchfish.core.schema import check_schema
-from batchfish.core.violations import find_violations
+from batchfish.core.schema import check_schema, find_violations
 
 GOOD: dict[str, Any] = {
     "type": "object",

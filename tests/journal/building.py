@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from batchfish.core import identity
 from batchfish.core.events import Event, Intended, RunEnded, SubmitAccepted, SubmitUnanswered
 from batchfish.core.items import ItemSpec
-from batchfish.core.lifecycle import Change, advance
-from batchfish.core.moves import Circumstances
+from batchfish.core.lifecycle import Change, Circumstances, advance
 from batchfish.core.rules import Rules
 from batchfish.core.runs import RunSnapshot
 from batchfish.journal.base import NewBatch

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.core.events import CancelWished
+from batchfish.core.events import CancelRequested
 from batchfish.core.items import AttemptState, ItemSpec
-from batchfish.core.lifecycle import advance
-from batchfish.core.moves import Circumstances
+from batchfish.core.lifecycle import Circumstances, advance
 from batchfish.core.rules import Rules
 from batchfish.errors import StorageFailed
 from batchfish.journal.base import Comparison, NewBatch
@@ -56,7 +55,7 @@ def write_amend(journal: SqliteJournal) -> None:
 
 def write_change(journal: SqliteJournal) -> None:
     circumstances = Circumstances(now=5_000.0, rules=Rules(), chance=lambda: 0.5, others=())
-    journal.write(advance(journal.item(ITEM), None, CancelWished(), circumstances), 5_000.0)
+    journal.write(advance(journal.item(ITEM), None, CancelRequested(), circumstances), 5_000.0)
 
 
 def write_attempt(journal: SqliteJournal) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.core.events import Adopted, CancelWished, RetryWished, RunLost
+from batchfish.core.events import Adopted, CancelRequested, RetryRequested, RunLost
 from batchfish.core.items import Status
 from batchfish.journal import queries
 from batchfish.journal.files import connect, snapshot
@@ -47,7 +47,7 @@ def lived(journal: SqliteJournal, driver: Driver, pks: dict[str, int]) -> dict[s
     driver.finish(pks["a"], b'{"price": 1}')
     driver.finish(pks["b"], None, "FAILED")
     driver.record(pks["d"], 1, RunLost())
-    driver.record(pks["e"], None, CancelWished())
+    driver.record(pks["e"], None, CancelRequested())
     journal.commit_now()
     return pks
 
@@ -76,7 +76,7 @@ def test_an_item_is_found_by_its_id_and_rather_one_that_is_wanted(
 def test_attempts_and_result_of_an_item(
     journal: SqliteJournal, driver: Driver, reader: sqlite3.Connection, lived: dict[str, int]
 ) -> None:
-    driver.record(lived["b"], None, RetryWished())
+    driver.record(lived["b"], None, RetryRequested())
     driver.accept(lived["b"], "run-b2")
     driver.finish(lived["b"], b"[2]")
     journal.commit_now()

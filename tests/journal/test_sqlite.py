@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from batchfish.core.events import (
     Adopted,
-    CancelWished,
+    CancelRequested,
     CannotTell,
     ProvenAbsent,
-    RetryWished,
+    RetryRequested,
     RunEnded,
     RunFound,
     RunLost,
@@ -76,7 +76,7 @@ class TestDue:
     ) -> None:
         driver.accept(pks[0])
         driver.finish(pks[0], None, "FAILED")
-        driver.record(pks[0], None, RetryWished())  # due at that moment
+        driver.record(pks[0], None, RetryRequested())  # due at that moment
         moment = driver.now
         assert contents(journal, batch, moment) == ["b", "c", "d", "a"]
         assert contents(journal, batch, moment - 0.5) == ["b", "c", "d"]
@@ -90,7 +90,7 @@ class TestDue:
         driver.now = 1e9
         driver.accept(pks[0])
         driver.finish(pks[0], None, "FAILED")
-        driver.record(pks[0], None, RetryWished())
+        driver.record(pks[0], None, RetryRequested())
         assert contents(journal, batch, 5_000.0) == ["b", "c", "d"]
         due = journal.due(batch, 5_000.0, 99, furthest=5_900.0)
         assert [item.id for item in due] == ["b", "c", "d", "a"]
@@ -353,7 +353,7 @@ class TestKnownRuns:
         assert journal.count_runs(batch) == 0
         driver.accept(pks[0])
         driver.finish(pks[0], None, "FAILED")
-        driver.record(pks[0], None, RetryWished())
+        driver.record(pks[0], None, RetryRequested())
         driver.accept(pks[0])
         driver.doubt(pks[1])
         edit_keeps = named("b", "c", "d")
@@ -405,7 +405,7 @@ class TestResults:
     ) -> None:
         driver.accept(pks[0])
         driver.finish(pks[0], b"1")
-        again = driver.record(pks[0], None, CancelWished())
+        again = driver.record(pks[0], None, CancelRequested())
         attempt = journal.attempt(pks[0], 1)
         assert attempt is not None
         run = RunSnapshot(run_id=attempt.run_id or "", status="COMPLETED", result=b"2")
@@ -486,10 +486,10 @@ class TestFlags:
 
     def test_a_persons_wishes_are_kept(self, journal: SqliteJournal, driver: Driver, pks: list[int]) -> None:
         driver.accept(pks[0])
-        driver.record(pks[0], None, CancelWished())
+        driver.record(pks[0], None, CancelRequested())
         assert journal.item(pks[0]).cancel_wish
         driver.finish(pks[0], None, "CANCELLED")
-        driver.record(pks[0], None, RetryWished())
+        driver.record(pks[0], None, RetryRequested())
         item = journal.item(pks[0])
         assert (item.status, item.cancel_wish, item.retry_wish) == (Status.QUEUED, False, True)
 
@@ -562,9 +562,9 @@ def _let(driver: Driver, pk: int, fate: str) -> None:
         case "absent" if status in {Status.UNANSWERED, Status.HELD}:
             driver.record(pk, k, ProvenAbsent())
         case "cancel":
-            driver.record(pk, None, CancelWished())
+            driver.record(pk, None, CancelRequested())
         case "retry" if status in {Status.FAILED, Status.CANCELLED}:
-            driver.record(pk, None, RetryWished())
+            driver.record(pk, None, RetryRequested())
         case _:
             pass
 

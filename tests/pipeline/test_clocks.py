@@ -81,4 +81,4 @@ def test_a_look_counts_from_its_beginning(tmp_path: Path, monkeypatch: pytest.Mo
     assert simulation.server.violations == []
     assert seen
     for evidence in seen:
-        assert all(at <= evidence.elapsed - 8.0 for at in evidence.empty_looks)
+        assert all(at <= evidence.elapsed - 8.0 for at in evidence.empty_searches)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchfish.core.events import CancelWished
+from batchfish.core.events import CancelRequested
 from batchfish.core.rules import Limits, Rules, UnansweredRules
 from batchfish.pipeline.context import RunOptions, StopKind
 from batchfish.pipeline.poll import LOSS_TAKES
@@ -56,7 +56,7 @@ def test_a_wish_to_cancel_may_come_while_a_look_shows_that_the_time_is_up(tmp_pa
         if not wished_at and look.server_date is not None and look.server_date - min(starts) > 30.0:
             wished_at.append(simulation.loop.now)
             for one in contexts[0].journal.open_attempts():
-                contexts[0].record(one.item.pk, None, CancelWished())
+                contexts[0].record(one.item.pk, None, CancelRequested())
         return look
 
     simulation.wrap = looking_with(wish)

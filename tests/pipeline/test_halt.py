@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.core.events import CancelWished
+from batchfish.core.events import CancelRequested
 from batchfish.core.rules import Limits, Rules, Share, UnansweredRules
 from batchfish.pipeline.context import FINISHED_BEFORE_HALT, StopKind
 from tests.pipeline.model_server import Faults
@@ -49,7 +49,7 @@ def test_items_that_a_person_cancels_count_neither_way(tmp_path: Path) -> None:
 
     async def cancel_most(ctx: Context) -> None:
         for pk in range(3, 13):
-            ctx.record(pk, None, CancelWished())
+            ctx.record(pk, None, CancelRequested())
         assert (ctx.session.finished, ctx.session.failed) == (0, 0)
 
     server.faults = Faults(runs_fail=1.0)

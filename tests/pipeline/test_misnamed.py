@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchfish.core.events import CancelWished
+from batchfish.core.events import CancelRequested
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.rules import Limits, Rules, UnansweredRules
 from batchfish.journal.sqlite import SqliteJournal
@@ -74,7 +74,7 @@ def test_a_cancelled_run_that_answers_for_another_is_held_too(tmp_path: Path) ->
         while len(ctx.journal.open_attempts(AttemptState.RUNNING)) < 5:
             await ctx.clock.sleep(0.05)
         for pk in range(1, simulation.items + 1):
-            ctx.record(pk, None, CancelWished())
+            ctx.record(pk, None, CancelRequested())
         ctx.wakeup.wake()
 
     simulation, server = simulate(tmp_path, companions=(cancel,))

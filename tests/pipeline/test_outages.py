@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from batchfish.core.events import CancelWished
+from batchfish.core.events import CancelRequested
 from batchfish.errors import WebAgentUnavailable
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline.backoff import in_time
@@ -117,7 +117,7 @@ def test_one_missing_endpoint_told_by_a_page_stops_nothing(tmp_path: Path, path:
     async def cancel_last(ctx: Context) -> None:
         while (item := ctx.journal.item(6)).status != "running":
             await ctx.clock.sleep(0.1)
-        ctx.record(item.pk, None, CancelWished())
+        ctx.record(item.pk, None, CancelRequested())
         ctx.wakeup.wake()
 
     simulation = simulate(tmp_path, trouble, companions=(cancel_last,))
@@ -193,7 +193,7 @@ class TestRetryAfter:
         async def cancel_one(ctx: Context) -> None:
             await ctx.clock.sleep(2.0)
             running = ctx.journal.open_attempts()[0]
-            ctx.record(running.item.pk, None, CancelWished())
+            ctx.record(running.item.pk, None, CancelRequested())
             ctx.wakeup.wake()
 
         simulation = simulate(tmp_path, trouble, items=12, companions=(cancel_one,))

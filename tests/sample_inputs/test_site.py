@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from batchfish.core.schema import check_schema
-from batchfish.core.violations import find_violations
+from batchfish.core.schema import check_schema, find_violations
 from tests.sample_inputs import make_site
 
 if TYPE_CHECKING:

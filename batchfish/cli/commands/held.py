@@ -18,7 +18,7 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import make_agent, make_context, owned_journal
 from batchfish.cli.selection import item_called
 from batchfish.core import identity
-from batchfish.core.events import Adopted, CancelWished, ProvenAbsent, RetryWished
+from batchfish.core.events import Adopted, CancelRequested, ProvenAbsent, RetryRequested
 from batchfish.core.items import Status
 from batchfish.errors import WrongInput
 from batchfish.journal import queries
@@ -130,13 +130,13 @@ def _resubmit(ctx: Context, decision: _Decision) -> None:
     """Queue the item again, on a person's word that this create made no run."""
     item = ctx.record(decision.item.pk, decision.k, ProvenAbsent()).item
     if item.status.is_final:
-        ctx.record(item.pk, None, RetryWished())
+        ctx.record(item.pk, None, RetryRequested())
 
 
 def _drop(ctx: Context, decision: _Decision) -> None:
     """Free the attempt's slot; an item that waits for nothing else is given up."""
     if decision.is_last:
-        ctx.record(decision.item.pk, None, CancelWished())
+        ctx.record(decision.item.pk, None, CancelRequested())
     ctx.record(decision.item.pk, decision.k, ProvenAbsent())
 
 

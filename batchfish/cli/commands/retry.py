@@ -17,7 +17,7 @@ from batchfish.cli.completion import (
 )
 from batchfish.cli.console import several
 from batchfish.cli.factory import make_agent, make_context
-from batchfish.core.events import ProvenAbsent, RetryWished
+from batchfish.core.events import ProvenAbsent, RetryRequested
 from batchfish.core.items import Status
 from batchfish.journal import queries
 
@@ -75,4 +75,4 @@ def send_again(ctx: Context, item: Item) -> None:
     while item.status is Status.HELD:
         item = ctx.record(item.pk, item.follows, ProvenAbsent()).item
     if item.status.is_final:
-        ctx.record(item.pk, None, RetryWished())
+        ctx.record(item.pk, None, RetryRequested())

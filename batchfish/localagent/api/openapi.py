@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from batchfish.core.keywords import FORMATS
+from batchfish.core.schema import FORMATS
 from batchfish.localagent.api.answers import RunEvent
 
 Document = dict[str, Any]

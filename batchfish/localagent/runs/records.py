@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.describe import spell_path
-from batchfish.core.violations import find_violations
+from batchfish.core.schema import find_violations
 from batchfish.webagent.wire import RunStatus
 
 if TYPE_CHECKING:

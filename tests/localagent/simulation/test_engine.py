@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batchfish.core.violations import find_violations
+from batchfish.core.schema import find_violations
 from batchfish.errors import WrongInput
 from batchfish.localagent.engines.base import RunRequest
 from batchfish.localagent.simulation.engine import SimulateEngine, make_result

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from batchfish.core.violations import find_violations
+from batchfish.core.schema import find_violations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -29,7 +29,7 @@ from pydantic_ai.exceptions import (
 )
 from pydantic_ai.models import Model
 
-from batchfish.core.violations import find_violations
+from batchfish.core.schema import find_violations
 from batchfish.localagent.engines.base import Emit, RunFailure, RunRequest, Step, system_failure
 from batchfish.localagent.engines.model.answer import envelope, open_envelope, parse
 from batchfish.localagent.engines.model.prompt import RULES, RULES_OF_TOOLS, ask, forget_pages

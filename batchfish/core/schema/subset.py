@@ -1,19 +1,67 @@
-"""The API's subset of JSON Schema: whether a schema is within it."""
+"""The API's subset of JSON Schema: its keywords, and whether a schema is within it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
 from batchfish.core.describe import Keys, cut, is_number, name_kind, quote, spell_path
-from batchfish.core.keywords import BELONGS, CHECKS, INSTEAD, KEYWORDS
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 10
+_LARGEST = 2**53
+_TYPES = ("object", "array", "string", "number", "integer", "boolean")
+FORMATS = ("date", "date-time", "duration", "time")
+KEYWORDS = (
+    "anyOf",
+    "enum",
+    "format",
+    "items",
+    "maxItems",
+    "maximum",
+    "minItems",
+    "minimum",
+    "nullable",
+    "properties",
+    "propertyOrdering",
+    "required",
+    "type",
+)
+
+# What people write instead, and what says the same within the subset.
+_INSTEAD = {
+    "oneOf": 'Use "anyOf" instead.',
+    "allOf": "Merge its branches into one schema.",
+    "const": 'Use an "enum" with one value instead.',
+    "additionalProperties": "Leave it out: properties beyond the schema are not asked for.",
+    "title": "Leave it out, or say it in the goal.",
+    "description": "Leave it out, and say it in the goal.",
+    "example": "Leave it out, or give the example in the goal.",
+    "examples": "Leave it out, or give the examples in the goal.",
+    "$ref": "Write the schema out in its place.",
+    "$defs": "Write the schemas out where they are used.",
+    "$schema": "Leave it out.",
+    "pattern": "Say it in the goal, and test it with a check.",
+    "minLength": "Say it in the goal, and test it with a check.",
+    "maxLength": "Say it in the goal, and test it with a check.",
+}
+# Which type a keyword belongs to.
+_BELONGS = {
+    "enum": ("string",),
+    "format": ("string",),
+    "items": ("array",),
+    "maxItems": ("array",),
+    "minItems": ("array",),
+    "maximum": ("number", "integer"),
+    "minimum": ("number", "integer"),
+    "properties": ("object",),
+    "propertyOrdering": ("object",),
+    "required": ("object",),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,17 +150,17 @@ def _check_node(node: Mapping[str, Any], keys: Keys) -> Iterator[SchemaProblem]:
         where = (*keys, name)
         if name not in KEYWORDS:
             near = get_close_matches(str(name), KEYWORDS, n=1)
-            remedy = INSTEAD.get(str(name)) or (f'Did you mean "{near[0]}"?' if near else "Leave it out.")
+            remedy = _INSTEAD.get(str(name)) or (f'Did you mean "{near[0]}"?' if near else "Leave it out.")
             yield SchemaProblem(
                 keys=where, message=f'"{cut(name)}" is not part of the API\'s subset', remedy=remedy
             )
             continue
-        message = CHECKS[name](value) if name in CHECKS else None
+        message = _CHECKS[name](value) if name in _CHECKS else None
         if message is not None:
             is_list = name == "type" and isinstance(value, list)
             hint = 'Use one type, and "nullable: true" where null is allowed.' if is_list else None
             yield SchemaProblem(keys=where, message=message, remedy=hint)
-        kinds = BELONGS.get(name)
+        kinds = _BELONGS.get(name)
         if kinds and node.get("type") not in kinds and not (name == "required" and _is_branch(keys)):
             kind = f"type {quote(node['type'])}" if "type" in node else "no type"
             yield SchemaProblem(
@@ -155,3 +203,62 @@ def _measure(schema: Mapping[str, Any]) -> int | None:
         return len(json.dumps(schema, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
     except (RecursionError, TypeError, ValueError):
         return None
+
+
+def _check_type(value: object) -> str | None:
+    if isinstance(value, str) and value in _TYPES:
+        return None
+    near = get_close_matches(value, _TYPES, n=1) if isinstance(value, str) else []
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"a type is one of {', '.join(_TYPES)}, not {quote(value)}{hint}"
+
+
+def _check_enum(value: object) -> str | None:
+    if not isinstance(value, list) or not value or not all(isinstance(entry, str) for entry in value):
+        return "an enum is a list of texts, at least one"
+    return None if len(set(value)) == len(value) else "an enum names each value once"
+
+
+def _check_format(value: object) -> str | None:
+    return None if value in FORMATS else f"a format is one of {', '.join(FORMATS)}, not {quote(value)}"
+
+
+def _check_count(value: object) -> str | None:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+    return None if is_count else f"expected a whole number from 0, got {quote(value)}"
+
+
+def _check_bound(value: object) -> str | None:
+    return None if is_number(value) and abs(value) <= _LARGEST else f"expected a number, got {quote(value)}"
+
+
+def _check_branches(value: object) -> str | None:
+    return (
+        None if isinstance(value, list) and value else f"expected a list of schemas, got {name_kind(value)}"
+    )
+
+
+def _check_string_list(value: object) -> str | None:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        return "expected a list of names"
+    return None if len(set(value)) == len(value) else "each name stands in it once"
+
+
+_CHECKS: Mapping[str, Callable[[object], str | None]] = {
+    "anyOf": _check_branches,
+    "enum": _check_enum,
+    "format": _check_format,
+    "maxItems": _check_count,
+    "maximum": _check_bound,
+    "minItems": _check_count,
+    "minimum": _check_bound,
+    "nullable": lambda value: (
+        None if isinstance(value, bool) else f"expected true or false, got {quote(value)}"
+    ),
+    "properties": lambda value: (
+        None if isinstance(value, Mapping) else f"expected a map, got {name_kind(value)}"
+    ),
+    "propertyOrdering": _check_string_list,
+    "required": _check_string_list,
+    "type": _check_type,
+}
