@@ -27,7 +27,7 @@ from batchfish.core.items import ItemSpec
 from batchfish.core.lifecycle import Circumstances, advance
 from batchfish.core.rules import Rules
 from batchfish.core.runs import RunSnapshot
-from batchfish.journal import batches, ingest
+from batchfish.journal.base import NewBatch
 from batchfish.journal.sqlite import SqliteJournal
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def specs(rows: int) -> Iterator[ItemSpec]:
 
 def begin(journal: SqliteJournal, rows: int) -> int:
     """Begin a batch of made-up rows."""
-    ingest.stage(journal.connection, specs(rows), identity.FINGERPRINT_VERSION)
-    ingest.compare(journal.connection, None)
-    new = batches.NewBatch(
+    journal.reader.staged.load(specs(rows), identity.FINGERPRINT_VERSION)
+    journal.reader.staged.compare(None)
+    new = NewBatch(
         name="books",
         period=None,
         number=1,
@@ -75,7 +75,7 @@ def begin(journal: SqliteJournal, rows: int) -> int:
         manifest_path="books.yaml",
         markers=True,
     )
-    return batches.begin(journal.connection, new, now=time.time(), chance=os.urandom(4))
+    return journal.begin(new, now=time.time(), chance=os.urandom(4))
 
 
 def record(journal: SqliteJournal, item: int, k: int | None, event: Event) -> None:
@@ -126,7 +126,7 @@ async def one_by_one(journal: SqliteJournal, items: list[int], _together: int) -
     for item in items:
         for k, event in events_of(item):
             record(journal, item, k, event)
-            journal.commit_now()
+            await journal.commit()
     return 3 * len(items)
 
 
@@ -195,8 +195,8 @@ def take_in(folder: Path, rows: int) -> None:
     sys.stdout.write(f"{rows:,} rows\n")
     journal = SqliteJournal(path)
     lap("begin", lambda: begin(journal, rows))
-    lap("stage the same manifest again", lambda: ingest.stage(journal.connection, specs(rows), 1))
-    lap("compare it with the batch", lambda: ingest.compare(journal.connection, 1))
+    lap("stage the same manifest again", lambda: journal.reader.staged.load(specs(rows), 1))
+    lap("compare it with the batch", lambda: journal.reader.staged.compare(1))
     journal.close()
 
     def resume() -> None:

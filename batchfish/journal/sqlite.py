@@ -51,14 +51,19 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         """Open or create the file, check it, bring its schema up to date, and become its owner."""
         self.path = path
         self.has_selection = False
-        self.connection = files.own(path)
+        self._connection = files.own(path)
         self._stat = path.stat()
-        self._group = GroupCommit(self.connection, path)
-        self.reader = JournalReader(self.connection, path, check=self._group.refuse_after_failure)
+        self._group = GroupCommit(self._connection, path)
+        self.reader = JournalReader(self._connection, path, check=self._group.refuse_after_failure)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """Return the connection, for callers that have not moved to `reader` and the verbs."""
+        return self._connection
 
     def close(self) -> None:
         """Close the file; what was not committed is lost."""
-        self.connection.close()
+        self._connection.close()
 
     def check_place(self) -> None:
         """Raise StorageFailed where the journal's path no longer leads to the file that is written to."""
@@ -72,9 +77,9 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
     def select(self, items: Sequence[int] | None) -> None:
         """Restrict `due` to these items in this process; None: no restriction."""
         self.has_selection = items is not None
-        self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS selected (pk INTEGER PRIMARY KEY)")
-        self.connection.execute("DELETE FROM temp.selected")
-        self.connection.executemany("INSERT INTO temp.selected VALUES (?)", ((pk,) for pk in items or ()))
+        self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS selected (pk INTEGER PRIMARY KEY)")
+        self._connection.execute("DELETE FROM temp.selected")
+        self._connection.executemany("INSERT INTO temp.selected VALUES (?)", ((pk,) for pk in items or ()))
 
     def selected_counts(self) -> Mapping[str, int]:
         """Count the selected items by status."""

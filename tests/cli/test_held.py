@@ -10,10 +10,9 @@ import httpx
 import pytest
 
 from batchfish.core.events import Adopted, CannotTell, ProvenAbsent, RunLost
-from batchfish.journal import queries
 from batchfish.journal.sqlite import SqliteJournal
 from tests.endtoend.commands import KEY
-from tests.journal.building import Driver
+from tests.journal.building import Driver, commit, connection_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +27,13 @@ OUR_KEY_ID = "SELECT DISTINCT key_id FROM attempts"
 def live(shop: Shop, item_id: str, history: Callable[[Driver, int], None]) -> None:
     """Let an item of the shop's newest batch live through events, as the stages would write them."""
     with closing(SqliteJournal(shop.journal.path)) as journal:
-        ((batch,),) = journal.connection.execute("SELECT max(pk) FROM batches").fetchall()
-        ((key_id,),) = journal.connection.execute(OUR_KEY_ID).fetchall()
-        item = queries.find_item(journal.connection, batch, item_id)
+        batch = journal.reader.newest_batch()
+        assert batch is not None
+        ((key_id,),) = connection_of(journal).execute(OUR_KEY_ID).fetchall()
+        item = journal.reader.find_item(batch.pk, item_id)
         assert item is not None
         history(Driver(journal=journal, key_id=key_id), item.pk)
-        journal.commit_now()
+        commit(journal)
 
 
 def make_run(shop: Shop, number: int) -> str:

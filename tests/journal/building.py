@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from batchfish.core.runs import RunSnapshot
 from batchfish.journal.base import NewBatch
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
 
     from batchfish.journal.ingest import Difference
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
 
 KEY = "key-1"
 BOOT = "boot-1"
+
+
+def connection_of(journal: SqliteJournal) -> sqlite3.Connection:
+    """Return a journal's own connection, to look at and change what none of its methods does."""
+    return journal._connection  # noqa: SLF001 - the one place where tests look behind the methods
+
+
+def commit(journal: SqliteJournal) -> None:
+    """Commit what was written, where no event loop runs."""
+    asyncio.run(journal.commit())
 
 
 def row(url: str, item_id: str | None = None, **more: object) -> tuple[str, str | None, dict[str, Any]]:

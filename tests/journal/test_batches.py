@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,8 +13,9 @@ from hypothesis import strategies as st
 
 from batchfish.core import identity
 from batchfish.errors import StorageFailed
-from batchfish.journal import batches, files
-from tests.journal.building import begin, edit, row
+from batchfish.journal import batches
+from batchfish.journal.queries import open_reader
+from tests.journal.building import begin, connection_of, edit, row
 
 if TYPE_CHECKING:
     from batchfish.journal.sqlite import SqliteJournal
@@ -95,25 +95,25 @@ class TestNames:
         begin(journal, row(A), number=2, chance=b"bbbb")
         begin(journal, row(A), period="2026-11-24", chance=b"cccc")
         begin(journal, row(A), name="films", number=7, chance=b"dddd")
-        assert batches.latest_number(journal.connection, "books", None) == 2
-        assert batches.latest_number(journal.connection, "books", "2026-11-24") == 1
-        assert batches.latest_number(journal.connection, "books", "2026-11-25") == 0
-        assert batches.latest_number(journal.connection, "films", None) == 7
-        assert batches.latest_number(journal.connection, "music", None) == 0
+        assert journal.reader.latest_number("books", None) == 2
+        assert journal.reader.latest_number("books", "2026-11-24") == 1
+        assert journal.reader.latest_number("books", "2026-11-25") == 0
+        assert journal.reader.latest_number("films", None) == 7
+        assert journal.reader.latest_number("music", None) == 0
 
     def test_a_batch_is_found_by_its_full_name(self, journal: SqliteJournal) -> None:
         first = begin(journal, row(A), chance=b"aaaa")
         second = begin(journal, row(B), number=2, chance=b"bbbb")
-        found = batches.named(journal.connection, "books.2")
+        found = journal.reader.batch_named("books.2")
         assert found is not None
         assert (found.pk, found.number) == (second, 2)
-        assert batches.named(journal.connection, "books.3") is None
-        newest = batches.newest(journal.connection)
+        assert journal.reader.batch_named("books.3") is None
+        newest = journal.reader.newest_batch()
         assert newest is not None
         assert newest.pk == second != first
 
     def test_an_empty_journal_has_no_newest_batch(self, journal: SqliteJournal) -> None:
-        assert batches.newest(journal.connection) is None
+        assert journal.reader.newest_batch() is None
 
 
 class TestBegin:
@@ -143,14 +143,14 @@ class TestBegin:
         begin(journal, row(A), chance=b"aaaa")
         with pytest.raises(StorageFailed, match=r"batches\.name"):
             begin(journal, row(B), chance=b"bbbb")
-        assert not journal.connection.in_transaction
-        assert journal.connection.execute("SELECT url FROM items").fetchall() == [(A,)]
+        assert not connection_of(journal).in_transaction
+        assert connection_of(journal).execute("SELECT url FROM items").fetchall() == [(A,)]
 
 
 class TestEnd:
     def test_an_edit_lets_a_finished_batch_go_on(self, journal: SqliteJournal) -> None:
         batch = begin(journal, row(A))
-        batches.finish(journal.connection, batch, 1, 5_000.0)
+        journal.finish(batch, 1, 5_000.0)
         assert (journal.batch(batch).exit_code, journal.batch(batch).ended_at) == (1, 5_000.0)
         edit(journal, batch, row(A), row(B))
         assert (journal.batch(batch).exit_code, journal.batch(batch).ended_at) == (None, None)
@@ -159,10 +159,10 @@ class TestEnd:
         self, journal: SqliteJournal
     ) -> None:
         batch = begin(journal, row(A))
-        batches.finish(journal.connection, batch, 0, 5_000.0)
-        with closing(files.connect(journal.path, read_only=True)) as reader:
+        journal.finish(batch, 0, 5_000.0)
+        with open_reader(journal.path) as reader:
             journal.reopen(batch)
-            assert batches.newest(reader) == replace(journal.batch(batch), exit_code=0, ended_at=5_000.0)
+            assert reader.newest_batch() == replace(journal.batch(batch), exit_code=0, ended_at=5_000.0)
             await journal.commit()
-            assert batches.newest(reader) == journal.batch(batch)
+            assert reader.newest_batch() == journal.batch(batch)
         assert (journal.batch(batch).exit_code, journal.batch(batch).ended_at) == (None, None)

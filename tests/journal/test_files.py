@@ -14,7 +14,7 @@ from batchfish.errors import StorageFailed
 from batchfish.journal import files
 from batchfish.journal.files import APPLICATION_ID, connect, own, transaction
 from batchfish.journal.sqlite import SqliteJournal
-from tests.journal.building import Driver, begin, row
+from tests.journal.building import Driver, begin, commit, connection_of, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def filled(path: Path, items: int = 40) -> Path:
         for item in journal.due(batch, 1e9, items // 2):
             driver.accept(item.pk)
             driver.finish(item.pk, b'{"long": "' + b"y" * 6_000 + b'"}')
-        journal.commit_now()
+        commit(journal)
     return path
 
 
@@ -57,17 +57,17 @@ class TestNew:
         assert modes == {"books.db": 0o600, "books.db-wal": 0o600, "books.db-shm": 0o600}
 
     def test_it_loses_nothing_that_was_committed_when_the_power_fails(self, journal: SqliteJournal) -> None:
-        assert pragma(journal.connection, "journal_mode") == "wal"
-        assert pragma(journal.connection, "synchronous") == 2  # FULL: each commit waits for the disk
-        assert pragma(journal.connection, "mmap_size") == 0
+        assert pragma(connection_of(journal), "journal_mode") == "wal"
+        assert pragma(connection_of(journal), "synchronous") == 2  # FULL: each commit waits for the disk
+        assert pragma(connection_of(journal), "mmap_size") == 0
 
     def test_it_trusts_nothing_that_stands_in_the_file(self, journal: SqliteJournal) -> None:
-        assert pragma(journal.connection, "trusted_schema") == 0
-        assert pragma(journal.connection, "foreign_keys") == 1
+        assert pragma(connection_of(journal), "trusted_schema") == 0
+        assert pragma(connection_of(journal), "foreign_keys") == 1
 
     def test_it_says_what_it_is(self, journal: SqliteJournal) -> None:
-        assert pragma(journal.connection, "application_id") == APPLICATION_ID
-        assert pragma(journal.connection, "user_version") == VERSION
+        assert pragma(connection_of(journal), "application_id") == APPLICATION_ID
+        assert pragma(connection_of(journal), "user_version") == VERSION
 
     def test_a_file_that_was_only_just_made_is_made_anew(self, path: Path) -> None:
         path.touch(mode=0o600)
@@ -161,19 +161,21 @@ class TestDamaged:
         with closing(SqliteJournal(path)) as journal:
             begin(journal, row(A, "one"))
             log = path.with_name("books.db-wal").read_bytes()
-            journal.connection.execute("UPDATE items SET message = 'half'")
+            connection_of(journal).execute("UPDATE items SET message = 'half'")
             torn = path.with_name("books.db-wal").read_bytes()[: len(log) + 2_000]
             copy = path.with_name("copy.db")
             copy.write_bytes(path.read_bytes())
             copy.with_name("copy.db-wal").write_bytes(torn)
         with closing(SqliteJournal(copy)) as journal:
-            assert journal.connection.execute("SELECT id, message FROM items").fetchall() == [("one", None)]
+            assert connection_of(journal).execute("SELECT id, message FROM items").fetchall() == [
+                ("one", None)
+            ]
 
 
 class TestVersions:
     def test_a_newer_schema_is_refused_and_left_alone(self, path: Path) -> None:
         with closing(SqliteJournal(path)) as journal:
-            journal.connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+            connection_of(journal).execute(f"PRAGMA user_version = {VERSION + 1}")
         for opening in (own, connect):
             with pytest.raises(
                 StorageFailed, match=rf"newer batchfish \(schema {VERSION + 1}\); use that one"
@@ -227,7 +229,7 @@ class TestReaders:
         with closing(connect(path, read_only=True)) as reader:
             query = "SELECT count(*) FROM attempts"
             assert reader.execute(query).fetchone() == (0,)
-            journal.commit_now()
+            commit(journal)
             assert reader.execute(query).fetchone() == (1,)
 
     def test_a_reader_in_the_middle_of_a_table_keeps_nobody_from_writing(
@@ -239,7 +241,7 @@ class TestReaders:
             cursor.fetchone()
             for item in journal.due(batch, 1e9, 100):
                 driver.accept(item.pk)
-            journal.commit_now()
+            commit(journal)
             assert {status for (status,) in cursor} == {"queued"}  # all of one moment
             assert set(reader.execute("SELECT status FROM items")) == {("running",)}
 
@@ -255,7 +257,7 @@ class TestReaders:
 
 class TestTransaction:
     def test_all_of_it_or_nothing(self, journal: SqliteJournal) -> None:
-        connection = journal.connection
+        connection = connection_of(journal)
 
         def break_off() -> None:
             with transaction(connection):
@@ -270,6 +272,6 @@ class TestTransaction:
         assert connection.execute("SELECT value FROM meta WHERE name = 'a'").fetchall() == [("b",)]
 
     def test_a_statement_that_fails_is_a_failure_of_the_journal(self, journal: SqliteJournal) -> None:
-        with pytest.raises(StorageFailed, match="NOT NULL"), transaction(journal.connection):
-            journal.connection.execute("INSERT INTO meta VALUES ('a', NULL)")
-        assert not journal.connection.in_transaction
+        with pytest.raises(StorageFailed, match="NOT NULL"), transaction(connection_of(journal)):
+            connection_of(journal).execute("INSERT INTO meta VALUES ('a', NULL)")
+        assert not connection_of(journal).in_transaction

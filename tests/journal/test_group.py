@@ -17,7 +17,7 @@ import pytest
 from batchfish.errors import StorageFailed
 from batchfish.journal.files import connect
 from batchfish.journal.sqlite import SqliteJournal
-from tests.journal.building import Driver, begin, row
+from tests.journal.building import Driver, begin, commit, connection_of, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,14 +64,14 @@ class TestCommit:
         self, journal: SqliteJournal, driver: Driver, items: list[int]
     ) -> None:
         statements: list[str] = []
-        journal.connection.set_trace_callback(statements.append)
+        connection_of(journal).set_trace_callback(statements.append)
 
         async def accept(item: int) -> None:
             driver.accept(item)
             await journal.commit()
 
         await asyncio.gather(*map(accept, items))
-        journal.connection.set_trace_callback(None)
+        connection_of(journal).set_trace_callback(None)
         assert [text for text in statements if text.startswith(("BEGIN", "COMMIT"))] == [
             "BEGIN IMMEDIATE",
             "COMMIT",
@@ -101,7 +101,7 @@ class TestCommit:
 
     async def test_a_commit_of_nothing_returns(self, journal: SqliteJournal) -> None:
         await journal.commit()
-        journal.commit_now()
+        await journal.commit()
 
     def test_what_was_not_committed_is_lost_with_the_process(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
@@ -112,12 +112,12 @@ class TestCommit:
         with closing(SqliteJournal(path)) as again:
             assert again.item(items[0]).status == "queued"
 
-    def test_a_commit_waits_for_the_disk_in_the_thread_of_the_loop(
+    async def test_a_commit_waits_for_the_disk_in_the_thread_of_the_loop(
         self, journal: SqliteJournal, driver: Driver, items: list[int]
     ) -> None:
         before = threading.active_count()
         driver.intend(items[0])
-        journal.commit_now()
+        await journal.commit()
         assert threading.active_count() == before
 
 
@@ -147,13 +147,13 @@ class TestFailure:
     def test_a_write_that_does_not_fit_takes_its_whole_group_back(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
-        (pages,) = journal.connection.execute("PRAGMA page_count").fetchone()
-        journal.connection.execute(f"PRAGMA max_page_count = {pages}")
+        (pages,) = connection_of(journal).execute("PRAGMA page_count").fetchone()
+        connection_of(journal).execute(f"PRAGMA max_page_count = {pages}")
         driver.accept(items[0])
         with pytest.raises(StorageFailed, match="database or disk is full"):
             driver.finish(items[0], b'"' + b"x" * 1_000_000 + b'"')
         with pytest.raises(StorageFailed):
-            journal.commit_now()
+            commit(journal)
         journal.close()
         assert seen_by_others(path) == 0
 
@@ -161,7 +161,7 @@ class TestFailure:
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
         driver.accept(items[0], "run-1")
-        journal.commit_now()
+        commit(journal)
         with pytest.raises(StorageFailed, match=r"attempts\.run_id"):
             driver.accept(items[1], "run-1")
         journal.close()
@@ -186,21 +186,21 @@ class TestOwners:
     ) -> None:
         """Somebody removed the lock file, and another process has begun: two would send the same items."""
         driver.accept(items[0])
-        journal.commit_now()
+        commit(journal)
         with closing(SqliteJournal(path)) as second:
             with pytest.raises(StorageFailed, match="another process has taken it over"):
                 driver.intend(items[1])
             with pytest.raises(StorageFailed):
-                journal.commit_now()
+                commit(journal)
             assert Driver(journal=second).intend(items[1]) == 1
-            second.commit_now()
+            commit(second)
         assert seen_by_others(path) == 2
 
     def test_an_owner_that_comes_back_takes_over_again(self, path: Path) -> None:
         for _ in range(3):
             with closing(SqliteJournal(path)) as journal:
                 journal.set_markers(1, "off")
-                journal.commit_now()
+                commit(journal)
 
     def test_a_journal_that_was_replaced_is_noticed(self, journal: SqliteJournal, path: Path) -> None:
         journal.check_place()

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core import identity
-from batchfish.journal import ingest
-from batchfish.journal.files import connect
 from batchfish.journal.ingest import pair
+from batchfish.journal.queries import open_reader
 from batchfish.journal.sqlite import SqliteJournal
-from tests.journal.building import Driver, begin, edit, row, specs_of
+from tests.journal.building import Driver, begin, commit, connection_of, edit, row, specs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,11 +26,13 @@ A, B, C = "https://books.example/a", "https://books.example/b", "https://books.e
 
 def wanted(journal: SqliteJournal) -> list[tuple[str, str]]:
     """Ids and URLs of what the manifest asks for, in its order."""
-    return journal.connection.execute("SELECT id, url FROM items WHERE wanted = 1 ORDER BY row").fetchall()
+    return (
+        connection_of(journal).execute("SELECT id, url FROM items WHERE wanted = 1 ORDER BY row").fetchall()
+    )
 
 
 def pk_of(journal: SqliteJournal, item_id: str) -> int:
-    (pk,) = journal.connection.execute("SELECT pk FROM items WHERE id = ?", (item_id,)).fetchone()
+    (pk,) = connection_of(journal).execute("SELECT pk FROM items WHERE id = ?", (item_id,)).fetchone()
     return int(pk)
 
 
@@ -52,13 +53,13 @@ class TestBegin:
     def test_repetitions_are_items_of_their_own(self, journal: SqliteJournal) -> None:
         begin(journal, row(A), row(A), row(A, "x"))
         fingerprint = identity.fingerprint(specs_of([row(A)])[0])
-        keys = journal.connection.execute("SELECT key, occurrence FROM items ORDER BY row").fetchall()
+        keys = connection_of(journal).execute("SELECT key, occurrence FROM items ORDER BY row").fetchall()
         assert keys == [(identity.item_key(fingerprint, n), n) for n in (1, 2, 3)]
 
     def test_request_fields_that_rows_share_are_kept_once(self, journal: SqliteJournal) -> None:
         schema = {"output_schema": {"type": "object"}}
         begin(journal, row(A, request=schema), row(B, request=dict(schema)), row(C, request={}))
-        (number,) = journal.connection.execute("SELECT count(*) FROM requests").fetchone()
+        (number,) = connection_of(journal).execute("SELECT count(*) FROM requests").fetchone()
         assert number == 2
 
     def test_what_an_item_asks_comes_back_as_it_was_given(self, journal: SqliteJournal) -> None:
@@ -71,7 +72,7 @@ class TestBegin:
 
     def test_fingerprints_of_a_version_that_is_not_known_are_refused(self, journal: SqliteJournal) -> None:
         with pytest.raises(ValueError, match="version 99"):
-            ingest.stage(journal.connection, specs_of([row(A)]), 99)
+            journal.reader.staged.load(specs_of([row(A)]), 99)
 
     def test_a_manifest_that_fails_half_way_leaves_the_connection_fit_for_the_next(
         self, journal: SqliteJournal
@@ -81,7 +82,7 @@ class TestBegin:
             raise RuntimeError("the file changed")
 
         with pytest.raises(RuntimeError, match="the file changed"):
-            ingest.stage(journal.connection, broken(), 1)
+            journal.reader.staged.load(broken(), 1)
         begin(journal, row(B, "two"))
         assert wanted(journal) == [("two", B)]
 
@@ -90,16 +91,16 @@ class TestCompare:
     def test_the_same_manifest_asks_for_nothing(self, journal: SqliteJournal) -> None:
         rows = [row(A, "one"), row(B), row(B), row(C, inputs={"n": "1"}, request={"use_vault": True})]
         batch = begin(journal, *rows)
-        before = journal.connection.execute("SELECT * FROM items").fetchall()
+        before = connection_of(journal).execute("SELECT * FROM items").fetchall()
         difference = edit(journal, batch, *rows)
         assert difference.is_none
         assert not difference.asks_for_more
         assert difference.wanted == 4
-        assert journal.connection.execute("SELECT * FROM items").fetchall() == before
+        assert connection_of(journal).execute("SELECT * FROM items").fetchall() == before
 
     def test_a_batch_yet_to_begin_is_all_new(self, journal: SqliteJournal) -> None:
-        ingest.stage(journal.connection, specs_of([row(A), row(B), row(B)]), 1)
-        difference = ingest.compare(journal.connection, None)
+        journal.reader.staged.load(specs_of([row(A), row(B), row(B)]), 1)
+        difference = journal.reader.staged.compare(None)
         assert (difference.wanted, difference.new, difference.changed, difference.removed) == (3, 3, 0, 0)
         assert difference.asks_for_more
 
@@ -115,7 +116,7 @@ class TestCompare:
     ) -> None:
         batch = begin(journal, row(A, "one"), row(B, "two"))
         driver.accept(pk_of(journal, "one"))
-        journal.commit_now()
+        commit(journal)
         difference = edit(journal, batch, row(B, "two"))
         assert (difference.new, difference.changed, difference.removed) == (0, 0, 1)
         assert difference.removed_examples == ("one",)
@@ -129,7 +130,7 @@ class TestCompare:
         batch = begin(journal, row(A, "one"), row(B, "two"))
         if begun:
             driver.accept(pk_of(journal, "one"))
-            journal.commit_now()
+            commit(journal)
         difference = edit(journal, batch, row(A, "one", goal="Read the title"), row(B, "two"))
         assert (difference.new, difference.changed, difference.removed) == (1 - changed, changed, 0)
         assert difference.changed_examples == ("one",) * changed
@@ -139,7 +140,7 @@ class TestCompare:
     ) -> None:
         batch = begin(journal, row(A), row(B))
         driver.accept(journal.due(batch, 2_000.0, 1)[0].pk)
-        journal.commit_now()
+        commit(journal)
         difference = edit(journal, batch, row(A, goal="Read the title"), row(B), row(C))
         assert (difference.new, difference.changed, difference.removed) == (1, 1, 0)
         assert len(difference.changed_examples) == 2  # either may be the change
@@ -150,7 +151,7 @@ class TestCompare:
         batch = begin(journal, row(A), row(B), row(B), row(C))
         for item in journal.due(batch, 2_000.0, 3):
             driver.accept(item.pk)
-        journal.commit_now()
+        commit(journal)
         title = "Read the title"
         edited = [row(url, f"i{n}", goal=title) for n, url in enumerate((A, B, B, C))]
         difference = edit(journal, batch, *edited)
@@ -163,7 +164,7 @@ class TestCompare:
         batch = begin(journal, row(A, "one"), row(B))
         for item in journal.due(batch, 2_000.0, 2):
             driver.accept(item.pk)
-        journal.commit_now()
+        commit(journal)
         difference = edit(journal, batch, row(A, goal="Read the title"), row(B, "two", goal="Read the title"))
         assert (difference.new, difference.changed, difference.removed) == (0, 2, 0)
 
@@ -172,7 +173,7 @@ class TestCompare:
     ) -> None:
         batch = begin(journal, row(A, "one"))
         driver.accept(pk_of(journal, "one"))
-        journal.commit_now()
+        commit(journal)
         difference = edit(journal, batch, row(B, "two"))
         assert (difference.new, difference.changed, difference.removed) == (1, 0, 1)
 
@@ -181,7 +182,7 @@ class TestCompare:
     ) -> None:
         batch = begin(journal, row(A, "one"), row(B))
         driver.accept(pk_of(journal, "one"))
-        journal.commit_now()
+        commit(journal)
         difference = edit(journal, batch, row(A, "first"), row(B, "second"))
         assert not difference.asks_for_more
         assert (difference.removed, difference.touched) == (0, 2)
@@ -192,7 +193,7 @@ class TestCompare:
     ) -> None:
         batch = begin(journal, row(A, "one"), row(B, "two"))
         driver.accept(pk_of(journal, "one"), "run-of-a")
-        journal.commit_now()
+        commit(journal)
         difference = edit(journal, batch, row(B, "one"), row(A, "two"))
         assert not difference.asks_for_more
         (tracked,) = journal.open_attempts()
@@ -222,13 +223,13 @@ class TestCompare:
     def test_a_row_that_comes_back_is_asked_for_again(self, journal: SqliteJournal, driver: Driver) -> None:
         batch = begin(journal, row(A, "one"), row(B, "two"))
         driver.accept(pk_of(journal, "one"))
-        journal.commit_now()
+        commit(journal)
         edit(journal, batch)
         difference = edit(journal, batch, row(A, "one"), row(B, "two"))
         assert difference.asks_for_more
         assert (difference.returning, difference.new) == (1, 1)  # begun; never begun
         assert wanted(journal) == [("one", A), ("two", B)]
-        (number,) = journal.connection.execute("SELECT count(*) FROM items").fetchone()
+        (number,) = connection_of(journal).execute("SELECT count(*) FROM items").fetchone()
         assert number == 2
 
     def test_going_back_to_a_question_that_never_began_costs_again(
@@ -238,24 +239,23 @@ class TestCompare:
         edit(journal, batch, row(B, "one"))
         (item,) = journal.due(batch, 2_000.0, 10)
         driver.accept(item.pk)
-        journal.commit_now()
+        commit(journal)
         assert edit(journal, batch, row(A, "one")).changed == 1
 
     def test_a_reader_can_compare_beside_the_owner(self, journal: SqliteJournal, path: Path) -> None:
         batch = begin(journal, row(A, "one"), row(B), row(B))
-        reader = connect(path, read_only=True)
-        ingest.stage(reader, specs_of([row(A, "one"), row(B), row(C)]), 1)
-        difference = ingest.compare(reader, batch)
-        reader.close()
+        with open_reader(path) as reader:
+            reader.staged.load(specs_of([row(A, "one"), row(B), row(C)]), 1)
+            difference = reader.staged.compare(batch)
         assert (difference.new, difference.removed) == (1, 1)
 
     def test_counting_staged_keys(self, journal: SqliteJournal) -> None:
-        ingest.stage(journal.connection, specs_of([row(A), row(A)]), 1)
-        ingest.compare(journal.connection, None)
+        journal.reader.staged.load(specs_of([row(A), row(A)]), 1)
+        journal.reader.staged.compare(None)
         fingerprint = identity.fingerprint(specs_of([row(A)])[0])
         keys = [identity.item_key(fingerprint, n) for n in (1, 2, 3)]
-        assert ingest.count_staged(journal.connection, keys) == 2
-        assert ingest.count_staged(journal.connection, []) == 0
+        assert journal.reader.staged.count(keys) == 2
+        assert journal.reader.staged.count([]) == 0
 
 
 class TestRepeated:
@@ -269,7 +269,7 @@ class TestRepeated:
     def test_one_more_of_the_same_is_one_new_item(self, journal: SqliteJournal, driver: Driver) -> None:
         batch = begin(journal, row(A))
         driver.accept(journal.due(batch, 2_000.0, 1)[0].pk)
-        journal.commit_now()
+        commit(journal)
         difference = edit(journal, batch, row(A), row(A))
         assert (difference.new, difference.changed) == (1, 0)
         assert len(journal.due(batch, 3_000.0, 10)) == 1
@@ -279,7 +279,7 @@ class TestRepeated:
     ) -> None:
         batch = begin(journal, row(A, "one"), row(A, "two"))
         driver.accept(pk_of(journal, "two"))
-        journal.commit_now()
+        commit(journal)
         edit(journal, batch, row(A, "two"))
         difference = edit(journal, batch, row(A))
         assert not difference.asks_for_more
@@ -317,7 +317,7 @@ def test_no_edits_lose_an_item_or_ask_for_one_twice(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[list[tuple[str, str | None]], int]]
 ) -> None:
     journal = SqliteJournal(tmp_path_factory.mktemp("edits") / "books.db")
-    journal.connection.execute("PRAGMA synchronous = OFF")  # nothing is killed here
+    connection_of(journal).execute("PRAGMA synchronous = OFF")  # nothing is killed here
     try:
         driver, batch = Driver(journal=journal), begin(journal)
         most: Counter[str] = Counter()
@@ -325,7 +325,7 @@ def test_no_edits_lose_an_item_or_ask_for_one_twice(
             _take(journal, batch, rows, most)
             for item in journal.due(batch, 1e9, begins):
                 driver.accept(item.pk)
-            journal.commit_now()
+            commit(journal)
     finally:
         journal.close()
 
@@ -334,26 +334,30 @@ def _take(
     journal: SqliteJournal, batch: int, rows: Sequence[tuple[str, str | None]], most: Counter[str]
 ) -> None:
     """Take an edit in, and hold it against what must be true of any."""
-    before = journal.connection.execute("SELECT * FROM items ORDER BY pk").fetchall()
+    before = connection_of(journal).execute("SELECT * FROM items ORDER BY pk").fetchall()
     due = {item.pk for item in journal.due(batch, 1e9, 99)}
     difference = edit(journal, batch, *(row(url, item_id) for url, item_id in rows))
-    after = journal.connection.execute("SELECT * FROM items ORDER BY pk").fetchall()
+    after = connection_of(journal).execute("SELECT * FROM items ORDER BY pk").fetchall()
 
-    found = journal.connection.execute("SELECT url, id FROM items WHERE wanted = 1 ORDER BY row").fetchall()
+    found = (
+        connection_of(journal).execute("SELECT url, id FROM items WHERE wanted = 1 ORDER BY row").fetchall()
+    )
     assert [url for url, _ in found] == [url for url, _ in rows]
     assert all(given in (None, label) for (_, given), (_, label) in zip(rows, found, strict=True))
     # As many items of one question as were ever asked for at once, and no more.
     most |= Counter(url for url, _ in rows)
-    assert Counter(dict(journal.connection.execute("SELECT url, count(*) FROM items GROUP BY url"))) == most
+    assert (
+        Counter(dict(connection_of(journal).execute("SELECT url, count(*) FROM items GROUP BY url"))) == most
+    )
     assert difference.is_none == (before == after)
     assert difference.wanted == len(rows)
     assert min(difference.new, difference.changed, difference.removed, difference.returning) >= 0
     to_pay = {item.pk for item in journal.due(batch, 1e9, 99)} - due
     assert difference.new + difference.changed == len(to_pay)
-    recount = journal.connection.execute(
-        "SELECT status, wanted, count(*) FROM items GROUP BY 1, 2"
-    ).fetchall()
-    kept = journal.connection.execute("SELECT status, wanted, n FROM counts WHERE n > 0").fetchall()
+    recount = (
+        connection_of(journal).execute("SELECT status, wanted, count(*) FROM items GROUP BY 1, 2").fetchall()
+    )
+    kept = connection_of(journal).execute("SELECT status, wanted, n FROM counts WHERE n > 0").fetchall()
     assert sorted(kept) == sorted(recount)
 
 
@@ -363,7 +367,7 @@ def test_a_comparison_costs_in_proportion_to_the_manifest(journal: SqliteJournal
     def steps(number: int) -> int:
         rows = [row(f"{A}/{n % (number - number // 10)}") for n in range(number)]  # a tenth of them repeated
         batch = begin(journal, *rows, name=f"of-{number}", chance=number.to_bytes(4, "big"))
-        ingest.stage(journal.connection, specs_of(rows[number // 10 :]), 1)
+        journal.reader.staged.load(specs_of(rows[number // 10 :]), 1)
         taken = 0
 
         def count() -> int:
@@ -371,9 +375,9 @@ def test_a_comparison_costs_in_proportion_to_the_manifest(journal: SqliteJournal
             taken += 1
             return 0
 
-        journal.connection.set_progress_handler(count, 100)
-        ingest.compare(journal.connection, batch)
-        journal.connection.set_progress_handler(None, 0)
+        connection_of(journal).set_progress_handler(count, 100)
+        journal.reader.staged.compare(batch)
+        connection_of(journal).set_progress_handler(None, 0)
         return taken
 
     assert steps(4_000) < 16 * steps(500)

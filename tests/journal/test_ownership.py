@@ -18,7 +18,7 @@ from batchfish.errors import StorageFailed
 from batchfish.journal.base import Comparison, NewBatch
 from batchfish.journal.files import connect
 from batchfish.journal.sqlite import SqliteJournal
-from tests.journal.building import KEY, Driver, begin, row
+from tests.journal.building import KEY, Driver, begin, commit, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,7 +152,7 @@ def writes(path: Path, kind: type[SqliteJournal], name: str) -> bool:
         before = content(path)
         CALLS[name](journal)
         if name != "close":
-            journal.commit_now()
+            commit(journal)
         return content(path) != before
 
 

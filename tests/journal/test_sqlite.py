@@ -29,7 +29,7 @@ from batchfish.core.items import AttemptState, Status
 from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.journal import records
 from batchfish.journal.sqlite import SqliteJournal
-from tests.journal.building import KEY, Driver, begin, edit, row
+from tests.journal.building import KEY, Driver, begin, commit, connection_of, edit, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -170,7 +170,7 @@ class TestLookups:
         self, journal: SqliteJournal, batch: int, markers: str
     ) -> None:
         journal.set_markers(batch, markers)
-        journal.commit_now()
+        commit(journal)
         assert journal.batch(batch).markers == markers
 
 
@@ -314,7 +314,7 @@ class TestKnownRuns:
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
         driver.accept(pks[0], "run-1")
-        journal.connection.execute("UPDATE attempts SET marker = ''")
+        connection_of(journal).execute("UPDATE attempts SET marker = ''")
         assert journal.latest_accepted(KEY) is None
         doubted = journal.attempt(pks[1], driver.doubt(pks[1]))
         assert doubted is not None
@@ -357,7 +357,7 @@ class TestKnownRuns:
         driver.accept(pks[0])
         driver.doubt(pks[1])
         edit_keeps = named("b", "c", "d")
-        journal.commit_now()
+        commit(journal)
         edit(journal, batch, *edit_keeps)
         assert journal.count_runs(batch) == 2
         assert journal.count_runs(batch + 1) == 0
@@ -420,7 +420,7 @@ class TestResults:
         driver.finish(pks[0])
         ghost = Adopted(run_id="ghost", k=2, marker="m", key_id=KEY, steps=5)
         driver.record(pks[0], None, ghost)
-        assert journal.connection.execute("SELECT at, item, k, message FROM money_events").fetchall() == [
+        assert connection_of(journal).execute("SELECT at, item, k, message FROM money_events").fetchall() == [
             (
                 driver.now,
                 pks[0],
@@ -442,7 +442,7 @@ class TestOutcomes:
         driver.accept(pks[1], "run-b")
         driver.finish(pks[1], b"1")
         driver.accept(pks[3], "run-d")
-        journal.commit_now()
+        commit(journal)
         edit(journal, batch, *named("d", "c", "b", inputs={"title": "Emma"}), *named("e"))
         monkeypatch.setattr(records, "CHUNK_ROWS", 3)
         chunks = list(journal.reader.outcomes(batch))
@@ -478,7 +478,7 @@ class TestFlags:
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
     ) -> None:
         driver.accept(pks[0])
-        journal.commit_now()
+        commit(journal)
         edit(journal, batch, *named("b", "c", "d"))
         driver.finish(pks[0])
         item = journal.item(pks[0])
@@ -514,20 +514,22 @@ def test_counts_by_status_always_equal_a_recount(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, str]]
 ) -> None:
     journal = SqliteJournal(tmp_path_factory.mktemp("counts") / "books.db")
-    journal.connection.execute("PRAGMA synchronous = OFF")  # nothing is killed here
+    connection_of(journal).execute("PRAGMA synchronous = OFF")  # nothing is killed here
     try:
         batch = begin(journal, *named("a", "b", "c", "d"))
         driver, pks = Driver(journal=journal), [item.pk for item in journal.due(batch, 1e9, 9)]
         for number, (n, fate) in enumerate(steps):
             _let(driver, pks[n], fate)
             if number % 7 == 6:
-                journal.commit_now()
+                commit(journal)
                 edit(journal, batch, *named(*"abcd"[: number % 5]))
             recount = Counter(
                 (status, wanted)
-                for status, wanted in journal.connection.execute("SELECT status, wanted FROM items")
+                for status, wanted in connection_of(journal).execute("SELECT status, wanted FROM items")
             )
-            kept = journal.connection.execute("SELECT status, wanted, n FROM counts WHERE n <> 0").fetchall()
+            kept = (
+                connection_of(journal).execute("SELECT status, wanted, n FROM counts WHERE n <> 0").fetchall()
+            )
             assert {(status, wanted): n for status, wanted, n in kept} == recount
     finally:
         journal.close()
@@ -574,15 +576,15 @@ class TestQueryPlans:
 
     def plan(self, journal: SqliteJournal, *calls: Callable[[], object]) -> list[str]:
         statements: list[str] = []
-        journal.connection.set_trace_callback(statements.append)
+        connection_of(journal).set_trace_callback(statements.append)
         for call in calls:
             call()
-        journal.connection.set_trace_callback(None)
+        connection_of(journal).set_trace_callback(None)
         assert statements
         return [
             detail
             for statement in statements
-            for *_, detail in journal.connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+            for *_, detail in connection_of(journal).execute(f"EXPLAIN QUERY PLAN {statement}")
         ]
 
     def test_what_is_due_is_found_by_its_partial_index_in_order(
@@ -652,6 +654,6 @@ def test_a_create_belongs_to_an_item_that_exists(
     journal: SqliteJournal, driver: Driver, pks: list[int]
 ) -> None:
     driver.accept(pks[0])
-    journal.commit_now()
+    commit(journal)
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-        journal.connection.execute("DELETE FROM items")
+        connection_of(journal).execute("DELETE FROM items")

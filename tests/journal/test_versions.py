@@ -1,7 +1,8 @@
-"""Journals of earlier versions: brought up in one transaction, and read as they are by what only reads."""
+"""Journals of earlier versions: brought up in one transaction, and read as they are by commands."""
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -9,16 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.core.items import AttemptState
+from batchfish.core.items import AttemptState, Status
 from batchfish.errors import StorageFailed
-from batchfish.journal import batches, files, queries
+from batchfish.journal import files
 from batchfish.journal.base import Comparison
 from batchfish.journal.files import connect
-from batchfish.journal.records import read_outcomes
+from batchfish.journal.queries import JournalReader, open_reader
 from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import connection_of, specs_of
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
 FIXTURES = Path(__file__).with_name("fixtures")
 OLD = sorted(FIXTURES.glob("version-*.db"))
@@ -46,12 +49,12 @@ def test_there_is_a_journal_of_each_earlier_version() -> None:
 
 def test_it_is_read_as_it_is(old: Path) -> None:
     before = old.read_bytes()
-    with closing(connect(old, read_only=True)) as reader:
-        batch = batches.newest(reader)
+    with open_reader(old) as reader:
+        batch = reader.newest_batch()
         assert batch is not None
-        counts = queries.counts(reader, batch.pk)
-        (outcomes,) = read_outcomes(reader, batch.pk)
-        held = queries.held_attempts(reader, batch.pk)
+        counts = reader.counts(batch.pk)
+        (outcomes,) = reader.outcomes(batch.pk)
+        held = reader.held_attempts(batch.pk)
     assert counts == {
         "succeeded": 1, "failed": 2, "unanswered": 1, "held": 1, "running": 1, "queued": 1
     }  # fmt: skip
@@ -63,15 +66,73 @@ def test_it_is_read_as_it_is(old: Path) -> None:
     assert old.read_bytes() == before
 
 
+READS: dict[str, Callable[[JournalReader], object]] = {
+    "all_rows": lambda reader: reader.all_rows(1),
+    "attempts_of": lambda reader: reader.attempts_of(1),
+    "attempts_of_batch": lambda reader: reader.attempts_of_batch(1),
+    "base_urls": JournalReader.base_urls,
+    "batch": lambda reader: reader.batch(1),
+    "batch_named": lambda reader: reader.batch_named("old"),
+    "batches": JournalReader.batches,
+    "count_alive": JournalReader.count_alive,
+    "count_open": JournalReader.count_open,
+    "counts": lambda reader: reader.counts(1),
+    "disowned_runs": JournalReader.disowned_runs,
+    "ended_since": lambda reader: reader.ended_since(1, 0.0),
+    "file_identity": JournalReader.file_identity,
+    "find_item": lambda reader: reader.find_item(1, "done"),
+    "fingerprint_version": lambda reader: reader.fingerprint_version(1),
+    "held_attempts": JournalReader.held_attempts,
+    "input_names": lambda reader: reader.input_names(1),
+    "items_in": lambda reader: reader.items_in(1, [Status.FAILED]),
+    "latest_number": lambda reader: reader.latest_number("old", None),
+    "latest_period": lambda reader: reader.latest_period("2026-11"),
+    "money_events_of": lambda reader: reader.money_events_of(1),
+    "newest_batch": JournalReader.newest_batch,
+    "not_ended": lambda reader: reader.not_ended(1),
+    "outcomes": lambda reader: list(reader.outcomes(1)),
+    "output_marks": JournalReader.output_marks,
+    "question_of": lambda reader: reader.question_of(1),
+    "request_bodies": lambda reader: reader.request_bodies(1),
+    "result_of": lambda reader: reader.result_of(next(reader.outcomes(1))[0].item),
+    "result_sizes": lambda reader: list(reader.result_sizes(1)),
+    "salt": JournalReader.salt,
+    "secret_names": JournalReader.secret_names,
+    "snapshot": lambda reader: reader.snapshot().__enter__(),
+    "wanted_rows": lambda reader: reader.wanted_rows(1),
+    "was_cancelled": lambda reader: reader.was_cancelled(1),
+}
+
+
+def test_every_public_read_is_called_here() -> None:
+    methods = [name for name, _ in inspect.getmembers(JournalReader, callable) if name[0] != "_"]
+    assert sorted(READS) == sorted(methods)
+
+
+@pytest.mark.parametrize("name", sorted(READS))
+def test_every_read_takes_an_earlier_version(old: Path, name: str) -> None:
+    before = old.read_bytes()
+    with open_reader(old) as reader:
+        READS[name](reader)
+    assert old.read_bytes() == before
+
+
+def test_rows_are_compared_with_an_earlier_version(old: Path) -> None:
+    with open_reader(old) as reader:
+        reader.staged.load(specs_of([]), 1)
+        assert reader.staged.compare(1).removed == 7
+        assert reader.staged.neighbours_in(old, name="other", base_url="local:") == []
+
+
 async def test_it_is_brought_up_with_all_it_holds_and_goes_on(old: Path) -> None:
     with closing(connect(old, read_only=True)) as reader:
         tables = tables_of(reader)
         before = content(reader, tables)
     with closing(SqliteJournal(old)) as journal:
-        assert content(journal.connection, tables) == before
-        assert journal.connection.execute("PRAGMA user_version").fetchone() == (len(files.MIGRATIONS),)
-        (doubted,) = journal.open_attempts(AttemptState.UNANSWERED)
-        assert journal.control_of(doubted.attempt) is not None
+        assert content(connection_of(journal), tables) == before
+        assert connection_of(journal).execute("PRAGMA user_version").fetchone() == (len(files.MIGRATIONS),)
+        (unanswered,) = journal.open_attempts(AttemptState.UNANSWERED)
+        assert journal.control_of(unanswered.attempt) is not None
         assert journal.comparison(1) is None
         journal.write_comparison(1, Comparison(until=5.0, unlisted=2))
         await journal.commit()

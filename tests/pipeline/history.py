@@ -31,6 +31,7 @@ from batchfish.cli import factory
 from batchfish.cli.main import main
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.webagent.client import WebAgentClient
+from tests.journal.building import connection_of
 from tests.pipeline.model_server import Faults, ModelServer, Wire
 from tests.pipeline.virtual_time import EPOCH, VirtualTimeLoop
 
@@ -338,7 +339,7 @@ def _replace_the_world(patch: pytest.MonkeyPatch, history: History, chance: Rand
 
     def open_journal(journal: SqliteJournal, path: Path) -> None:
         init_journal(journal, path)
-        journal.connection.execute("PRAGMA synchronous = OFF")  # the death of a process loses no page
+        connection_of(journal).execute("PRAGMA synchronous = OFF")  # the death of a process loses no page
         _PROCESS.get().journals.append(journal)
 
     patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=MortalConnection))

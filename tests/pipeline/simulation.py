@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from batchfish.core.items import ItemSpec
 from batchfish.core.pacing import Pacing
 from batchfish.core.rules import Limits, RetryRules, Rules, UnansweredRules
-from batchfish.journal import batches, ingest
+from batchfish.journal.base import NewBatch
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline.context import Context, RunOptions, SessionState
 from batchfish.pipeline.policy import BatchPolicy
 from batchfish.pipeline.run import RunReport, run_batch
 from batchfish.webagent.client import WebAgentClient
+from tests.journal.building import connection_of
 from tests.pipeline.model_server import Faults, ModelServer, Wire
 from tests.pipeline.virtual_time import VirtualClock, VirtualTimeLoop
 
@@ -74,14 +75,14 @@ class Simulation:
     def statuses(self) -> dict[str, int]:
         """Count the items by status, as the journal has them at the end."""
         journal = SqliteJournal(self.path)
-        rows = journal.connection.execute("SELECT status, count(*) FROM items GROUP BY status").fetchall()
+        counts = journal.reader.counts(self.batch)
         journal.close()
-        return dict(rows)
+        return dict(counts)
 
     def results(self) -> list[bytes]:
         """Give the results in the order of the items, as the journal has them at the end."""
         journal = SqliteJournal(self.path)
-        rows = journal.connection.execute("SELECT raw FROM results ORDER BY item, k").fetchall()
+        rows = connection_of(journal).execute("SELECT raw FROM results ORDER BY item, k").fetchall()
         journal.close()
         return [raw for (raw,) in rows]
 
@@ -91,9 +92,9 @@ class Simulation:
             ItemSpec(row=row, line=None, id=None, url=f"https://shop.example/{row}", goal="Read the price")
             for row in range(1, self.items + 1)
         ]
-        ingest.stage(journal.connection, specs, version=1)
-        ingest.compare(journal.connection, None)
-        new = batches.NewBatch(
+        journal.reader.staged.load(specs, version=1)
+        journal.reader.staged.compare(None)
+        new = NewBatch(
             name="simulated",
             period=None,
             number=1,
@@ -102,14 +103,14 @@ class Simulation:
             manifest_path="simulated.yaml",
             markers=self.rules.unanswered.marker,
         )
-        batch = batches.begin(journal.connection, new, now=self.clock.now(), chance=self.chance.randbytes(4))
+        batch = journal.begin(new, now=self.clock.now(), chance=self.chance.randbytes(4))
         journal.close()
         return batch
 
     def live(self, lifetime: float | None) -> RunReport | None:
         """Start a process; give its report, or None where it was killed after `lifetime` seconds."""
         journal = self.open_journal(self.path)
-        journal.connection.execute("PRAGMA synchronous = OFF")  # the death of a process loses no page
+        connection_of(journal).execute("PRAGMA synchronous = OFF")  # the death of a process loses no page
         wire = Wire(self.server)
         agent = WebAgentClient(api_key="simulated", base_url="http://127.0.0.1:1", transport=wire)
         ctx = Context(

@@ -10,6 +10,7 @@ import pytest
 from batchfish.core import identity
 from batchfish.journal.base import Comparison
 from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import connection_of
 from tests.pipeline.model_server import BookedRun
 from tests.pipeline.simulation import Simulation
 from tests.pipeline.virtual_time import EPOCH
@@ -26,7 +27,7 @@ def with_finished_items(folder: Path, finished: int, *, is_compared: bool = True
     simulation = Simulation(folder=folder, seed=1, items=finished + 1)
     with closing(SqliteJournal(simulation.path)) as journal:
         batch8 = journal.batch(simulation.batch).batch8
-        write = journal.connection
+        write = connection_of(journal)
         rows = write.execute(
             "SELECT pk, key, url, goal FROM items ORDER BY pk LIMIT ?", (finished,)
         ).fetchall()

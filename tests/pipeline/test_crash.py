@@ -13,6 +13,7 @@ import pytest
 
 from batchfish.errors import StorageFailed
 from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import connection_of
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
 
@@ -145,10 +146,14 @@ def test_at_every_step(tmp_path: Path, items: int, faults: Faults, fate: Fate) -
 def _compare(simulation: Simulation) -> None:
     """Hold the journal against the server's books: every run is known to it, on its own item."""
     with closing(SqliteJournal(simulation.path)) as journal:
-        rows: Any = journal.connection.execute(
-            "SELECT a.run_id, i.url, a.state FROM attempts a JOIN items i ON i.pk = a.item"
-            " WHERE a.run_id IS NOT NULL"
-        ).fetchall()
+        rows: Any = (
+            connection_of(journal)
+            .execute(
+                "SELECT a.run_id, i.url, a.state FROM attempts a JOIN items i ON i.pk = a.item"
+                " WHERE a.run_id IS NOT NULL"
+            )
+            .fetchall()
+        )
         assert journal.count_open() == 0
     booked = {(run.run_id, run.url, "ended") for run in simulation.server.runs.values()}
     assert set(rows) == booked

@@ -9,6 +9,7 @@ import pytest
 
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline import lookup
+from tests.journal.building import connection_of
 from tests.pipeline.history import goal_of, living
 from tests.pipeline.model_server import Faults
 
@@ -80,11 +81,15 @@ def test_the_history_catches_a_control_that_is_shorter_than_the_doubted_goal(
 
 def any_control(journal: SqliteJournal, doubted: Attempt, *, after: float | None = None) -> Attempt | None:
     """Choose a control by its key alone."""
-    found = journal.connection.execute(
-        "SELECT item, k FROM attempts WHERE run_id IS NOT NULL AND key_id = ? AND intended_boot > ?"
-        " ORDER BY intended_boot",
-        (doubted.key_id, after or 0.0),
-    ).fetchone()
+    found = (
+        connection_of(journal)
+        .execute(
+            "SELECT item, k FROM attempts WHERE run_id IS NOT NULL AND key_id = ? AND intended_boot > ?"
+            " ORDER BY intended_boot",
+            (doubted.key_id, after or 0.0),
+        )
+        .fetchone()
+    )
     return None if found is None else journal.attempt(*found)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import connection_of
 from tests.pipeline.history import living
 from tests.pipeline.model_server import Faults
 
@@ -60,7 +61,7 @@ def test_the_history_catches_a_control_of_the_present_key(
         journal: SqliteJournal, doubted: Attempt, *, after: float | None = None
     ) -> Attempt | None:
         query = "SELECT key_id FROM attempts WHERE run_id IS NOT NULL ORDER BY intended_at DESC"
-        (key_id,) = journal.connection.execute(query).fetchone()
+        (key_id,) = connection_of(journal).execute(query).fetchone()
         return right(journal, replace(doubted, key_id=key_id), after=after)
 
     monkeypatch.setattr(SqliteJournal, "control_of", control_of_present_key)

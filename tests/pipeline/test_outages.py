@@ -15,6 +15,7 @@ from batchfish.errors import WebAgentUnavailable
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline.backoff import in_time
 from batchfish.pipeline.context import RunOptions, StopKind
+from tests.journal.building import connection_of
 from tests.pipeline.model_server import Faults, ModelServer
 from tests.pipeline.simulation import Simulation
 from tests.pipeline.virtual_time import VirtualClock, VirtualTimeLoop
@@ -273,7 +274,7 @@ class TestStart:
         simulation = simulate(tmp_path, trouble, items=1)
         with_wait = SqliteJournal(simulation.path)
         due_at = simulation.clock.now() + 10 * MAX_OUTAGE
-        with_wait.connection.execute("UPDATE items SET due_at = ?", (due_at,))
+        connection_of(with_wait).execute("UPDATE items SET due_at = ?", (due_at,))
         with_wait.close()
         assert simulation.run().stop is None
         assert simulation.loop.now >= 10 * MAX_OUTAGE

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from batchfish.core.items import ItemSpec
-from batchfish.journal import batches, ingest
-from batchfish.journal.records import CHUNK_BYTES, read_outcomes, read_sizes
+from batchfish.journal.base import NewBatch
+from batchfish.journal.records import CHUNK_BYTES
 from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import connection_of
 
 MEBI = 2**20
 WRITE = """
@@ -20,17 +21,17 @@ import resource, sys
 from pathlib import Path
 import polars
 from batchfish.core.rules import OutputRules
-from batchfish.journal.files import connect
-from batchfish.journal.records import read_outcomes, read_sizes
+from batchfish.journal.queries import open_reader
 from batchfish.pipeline.collect import rows_of
 from batchfish.table.columns import plan_columns
 from batchfish.table.write import write_table
+from tests.journal.building import commit, connection_of
 _, journal, target, batch = sys.argv
-reader = connect(Path(journal), read_only=True)
-base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-rows = rows_of(lambda: read_outcomes(reader, int(batch)), "b")
-sizes = read_sizes(reader, int(batch))
-write_table(Path(target), plan_columns([], [], OutputRules()), rows, sizes=sizes)
+with open_reader(Path(journal)) as reader:
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    rows = rows_of(lambda: reader.outcomes(int(batch)), "b")
+    sizes = reader.result_sizes(int(batch))
+    write_table(Path(target), plan_columns([], [], OutputRules()), rows, sizes=sizes)
 print(base * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
@@ -42,10 +43,10 @@ def fill(path: Path, sizes: list[int]) -> int:
         for row in range(1, len(sizes) + 1)
     ]
     with closing(SqliteJournal(path)) as journal:
-        connection = journal.connection
-        ingest.stage(connection, specs, version=1)
-        ingest.compare(connection, None)
-        new = batches.NewBatch(
+        connection = connection_of(journal)
+        journal.reader.staged.load(specs, version=1)
+        journal.reader.staged.compare(None)
+        new = NewBatch(
             name="b",
             period=None,
             number=1,
@@ -54,7 +55,7 @@ def fill(path: Path, sizes: list[int]) -> int:
             manifest_path="b.yaml",
             markers=True,
         )
-        batch = batches.begin(connection, new, now=1.0, chance=b"four")
+        batch = journal.begin(new, now=1.0, chance=b"four")
         connection.execute("BEGIN")
         connection.execute("UPDATE items SET status = 'succeeded', k = 1, follows = 1")
         connection.execute(
@@ -86,10 +87,9 @@ def test_results_are_read_by_their_bytes(tmp_path: Path) -> None:
     batch = fill(tmp_path / "journal.db", sizes)
     with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
         chunks = [
-            [len(outcome.result or b"") for outcome in chunk]
-            for chunk in read_outcomes(journal.connection, batch)
+            [len(outcome.result or b"") for outcome in chunk] for chunk in journal.reader.outcomes(batch)
         ]
-        assert [size for chunk in chunks for size in chunk] == list(read_sizes(journal.connection, batch))
+        assert [size for chunk in chunks for size in chunk] == list(journal.reader.result_sizes(batch))
     assert [size // 16 * 16 for chunk in chunks for size in chunk] == sizes
     assert max(sum(chunk[:-1]) for chunk in chunks) < CHUNK_BYTES
     assert len(chunks) < 12
