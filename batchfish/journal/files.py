@@ -1,4 +1,4 @@
-"""The file that a journal lies in: made for its owner alone, recognised, checked, and brought up to date."""
+"""The SQLite file of a journal: opening, creating, checking it, and bringing its schema up to date."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIGRATIONS = ("schema.sql", "migration-2.sql")
-"""One script a schema version: a journal of version n is brought up by the scripts after its n-th."""
+"""One script for each schema version: those after the n-th bring a journal of version n up to date."""
 
 OLDEST_READABLE = 1
-"""Commands that only read can read journals from this version on as they are: later ones add tables alone."""
+"""Commands that only read take journals from this version on as they are: later versions only add tables."""
 
 APPLICATION_ID = 0x62666A6C
-"""Says in the file's header that it is ours: `bfjl`."""
+"""The application id in the file's header: `bfjl`."""
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a journal's file; a read-only connection may be used from any thread and beside the owner.
 
-    StorageFailed where it cannot be opened or is no journal of ours. An older one is read as it is.
+    A journal of an earlier version is read as it is. StorageFailed if the file cannot be opened or is no
+    journal.
     """
     try:
         connection = sqlite3.connect(
@@ -46,14 +47,14 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         version = _version(connection, path)
         if read_only and version < OLDEST_READABLE:
             raise StorageFailed(
-                f"{path}: its schema, version {version}, is older than any that is read: `batchfish run` or "
-                "`resume` brings it up to date"
+                f"{path}: its schema, version {version}, is too old to be read: `batchfish run` or `resume` "
+                "brings it up to date"
             )
     return connection
 
 
 def connect_or_empty(path: Path) -> sqlite3.Connection:
-    """Open a journal's file to read it; where there is none, an empty journal that lives in memory."""
+    """Open a journal's file read-only; if there is none, an empty journal in memory."""
     if path.exists():
         return connect(path, read_only=True)
     connection = sqlite3.connect(":memory:", isolation_level=None)
@@ -62,9 +63,9 @@ def connect_or_empty(path: Path) -> sqlite3.Connection:
 
 
 def own(path: Path) -> sqlite3.Connection:
-    """Open the one read-write connection of a journal's owner; make the file (0600) where there is none.
+    """Open the one read-write connection of a journal's owner; create the file (mode 0600) if there is none.
 
-    StorageFailed where it cannot be made, is damaged, is no journal of ours or one of a newer schema.
+    StorageFailed if it cannot be created, is damaged, is no journal, or has a newer schema.
     """
     if not path.exists():
         try:
@@ -75,11 +76,13 @@ def own(path: Path) -> sqlite3.Connection:
     with _closed_on_error(connection, path):
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            damage = verdict.splitlines()[-1]  # a line before says in which database
-            raise StorageFailed(f"{path}: the journal is damaged ({damage}); nothing is sent")
+            damage = verdict.splitlines()[-1]  # the lines before name the database
+            raise StorageFailed(f"{path}: the journal is damaged ({damage}); nothing was sent")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
-            raise StorageFailed(f"{path}: this file system takes no write-ahead log, which a journal needs")
+            raise StorageFailed(
+                f"{path}: this file system does not support a write-ahead log, which a journal needs"
+            )
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection, path)
     return connection
@@ -98,7 +101,7 @@ def _closed_on_error(connection: sqlite3.Connection, path: Path) -> Iterator[Non
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the schema to the newest version, one script a transaction; a newer one is refused."""
+    """Bring the schema to the newest version, each script in one transaction."""
     for version in range(_version(connection, path) + 1, len(MIGRATIONS) + 1):
         script = resources.files("batchfish.journal").joinpath(MIGRATIONS[version - 1])
         connection.executescript(
@@ -108,13 +111,13 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def has_table(connection: sqlite3.Connection, name: str) -> bool:
-    """Whether a journal that is only read has a table; those of earlier versions lack some."""
+    """Return whether a journal has a table; one of an earlier version lacks some."""
     query = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
     return bool(connection.execute(query, (name,)).fetchone()[0])
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """Tell the schema version of a journal, 0 of an empty file; a newer or a foreign one is refused."""
+    """Return a journal's schema version, 0 for an empty file; StorageFailed if newer or no journal."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -127,7 +130,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 @contextmanager
 def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let all that a block reads be of one moment, whatever the journal's owner writes meanwhile."""
+    """Show all reads of the block the same moment, whatever the journal's owner writes meanwhile."""
     connection.execute("BEGIN DEFERRED")
     try:
         yield

@@ -1,4 +1,4 @@
-"""Many writes in one transaction: begun by the first of them, made durable by a commit that callers share."""
+"""Group commit: many writes share one transaction, after a check that this process still owns the journal."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 
 class GroupCommit:
-    """The owner's reads and writes. A read sees what was written; what was written is durable after a commit.
+    """The reads and writes of a journal's owner; writes share a transaction until the next commit.
 
-    All of it happens in the event loop's own thread: a commit can neither be cut in two nor reordered.
-    After one failure what the file holds is not known: whatever is asked for then raises StorageFailed.
+    The first write of a transaction checks that this process still owns the journal. Everything happens in
+    the thread of the event loop, so that no other write comes between the statements of one method. After a
+    failure it is not known what the file holds: every later read, write or commit raises StorageFailed.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Take the journal over: whoever owned it before can write to it no longer."""
+        """Become the owner of the journal; an earlier owner can no longer write to it."""
         self._connection = connection
         self._path = path
         self._waiting: asyncio.Future[None] | None = None
@@ -49,18 +50,18 @@ class GroupCommit:
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
                 if not is_takeover:
-                    self._refuse_beside_another()
+                    self._refuse_former_owner()
             return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._fail(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit all that a block writes, or nothing of it; what was written before is committed with it."""
+        """Commit all that the block writes, or nothing; what was written before is committed with it."""
         try:
             yield
         except BaseException:
-            self._fail("an earlier change was broken off")
+            self._fail("a change was interrupted")
             raise
         self.commit_now()
 
@@ -73,7 +74,7 @@ class GroupCommit:
         await asyncio.shield(self._waiting)
 
     def commit_now(self) -> None:
-        """Make everything written so far durable, outside a running event loop or at its edges."""
+        """Commit everything written so far."""
         self.refuse_after_failure()
         try:
             if self._connection.in_transaction:
@@ -90,15 +91,15 @@ class GroupCommit:
         else:
             waiting.set_result(None)
 
-    def _refuse_beside_another(self) -> None:
-        """Stop where another process has taken the journal over, as when somebody removed the lock file."""
+    def _refuse_former_owner(self) -> None:
+        """Raise StorageFailed if another process owns the journal, as when the lock file was removed."""
         query = "SELECT value FROM meta WHERE name = 'owner'"
         (owner,) = self._connection.execute(query).fetchone()
         if owner != self._token:
             raise self._fail("another process has taken it over")
 
     def refuse_after_failure(self) -> None:
-        """Raise StorageFailed where an earlier read, write or commit has failed."""
+        """Raise StorageFailed if an earlier read, write or commit failed."""
         if self._failure is not None:
             raise StorageFailed(self._failure)
 

@@ -1,4 +1,4 @@
-"""Whose journal file this is: one owner at a time, on a local disk, where it was last time."""
+"""The lock that makes one process the owner of a journal, and checks that the file is where it was."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 
 class OwnerLock:
-    """The exclusive right to write one journal: an flock on a file beside it, which ends with the process."""
+    """The exclusive right to write one journal: an flock on a file beside it, released with the process."""
 
     def __init__(self, journal: Path) -> None:
-        """Take the lock, or raise BatchBusy with the owner's process id, once it is known."""
+        """Take the lock; BatchBusy, with the owner's process id if it is known, if another process has it."""
         self._path = journal.with_name(journal.name + ".lock")
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -29,8 +29,8 @@ class OwnerLock:
         except BlockingIOError:
             owner = os.read(self._file, 20).decode("ascii", "replace").strip()
             os.close(self._file)
-            # Between taking the lock and writing its number down, an owner has no name.
-            who = f"another process (pid {owner}) is working" if owner else "another process begins to work"
+            # An owner writes its process id only after it has taken the lock.
+            who = f"another process (pid {owner}) is working" if owner else "another process is working"
             raise BatchBusy(f"{journal}: {who} on it") from None
         try:
             os.ftruncate(self._file, 0)
@@ -40,21 +40,21 @@ class OwnerLock:
             raise StorageFailed(f"{self._path}: cannot write the lock file: {error.strerror}") from error
 
     def release(self) -> None:
-        """Give the right up; the file stays, since a process that waits has it open."""
-        with suppress(OSError):  # a number that is left there names no process of ours
+        """Release the lock; the file stays, since a waiting process has it open."""
+        with suppress(OSError):  # an id that is left there names no process of ours
             os.ftruncate(self._file, 0)
         os.close(self._file)
 
 
 def owner_of(journal: Path) -> int | None:
-    """Tell which process works on a journal, None where none does; for people to read, not to rely on.
+    """Return the id of the process that works on a journal, None if none does; only for display.
 
-    Only the lock itself is proof, and to try it would keep a starting owner out for that moment.
+    Only the lock itself is proof, and trying it could keep an owner out that starts at that moment.
     """
     try:
         owner = int(journal.with_name(journal.name + ".lock").read_text(encoding="ascii"))
         if owner <= 0:
-            return None  # to the system call such numbers mean groups of processes
+            return None  # to kill(2) these mean groups of processes
         os.kill(owner, 0)
     except PermissionError:
         return owner
@@ -64,7 +64,7 @@ def owner_of(journal: Path) -> int | None:
 
 
 def refuse_network_file_system(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
-    """Raise StorageFailed where `folder` is on a network file system: locks and fsync mean nothing there."""
+    """Raise StorageFailed if `folder` is on a network file system, where locks and fsync are not reliable."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -84,7 +84,7 @@ def refuse_network_file_system(folder: Path, mounts: Path = Path("/proc/self/mou
 
 
 def identify(journal: Path, machine_id: str | None, boot_id: str) -> dict[str, str]:
-    """Say where and what the file is, as it is remembered from one process to the next."""
+    """Return what identifies a journal file: path, inode, device, boot and machine."""
     stat = journal.stat()
     return {
         "path": str(journal.resolve()),
@@ -96,10 +96,10 @@ def identify(journal: Path, machine_id: str | None, boot_id: str) -> dict[str, s
 
 
 def compare(known: dict[str, str], now: dict[str, str]) -> None:
-    """Raise NeedsYes where the journal is not the file it was: moved, or a copy that would pay again."""
+    """Raise NeedsYes if the journal was moved or copied: two in use would pay for the same items twice."""
     facts = ["path", "inode", "machine"]
     if known["boot_id"] == now["boot_id"]:
-        facts.append("device")  # numbers of devices are given anew at each boot
+        facts.append("device")  # device numbers may change at each boot
     changed = [fact for fact in facts if known[fact] != now[fact]]
     if changed:
         was = ", ".join(f"{fact} {known[fact]} is now {now[fact]}" for fact in changed)

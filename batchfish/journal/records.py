@@ -1,4 +1,4 @@
-"""How items, attempts and batches stand in the tables: columns, and rows to values and back."""
+"""The columns of items, attempts and batches, and the conversion of rows to values and back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHUNK_ROWS, CHUNK_BYTES = 2000, 4 * 2**20
 _ITEM_FIELDS = tuple(field.name for field in fields(Item))
 _ATTEMPT_FIELDS = tuple(field.name for field in fields(Attempt))
 _MOVING = tuple(name for name in _ITEM_FIELDS if name not in {"pk", "batch", "key", "id", "row", "wanted"})
-# What an attempt is, as against what becomes of it: written once.
+# What identifies an attempt, and how it was sent: written once.
 _FIXED = frozenset(
     {"item", "k", "marker", "key_id", "body_sha256", "intended_at", "intended_boot", "boot_id", "server_date"}
 )
@@ -38,7 +38,7 @@ BATCH = ", ".join(field.name for field in fields(Batch))
 
 
 def item_from(row: Sequence[Any]) -> Item:
-    """Read the columns of ITEM."""
+    """Return the item in the columns ITEM."""
     values = dict(zip(_ITEM_FIELDS, row, strict=False))
     values["status"] = Status(values["status"])
     for flag in _FLAGS:
@@ -47,45 +47,45 @@ def item_from(row: Sequence[Any]) -> Item:
 
 
 def attempt_from(row: Sequence[Any]) -> Attempt:
-    """Read the columns of ATTEMPT."""
+    """Return the attempt in the columns ATTEMPT."""
     values = dict(zip(_ATTEMPT_FIELDS, row, strict=False))
     values["state"] = AttemptState(values["state"])
     return Attempt(**values)
 
 
 def tracked_from(row: Sequence[Any]) -> Tracked:
-    """Read the columns of ITEM, ATTEMPT and the batch's batch8."""
+    """Return the open attempt in the columns ITEM, ATTEMPT and batch8."""
     width = len(_ITEM_FIELDS)
     return Tracked(item=item_from(row[:width]), attempt=attempt_from(row[width:-1]), batch8=row[-1])
 
 
 def request_from(row: Sequence[Any]) -> Request:
-    """Read the columns of REQUEST."""
+    """Return the request in the columns REQUEST."""
     url, goal, body, inputs = row
     return Request(url=url, goal=goal, fields=json.loads(body), inputs=json.loads(inputs))
 
 
 def batch_from(row: Sequence[Any]) -> Batch:
-    """Read the columns of BATCH."""
+    """Return the batch in the columns BATCH."""
     values = dict(zip((field.name for field in fields(Batch)), row, strict=True))
     values["manifest"] = json.loads(values["manifest"])
     return Batch(**values)
 
 
 def item_update(item: Item, now: float) -> tuple[Any, ...]:
-    """Give the parameters of UPDATE_ITEM."""
+    """Return the parameters of UPDATE_ITEM."""
     return (*(getattr(item, name) for name in _MOVING), now, item.pk)
 
 
 def attempt_values(attempt: Attempt) -> tuple[Any, ...]:
-    """Give the parameters of PUT_ATTEMPT."""
+    """Return the parameters of PUT_ATTEMPT."""
     return tuple(getattr(attempt, name) for name in _ATTEMPT_FIELDS)
 
 
 def read_outcomes(connection: sqlite3.Connection, batch: int) -> Iterator[Sequence[Outcome]]:
-    """Read what is wanted of a batch in manifest order, some items at a time.
+    """Yield the wanted items of a batch with attempts and results, in manifest order, in chunks.
 
-    A chunk has at most CHUNK_ROWS items, and no more after its results have come to CHUNK_BYTES.
+    A chunk has at most CHUNK_ROWS items, and ends with the item whose result brings it to CHUNK_BYTES.
     """
     after: int | None = 0
     while after is not None:
@@ -102,11 +102,11 @@ def read_outcomes(connection: sqlite3.Connection, batch: int) -> Iterator[Sequen
         after = chunk[-1].item.row if chunk else None
         if chunk:
             yield chunk
-        del chunk  # what was read is not kept while more is read
+        del chunk  # its results are not kept while more are read
 
 
 def read_sizes(connection: sqlite3.Connection, batch: int) -> Iterator[int]:
-    """Read the bytes of each result in the order of `read_outcomes`; SQLite reads none of them for it."""
+    """Yield the size of each result in bytes, in the order of `read_outcomes`, without reading results."""
     rows = connection.execute(
         "SELECT coalesce(length(s.raw), 0) FROM items i"
         " LEFT JOIN results s ON s.item = i.pk AND s.k = i.follows"
@@ -117,7 +117,7 @@ def read_sizes(connection: sqlite3.Connection, batch: int) -> Iterator[int]:
 
 
 def _chunk_from(outcomes: Iterator[Outcome]) -> list[Outcome]:
-    """Return outcomes until their results have come to CHUNK_BYTES."""
+    """Return outcomes until their results come to CHUNK_BYTES."""
     chunk: list[Outcome] = []
     size = 0
     for outcome in outcomes:

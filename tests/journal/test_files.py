@@ -152,7 +152,7 @@ class TestDamaged:
         whole[(page - 1) * PAGE : page * PAGE] = bytes(PAGE)
         path.write_bytes(whole)
         with pytest.raises(
-            StorageFailed, match=r"books\.db: the journal is damaged \(Tree .*\); nothing is sent"
+            StorageFailed, match=r"books\.db: the journal is damaged \(Tree .*\); nothing was sent"
         ):
             SqliteJournal(path)
 
@@ -192,7 +192,7 @@ class TestVersions:
         script.write_text("ALTER TABLE attempts ADD COLUMN price INTEGER;")
         monkeypatch.setattr(files, "MIGRATIONS", (*files.MIGRATIONS, str(script)))
         monkeypatch.setattr(files, "OLDEST_READABLE", VERSION + 1)
-        with pytest.raises(StorageFailed, match=rf"its schema, version {VERSION}, is older"):
+        with pytest.raises(StorageFailed, match=rf"its schema, version {VERSION}, is too old"):
             connect(path, read_only=True)
         with closing(own(path)) as owner:
             assert pragma(owner, "user_version") == VERSION + 1

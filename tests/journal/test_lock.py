@@ -39,7 +39,7 @@ class TestOwnerLock:
     def test_an_owner_that_has_not_written_its_number_yet_is_told_as_just_that(self, path: Path) -> None:
         with path.with_name("books.db.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            with pytest.raises(BatchBusy, match="another process begins to work on it"):
+            with pytest.raises(BatchBusy, match="another process is working on it"):
                 OwnerLock(path)
 
     def test_it_is_harmless_to_try_later(self, path: Path) -> None:
