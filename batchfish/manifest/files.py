@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from batchfish.core.describe import cut
 from batchfish.errors import StorageFailed, WrongInput
-from batchfish.manifest.problems import Refused
+from batchfish.manifest.problems import Refused, RefusedLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,61 +27,73 @@ _NO_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\
 _FORMATS = (".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".ndjson")
 
 
-class RefusedLine(Refused):
-    """A line of a file cannot be read."""
-
-    def __init__(self, line: int, message: str, remedy: str | None = None) -> None:
-        """Keep the line beside the message and the remedy."""
-        super().__init__(message, remedy)
-        self.line = line
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class TextFile:
-    """A file of text as it was when it was first read."""
+    """A file of UTF-8 text that is read one or more times, and must not change in the meantime.
+
+    `sha256` is the digest of its bytes, None until it was read to its end.
+    """
 
     path: Path
     size: int
     mtime_ns: int
-    sha256: bytes
+    sha256: bytes | None = None
 
 
 def inspect_file(path: Path) -> TextFile:
-    """Read a file through once: that it is a regular file of UTF-8 text, and its digest.
-
-    Refused where it is missing, no file or not readable; RefusedLine where a line of it is no text.
-    """
+    """Return a file that can be read; Refused where it is missing, not a regular file or not readable."""
     try:
-        return _inspect(path)
+        # The kind is asked before the file is opened: opening a pipe would wait for its writer.
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise Refused(f"{cut(path)} is a folder", "Name a file in it.")
+        if not stat.S_ISREG(mode):
+            raise Refused(f"{cut(path)} is no regular file", "Pipe it in instead, and give `-` as the file.")
+        with path.open("rb") as stream:
+            state = os.fstat(stream.fileno())
     except FileNotFoundError:
         raise Refused(f"there is no file {cut(path)}", _suggest_file(path)) from None
     except OSError as error:
         raise Refused(f"{cut(path)} cannot be read: {error.strerror}") from None
+    return TextFile(path=path, size=state.st_size, mtime_ns=state.st_mtime_ns)
 
 
 @contextmanager
-def open_unchanged(file: TextFile) -> Iterator[TextIO]:
-    """Open a file for reading it whole; WrongInput, by the end at the latest, where it changed."""
+def open_text(file: TextFile) -> Iterator[TextIO]:
+    """Open a file to read all of it.
+
+    The first time, RefusedLine is raised where a line is not text. Later, and whenever the file changes while
+    it is read, WrongInput is raised if it is not the same file, at the end at the latest.
+    """
     try:
         with file.path.open("rb", buffering=0) as raw:
             _check_state(raw, file)
-            hashing = _HashingReader(raw)
-            # Neither buffer nor text layer may close the file: whether it changed is asked after them.
-            yield io.TextIOWrapper(io.BufferedReader(hashing, _CHUNK), encoding="utf-8-sig", newline="")
-            while hashing.read(_CHUNK):
+            reader = _CheckedReader(raw, None if file.sha256 else _forbidden_in(file.path))
+            # Neither the buffer nor the text layer may close the file, whose state is read again at the end.
+            yield io.TextIOWrapper(io.BufferedReader(reader, _CHUNK), encoding="utf-8-sig", newline="")
+            while reader.read(_CHUNK):
                 pass
             _check_state(raw, file)
-            if hashing.digest() != file.sha256:
-                raise _changed(file.path)
+            if file.sha256 not in (None, reader.digest()):
+                raise changed(file.path)
+            file.sha256 = reader.digest()
     except (UnicodeDecodeError, FileNotFoundError):
-        raise _changed(file.path) from None
+        raise changed(file.path) from None
 
 
 @contextmanager
 def open_start(file: TextFile) -> Iterator[TextIO]:
-    """Open a file for a look at its first lines."""
-    with file.path.open(encoding="utf-8-sig", newline="") as stream:
-        yield stream
+    """Open a file to read its first lines; RefusedLine where one of them is not text."""
+    with file.path.open("rb", buffering=0) as raw:
+        reader = _CheckedReader(raw, _forbidden_in(file.path))
+        yield io.TextIOWrapper(io.BufferedReader(reader, _CHUNK), encoding="utf-8-sig", newline="")
+
+
+def changed(path: Path) -> WrongInput:
+    """Return the error for a file that changed while it was being read."""
+    return WrongInput(
+        f"{cut(path, 200)}: it changed while it was being read. Start again when it is written whole."
+    )
 
 
 def spool_standard_input(stream: BinaryIO, folder: Path) -> Path:
@@ -115,64 +127,51 @@ def detect_format(start: bytes) -> str:
     return ".yaml" if is_yaml else ".csv"
 
 
-class _HashingReader(io.RawIOBase):
-    """Digests the bytes of a file on their way to the reader."""
+class _CheckedReader(io.RawIOBase):
+    """Hashes the bytes of a file as they are read, and checks that they are text.
 
-    def __init__(self, raw: io.FileIO) -> None:
+    `forbidden` matches the characters that the file may not hold; None where it was checked before.
+    """
+
+    def __init__(self, raw: io.FileIO, forbidden: re.Pattern[str] | None) -> None:
         self._raw = raw
+        self._forbidden = forbidden
         self._sha256 = hashlib.sha256()
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        self._line = 1
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed: Buffer
         count = self._raw.readinto(buffer)
-        self._sha256.update(memoryview(buffer)[:count])
+        chunk = bytes(memoryview(buffer)[:count])
+        self._sha256.update(chunk)
+        if self._forbidden is not None:
+            self._check(chunk, self._forbidden)
         return count
 
     def digest(self) -> bytes:
         return self._sha256.digest()
 
-
-def _inspect(path: Path) -> TextFile:
-    # Asked before it is opened: opening a pipe would wait for its writer.
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise Refused(f"{cut(path)} is a folder", "Name a file in it.")
-    if not stat.S_ISREG(mode):
-        raise Refused(f"{cut(path)} is no regular file", "Pipe it in instead, and give `-` as the file.")
-    with path.open("rb") as stream:
-        before = os.fstat(stream.fileno())
-        sha256 = _scan(stream, _NO_YAML if path.suffix.lower() in {".yaml", ".yml"} else _NUL)
-        after = os.fstat(stream.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise _changed(path)
-    return TextFile(path=path, size=after.st_size, mtime_ns=after.st_mtime_ns, sha256=sha256)
-
-
-def _scan(stream: BinaryIO, unwanted: re.Pattern[str]) -> bytes:
-    """Digest a stream, and refuse the first line that is no UTF-8 or holds an unwanted character."""
-    sha256 = hashlib.sha256()
-    decode = codecs.getincrementaldecoder("utf-8")().decode
-    line = 1
-    while True:
-        chunk = stream.read(_CHUNK)
-        sha256.update(chunk)
+    def _check(self, chunk: bytes, forbidden: re.Pattern[str]) -> None:
+        """Raise RefusedLine for the first line that is not UTF-8 or holds a forbidden character."""
         try:
-            text = decode(chunk, final=not chunk)
+            text = self._decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
-            line += error.object[: error.start].count(b"\n")
-            wrong = error.object[error.start]
-            message = f"the byte 0x{wrong:02x} is no UTF-8"
+            line = self._line + error.object[: error.start].count(b"\n")
+            message = f"the byte 0x{error.object[error.start]:02x} is no UTF-8"
             is_utf16 = error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
             remedy = f"Save the file as UTF-8{', not as UTF-16' if is_utf16 else ''}."
             raise RefusedLine(line, message, remedy) from None
-        if found := unwanted.search(text.removeprefix("\ufeff")):
-            line += text[: found.start()].count("\n")
+        if found := forbidden.search(text.removeprefix("\ufeff")):
+            line = self._line + text[: found.start()].count("\n")
             raise RefusedLine(line, *_explain_character(found[0]))
-        line += text.count("\n")
-        if not chunk:
-            return sha256.digest()
+        self._line += text.count("\n")
+
+
+def _forbidden_in(path: Path) -> re.Pattern[str]:
+    return _NO_YAML if path.suffix.lower() in {".yaml", ".yml"} else _NUL
 
 
 def _explain_character(character: str) -> tuple[str, str]:
@@ -187,13 +186,7 @@ def _explain_character(character: str) -> tuple[str, str]:
 def _check_state(raw: io.FileIO, file: TextFile) -> None:
     state = os.fstat(raw.fileno())
     if (state.st_size, state.st_mtime_ns) != (file.size, file.mtime_ns):
-        raise _changed(file.path)
-
-
-def _changed(path: Path) -> WrongInput:
-    return WrongInput(
-        f"{cut(path, 200)}: it changed while it was being read. Start again when it is written whole."
-    )
+        raise changed(file.path)
 
 
 def _suggest_file(path: Path) -> str | None:

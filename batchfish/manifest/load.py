@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core.describe import cut, quote
 from batchfish.core.json_text import InvalidJson, read_strictly
-from batchfish.manifest.files import RefusedLine, TextFile, inspect_file, open_unchanged
+from batchfish.manifest.files import TextFile, inspect_file, open_text
 from batchfish.manifest.manifest import Manifest
-from batchfish.manifest.problems import Problems, Refused, suggest
+from batchfish.manifest.problems import Problems, Refused, RefusedLine, suggest
 from batchfish.manifest.readers import READERS, RowSource
 from batchfish.manifest.request import check_request, check_text, read_goal, read_url
 from batchfish.manifest.row import RESERVED
 from batchfish.manifest.templates import Part, Shared, Written, compile_text, compile_where
 from batchfish.manifest.validate import ManifestSummary, SourceSummary, check_rows
-from batchfish.manifest.yaml_events import MAX_DEPTH, Document, InvalidYaml, read_document
+from batchfish.manifest.yaml_events import MAX_DEPTH, Document, read_document
 from batchfish.manifest.yaml_manifest import Settings, SourceSettings, name_after, read_settings
 
 if TYPE_CHECKING:
@@ -153,8 +153,6 @@ class _Loader:
     def _inspect(self, path: Path, place: Path, line: int | None) -> TextFile | None:
         try:
             return inspect_file(path)
-        except RefusedLine as error:
-            self._problems.add(path, error.line, str(error), error.remedy)
         except Refused as error:
             self._problems.add(place, line, str(error), error.remedy)
         return None
@@ -232,14 +230,11 @@ class _Loader:
 
 
 def _read_schema(path: Path) -> Document:
-    """Read a schema of its own file, YAML by its suffix and JSON otherwise."""
-    with open_unchanged(inspect_file(path)) as stream:
+    """Read a schema from a file of its own, YAML by its suffix and JSON otherwise."""
+    with open_text(inspect_file(path)) as stream:
         if path.suffix.lower() not in _YAML:
             return Document(value=read_strictly(stream.read(), max_depth=MAX_DEPTH), lines={})
-        try:
-            document = read_document(stream)
-        except InvalidYaml as error:
-            raise RefusedLine(error.line, str(error), error.remedy) from None
+        document = read_document(stream)
     for notation in document.faults:
         raise RefusedLine(notation.line, notation.message, notation.remedy)
     return document

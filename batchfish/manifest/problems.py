@@ -27,6 +27,15 @@ class Refused(ValueError):
         self.remedy = remedy
 
 
+class RefusedLine(Refused):
+    """A line of a file cannot be read, and nothing after it."""
+
+    def __init__(self, line: int, message: str, remedy: str | None = None) -> None:
+        """Keep the line beside the message and the remedy."""
+        super().__init__(message, remedy)
+        self.line = line
+
+
 @dataclass(kw_only=True, slots=True)
 class _Recurring:
     """One thing wrong on many lines."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from batchfish.core.describe import cut, quote
 from batchfish.core.json_text import InvalidJson, read_strictly
-from batchfish.manifest.files import RefusedLine, TextFile, open_start, open_unchanged
-from batchfish.manifest.problems import Problems, Refused, suggest
+from batchfish.manifest.files import TextFile, changed, open_start, open_text
+from batchfish.manifest.problems import Problems, Refused, RefusedLine, suggest
 from batchfish.manifest.request import REQUEST_FIELDS, TEXT_FIELDS
 from batchfish.manifest.row import RESERVED, Row, read_lines, row_from_map, set_field
-from batchfish.manifest.yaml_events import MAX_DEPTH, InvalidYaml, stream_sequence
+from batchfish.manifest.yaml_events import MAX_DEPTH, stream_sequence
 
 if TYPE_CHECKING:
     from batchfish.manifest.values import Fault, Table
@@ -44,10 +45,10 @@ class RowSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CsvHeader:
-    """What a header says: the delimiter, and where each kind of column stands."""
+    """The delimiter, the names of all columns, and the index of each column by its kind."""
 
     delimiter: str
-    width: int
+    names: tuple[str, ...]
     id: int | None
     url: int | None
     goal: int | None
@@ -88,14 +89,21 @@ READERS: Mapping[str, Reader] = {
 }
 
 
+@contextmanager
+def _open_rows(file: TextFile, problems: Problems) -> Iterator[TextIO]:
+    """Open a file of rows; a line that ends its reading is noted."""
+    try:
+        with open_text(file) as stream:
+            yield stream
+    except RefusedLine as error:
+        problems.add(file.path, error.line, str(error), error.remedy)
+
+
 def _stream_jsonl(file: TextFile, problems: Problems) -> Iterator[Row]:
-    with open_unchanged(file) as stream:
-        try:
-            for line, text in enumerate(read_lines(stream), 1):
-                if not text.isspace() and (row := _read_jsonl_row(file, line, text, problems)):
-                    yield row
-        except RefusedLine as error:
-            problems.add(file.path, error.line, str(error), error.remedy)
+    with _open_rows(file, problems) as stream:
+        for line, text in enumerate(read_lines(stream), 1):
+            if not text.isspace() and (row := _read_jsonl_row(file, line, text, problems)):
+                yield row
 
 
 def _read_jsonl_row(file: TextFile, line: int, text: str, problems: Problems) -> Row | None:
@@ -111,19 +119,16 @@ def _read_jsonl_row(file: TextFile, line: int, text: str, problems: Problems) ->
 
 
 def _stream_items(file: TextFile, problems: Problems) -> Iterator[Row]:
-    with open_unchanged(file) as stream:
-        try:
-            for document in stream_sequence(stream, "items", as_text=ITEM_TEXTS):
-                for notation in document.faults:
-                    problems.add(file.path, notation.line, notation.message, notation.remedy)
-                faults: list[Fault] = []
-                row = row_from_map(document.value, document.line_of(()), document.lines, faults)
-                for fault in faults:
-                    problems.add(file.path, document.line_of(fault.keys), fault.message, fault.remedy)
-                if row is not None:
-                    yield row
-        except InvalidYaml as error:
-            problems.add(file.path, error.line, str(error), error.remedy)
+    with _open_rows(file, problems) as stream:
+        for document in stream_sequence(stream, "items", as_text=ITEM_TEXTS):
+            for notation in document.faults:
+                problems.add(file.path, notation.line, notation.message, notation.remedy)
+            faults: list[Fault] = []
+            row = row_from_map(document.value, document.line_of(()), document.lines, faults)
+            for fault in faults:
+                problems.add(file.path, document.line_of(fault.keys), fault.message, fault.remedy)
+            if row is not None:
+                yield row
 
 
 def read_csv_header(file: TextFile, problems: Problems) -> CsvHeader | None:
@@ -155,13 +160,11 @@ def read_csv_header(file: TextFile, problems: Problems) -> CsvHeader | None:
 def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterator[Row]:
     """Yield the rows below the header; a row that is wrong is noted and left out."""
     remembered: dict[tuple[str, ...], Mapping[str, Any]] = {}
-    with open_unchanged(file) as stream:
-        for line, cells in _records(
-            file, csv.reader(read_lines(stream), delimiter=header.delimiter, strict=True), problems
-        ):
-            if len(cells) != header.width:
+    with _open_rows(file, problems) as stream:
+        for line, cells in _records(file, stream, header, problems):
+            if len(cells) != len(header.names):
                 count = f"{len(cells)} cell{'s' if len(cells) > 1 else ''}"
-                message = f"{count} where the header has {header.width} columns"
+                message = f"{count} where the header has {len(header.names)} columns"
                 remedy = f"Put a cell that holds {_name(header.delimiter)} in double quotes."
                 problems.add(file.path, line, message, remedy)
                 continue
@@ -214,6 +217,7 @@ def _sort_columns(
     own: dict[str, int] = {}
     variables: dict[str, int] = {}
     fields: dict[tuple[str, ...], int] = {}
+    written = tuple(names)
     if url := next((name for name in names if _URL.match(name)), None):
         remedy = "Put a line above it that names the columns: url"
         problems.add(file.path, line, f"the header is missing: the first line holds {quote(url)}", remedy)
@@ -242,7 +246,7 @@ def _sort_columns(
             variables[name] = index
     return CsvHeader(
         delimiter=delimiter,
-        width=len(names),
+        names=written,
         id=own.get("id"),
         url=own.get("url"),
         goal=own.get("goal"),
@@ -286,18 +290,17 @@ def _read_fields(
     return fields
 
 
-def _records(file: TextFile, reader: Any, problems: Problems) -> Iterator[tuple[int, list[str]]]:  # noqa: ANN401 - csv's reader has no public type
+def _records(
+    file: TextFile, stream: TextIO, header: CsvHeader, problems: Problems
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the records below the header that are not blank, each with the line on which it begins."""
+    reader = csv.reader(read_lines(stream), delimiter=header.delimiter, strict=True)
     is_header = True
-    line = 1
     while True:
         line = reader.line_num + 1
         try:
             cells = next(reader)
         except StopIteration:
-            return
-        except RefusedLine as error:
-            problems.add(file.path, error.line, str(error), error.remedy)
             return
         except csv.Error as error:
             message, remedy = _explain(str(error))
@@ -307,6 +310,8 @@ def _records(file: TextFile, reader: Any, problems: Problems) -> Iterator[tuple[
             continue
         if is_header:
             is_header = False
+            if tuple(map(str.strip, cells)) != header.names:
+                raise changed(file.path)
         else:
             yield line, cells
 

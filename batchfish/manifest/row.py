@@ -8,8 +8,7 @@ from difflib import get_close_matches
 from typing import Any, TextIO
 
 from batchfish.core.describe import Keys, name_kind, quote, spell_keys
-from batchfish.manifest.files import RefusedLine
-from batchfish.manifest.problems import Refused
+from batchfish.manifest.problems import Refused, RefusedLine
 from batchfish.manifest.request import REQUEST_FIELDS
 from batchfish.manifest.values import Fault
 

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 import yaml
 
 from batchfish.core.describe import Keys, cut
+from batchfish.manifest.problems import RefusedLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,16 +25,6 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _LONGEST_INTEGER = 18
-
-
-class InvalidYaml(ValueError):
-    """A YAML text cannot be read any further."""
-
-    def __init__(self, line: int, message: str, remedy: str | None = None) -> None:
-        """Keep where, and what to do about it."""
-        super().__init__(message)
-        self.line = line
-        self.remedy = remedy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +61,7 @@ class Document:
 def read_document(stream: IO[str], *, skip: str | None = None, as_text: tuple[str, ...] = ()) -> Document:
     """Read one YAML document; a list under the top-level key `skip` is passed over.
 
-    Below the top-level keys `as_text`, numbers and words stay the text they are. InvalidYaml if it is none.
+    Below the top-level keys `as_text`, numbers and words stay the text they are. RefusedLine if it is none.
     """
     reader = _Reader(stream, as_text)
     reader.open_document()
@@ -113,14 +104,14 @@ class _Reader:
     def open_document(self) -> None:
         self.take()
         if isinstance(event := self.take(), yaml.StreamEndEvent):
-            raise InvalidYaml(1, "the file is empty", "A manifest begins with `batchfish: 1`.")
+            raise RefusedLine(1, "the file is empty", "A manifest begins with `batchfish: 1`.")
         if event.tags:
             self._note(event, "tags are not part of a manifest", "Remove the %TAG line.")
 
     def close_document(self) -> None:
         self.take()
         if not isinstance(event := self.take(), yaml.StreamEndEvent):
-            raise InvalidYaml(_line(event), "a second document begins", "Keep one manifest a file.")
+            raise RefusedLine(_line(event), "a second document begins", "Keep one manifest a file.")
 
     def take(self) -> Any:  # noqa: ANN401 - PyYAML's events have no common base with these attributes
         """Go one event on, and note what a manifest leaves out; an alias is never followed."""
@@ -147,7 +138,7 @@ class _Reader:
             except yaml.MarkedYAMLError as error:
                 raise _explain(error) from None
             except (yaml.YAMLError, RecursionError) as error:
-                raise InvalidYaml(1, f"not valid YAML: {cut(str(error), 200)}") from None
+                raise RefusedLine(1, f"not valid YAML: {cut(str(error), 200)}") from None
         return self._next
 
     def skip_value(self) -> PassedOver:
@@ -189,7 +180,7 @@ class _Reader:
         found: dict[str, Any] = {}
         while not isinstance(event := self.take(), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
-                raise InvalidYaml(_line(event), "a key is a plain text", "Quote it if it begins with { or [.")
+                raise RefusedLine(_line(event), "a key is a plain text", "Quote it if it begins with { or [.")
             name, where = event.value, (*keys, event.value)
             if name in found:
                 first = lines[where]
@@ -215,25 +206,25 @@ def _read_plain(text: str, line: int, *, is_text: bool) -> Any:  # noqa: ANN401 
         return text
     if _INTEGER.fullmatch(text):
         if len(text.lstrip("-")) > _LONGEST_INTEGER:
-            raise InvalidYaml(line, f"the number {cut(text, 30)} is too large", "Quote it if it is a text.")
+            raise RefusedLine(line, f"the number {cut(text, 30)} is too large", "Quote it if it is a text.")
         return int(text)
     if _FLOAT.fullmatch(text):
         if not math.isfinite(number := float(text)):
-            raise InvalidYaml(line, f"the number {cut(text, 30)} is too large", "Quote it if it is a text.")
+            raise RefusedLine(line, f"the number {cut(text, 30)} is too large", "Quote it if it is a text.")
         return number
     return text
 
 
 def _check_depth(depth: int, event: Any) -> None:  # noqa: ANN401 - as above
     if depth > MAX_DEPTH:
-        raise InvalidYaml(_line(event), f"nested deeper than {MAX_DEPTH} levels")
+        raise RefusedLine(_line(event), f"nested deeper than {MAX_DEPTH} levels")
 
 
 def _line(event: Any) -> int:  # noqa: ANN401 - as above
     return int(event.start_mark.line) + 1
 
 
-def _explain(error: yaml.MarkedYAMLError) -> InvalidYaml:
+def _explain(error: yaml.MarkedYAMLError) -> RefusedLine:
     is_open_quote = "end of stream" in (error.problem or "") and "quoted scalar" in (error.context or "")
     mark = error.context_mark if is_open_quote else error.problem_mark or error.context_mark
     message = error.problem or error.context or "it cannot be read"
@@ -247,4 +238,4 @@ def _explain(error: yaml.MarkedYAMLError) -> InvalidYaml:
         remedy = "Write the character itself instead of half a pair of escapes."
     elif is_open_quote:
         message, remedy = "a quote that opens here is never closed", "Close it."
-    return InvalidYaml(mark.line + 1 if mark else 1, f"not valid YAML: {cut(message, 200)}", remedy)
+    return RefusedLine(mark.line + 1 if mark else 1, f"not valid YAML: {cut(message, 200)}", remedy)

@@ -21,8 +21,8 @@ from batchfish.core.rules import (
     Rules,
     UnansweredRules,
 )
-from batchfish.manifest.files import TextFile, open_unchanged
-from batchfish.manifest.problems import Problems, Refused
+from batchfish.manifest.files import TextFile, open_text
+from batchfish.manifest.problems import Problems, Refused, RefusedLine
 from batchfish.manifest.request import REQUEST_FIELDS, SECRET_HINTS, check_request, check_text
 from batchfish.manifest.row import RESERVED, read_variables
 from batchfish.manifest.values import (
@@ -37,7 +37,7 @@ from batchfish.manifest.values import (
     read_map,
     read_text,
 )
-from batchfish.manifest.yaml_events import Document, InvalidYaml, PassedOver, read_document
+from batchfish.manifest.yaml_events import Document, PassedOver, read_document
 
 FORMAT_VERSION = 1
 LONGEST_NAME = 80
@@ -81,9 +81,9 @@ class Settings:
 def read_settings(file: TextFile, problems: Problems) -> Settings | None:
     """Read a YAML manifest without its items; None where it cannot be read at all."""
     try:
-        with open_unchanged(file) as stream:
+        with open_text(file) as stream:
             document = read_document(stream, skip="items", as_text=_TEXTS)
-    except InvalidYaml as error:
+    except RefusedLine as error:
         problems.add(file.path, error.line, str(error), error.remedy)
         return None
     for notation in document.faults:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.manifest.files import RefusedLine, detect_format, inspect_file, spool_standard_input
+from batchfish.manifest.files import detect_format, inspect_file, open_text, spool_standard_input
 from batchfish.manifest.load import ManifestOptions, load_manifest
+from batchfish.manifest.problems import RefusedLine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,28 +60,40 @@ class TestStandardInput:
         assert path.read_bytes() == b"url\n"
 
 
-class TestInspection:
-    def test_the_line_of_a_bad_byte_is_found_across_reads(self, tmp_path: Path) -> None:
+def read_through(path: Path) -> str:
+    with open_text(inspect_file(path)) as stream:
+        return stream.read()
+
+
+class TestFirstRead:
+    def test_the_line_of_a_bad_byte_is_found_across_chunks(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
         # The first chunk ends within a character of two bytes.
         path.write_bytes(b"x" * ((1 << 18) - 2) + b"\n" + "é".encode() + b"\n" * 41 + b"\xe9")
         with pytest.raises(RefusedLine) as caught:
-            inspect_file(path)
+            read_through(path)
         assert caught.value.line == 43
 
-    def test_a_file_cut_within_a_character_is_no_text(self, tmp_path: Path) -> None:
+    def test_a_file_cut_within_a_character_is_not_text(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
         path.write_bytes(b"url\n\n" + "é".encode()[:1])
         with pytest.raises(RefusedLine) as caught:
-            inspect_file(path)
+            read_through(path)
         assert caught.value.line == 3
 
-    def test_control_characters_are_fine_in_tables_and_refused_in_yaml(self, tmp_path: Path) -> None:
+    def test_a_bad_byte_behind_what_a_reader_takes_is_found(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        path.write_bytes(b"url\n" * 100_000 + b"\xe9")
+        with pytest.raises(RefusedLine) as caught, open_text(inspect_file(path)) as stream:
+            stream.readline()
+        assert caught.value.line == 100_001
+
+    def test_control_characters_are_accepted_in_tables_and_refused_in_yaml(self, tmp_path: Path) -> None:
         for name, is_fine in (("a.csv", True), ("a.jsonl", True), ("a.yaml", False)):
             path = tmp_path / name
             path.write_bytes(b"a\x0bb\n")
             if is_fine:
-                assert inspect_file(path).size == 4
+                assert read_through(path) == "a\x0bb\n"
             else:
                 with pytest.raises(RefusedLine, match=r"U\+000B"):
-                    inspect_file(path)
+                    read_through(path)
