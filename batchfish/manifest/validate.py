@@ -1,28 +1,48 @@
-"""Validate all rows of a manifest in one pass."""
+"""Validation of the rows of a manifest: one pass that finds everything wrong with them."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.core.describe import quote
 from batchfish.core.identity import fingerprint
+from batchfish.errors import StorageFailed
 from batchfish.manifest.problems import Problems, suggest
 from batchfish.manifest.templates import Renderer, compile_where
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from batchfish.core.expressions import Template
     from batchfish.core.items import ItemSpec
     from batchfish.manifest.manifest import Manifest
 
+# A database without a name is a temporary file once it outgrows its cache of 8 MiB, and is deleted when it is
+# closed. `part` and `line` say where a row stands.
+_SETUP = """
+PRAGMA cache_size = -8192;
+PRAGMA temp_store = FILE;
+PRAGMA journal_mode = OFF;
+CREATE TABLE keys (key BLOB NOT NULL, part INTEGER NOT NULL, line INTEGER NOT NULL) STRICT;
+BEGIN;
+"""
+_REPEATED = """
+WITH repeated AS MATERIALIZED (SELECT key, min(rowid) AS first FROM keys GROUP BY key HAVING count(*) > 1)
+SELECT keys.key, keys.part, keys.line, first.part, first.line
+FROM keys JOIN repeated USING (key) JOIN keys AS first ON first.rowid = repeated.first
+WHERE keys.rowid > repeated.first ORDER BY keys.rowid
+"""
+_ID, _FINGERPRINT = b"i", b"f"  # the first byte of a key
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceSummary:
-    """A source of rows: its file, the delimiter found, its items, and the rows that `where` left out."""
+    """A file of rows: the delimiter found in it, its number of items, and of rows that `where` left out."""
 
     path: Path
     delimiter: str | None
@@ -32,7 +52,7 @@ class SourceSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ManifestSummary:
-    """What a check of the whole manifest found; `duplicates` counts repetitions that were numbered."""
+    """What a manifest holds. `duplicates` counts the rows that ask for the same as an earlier one."""
 
     items: int
     sources: tuple[SourceSummary, ...]
@@ -42,41 +62,80 @@ class ManifestSummary:
 
 
 def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
-    """Go through all rows once and note everything that is wrong with them."""
+    """Read all rows once and note everything that is wrong with them.
+
+    Raises StorageFailed if the temporary file in which rows are compared cannot be written.
+    """
     renderer = Renderer(manifest.shared, problems)
-    twice = _Repetitions(manifest, problems)
-    sources = []
+    sources: list[SourceSummary] = []
     names: set[str] = set()
     properties: dict[str, None] = {}
-    schemas: set[int] = set()
-    for number, part in enumerate(manifest.parts):
-        before, left_out = renderer.row, renderer.left_out
-        for spec in renderer.items(part):
-            twice.look(spec, number)
-            if part.source.columns is None:
-                names.update(spec.inputs)
-            schema = spec.request.get("output_schema")
-            if schema is not None and id(schema) not in schemas:
-                schemas.add(id(schema))
-                properties.update(dict.fromkeys(_name_properties(schema)))
-        names |= part.source.columns or frozenset()
-        sources.append(
-            SourceSummary(
-                path=part.source.file.path,
-                delimiter=part.source.delimiter,
-                items=renderer.row - before,
-                left_out=renderer.left_out - left_out,
+
+    def read() -> Iterator[tuple[bytes, int, int]]:
+        """Yield what must be unique in each item, and where its row stands."""
+        schemas: set[int] = set()
+        for number, part in enumerate(manifest.parts):
+            before, left_out = renderer.row, renderer.left_out
+            for spec in renderer.items(part):
+                if part.source.columns is None:
+                    names.update(spec.inputs)
+                schema = spec.request.get("output_schema")
+                if schema is not None and id(schema) not in schemas:
+                    schemas.add(id(schema))
+                    properties.update(dict.fromkeys(_name_properties(schema)))
+                yield _key_of(spec), number, spec.line or 0
+            names.update(part.source.columns or ())
+            sources.append(
+                SourceSummary(
+                    path=part.source.file.path,
+                    delimiter=part.source.delimiter,
+                    items=renderer.row - before,
+                    left_out=renderer.left_out - left_out,
+                )
             )
-        )
+
+    duplicates = _find_repeated(manifest, read(), problems)
     if renderer.row:
         _check_names(manifest, names, renderer.row_texts, problems)
     return ManifestSummary(
         items=renderer.row,
         sources=tuple(sources),
-        duplicates=twice.numbered,
+        duplicates=duplicates,
         variables=tuple(sorted(names | manifest.variables.keys())),
         properties=tuple(properties),
     )
+
+
+def _key_of(spec: ItemSpec) -> bytes:
+    """Return what must be unique: the id of an item, or what it asks for if its row gives no id."""
+    return _FINGERPRINT + fingerprint(spec) if spec.id is None else _ID + spec.id.encode()
+
+
+def _find_repeated(manifest: Manifest, rows: Iterable[tuple[bytes, int, int]], problems: Problems) -> int:
+    """Note each row whose key an earlier one has, and return how many of them have no id."""
+    duplicates = 0
+    try:
+        with closing(sqlite3.connect("", isolation_level=None)) as connection:
+            connection.executescript(_SETUP)
+            connection.executemany("INSERT INTO keys VALUES (?, ?, ?)", rows)
+            for key, part, line, first_part, first_line in connection.execute(_REPEATED):
+                path = manifest.parts[part].source.file.path
+                first_path = manifest.parts[first_part].source.file.path
+                first = f"on line {first_line}" + (f" of {first_path}" if first_part != part else "")
+                if key.startswith(_ID):
+                    message = f"the id {quote(key.removeprefix(_ID).decode())} stands twice, first {first}"
+                    problems.add(path, line, message, "Give each row an id of its own.")
+                    continue
+                duplicates += 1
+                if not manifest.allow_duplicates:
+                    remedy = "Remove it, give both an id, or pass --allow-duplicates."
+                    problems.add(path, line, f"the row asks for the same as the one {first}", remedy)
+    except sqlite3.Error as error:
+        raise StorageFailed(
+            f"the rows of {manifest.path} cannot be compared, for which they are kept in a temporary file: "
+            f"{error}. Make room in the temporary folder, or name another in TMPDIR."
+        ) from error
+    return duplicates
 
 
 def _name_properties(schema: object) -> Iterable[str]:
@@ -98,80 +157,3 @@ def _check_names(
         problems.add(
             "--var", None, f"{quote(name)} is read nowhere in the manifest", suggest(name, read - known)
         )
-
-
-class _Repetitions:
-    """Finds ids that stand twice, and rows without ids that ask for the same."""
-
-    def __init__(self, manifest: Manifest, problems: Problems) -> None:
-        self._manifest = manifest
-        self._problems = problems
-        self._ids = SeenBefore()
-        self._fingerprints = SeenBefore()
-        self.numbered = 0
-
-    def look(self, spec: ItemSpec, part: int) -> None:
-        """Note an item that stands twice, with the line of the first."""
-        number = (spec.line or 0) * 4 + part
-        if spec.id is not None:
-            first = self._ids.add(hash(spec.id), number)
-            if first is not None:
-                message = f"the id {quote(spec.id)} stands twice, first {self._place(first, part)}"
-                self._note(spec, part, message, "Give each row an id of its own.")
-            return
-        first = self._fingerprints.add(int.from_bytes(fingerprint(spec)[:8]), number)
-        if first is None:
-            return
-        self.numbered += 1
-        if not self._manifest.allow_duplicates:
-            message = f"the row asks for the same as the one {self._place(first, part)}"
-            self._note(spec, part, message, "Remove it, give both an id, or pass --allow-duplicates.")
-
-    def _place(self, number: int, part: int) -> str:
-        line, first_part = divmod(number, 4)
-        path = self._manifest.parts[first_part].source.file.path
-        return f"on line {line}" + (f" of {path}" if first_part != part else "")
-
-    def _note(self, spec: ItemSpec, part: int, message: str, remedy: str) -> None:
-        self._problems.add(self._manifest.parts[part].source.file.path, spec.line, message, remedy)
-
-
-_MASK = (1 << 64) - 1
-
-
-class SeenBefore:
-    """Remembers 64-bit digests, and the number that came with each first one.
-
-    A table of its own: a set of a million Python integers takes 100 MB. Among a million different rows two
-    digests are equal by chance once in 37 million times: then two rows are called equal that are not.
-    """
-
-    def __init__(self) -> None:
-        self._digests = array("Q", bytes(8 * 1024))
-        self._numbers = array("Q", bytes(8 * 1024))
-        self._count = 0
-
-    def add(self, digest: int, number: int) -> int | None:
-        """Remember a digest; give the number of its first occurrence if it was here before."""
-        digest = digest & _MASK or 1  # 0 marks a free place
-        digests = self._digests
-        last = len(digests) - 1
-        place = digest & last
-        while held := digests[place]:
-            if held == digest:
-                return self._numbers[place]
-            place = (place + 1) & last
-        digests[place], self._numbers[place] = digest, number
-        self._count += 1
-        if self._count * 2 > last:
-            self._grow()
-        return None
-
-    def _grow(self) -> None:
-        digests, numbers = self._digests, self._numbers
-        self._digests = array("Q", bytes(16 * len(digests)))
-        self._numbers = array("Q", bytes(16 * len(digests)))
-        self._count = 0
-        for digest, number in zip(digests, numbers, strict=True):
-            if digest:
-                self.add(digest, number)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from batchfish.core.expressions import Template
 from batchfish.core.rules import (
     Check,
     Limits,
@@ -20,7 +21,8 @@ from batchfish.core.rules import (
     UnansweredRules,
     rules_from,
 )
-from batchfish.errors import ManifestError, WrongInput
+from batchfish.errors import ManifestError, StorageFailed, WrongInput
+from batchfish.manifest import validate
 from batchfish.manifest.load import Manifest, ManifestOptions, load_manifest
 
 if TYPE_CHECKING:
@@ -420,10 +422,35 @@ class TestIdentity:
         told = messages(write("a.csv", f"id,url\n{rows}b4321,https://books.example/x\n"), ONE_GOAL)
         assert "a.csv:5002: the id 'b4321' stands twice, first on line 4323." in told
 
+    def test_a_temporary_folder_without_room_is_named_as_the_cause(
+        self, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        setup = f"PRAGMA max_page_count = 3;{validate._SETUP}"  # noqa: SLF001 - a full disk cannot be asked for
+        monkeypatch.setattr(validate, "_SETUP", setup)
+        rows = "".join(f"https://books.example/{number}\n" for number in range(1000))
+        with pytest.raises(StorageFailed, match=r"database or disk is full.*TMPDIR"):
+            load_manifest(write("a.csv", f"url\n{rows}"), ONE_GOAL).check()
+
     def test_the_id_column_must_be_filled_in(self, write: Write) -> None:
         write("rows.csv", "n,url\n1,https://books.example/1\n,https://books.example/2\n")
         path = write("a.yaml", "batchfish: 1\ndefaults: {goal: Read.}\nsource: {path: rows.csv, id: n}\n")
         assert "rows.csv:3: 'n' names the items, and is not set here." in messages(path)
+
+
+IO_COUNTS = Path("/proc/self/io")
+
+
+def bytes_read() -> int:
+    """Return how many bytes this process has read, from whatever file."""
+    return int(IO_COUNTS.read_text(encoding="ascii").split()[1])
+
+
+def replace_unseen(path: Path, text: str) -> None:
+    """Change a file but for its size and its time of change."""
+    times = path.stat()
+    assert len(text) == times.st_size
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 class TestTwoReads:
@@ -438,11 +465,49 @@ class TestTwoReads:
     def test_a_change_that_keeps_size_and_time_is_seen_in_the_bytes(self, write: Write) -> None:
         path = write("a.csv", "url\nhttps://books.example/1\n")
         manifest = load_manifest(path, ONE_GOAL)
-        times = path.stat()
-        write("a.csv", "url\nhttps://books.example/2\n")
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        manifest.check()
+        replace_unseen(path, "url\nhttps://books.example/2\n")
         with pytest.raises(WrongInput, match="changed while it was being read"):
             list(manifest.items())
+
+    def test_a_header_that_changes_before_the_rows_are_read_is_an_error(self, write: Write) -> None:
+        path = write("a.csv", "url,a,b\nhttps://books.example/1,1,2\n")
+        manifest = load_manifest(path, ONE_GOAL)
+        replace_unseen(path, "url,b,a\nhttps://books.example/1,1,2\n")
+        with pytest.raises(WrongInput, match="changed while it was being read"):
+            manifest.check()
+
+    @pytest.mark.skipif(not IO_COUNTS.exists(), reason="the kernel counts no bytes that were read")
+    @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+    def test_rows_are_read_once_and_rendered_once_to_check_them_and_again_to_insert_them(
+        self, write: Write, monkeypatch: pytest.MonkeyPatch, suffix: str
+    ) -> None:
+        rendered = 0
+        render = Template.render
+
+        def count(template: Template, values: Mapping[str, Any]) -> str:
+            nonlocal rendered
+            rendered += 1
+            return render(template, values)
+
+        monkeypatch.setattr(Template, "render", count)
+        padding = "x" * 1000
+        rows = range(4000)
+        if suffix == "csv":
+            text = "url,a\n" + "".join(f"https://books.example/{row},{padding}\n" for row in rows)
+        else:
+            text = "".join(
+                json.dumps({"url": f"https://books.example/{row}", "vars": {"a": padding}}) + "\n"
+                for row in rows
+            )
+        path = write(f"a.{suffix}", text)
+        before = bytes_read()
+        manifest = load_manifest(path, ManifestOptions(goal="Read {{ url }}."))
+        manifest.check()
+        assert rendered == len(rows)
+        assert sum(1 for _ in manifest.items()) == len(rows)
+        assert rendered == 2 * len(rows)
+        assert 2 <= (bytes_read() - before) / len(text) < 2.5
 
     def test_a_source_that_vanishes_is_an_error(self, write: Write) -> None:
         path = write("a.csv", "url\nhttps://books.example/1\n")
