@@ -50,14 +50,14 @@ def make_run(shop: Shop, number: int) -> str:
 
 def hold(driver: Driver, item: int) -> None:
     """Send a create whose answer is lost, and hold it."""
-    driver.record(item, driver.doubt(item), CannotTell(message="the listing is down"))
+    driver.record(item, driver.lose_answer(item), CannotTell(message="the listing is down"))
 
 
 def send_again_and_find_the_first(driver: Driver, item: int) -> int:
     """Hold, send again on a person's word, and find the run of the first create; give the second's k."""
     hold(driver, item)
     driver.record(item, 1, ProvenAbsent())
-    second = driver.doubt(item)
+    second = driver.lose_answer(item)
     first = driver.journal.attempt(item, 1)
     assert first is not None
     driver.record(item, 1, Adopted(run_id=f"run-{item}", k=1, marker=first.marker, key_id=driver.key_id))

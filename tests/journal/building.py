@@ -1,4 +1,4 @@
-"""Journals with something in them: batches of small manifests, and items brought as far as a test needs."""
+"""Builds journals for tests: batches of small manifests, and items moved by events."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def commit(journal: SqliteJournal) -> None:
 
 
 def row(url: str, item_id: str | None = None, **more: object) -> tuple[str, str | None, dict[str, Any]]:
-    """One row of a manifest: its URL, its id, and fields of ItemSpec."""
+    """Return one row of a manifest: its URL, its id, and fields of ItemSpec."""
     return url, item_id, more
 
 
 def specs_of(rows: Sequence[tuple[str, str | None, dict[str, Any]]]) -> list[ItemSpec]:
-    """Number the rows as a manifest does."""
+    """Return the rows as ItemSpecs, numbered as a manifest numbers them."""
     return [
         ItemSpec(
             **{"row": number, "line": number + 1, "id": item_id, "url": url, "goal": "Read the price"} | more
@@ -59,7 +59,7 @@ def begin(
     chance: bytes = b"abcd",
     markers: bool = True,
 ) -> int:
-    """Begin a batch of these rows; give its pk."""
+    """Begin a batch of these rows; return its pk."""
     journal.reader.staged.load(specs_of(rows), identity.FINGERPRINT_VERSION)
     journal.reader.staged.compare(None)
     new = NewBatch(
@@ -75,7 +75,7 @@ def begin(
 
 
 def edit(journal: SqliteJournal, batch: int, *rows: tuple[str, str | None, dict[str, Any]]) -> Difference:
-    """Take an edited manifest into a batch; give what was different about it."""
+    """Amend a batch with an edited manifest; return the difference."""
     journal.reader.staged.load(specs_of(rows), identity.FINGERPRINT_VERSION)
     difference = journal.reader.staged.compare(batch)
     journal.amend(batch, {"batchfish": 1, "name": "books"})
@@ -84,7 +84,7 @@ def edit(journal: SqliteJournal, batch: int, *rows: tuple[str, str | None, dict[
 
 @dataclass(kw_only=True)
 class Driver:
-    """Moves items through a journal as the stages do, one event at a time; times are made up and go on."""
+    """Moves items through a journal as the stages do, one event at a time, a second apart."""
 
     journal: SqliteJournal
     now: float = 2_000.0
@@ -93,7 +93,7 @@ class Driver:
     rules: Rules = field(default_factory=Rules)
 
     def record(self, item: int, k: int | None, event: Event) -> Change:
-        """Write what the event makes of an item; the caller commits."""
+        """Apply an event to an item and write the change; the caller commits."""
         self.now += 1.0
         attempt, others = self.journal.attempts(item, k)
         change = advance(
@@ -111,7 +111,7 @@ class Driver:
         return change
 
     def intend(self, item: int) -> int:
-        """Write the item's next intent; give its k."""
+        """Write the item's next intent; return its k."""
         self.now += 1.0
         known = self.journal.item(item)
         k = known.k + 1
@@ -127,20 +127,20 @@ class Driver:
         return k
 
     def accept(self, item: int, run_id: str | None = None) -> str:
-        """Intend, and let the API accept; give the run_id."""
+        """Write an intent and its acceptance; return the run id."""
         k = self.intend(item)
         run_id = run_id or f"run-{item}-{k}"
         self.record(item, k, SubmitAccepted(run_id=run_id, server_date=self.now))
         return run_id
 
-    def doubt(self, item: int) -> int:
-        """Intend, and let no answer come; give the k."""
+    def lose_answer(self, item: int) -> int:
+        """Write an intent whose answer was lost; return its k."""
         k = self.intend(item)
         self.record(item, k, SubmitUnanswered(message="reset", given_up_at=self.now, boot_id=self.boot_id))
         return k
 
     def finish(self, item: int, result: bytes | None = b'{"price": 1}', status: str = "COMPLETED") -> None:
-        """Let the run that the item follows reach its end."""
+        """Write the end of the run that the item follows."""
         k = self.journal.item(item).follows
         attempt = self.journal.attempt(item, k)
         assert attempt is not None

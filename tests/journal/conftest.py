@@ -1,4 +1,4 @@
-"""A journal of its own for each test, in a real file."""
+"""Fixtures: a journal in a real file for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What batches are called, which one goes on, and how one begins and ends."""
+"""Names of batches and periods, and the beginning, editing and end of a batch."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class TestPeriods:
             st.floats(at(1980, 1, 1), at(2120, 1, 1)), st.floats(at(1980, 1, 1), at(2120, 1, 1))
         ),
     )
-    def test_periods_sort_as_time_goes(self, kind: str, moments: list[float]) -> None:
+    def test_period_names_sort_chronologically(self, kind: str, moments: list[float]) -> None:
         first, second = (batches.period_at(kind, moment) or "" for moment in sorted(moments))
         assert "" < first <= second
 
     @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
-    def test_an_hour_that_the_clocks_repeat_is_two_hours(
+    def test_an_hour_repeated_by_daylight_saving_is_two_periods(
         self, zone: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("TZ", zone)
@@ -85,12 +85,12 @@ class TestNames:
             ("books", "2026-W48", 12, "books@2026-W48.12"),
         ],
     )
-    def test_a_name_says_period_and_number(
+    def test_full_name_holds_period_and_number(
         self, name: str, period: str | None, number: int, full: str
     ) -> None:
         assert batches.full_name(name, period, number) == full
 
-    def test_the_latest_number_counts_one_name_in_one_period(self, journal: SqliteJournal) -> None:
+    def test_latest_number_is_per_name_and_period(self, journal: SqliteJournal) -> None:
         begin(journal, row(A), chance=b"aaaa")
         begin(journal, row(A), number=2, chance=b"bbbb")
         begin(journal, row(A), period="2026-11-24", chance=b"cccc")
@@ -117,7 +117,7 @@ class TestNames:
 
 
 class TestBegin:
-    def test_a_batch_comes_back_as_it_was_begun(self, journal: SqliteJournal) -> None:
+    def test_a_batch_is_read_back_as_it_was_begun(self, journal: SqliteJournal) -> None:
         batch = journal.batch(begin(journal, row(A), period="2026-11-24"))
         assert (batch.name, batch.period, batch.number) == ("books@2026-11-24", "2026-11-24", 1)
         assert batch.manifest == {"batchfish": 1, "name": "books"}
@@ -125,21 +125,21 @@ class TestBegin:
         assert (batch.begun_at, batch.ended_at, batch.exit_code) == (1_000.0, None, None)
         assert batch.markers == "untested"
 
-    def test_its_markers_begin_with_its_full_name(self, journal: SqliteJournal) -> None:
+    def test_batch8_begins_with_the_prefix_of_its_name(self, journal: SqliteJournal) -> None:
         batch = journal.batch(begin(journal, row(A), number=2))
         assert batch.batch8.startswith(identity.batch_prefix("books"))
 
-    def test_without_markers_none_are_tested(self, journal: SqliteJournal) -> None:
+    def test_without_markers_they_are_off(self, journal: SqliteJournal) -> None:
         assert journal.batch(begin(journal, row(A), markers=False)).markers == "off"
 
-    def test_a_second_batch_of_one_name_asks_everything_again(self, journal: SqliteJournal) -> None:
+    def test_a_second_batch_of_a_name_has_all_items_again(self, journal: SqliteJournal) -> None:
         first = begin(journal, row(A), chance=b"aaaa")
         second = begin(journal, row(A), number=2, chance=b"bbbb")
         keys = {item.key for batch in (first, second) for item in journal.due(batch, 2_000.0, 9)}
         assert len(keys) == 1
         assert journal.batch(first).batch8 != journal.batch(second).batch8
 
-    def test_a_name_that_is_taken_begins_nothing(self, journal: SqliteJournal) -> None:
+    def test_a_batch_of_a_taken_name_is_not_begun(self, journal: SqliteJournal) -> None:
         begin(journal, row(A), chance=b"aaaa")
         with pytest.raises(StorageFailed, match=r"batches\.name"):
             begin(journal, row(B), chance=b"bbbb")
@@ -148,16 +148,14 @@ class TestBegin:
 
 
 class TestEnd:
-    def test_an_edit_lets_a_finished_batch_go_on(self, journal: SqliteJournal) -> None:
+    def test_an_edit_reopens_a_finished_batch(self, journal: SqliteJournal) -> None:
         batch = begin(journal, row(A))
         journal.finish(batch, 1, 5_000.0)
         assert (journal.batch(batch).exit_code, journal.batch(batch).ended_at) == (1, 5_000.0)
         edit(journal, batch, row(A), row(B))
         assert (journal.batch(batch).exit_code, journal.batch(batch).ended_at) == (None, None)
 
-    async def test_a_batch_is_reopened_by_the_commit_of_what_it_has_to_do(
-        self, journal: SqliteJournal
-    ) -> None:
+    async def test_reopen_is_durable_with_the_commit(self, journal: SqliteJournal) -> None:
         batch = begin(journal, row(A))
         journal.finish(batch, 0, 5_000.0)
         with open_reader(journal.path) as reader:

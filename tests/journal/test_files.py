@@ -1,4 +1,4 @@
-"""The journal's file: for its owner alone, recognised, checked, brought up to date, and refused in words."""
+"""The journal's file: permissions, recognition, checks, migrations, and readers beside the owner."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAGE = 4096
 
 
 def filled(path: Path, items: int = 40) -> Path:
-    """Make a journal with attempts and results in it, and close it."""
+    """Create a journal with attempts and results, and close it."""
     with closing(SqliteJournal(path)) as journal:
         batch = begin(journal, *(row(f"{A}/{n}", inputs={"text": "x" * 300}) for n in range(items)))
         driver = Driver(journal=journal)
@@ -50,41 +50,41 @@ def open_umask() -> Iterator[None]:
 
 class TestNew:
     @pytest.mark.usefixtures("open_umask")
-    def test_it_is_its_owners_alone_also_while_it_is_written(self, path: Path) -> None:
+    def test_only_the_user_may_read_file_and_log(self, path: Path) -> None:
         with closing(SqliteJournal(path)) as journal:
             begin(journal, row(A))
             modes = {name.name: stat.S_IMODE(name.stat().st_mode) for name in path.parent.iterdir()}
         assert modes == {"books.db": 0o600, "books.db-wal": 0o600, "books.db-shm": 0o600}
 
-    def test_it_loses_nothing_that_was_committed_when_the_power_fails(self, journal: SqliteJournal) -> None:
+    def test_commits_are_synced_to_disk(self, journal: SqliteJournal) -> None:
         assert pragma(connection_of(journal), "journal_mode") == "wal"
         assert pragma(connection_of(journal), "synchronous") == 2  # FULL: each commit waits for the disk
         assert pragma(connection_of(journal), "mmap_size") == 0
 
-    def test_it_trusts_nothing_that_stands_in_the_file(self, journal: SqliteJournal) -> None:
+    def test_schema_of_the_file_is_not_trusted(self, journal: SqliteJournal) -> None:
         assert pragma(connection_of(journal), "trusted_schema") == 0
         assert pragma(connection_of(journal), "foreign_keys") == 1
 
-    def test_it_says_what_it_is(self, journal: SqliteJournal) -> None:
+    def test_the_header_holds_application_id_and_version(self, journal: SqliteJournal) -> None:
         assert pragma(connection_of(journal), "application_id") == APPLICATION_ID
         assert pragma(connection_of(journal), "user_version") == VERSION
 
-    def test_a_file_that_was_only_just_made_is_made_anew(self, path: Path) -> None:
+    def test_an_empty_file_becomes_a_journal(self, path: Path) -> None:
         path.touch(mode=0o600)
         SqliteJournal(path).close()
         with closing(connect(path, read_only=True)) as reader:
             assert pragma(reader, "user_version") == VERSION
 
-    def test_a_name_with_signs_of_a_url_is_a_name(self, tmp_path: Path) -> None:
+    def test_a_file_name_may_contain_url_syntax(self, tmp_path: Path) -> None:
         path = tmp_path / "a?mode=ro&b#c%20d é.db"
         SqliteJournal(path).close()
         assert [name.name for name in tmp_path.iterdir()] == [path.name]
 
-    def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+    def test_a_missing_folder_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(StorageFailed, match="cannot make the journal: No such file"):
             SqliteJournal(tmp_path / "nowhere" / "books.db")
 
-    def test_a_link_to_nowhere_is_not_followed(self, tmp_path: Path, path: Path) -> None:
+    def test_a_dangling_link_is_not_followed(self, tmp_path: Path, path: Path) -> None:
         path.symlink_to(tmp_path / "elsewhere.db")
         with pytest.raises(StorageFailed, match="cannot make the journal"):
             SqliteJournal(path)
@@ -111,14 +111,14 @@ class TestForeign:
                 opening(path)
         assert path.read_bytes() == content
 
-    def test_a_folder_in_its_place(self, path: Path) -> None:
+    def test_a_folder_is_refused(self, path: Path) -> None:
         path.mkdir()
         with pytest.raises(StorageFailed, match="cannot open the journal"):
             SqliteJournal(path)
 
 
 class TestDamaged:
-    def test_a_page_that_was_wiped_is_noticed_unless_it_held_only_bytes_of_a_result(self, path: Path) -> None:
+    def test_a_wiped_page_is_noticed_unless_it_held_only_a_result(self, path: Path) -> None:
         whole = filled(path).read_bytes()
         tables = ("batches", "requests", "items", "attempts", "counts", "meta")
         queries = [f"SELECT * FROM {table}" for table in tables]  # noqa: S608 - our own words
@@ -138,13 +138,13 @@ class TestDamaged:
                 assert content() == before
         assert noticed > len(tables)
 
-    def test_a_file_that_was_cut_is_noticed(self, path: Path) -> None:
+    def test_a_truncated_file_is_noticed(self, path: Path) -> None:
         whole = filled(path).read_bytes()
         path.write_bytes(whole[: len(whole) // 2])
         with pytest.raises(StorageFailed, match=r"damaged|not a journal that can be used"):
             SqliteJournal(path)
 
-    def test_what_is_damaged_is_said(self, path: Path) -> None:
+    def test_the_error_names_the_damage(self, path: Path) -> None:
         whole = bytearray(filled(path).read_bytes())
         with closing(connect(path, read_only=True)) as reader:
             query = "SELECT rootpage FROM sqlite_schema WHERE name = 'attempts'"
@@ -156,8 +156,8 @@ class TestDamaged:
         ):
             SqliteJournal(path)
 
-    def test_a_write_ahead_log_that_was_torn_ends_where_it_is_whole(self, path: Path) -> None:
-        """What the disk had not taken in full was never committed; what stands before it is."""
+    def test_a_torn_write_ahead_log_keeps_its_whole_transactions(self, path: Path) -> None:
+        """A transaction that the disk holds in part was never committed; those before it were."""
         with closing(SqliteJournal(path)) as journal:
             begin(journal, row(A, "one"))
             log = path.with_name("books.db-wal").read_bytes()
@@ -173,7 +173,7 @@ class TestDamaged:
 
 
 class TestVersions:
-    def test_a_newer_schema_is_refused_and_left_alone(self, path: Path) -> None:
+    def test_a_newer_schema_is_refused(self, path: Path) -> None:
         with closing(SqliteJournal(path)) as journal:
             connection_of(journal).execute(f"PRAGMA user_version = {VERSION + 1}")
         for opening in (own, connect):
@@ -182,7 +182,7 @@ class TestVersions:
             ):
                 opening(path)
 
-    def test_an_older_schema_is_brought_up_with_all_it_holds(
+    def test_an_older_schema_is_brought_up_to_date_with_its_rows(
         self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         filled(path)
@@ -199,7 +199,7 @@ class TestVersions:
             after = owner.execute("SELECT * FROM attempts").fetchall()
         assert after == [(*values, None) for values in before]
 
-    def test_a_change_of_schema_that_fails_changes_nothing(
+    def test_a_failed_migration_changes_nothing(
         self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         filled(path)
@@ -213,14 +213,14 @@ class TestVersions:
             assert pragma(owner, "user_version") == VERSION
             assert "price" not in [name for _, name, *_ in owner.execute("PRAGMA table_info(attempts)")]
 
-    def test_a_reader_of_an_empty_file_is_told_how_it_becomes_a_journal(self, path: Path) -> None:
+    def test_reading_an_empty_file_is_refused_with_advice(self, path: Path) -> None:
         path.touch()
         with pytest.raises(StorageFailed, match="`batchfish run` or `resume` brings it up to date"):
             connect(path, read_only=True)
 
 
 class TestReaders:
-    def test_a_reader_sees_what_is_committed_and_nothing_else(
+    def test_a_reader_sees_only_what_is_committed(
         self, journal: SqliteJournal, driver: Driver, path: Path
     ) -> None:
         batch = begin(journal, row(A))
@@ -232,7 +232,7 @@ class TestReaders:
             commit(journal)
             assert reader.execute(query).fetchone() == (1,)
 
-    def test_a_reader_in_the_middle_of_a_table_keeps_nobody_from_writing(
+    def test_a_reader_does_not_block_the_owner(
         self, journal: SqliteJournal, driver: Driver, path: Path
     ) -> None:
         batch = begin(journal, *(row(f"{A}/{n}") for n in range(100)))
@@ -249,7 +249,7 @@ class TestReaders:
         with closing(connect(path, read_only=True)) as reader, pytest.raises(sqlite3.OperationalError):
             reader.execute("DELETE FROM items")
 
-    def test_a_reader_opens_what_nobody_has_open(self, path: Path) -> None:
+    def test_a_reader_needs_no_owner(self, path: Path) -> None:
         filled(path)
         with closing(connect(path, read_only=True)) as reader:
             assert reader.execute("SELECT count(*) FROM items").fetchone() == (40,)

@@ -1,4 +1,4 @@
-"""Many writes in one transaction: durable once the commit returns, or the journal is finished with."""
+"""Group commit: writes are durable once it returns, and nothing works after a failure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def seen_by_others(path: Path) -> int:
 
 @contextmanager
 def full_disk(path: Path) -> Iterator[None]:
-    """Let no file of this process grow any further than the journal's log is, as a full disk would."""
+    """Limit the size of files to that of the journal's log, as a full disk would."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     length = path.with_name(path.name + "-wal").stat().st_size
     resource.setrlimit(resource.RLIMIT_FSIZE, (length, before[1]))
@@ -52,7 +52,7 @@ def full_disk(path: Path) -> Iterator[None]:
 
 
 class TestCommit:
-    async def test_what_was_written_is_durable_when_it_returns_and_not_before(
+    async def test_a_write_is_durable_only_once_commit_returns(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
         driver.intend(items[0])
@@ -60,7 +60,7 @@ class TestCommit:
         await journal.commit()
         assert seen_by_others(path) == 1
 
-    async def test_callers_of_one_turn_share_one_transaction(
+    async def test_commits_of_one_loop_turn_share_a_transaction(
         self, journal: SqliteJournal, driver: Driver, items: list[int]
     ) -> None:
         statements: list[str] = []
@@ -77,7 +77,7 @@ class TestCommit:
             "COMMIT",
         ]
 
-    async def test_what_comes_a_turn_later_is_committed_for_itself(
+    async def test_a_write_one_turn_later_has_its_own_transaction(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
         driver.intend(items[0])
@@ -88,7 +88,7 @@ class TestCommit:
         await asyncio.gather(first, second)
         assert seen_by_others(path) == 2
 
-    async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others(
+    async def test_a_cancelled_caller_does_not_cancel_the_commit(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
         driver.intend(items[0])
@@ -99,11 +99,11 @@ class TestCommit:
         await second
         assert seen_by_others(path) == 1
 
-    async def test_a_commit_of_nothing_returns(self, journal: SqliteJournal) -> None:
+    async def test_an_empty_commit_returns(self, journal: SqliteJournal) -> None:
         await journal.commit()
         await journal.commit()
 
-    def test_what_was_not_committed_is_lost_with_the_process(
+    def test_an_uncommitted_write_is_lost_on_close(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
         driver.intend(items[0])
@@ -112,7 +112,7 @@ class TestCommit:
         with closing(SqliteJournal(path)) as again:
             assert again.item(items[0]).status == "queued"
 
-    async def test_a_commit_waits_for_the_disk_in_the_thread_of_the_loop(
+    async def test_a_commit_starts_no_thread(
         self, journal: SqliteJournal, driver: Driver, items: list[int]
     ) -> None:
         before = threading.active_count()
@@ -122,7 +122,7 @@ class TestCommit:
 
 
 class TestFailure:
-    async def test_a_full_disk_stops_everybody_who_waits_and_everything_after(
+    async def test_a_full_disk_fails_all_waiting_and_all_later_calls(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
         driver.accept(items[0], "run-kept")
@@ -132,7 +132,7 @@ class TestFailure:
             results = await asyncio.gather(journal.commit(), journal.commit(), return_exceptions=True)
         assert [type(result) for result in results] == [StorageFailed, StorageFailed]
         assert "cannot be used any further: disk I/O error" in str(results[0])
-        # The disk has room again; what the file holds is not known any more all the same.
+        # The disk has room again, but what the file holds is not known.
         with pytest.raises(StorageFailed, match="cannot be used any further"):
             journal.attempt_of_run("run-kept")
         with pytest.raises(StorageFailed, match="cannot be used any further"):
@@ -144,7 +144,7 @@ class TestFailure:
             assert again.attempt_of_run("run-kept") is not None
             assert again.item(items[1]).status == "queued"
 
-    def test_a_write_that_does_not_fit_takes_its_whole_group_back(
+    def test_a_failed_write_rolls_its_group_back(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
         (pages,) = connection_of(journal).execute("PRAGMA page_count").fetchone()
@@ -157,7 +157,7 @@ class TestFailure:
         journal.close()
         assert seen_by_others(path) == 0
 
-    def test_one_run_for_two_attempts_is_a_failure_and_not_a_change(
+    def test_one_run_id_for_two_attempts_fails(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
         driver.accept(items[0], "run-1")
@@ -167,7 +167,7 @@ class TestFailure:
         journal.close()
         assert seen_by_others(path) == 1
 
-    async def test_a_failure_that_nobody_waits_for_is_told_to_the_next(
+    async def test_a_failure_nobody_awaits_is_raised_by_the_next_call(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
         driver.intend(items[0])
@@ -181,10 +181,10 @@ class TestFailure:
 
 
 class TestOwners:
-    def test_whoever_was_overtaken_writes_nothing_more(
+    def test_a_former_owner_fails_and_the_new_one_writes(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:
-        """Somebody removed the lock file, and another process has begun: two would send the same items."""
+        """The lock file was removed, and another process has begun: two would send the same items."""
         driver.accept(items[0])
         commit(journal)
         with closing(SqliteJournal(path)) as second:
@@ -196,13 +196,13 @@ class TestOwners:
             commit(second)
         assert seen_by_others(path) == 2
 
-    def test_an_owner_that_comes_back_takes_over_again(self, path: Path) -> None:
+    def test_a_journal_can_be_owned_again(self, path: Path) -> None:
         for _ in range(3):
             with closing(SqliteJournal(path)) as journal:
                 journal.set_markers(1, "off")
                 commit(journal)
 
-    def test_a_journal_that_was_replaced_is_noticed(self, journal: SqliteJournal, path: Path) -> None:
+    def test_a_moved_or_replaced_file_is_noticed(self, journal: SqliteJournal, path: Path) -> None:
         journal.check_place()
         path.rename(path.with_name("moved.db"))
         with pytest.raises(StorageFailed, match="the journal is gone"):
@@ -233,7 +233,7 @@ asyncio.run(main())
 
 @pytest.mark.process
 @pytest.mark.parametrize("lines", [1, 17, 60])
-def test_every_intent_that_was_committed_survives_a_kill(path: Path, lines: int) -> None:
+def test_every_committed_intent_survives_a_kill(path: Path, lines: int) -> None:
     with closing(SqliteJournal(path)) as journal:
         begin(journal, *(row(f"{A}/{n}") for n in range(2_000)))
     writer = subprocess.Popen(

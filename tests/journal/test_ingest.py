@@ -1,4 +1,4 @@
-"""What is new, changed or gone in a manifest, and that nothing is asked for twice over any edits."""
+"""Comparison of a manifest with a batch, and that no sequence of edits doubles an item."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ A, B, C = "https://books.example/a", "https://books.example/b", "https://books.e
 
 
 def wanted(journal: SqliteJournal) -> list[tuple[str, str]]:
-    """Ids and URLs of what the manifest asks for, in its order."""
+    """Return ids and URLs of the wanted items, in manifest order."""
     return (
         connection_of(journal).execute("SELECT id, url FROM items WHERE wanted = 1 ORDER BY row").fetchall()
     )
@@ -37,32 +37,30 @@ def pk_of(journal: SqliteJournal, item_id: str) -> int:
 
 
 class TestBegin:
-    def test_every_row_becomes_a_queued_item_in_the_order_of_the_manifest(
-        self, journal: SqliteJournal
-    ) -> None:
+    def test_rows_become_queued_items_in_manifest_order(self, journal: SqliteJournal) -> None:
         batch = begin(journal, row(B, "two"), row(A, "one"))
         assert wanted(journal) == [("two", B), ("one", A)]
         assert [item.id for item in journal.due(batch, 2_000.0, 10)] == ["two", "one"]
 
-    def test_a_row_without_id_is_called_by_its_fingerprint(self, journal: SqliteJournal) -> None:
+    def test_a_row_without_id_is_named_by_its_fingerprint(self, journal: SqliteJournal) -> None:
         begin(journal, row(A), row(B), row(A))
         fingerprint = identity.fingerprint(specs_of([row(A)])[0])
         first, _, repeated = [label for label, _ in wanted(journal)]
         assert (first, repeated) == (fingerprint.hex()[:12], f"{fingerprint.hex()[:12]}-2")
 
-    def test_repetitions_are_items_of_their_own(self, journal: SqliteJournal) -> None:
+    def test_equal_rows_become_separate_items(self, journal: SqliteJournal) -> None:
         begin(journal, row(A), row(A), row(A, "x"))
         fingerprint = identity.fingerprint(specs_of([row(A)])[0])
         keys = connection_of(journal).execute("SELECT key, occurrence FROM items ORDER BY row").fetchall()
         assert keys == [(identity.item_key(fingerprint, n), n) for n in (1, 2, 3)]
 
-    def test_request_fields_that_rows_share_are_kept_once(self, journal: SqliteJournal) -> None:
+    def test_shared_request_fields_are_stored_once(self, journal: SqliteJournal) -> None:
         schema = {"output_schema": {"type": "object"}}
         begin(journal, row(A, request=schema), row(B, request=dict(schema)), row(C, request={}))
         (number,) = connection_of(journal).execute("SELECT count(*) FROM requests").fetchone()
         assert number == 2
 
-    def test_what_an_item_asks_comes_back_as_it_was_given(self, journal: SqliteJournal) -> None:
+    def test_a_request_is_read_back_as_it_was_given(self, journal: SqliteJournal) -> None:
         request = {"output_schema": {"z": {"enum": ["é", None, 1.5, 10**20]}, "a": True}}
         begin(journal, row(A, request=request, inputs={"title": "Emma — „neu“", "n": "01"}))
         asked = journal.request(pk_of(journal, wanted(journal)[0][0]))
@@ -70,13 +68,11 @@ class TestBegin:
         assert list(asked.fields["output_schema"]) == ["z", "a"]
         assert asked.inputs == {"title": "Emma — „neu“", "n": "01"}
 
-    def test_fingerprints_of_a_version_that_is_not_known_are_refused(self, journal: SqliteJournal) -> None:
+    def test_an_unknown_fingerprint_version_is_refused(self, journal: SqliteJournal) -> None:
         with pytest.raises(ValueError, match="version 99"):
             journal.reader.staged.load(specs_of([row(A)]), 99)
 
-    def test_a_manifest_that_fails_half_way_leaves_the_connection_fit_for_the_next(
-        self, journal: SqliteJournal
-    ) -> None:
+    def test_staging_works_again_after_a_failure_midway(self, journal: SqliteJournal) -> None:
         def broken() -> Iterator[ItemSpec]:
             yield specs_of([row(A)])[0]
             raise RuntimeError("the file changed")
@@ -88,7 +84,7 @@ class TestBegin:
 
 
 class TestCompare:
-    def test_the_same_manifest_asks_for_nothing(self, journal: SqliteJournal) -> None:
+    def test_an_unchanged_manifest_has_no_difference(self, journal: SqliteJournal) -> None:
         rows = [row(A, "one"), row(B), row(B), row(C, inputs={"n": "1"}, request={"use_vault": True})]
         batch = begin(journal, *rows)
         before = connection_of(journal).execute("SELECT * FROM items").fetchall()
@@ -98,20 +94,20 @@ class TestCompare:
         assert difference.wanted == 4
         assert connection_of(journal).execute("SELECT * FROM items").fetchall() == before
 
-    def test_a_batch_yet_to_begin_is_all_new(self, journal: SqliteJournal) -> None:
+    def test_all_rows_of_a_batch_yet_to_begin_are_new(self, journal: SqliteJournal) -> None:
         journal.reader.staged.load(specs_of([row(A), row(B), row(B)]), 1)
         difference = journal.reader.staged.compare(None)
         assert (difference.wanted, difference.new, difference.changed, difference.removed) == (3, 3, 0, 0)
         assert difference.asks_for_more
 
-    def test_an_added_row_is_new_and_goes_behind(self, journal: SqliteJournal) -> None:
+    def test_an_added_row_is_new_and_comes_last(self, journal: SqliteJournal) -> None:
         batch = begin(journal, row(A, "one"))
         difference = edit(journal, batch, row(B, "two"), row(A, "one"))
         assert (difference.new, difference.changed, difference.removed) == (1, 0, 0)
         assert difference.new_examples == ("two",)
         assert wanted(journal) == [("two", B), ("one", A)]
 
-    def test_a_row_that_is_gone_is_wanted_no_more_but_stays(
+    def test_an_item_without_a_row_stays_but_is_not_wanted(
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
         batch = begin(journal, row(A, "one"), row(B, "two"))
@@ -124,7 +120,7 @@ class TestCompare:
         assert [one.item.id for one in journal.open_attempts()] == ["one"]
 
     @pytest.mark.parametrize(("begun", "changed"), [(True, 1), (False, 0)])
-    def test_another_question_under_the_same_id_costs_again_only_if_the_first_has_begun(
+    def test_an_id_with_a_new_request_is_changed_only_if_begun(
         self, journal: SqliteJournal, driver: Driver, *, begun: bool, changed: int
     ) -> None:
         batch = begin(journal, row(A, "one"), row(B, "two"))
@@ -135,7 +131,7 @@ class TestCompare:
         assert (difference.new, difference.changed, difference.removed) == (1 - changed, changed, 0)
         assert difference.changed_examples == ("one",) * changed
 
-    def test_without_ids_a_new_row_counts_as_the_change_of_a_begun_one_that_is_gone(
+    def test_without_ids_a_new_row_replaces_a_begun_item_that_is_gone(
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
         batch = begin(journal, row(A), row(B))
@@ -145,7 +141,7 @@ class TestCompare:
         assert (difference.new, difference.changed, difference.removed) == (1, 1, 0)
         assert len(difference.changed_examples) == 2  # either may be the change
 
-    def test_an_id_that_comes_with_another_question_is_a_change_of_what_had_none(
+    def test_a_new_id_and_request_replace_a_begun_item_without_id(
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
         batch = begin(journal, row(A), row(B), row(B), row(C))
@@ -158,7 +154,7 @@ class TestCompare:
         assert (difference.new, difference.changed, difference.removed) == (1, 3, 1)
         assert set(difference.changed_examples) == {"i0", "i1", "i2", "i3"}  # any three may be the changes
 
-    def test_an_id_that_goes_with_another_question_is_a_change_of_what_had_one(
+    def test_a_new_request_without_id_replaces_a_begun_item_with_one(
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
         batch = begin(journal, row(A, "one"), row(B))
@@ -168,7 +164,7 @@ class TestCompare:
         difference = edit(journal, batch, row(A, goal="Read the title"), row(B, "two", goal="Read the title"))
         assert (difference.new, difference.changed, difference.removed) == (0, 2, 0)
 
-    def test_with_ids_on_both_sides_one_that_goes_and_one_that_comes_are_two(
+    def test_with_ids_on_both_sides_one_is_removed_and_one_is_new(
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
         batch = begin(journal, row(A, "one"))
@@ -177,7 +173,7 @@ class TestCompare:
         difference = edit(journal, batch, row(B, "two"))
         assert (difference.new, difference.changed, difference.removed) == (1, 0, 1)
 
-    def test_another_id_for_the_same_question_costs_nothing(
+    def test_a_new_id_for_the_same_request_costs_nothing(
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
         batch = begin(journal, row(A, "one"), row(B))
@@ -188,9 +184,7 @@ class TestCompare:
         assert (difference.removed, difference.touched) == (0, 2)
         assert wanted(journal) == [("first", A), ("second", B)]
 
-    def test_two_ids_that_swap_their_questions_swap_their_items(
-        self, journal: SqliteJournal, driver: Driver
-    ) -> None:
+    def test_ids_that_swap_requests_swap_items(self, journal: SqliteJournal, driver: Driver) -> None:
         batch = begin(journal, row(A, "one"), row(B, "two"))
         driver.accept(pk_of(journal, "one"), "run-of-a")
         commit(journal)
@@ -199,7 +193,7 @@ class TestCompare:
         (tracked,) = journal.open_attempts()
         assert (tracked.item.id, journal.request(tracked.item.pk).url) == ("two", A)
 
-    def test_another_order_is_taken_in_and_costs_nothing(self, journal: SqliteJournal) -> None:
+    def test_a_new_order_is_merged_and_costs_nothing(self, journal: SqliteJournal) -> None:
         batch = begin(journal, row(A, "one"), row(B, "two"), row(C, "three"))
         difference = edit(journal, batch, row(C, "three"), row(A, "one"), row(B, "two"))
         assert not difference.asks_for_more
@@ -209,7 +203,7 @@ class TestCompare:
     @pytest.mark.parametrize(
         "more", [{"inputs": {"title": "Emma"}}, {"request": {"webhook_url": "https://hooks.example/"}}]
     )
-    def test_what_changes_no_question_is_taken_in_and_costs_nothing(
+    def test_changes_outside_the_request_are_merged_and_cost_nothing(
         self, journal: SqliteJournal, more: dict[str, Any]
     ) -> None:
         batch = begin(journal, row(A, "one"))
@@ -220,7 +214,7 @@ class TestCompare:
         assert asked.inputs == more.get("inputs", {})
         assert asked.fields == more.get("request", {})
 
-    def test_a_row_that_comes_back_is_asked_for_again(self, journal: SqliteJournal, driver: Driver) -> None:
+    def test_a_returning_row_is_wanted_again(self, journal: SqliteJournal, driver: Driver) -> None:
         batch = begin(journal, row(A, "one"), row(B, "two"))
         driver.accept(pk_of(journal, "one"))
         commit(journal)
@@ -232,7 +226,7 @@ class TestCompare:
         (number,) = connection_of(journal).execute("SELECT count(*) FROM items").fetchone()
         assert number == 2
 
-    def test_going_back_to_a_question_that_never_began_costs_again(
+    def test_returning_to_a_request_that_never_began_costs_again(
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
         batch = begin(journal, row(A, "one"))
@@ -249,7 +243,7 @@ class TestCompare:
             difference = reader.staged.compare(batch)
         assert (difference.new, difference.removed) == (1, 1)
 
-    def test_counting_staged_keys(self, journal: SqliteJournal) -> None:
+    def test_staged_keys_are_counted(self, journal: SqliteJournal) -> None:
         journal.reader.staged.load(specs_of([row(A), row(A)]), 1)
         journal.reader.staged.compare(None)
         fingerprint = identity.fingerprint(specs_of([row(A)])[0])
@@ -259,14 +253,14 @@ class TestCompare:
 
 
 class TestRepeated:
-    def test_of_two_equal_rows_the_one_whose_id_is_gone_is_removed(self, journal: SqliteJournal) -> None:
+    def test_of_two_equal_rows_the_one_without_its_id_is_removed(self, journal: SqliteJournal) -> None:
         batch = begin(journal, row(A, "one"), row(A, "two"))
         two = pk_of(journal, "two")
         difference = edit(journal, batch, row(A, "two"))
         assert (difference.removed, difference.removed_examples) == (1, ("one",))
         assert pk_of(journal, "two") == two
 
-    def test_one_more_of_the_same_is_one_new_item(self, journal: SqliteJournal, driver: Driver) -> None:
+    def test_one_more_equal_row_is_one_new_item(self, journal: SqliteJournal, driver: Driver) -> None:
         batch = begin(journal, row(A))
         driver.accept(journal.due(batch, 2_000.0, 1)[0].pk)
         commit(journal)
@@ -274,7 +268,7 @@ class TestRepeated:
         assert (difference.new, difference.changed) == (1, 0)
         assert len(journal.due(batch, 3_000.0, 10)) == 1
 
-    def test_a_row_that_loses_its_id_is_rather_what_was_wanted_last_than_what_never_began(
+    def test_a_row_that_loses_its_id_takes_the_item_last_wanted(
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
         batch = begin(journal, row(A, "one"), row(A, "two"))
@@ -289,7 +283,7 @@ class TestRepeated:
         ids=st.lists(st.sampled_from([None, "a", "b", "c"]), max_size=6),
         labels=st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=6),
     )
-    def test_pairing_wastes_no_item_and_takes_equal_ids_first(
+    def test_pair_takes_equal_ids_first_and_then_every_item(
         self, ids: list[str | None], labels: list[str]
     ) -> None:
         items = list(enumerate(labels))
@@ -302,7 +296,7 @@ class TestRepeated:
         )
         assert all(equal[own] >= number for own, number in by_id.items())
 
-    def test_without_any_ids_rows_take_items_in_order(self) -> None:
+    def test_pair_without_ids_keeps_the_order(self) -> None:
         assert pair([None, None, None], [(7, "x"), (5, "y")]) == [7, 5, None]
 
 
@@ -313,7 +307,7 @@ STEPS = st.lists(st.tuples(ROWS, st.integers(0, 3)), min_size=1, max_size=4)
 
 
 @given(steps=STEPS)
-def test_no_edits_lose_an_item_or_ask_for_one_twice(
+def test_no_sequence_of_edits_loses_or_doubles_an_item(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[list[tuple[str, str | None]], int]]
 ) -> None:
     journal = SqliteJournal(tmp_path_factory.mktemp("edits") / "books.db")
@@ -333,7 +327,7 @@ def test_no_edits_lose_an_item_or_ask_for_one_twice(
 def _take(
     journal: SqliteJournal, batch: int, rows: Sequence[tuple[str, str | None]], most: Counter[str]
 ) -> None:
-    """Take an edit in, and hold it against what must be true of any."""
+    """Merge an edit, and check what must hold after any."""
     before = connection_of(journal).execute("SELECT * FROM items ORDER BY pk").fetchall()
     due = {item.pk for item in journal.due(batch, 1e9, 99)}
     difference = edit(journal, batch, *(row(url, item_id) for url, item_id in rows))
@@ -344,7 +338,7 @@ def _take(
     )
     assert [url for url, _ in found] == [url for url, _ in rows]
     assert all(given in (None, label) for (_, given), (_, label) in zip(rows, found, strict=True))
-    # As many items of one question as were ever asked for at once, and no more.
+    # As many items of one request as were ever wanted at once, and no more.
     most |= Counter(url for url, _ in rows)
     assert (
         Counter(dict(connection_of(journal).execute("SELECT url, count(*) FROM items GROUP BY url"))) == most
@@ -361,8 +355,8 @@ def _take(
     assert sorted(kept) == sorted(recount)
 
 
-def test_a_comparison_costs_in_proportion_to_the_manifest(journal: SqliteJournal) -> None:
-    """In steps of SQLite's machine: nested scans would take 64 times the steps for 8 times the rows."""
+def test_a_comparison_takes_linear_steps(journal: SqliteJournal) -> None:
+    """Nested scans would take 64 times the steps of SQLite's virtual machine for 8 times the rows."""
 
     def steps(number: int) -> int:
         rows = [row(f"{A}/{n % (number - number // 10)}") for n in range(number)]  # a tenth of them repeated

@@ -147,7 +147,7 @@ def journal_with_a_run(path: Path, kind: type[SqliteJournal]) -> SqliteJournal:
 
 
 def writes(path: Path, kind: type[SqliteJournal], name: str) -> bool:
-    """Tell whether a method changes the journal, when its owner calls it and commits."""
+    """Return whether a method changes the journal when its owner calls it and commits."""
     with closing(journal_with_a_run(path, kind)) as journal:
         before = content(path)
         CALLS[name](journal)
@@ -157,7 +157,7 @@ def writes(path: Path, kind: type[SqliteJournal], name: str) -> bool:
 
 
 def writes_after_takeover(path: Path, kind: type[SqliteJournal], name: str) -> str | None:
-    """Return what is wrong about a method once another process owns the journal; None where nothing is."""
+    """Return what a method of a former owner does wrong; None if nothing."""
     failure: StorageFailed | None = None
     with closing(journal_with_a_run(path, kind)) as journal, closing(SqliteJournal(path)):
         before = content(path)
@@ -181,7 +181,7 @@ def test_every_public_method_is_called_here() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))
-def test_a_method_writes_if_it_is_said_to(path: Path, name: str) -> None:
+def test_a_method_writes_if_it_is_listed_as_writing(path: Path, name: str) -> None:
     assert writes(path, SqliteJournal, name) == (name in WRITING)
 
 

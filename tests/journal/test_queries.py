@@ -50,14 +50,14 @@ def lived(journal: SqliteJournal, driver: Driver, pks: dict[str, int]) -> dict[s
     return pks
 
 
-def test_batches_come_in_the_order_they_were_begun(
+def test_batches_come_in_the_order_in_which_they_began(
     journal: SqliteJournal, reader: JournalReader, batch: int
 ) -> None:
     second = begin(journal, row(A), number=2, chance=b"efgh")
     assert [one.pk for one in reader.batches()] == [batch, second]
 
 
-def test_an_item_is_found_by_its_id_and_rather_one_that_is_wanted(
+def test_find_item_prefers_a_wanted_item(
     journal: SqliteJournal, reader: JournalReader, batch: int, pks: dict[str, int]
 ) -> None:
     edit(journal, batch, row(f"{A}/other", "a"))
@@ -88,7 +88,7 @@ def test_attempts_and_result_of_an_item(
     assert reader.attempts_of(lived["f"]) == []
 
 
-def test_what_cost_more_than_it_should(
+def test_money_events_of_an_item(
     journal: SqliteJournal, driver: Driver, reader: JournalReader, lived: dict[str, int]
 ) -> None:
     driver.record(lived["a"], None, Adopted(run_id="ghost", k=2, marker="m", key_id=KEY))
@@ -101,7 +101,7 @@ def test_what_cost_more_than_it_should(
     assert reader.money_events_of(lived["b"]) == []
 
 
-def test_what_waits_for_a_person(reader: JournalReader, batch: int, lived: dict[str, int]) -> None:
+def test_held_attempts(reader: JournalReader, batch: int, lived: dict[str, int]) -> None:
     (held,) = reader.held_attempts(batch)
     assert (held.id, held.reason, held.run_id, held.url) == ("d", "lost_remote", "run-d", f"{A}/d")
     assert (held.k, held.status, held.batch) == (1, "held", batch)
@@ -118,7 +118,7 @@ def test_items_by_status_and_reason(reader: JournalReader, batch: int, lived: di
     assert ids(Status.FAILED, reason="cancelled") == []
 
 
-def test_what_the_manifest_wants_no_more_is_not_listed_but_has_not_ended(
+def test_an_unwanted_item_is_not_listed_but_has_not_ended(
     journal: SqliteJournal, reader: JournalReader, batch: int, lived: dict[str, int]
 ) -> None:
     edit(journal, batch, row(f"{A}/a", "a"))
@@ -126,7 +126,7 @@ def test_what_the_manifest_wants_no_more_is_not_listed_but_has_not_ended(
     assert set(reader.not_ended(batch)) == {lived[name] for name in "cdf"}
 
 
-def test_how_many_ended_since(reader: JournalReader, batch: int, lived: dict[str, int]) -> None:
+def test_items_ended_since_a_moment(reader: JournalReader, batch: int, lived: dict[str, int]) -> None:
     number, first = reader.ended_since(batch, 0.0)
     assert number == 3
     assert first is not None
@@ -134,7 +134,7 @@ def test_how_many_ended_since(reader: JournalReader, batch: int, lived: dict[str
     assert reader.ended_since(batch, 1e9) == (0, None)
 
 
-def test_whether_a_person_cancelled(
+def test_was_cancelled_counts_wanted_items_only(
     journal: SqliteJournal, reader: JournalReader, batch: int, lived: dict[str, int]
 ) -> None:
     assert reader.was_cancelled(batch)
@@ -142,7 +142,7 @@ def test_whether_a_person_cancelled(
     assert not reader.was_cancelled(batch)
 
 
-def test_a_snapshot_stays_as_it_was_while_the_owner_writes(
+def test_a_snapshot_does_not_change_while_the_owner_writes(
     journal: SqliteJournal, driver: Driver, reader: JournalReader, batch: int, pks: dict[str, int]
 ) -> None:
     with reader.snapshot():
@@ -154,9 +154,7 @@ def test_a_snapshot_stays_as_it_was_while_the_owner_writes(
     assert reader.counts(batch) == {"queued": 5, "succeeded": 1}
 
 
-def test_what_is_alive_and_what_flags_choose_by_are_read_beside_the_owner(
-    lived: dict[str, int], reader: JournalReader, batch: int
-) -> None:
+def test_alive_attempts_and_wanted_rows(lived: dict[str, int], reader: JournalReader, batch: int) -> None:
     assert reader.count_alive() == 1
     rows = reader.wanted_rows(batch)
     assert [(one.id, one.url) for one in rows] == [(name, f"{A}/{name}") for name in "abcdef"]

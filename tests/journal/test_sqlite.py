@@ -58,20 +58,20 @@ def pks(journal: SqliteJournal, batch: int) -> list[int]:
 
 
 class TestDue:
-    def test_items_come_in_the_order_of_the_manifest_and_no_more_than_asked_for(
+    def test_due_items_come_in_manifest_order_up_to_the_limit(
         self, journal: SqliteJournal, batch: int
     ) -> None:
         assert contents(journal, batch) == ["a", "b", "c", "d"]
         assert contents(journal, batch, limit=2) == ["a", "b"]
         assert contents(journal, batch, limit=0) == []
 
-    def test_an_item_on_its_way_is_due_no_more_even_before_the_commit(
+    def test_a_submitting_item_is_not_due_even_before_the_commit(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
     ) -> None:
         driver.intend(pks[1])
         assert contents(journal, batch) == ["a", "c", "d"]
 
-    def test_a_time_that_has_not_come_is_waited_for(
+    def test_an_item_is_not_due_before_its_time(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
     ) -> None:
         driver.accept(pks[0])
@@ -84,7 +84,7 @@ class TestDue:
             driver.intend(pk)
         assert journal.next_due_at(batch) == moment
 
-    def test_what_is_due_too_far_ahead_is_due_now(
+    def test_an_item_due_beyond_the_furthest_is_due_now(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
     ) -> None:
         driver.now = 1e9
@@ -97,7 +97,7 @@ class TestDue:
         assert [item.id for item in journal.due(batch, 5_000.0, 3, furthest=5_900.0)] == ["b", "c", "d"]
         assert [item.id for item in journal.due(batch, 1e9 - 100, 9, furthest=1e9 + 800)] == ["b", "c", "d"]
 
-    def test_nothing_queued_is_nothing_to_wait_for(
+    def test_next_due_at_is_none_without_queued_items(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
     ) -> None:
         assert journal.next_due_at(batch) == 0.0
@@ -106,7 +106,7 @@ class TestDue:
         assert journal.next_due_at(batch) is None
         assert journal.next_due_at(batch + 1) is None
 
-    def test_what_the_manifest_wants_no_more_is_not_sent(self, journal: SqliteJournal, batch: int) -> None:
+    def test_an_unwanted_item_is_not_due(self, journal: SqliteJournal, batch: int) -> None:
         edit(journal, batch, *named("a", "d"))
         assert contents(journal, batch) == ["a", "d"]
 
@@ -125,25 +125,23 @@ class TestDue:
         assert contents(journal, batch) == ["a", "b", "c", "d"]
         assert journal.selection() is None
 
-    def test_batches_are_kept_apart(self, journal: SqliteJournal, batch: int) -> None:
+    def test_due_items_are_those_of_one_batch(self, journal: SqliteJournal, batch: int) -> None:
         second = begin(journal, *named("x"), number=2, chance=b"efgh")
         assert contents(journal, second) == ["x"]
         assert contents(journal, batch) == ["a", "b", "c", "d"]
 
 
 class TestLookups:
-    def test_an_item_is_found_by_what_its_marker_says(
-        self, journal: SqliteJournal, batch: int, pks: list[int]
-    ) -> None:
+    def test_an_item_is_found_by_its_marker(self, journal: SqliteJournal, batch: int, pks: list[int]) -> None:
         item, batch8 = journal.item(pks[2]), journal.batch(batch).batch8
         assert journal.item_by_key(batch8, item.key) == item
         assert journal.item_by_key(batch8, "a" * 13) is None
         assert journal.item_by_key("aaaaaaaa", item.key) is None
 
-    def test_an_attempt_comes_back_as_it_was_written(
+    def test_an_attempt_is_read_back_as_it_was_written(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
-        driver.doubt(pks[0])
+        driver.lose_answer(pks[0])
         event = Adopted(run_id="run-1", k=1, marker="m", key_id=KEY, created_at=1.5)
         written = driver.record(pks[0], 1, event)
         assert journal.attempt(pks[0], 1) == written.attempt
@@ -155,7 +153,7 @@ class TestLookups:
     def test_an_attempt_can_be_written_without_its_item(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
-        driver.doubt(pks[0])
+        driver.lose_answer(pks[0])
         item, attempt = journal.item(pks[0]), journal.attempt(pks[0], 1)
         assert attempt is not None
         changed = replace(attempt, given_up_at=7.0, given_up_boot_id="boot-2")
@@ -166,7 +164,7 @@ class TestLookups:
         assert journal.item(pks[0]) == item
 
     @pytest.mark.parametrize("markers", ["proven", "off"])
-    def test_what_the_test_of_the_markers_found_is_kept(
+    def test_the_result_of_the_marker_test_is_kept(
         self, journal: SqliteJournal, batch: int, markers: str
     ) -> None:
         journal.set_markers(batch, markers)
@@ -179,24 +177,24 @@ class TestOpenAttempts:
     def _bring_items_along(self, driver: Driver, pks: list[int]) -> None:
         driver.intend(pks[0])
         driver.accept(pks[1])
-        driver.doubt(pks[2])
-        driver.doubt(pks[3])
+        driver.lose_answer(pks[2])
+        driver.lose_answer(pks[3])
         driver.record(pks[3], 1, CannotTell(message="no control"))
 
     def names(self, found: Sequence[Any]) -> list[str]:
         return [one.item.id for one in found]
 
-    def test_all_of_them_by_the_time_of_their_intent(self, journal: SqliteJournal, batch: int) -> None:
+    def test_open_attempts_come_as_they_were_intended(self, journal: SqliteJournal, batch: int) -> None:
         found = journal.open_attempts()
         assert self.names(found) == ["a", "b", "c", "d"]
         assert [one.attempt.state for one in found] == ["submitting", "running", "unanswered", "held"]
         assert {one.batch8 for one in found} == {journal.batch(batch).batch8}
 
-    def test_those_in_some_states(self, journal: SqliteJournal) -> None:
+    def test_open_attempts_of_some_states(self, journal: SqliteJournal) -> None:
         assert self.names(journal.open_attempts(AttemptState.HELD, AttemptState.RUNNING)) == ["b", "d"]
         assert journal.open_attempts(AttemptState.ENDED) == []
 
-    def test_one_of_an_item_and_its_other_open_ones(
+    def test_the_kth_attempt_and_the_other_open_ones(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
         pk = pks[2]
@@ -212,7 +210,7 @@ class TestOpenAttempts:
         assert journal.attempts(pk, None)[1] == [first]
         assert journal.attempts(pk, 2) == (journal.attempt(pk, 2), [first])
 
-    def test_slots_are_counted_over_all_batches(self, journal: SqliteJournal, driver: Driver) -> None:
+    def test_open_attempts_are_counted_over_all_batches(self, journal: SqliteJournal, driver: Driver) -> None:
         assert (journal.count_open(), journal.count_held_open()) == (4, 1)
         second = begin(journal, *named("x"), number=2, chance=b"efgh")
         (item,) = journal.due(second, 1e9, 1)
@@ -220,7 +218,7 @@ class TestOpenAttempts:
         assert (journal.count_open(), journal.count_held_open()) == (5, 1)
         assert list(journal.unfinished_batches()) == [1, second]
 
-    def test_an_end_and_a_proof_free_them(
+    def test_an_end_a_deferral_or_proven_absence_closes_an_attempt(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
         driver.finish(pks[1])
@@ -231,11 +229,11 @@ class TestOpenAttempts:
 
 
 class TestKnownRuns:
-    def test_the_first_accepted_of_a_batch(
+    def test_first_accepted_attempt_of_a_batch(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
     ) -> None:
         assert journal.first_accepted(batch) is None
-        driver.doubt(pks[0])
+        driver.lose_answer(pks[0])
         assert journal.first_accepted(batch) is None
         driver.accept(pks[2], "run-1")
         driver.finish(pks[2])
@@ -244,18 +242,18 @@ class TestKnownRuns:
         assert self.run_of(journal.first_accepted(batch)) == "run-1"
         assert journal.first_accepted(batch + 1) is None
 
-    def test_the_latest_accepted_under_a_key_is_a_control(
+    def test_latest_accepted_attempt_of_a_key(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
         assert journal.latest_accepted(KEY) is None
         driver.accept(pks[0], "run-1")
         driver.accept(pks[1], "run-2")
         driver.finish(pks[1])
-        driver.doubt(pks[2])
+        driver.lose_answer(pks[2])
         assert self.run_of(journal.latest_accepted(KEY)) == "run-2"
         assert journal.latest_accepted("key-2") is None
 
-    def test_the_latest_ended_under_a_key(
+    def test_latest_ended_attempt_of_a_key(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
         driver.accept(pks[0], "run-1")
@@ -267,22 +265,22 @@ class TestKnownRuns:
         assert self.run_of(journal.latest_ended(KEY)) == "run-2"
         assert journal.latest_ended("key-2") is None
 
-    def test_a_fresh_control_was_intended_after_the_doubt_within_its_boot(
+    def test_a_control_after_giving_up_is_of_the_same_boot(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
         driver.accept(pks[0], "before")
-        k = driver.doubt(pks[3])
-        doubted = journal.attempt(pks[3], k)
-        assert doubted is not None
-        assert doubted.given_up_at is not None
+        k = driver.lose_answer(pks[3])
+        unanswered = journal.attempt(pks[3], k)
+        assert unanswered is not None
+        assert unanswered.given_up_at is not None
         driver.accept(pks[1], "first-after")
         driver.accept(pks[2], "second-after")
-        assert self.run_of(journal.control_of(doubted, after=doubted.given_up_at)) == "first-after"
-        assert self.run_of(journal.control_of(doubted)) == "second-after"
-        assert journal.control_of(doubted, after=driver.now) is None
-        elsewhere = replace(doubted, given_up_boot_id="boot-2")
-        assert journal.control_of(elsewhere, after=doubted.given_up_at) is None
-        assert journal.control_of(replace(doubted, key_id="key-2")) is None
+        assert self.run_of(journal.control_of(unanswered, after=unanswered.given_up_at)) == "first-after"
+        assert self.run_of(journal.control_of(unanswered)) == "second-after"
+        assert journal.control_of(unanswered, after=driver.now) is None
+        elsewhere = replace(unanswered, given_up_boot_id="boot-2")
+        assert journal.control_of(elsewhere, after=unanswered.given_up_at) is None
+        assert journal.control_of(replace(unanswered, key_id="key-2")) is None
 
     @pytest.mark.parametrize(
         ("goals", "expected"),
@@ -297,15 +295,15 @@ class TestKnownRuns:
             (["Read the price in $$$", "Read the price in €"], "run-1"),
         ],
     )
-    def test_a_controls_goal_is_as_long_as_the_doubted_one_in_characters_and_in_bytes(
+    def test_a_control_has_as_long_a_goal_in_characters_and_bytes(
         self, journal: SqliteJournal, driver: Driver, goals: list[str], expected: str | None
     ) -> None:
         batch = begin(
             journal, *(row(f"https://other.example/{n}", goal=g) for n, g in enumerate(goals)), name="b"
         )
-        control, doubted = (item.pk for item in journal.due(batch, 1e9, 2))
+        control, unanswered = (item.pk for item in journal.due(batch, 1e9, 2))
         driver.accept(control, "run-1")
-        attempt = journal.attempt(doubted, driver.doubt(doubted))
+        attempt = journal.attempt(unanswered, driver.lose_answer(unanswered))
         assert attempt is not None
         found = journal.control_of(attempt)
         assert (None if found is None else found.run_id) == expected
@@ -316,18 +314,18 @@ class TestKnownRuns:
         driver.accept(pks[0], "run-1")
         connection_of(journal).execute("UPDATE attempts SET marker = ''")
         assert journal.latest_accepted(KEY) is None
-        doubted = journal.attempt(pks[1], driver.doubt(pks[1]))
-        assert doubted is not None
-        assert journal.control_of(doubted) is None
+        unanswered = journal.attempt(pks[1], driver.lose_answer(pks[1]))
+        assert unanswered is not None
+        assert journal.control_of(unanswered) is None
         assert journal.has_accepted()
 
-    def test_a_run_of_another_key_is_told_before_an_open_create_of_it(
+    def test_a_run_of_another_key_comes_before_its_open_creates(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
         other = Driver(journal=journal, key_id="key-2")
         driver.accept(pks[0], "run-of-mine")
         assert journal.run_of_another_key(KEY) is None
-        other.doubt(pks[1])
+        other.lose_answer(pks[1])
         found = journal.run_of_another_key(KEY)
         assert found is not None
         assert (found.run_id, found.state) == (None, "unanswered")
@@ -336,18 +334,18 @@ class TestKnownRuns:
         assert self.run_of(journal.run_of_another_key("key-2")) == "run-of-mine"
 
     @pytest.mark.parametrize("is_held", [False, True])
-    def test_a_create_in_doubt_under_another_key_counts_until_it_is_proven_absent(
+    def test_an_unanswered_create_of_another_key_counts_until_absent(
         self, journal: SqliteJournal, pks: list[int], *, is_held: bool
     ) -> None:
         other = Driver(journal=journal, key_id="key-2")
-        other.doubt(pks[1])
+        other.lose_answer(pks[1])
         if is_held:
             other.record(pks[1], 1, CannotTell(message="no control"))
         assert journal.run_of_another_key(KEY) is not None
         other.record(pks[1], 1, ProvenAbsent())
         assert journal.run_of_another_key(KEY) is None
 
-    def test_runs_of_a_batch_are_counted_whatever_became_of_them(
+    def test_runs_of_a_batch_are_counted_ended_or_not(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
     ) -> None:
         assert journal.count_runs(batch) == 0
@@ -355,7 +353,7 @@ class TestKnownRuns:
         driver.finish(pks[0], None, "FAILED")
         driver.record(pks[0], None, RetryRequested())
         driver.accept(pks[0])
-        driver.doubt(pks[1])
+        driver.lose_answer(pks[1])
         edit_keeps = named("b", "c", "d")
         commit(journal)
         edit(journal, batch, *edit_keeps)
@@ -391,7 +389,7 @@ class TestResults:
         assert chunk[0].result == raw
         assert not chunk[0].is_whole_answer
 
-    def test_an_answer_that_could_not_be_cut_is_kept_as_such(
+    def test_a_whole_answer_is_kept_as_such(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
     ) -> None:
         run_id = driver.accept(pks[0])
@@ -413,7 +411,7 @@ class TestResults:
         (chunk,) = journal.reader.outcomes(batch)
         assert chunk[0].result == b"1"
 
-    def test_a_money_event_is_kept_with_its_time(
+    def test_a_money_event_is_stored_with_its_time(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
     ) -> None:
         driver.accept(pks[0])
@@ -431,7 +429,7 @@ class TestResults:
 
 
 class TestOutcomes:
-    def test_every_wanted_item_in_the_order_of_the_manifest(
+    def test_wanted_items_come_in_manifest_order(
         self,
         journal: SqliteJournal,
         driver: Driver,
@@ -454,10 +452,10 @@ class TestOutcomes:
         assert d.attempt.run_id == "run-d"
         assert (c.attempt, c.result) == (None, None)
 
-    def test_the_attempt_that_speaks_gives_the_result(
+    def test_the_result_is_that_of_the_followed_attempt(
         self, journal: SqliteJournal, driver: Driver, batch: int, pks: list[int]
     ) -> None:
-        driver.doubt(pks[0])
+        driver.lose_answer(pks[0])
         driver.record(pks[0], 1, ProvenAbsent())
         driver.accept(pks[0])
         failure = RunError(message="no", category="SYSTEM_FAILURE")
@@ -469,12 +467,12 @@ class TestOutcomes:
         assert chunk[0].attempt is not None
         assert (chunk[0].result, chunk[0].attempt.run_id, chunk[0].item.attempts) == (b'"whole"', "run-3", 2)
 
-    def test_a_batch_without_items_has_none(self, journal: SqliteJournal) -> None:
+    def test_a_batch_without_items_has_no_outcomes(self, journal: SqliteJournal) -> None:
         assert list(journal.reader.outcomes(begin(journal))) == []
 
 
 class TestFlags:
-    def test_a_write_leaves_alone_what_the_manifest_says(
+    def test_a_write_does_not_change_whether_an_item_is_wanted(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
     ) -> None:
         driver.accept(pks[0])
@@ -484,7 +482,9 @@ class TestFlags:
         item = journal.item(pks[0])
         assert (item.status, item.wanted) == (Status.SUCCEEDED, False)
 
-    def test_a_persons_wishes_are_kept(self, journal: SqliteJournal, driver: Driver, pks: list[int]) -> None:
+    def test_requests_to_cancel_and_retry_are_kept(
+        self, journal: SqliteJournal, driver: Driver, pks: list[int]
+    ) -> None:
         driver.accept(pks[0])
         driver.record(pks[0], None, CancelRequested())
         assert journal.item(pks[0]).cancel_wish
@@ -494,9 +494,9 @@ class TestFlags:
         assert (item.status, item.cancel_wish, item.retry_wish) == (Status.QUEUED, False, True)
 
 
-FATES = (
+EVENTS = (
     "accept",
-    "doubt",
+    "no answer",
     "refuse",
     "reject",
     "success",
@@ -509,7 +509,7 @@ FATES = (
 )
 
 
-@given(steps=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(FATES)), max_size=25))
+@given(steps=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(EVENTS)), max_size=25))
 def test_counts_by_status_always_equal_a_recount(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, str]]
 ) -> None:
@@ -518,8 +518,8 @@ def test_counts_by_status_always_equal_a_recount(
     try:
         batch = begin(journal, *named("a", "b", "c", "d"))
         driver, pks = Driver(journal=journal), [item.pk for item in journal.due(batch, 1e9, 9)]
-        for number, (n, fate) in enumerate(steps):
-            _let(driver, pks[n], fate)
+        for number, (n, event) in enumerate(steps):
+            _apply(driver, pks[n], event)
             if number % 7 == 6:
                 commit(journal)
                 edit(journal, batch, *named(*"abcd"[: number % 5]))
@@ -535,22 +535,22 @@ def test_counts_by_status_always_equal_a_recount(
         journal.close()
 
 
-def _let(driver: Driver, pk: int, fate: str) -> None:
-    """Let something happen to an item, if it can."""
+def _apply(driver: Driver, pk: int, event: str) -> None:
+    """Apply an event to an item if its status allows it."""
     item = driver.journal.item(pk)
     status, k = item.status, item.follows
-    match fate:
-        case "accept" | "doubt" | "refuse" | "reject" if status is Status.QUEUED:
+    match event:
+        case "accept" | "no answer" | "refuse" | "reject" if status is Status.QUEUED:
             k = driver.intend(pk)
             answers: dict[str, Any] = {
                 "accept": SubmitAccepted(run_id=f"run-{pk}-{k}"),
-                "doubt": SubmitUnanswered(message="reset"),
+                "no answer": SubmitUnanswered(message="reset"),
                 "refuse": SubmitDeferred(reason="rate_limited", message=""),
                 "reject": SubmitRejected(reason="invalid_request", message=""),
             }
-            driver.record(pk, k, answers[fate])
+            driver.record(pk, k, answers[event])
         case "success" | "failure" if status in {Status.RUNNING, Status.CANCELLING}:
-            error = RunError(message="", category="SYSTEM_FAILURE") if fate == "failure" else None
+            error = RunError(message="", category="SYSTEM_FAILURE") if event == "failure" else None
             ended = "FAILED" if error else "COMPLETED"
             driver.record(pk, k, RunEnded(run=RunSnapshot(run_id="", status=ended, error=error, result=b"1")))
         case "lose" if status in {Status.RUNNING, Status.CANCELLING}:
@@ -587,9 +587,7 @@ class TestQueryPlans:
             for *_, detail in connection_of(journal).execute(f"EXPLAIN QUERY PLAN {statement}")
         ]
 
-    def test_what_is_due_is_found_by_its_partial_index_in_order(
-        self, journal: SqliteJournal, batch: int
-    ) -> None:
+    def test_due_items_are_found_by_their_partial_index(self, journal: SqliteJournal, batch: int) -> None:
         plan = self.plan(
             journal, lambda: journal.due(batch, 5.0, 8, furthest=905.0), lambda: journal.next_due_at(batch)
         )
@@ -629,9 +627,7 @@ class TestQueryPlans:
         (of_item,) = self.plan(journal, lambda: journal.attempts(item.pk, 1))
         assert of_item == "SEARCH a USING PRIMARY KEY (item=?)"
 
-    def test_what_is_asked_before_the_first_create_reads_no_whole_table(
-        self, journal: SqliteJournal, batch: int
-    ) -> None:
+    def test_reads_before_the_first_create_scan_no_table(self, journal: SqliteJournal, batch: int) -> None:
         plan = self.plan(
             journal,
             lambda: journal.first_accepted(batch),
@@ -645,12 +641,12 @@ class TestQueryPlans:
         assert sum("attempts_accepted" in detail for detail in plan) == 2
 
 
-def test_an_item_that_is_not_there_is_a_bug_and_no_silence(journal: SqliteJournal) -> None:
+def test_an_unknown_item_raises(journal: SqliteJournal) -> None:
     with pytest.raises(ValueError, match="not enough values"):
         journal.item(99)
 
 
-def test_a_create_belongs_to_an_item_that_exists(
+def test_an_item_with_attempts_cannot_be_deleted(
     journal: SqliteJournal, driver: Driver, pks: list[int]
 ) -> None:
     driver.accept(pks[0])

@@ -43,11 +43,11 @@ def tables_of(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in rows]
 
 
-def test_there_is_a_journal_of_each_earlier_version() -> None:
+def test_a_fixture_exists_for_each_earlier_version() -> None:
     assert [path.stem for path in OLD] == [f"version-{n}" for n in range(1, len(files.MIGRATIONS))]
 
 
-def test_it_is_read_as_it_is(old: Path) -> None:
+def test_an_earlier_version_is_read_without_a_change(old: Path) -> None:
     before = old.read_bytes()
     with open_reader(old) as reader:
         batch = reader.newest_batch()
@@ -110,7 +110,7 @@ def test_every_public_read_is_called_here() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(READS))
-def test_every_read_takes_an_earlier_version(old: Path, name: str) -> None:
+def test_every_read_works_on_an_earlier_version(old: Path, name: str) -> None:
     before = old.read_bytes()
     with open_reader(old) as reader:
         READS[name](reader)
@@ -124,7 +124,7 @@ def test_rows_are_compared_with_an_earlier_version(old: Path) -> None:
         assert reader.staged.neighbours_in(old, name="other", base_url="local:") == []
 
 
-async def test_it_is_brought_up_with_all_it_holds_and_goes_on(old: Path) -> None:
+async def test_an_earlier_version_is_brought_up_to_date_with_its_rows(old: Path) -> None:
     with closing(connect(old, read_only=True)) as reader:
         tables = tables_of(reader)
         before = content(reader, tables)
@@ -139,7 +139,7 @@ async def test_it_is_brought_up_with_all_it_holds_and_goes_on(old: Path) -> None
         assert journal.comparison(1) == Comparison(until=5.0, unlisted=2)
 
 
-def test_a_migration_that_breaks_off_leaves_the_old_version(
+def test_a_failed_migration_leaves_the_earlier_version(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "broken.sql"
