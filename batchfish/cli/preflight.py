@@ -12,9 +12,8 @@ from batchfish.core import identity
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
 from batchfish.errors import NeedsYes, StorageFailed
 from batchfish.journal import batches, ingest
-from batchfish.pipeline.backoff import in_time
-from batchfish.pipeline.lookup import name_runs
-from batchfish.pipeline.strangers import find_strangers
+from batchfish.pipeline.backoff import within_outage
+from batchfish.pipeline.search import find_foreign_runs, name_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,19 +91,19 @@ async def refuse_strangers(
     """
     clock, connection = SystemClock(), journal.connection
     now = clock.now()
-    search = find_strangers(
+    search = find_foreign_runs(
         agent,
+        journal,
         [
             f"bf-{identity.batch_prefix(intention.family)}",
             *(f"-{key}-" for key in ingest.some_keys(connection)),
         ],
-        known=journal,
         batch8s=journal.batch8s() | journal.agreed_strangers(),
         clock=clock,
         chance=chance(),
-        patience=patience,
+        gives_up_after=patience,
     )
-    found = await in_time(search, clock, max_outage=patience, notice=notice)
+    found = await within_outage(search, clock, max_outage=patience, notice=notice)
     tries = identity.batch_prefix(manifest.name + identity.TRY_SUFFIX)
     keys: dict[str, set[str]] = {}
     for marker in found.markers:

@@ -1,6 +1,6 @@
-"""How a look that had no answer is repeated: tenacity, with waits, stops and chance of ours.
+"""Requests without an answer: how reads are repeated, and when an outage ends the run.
 
-A look only reads, so it may be repeated at will. A create is never repeated here.
+A poll or a search only reads, so it is repeated until it is answered. A create is never repeated here.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from batchfish.core.backoff import jittered
 from batchfish.core.describe import spell_duration
+from batchfish.core.pacing import LONGEST_BACKOFF
 from batchfish.errors import WebAgentUnavailable
-from batchfish.pipeline.context import OUTAGE_GRACE, OUTAGE_TOLD_AFTER
+from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -25,78 +26,159 @@ T = TypeVar("T")
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 
+OUTAGE_REPORTED_AFTER = 5.0
+"""Seconds without an answer after which the outage is reported; shorter ones are common."""
 
-def looking(ctx: Context, gives_up: Callable[[], bool]) -> AsyncRetrying:
-    """Repeat a look until an answer; once the stages detach, or on `gives_up`, its last error is raised.
+OUTAGE_GRACE = 1.0
+"""Seconds for the answer to a request that is sent just when an outage has lasted for `max_outage`."""
 
-    A wait that the API asked for holds every other look, too.
+
+def retrying(ctx: Context, gives_up: Callable[[], bool] = lambda: False) -> AsyncRetrying:
+    """Return the repetition of a read by a stage: until an answer, the stages detach, or `gives_up()`.
+
+    In the latter two cases the last WebAgentUnavailable is raised. A wait that the API asks for holds up all
+    reads. The caller notes the answer.
     """
 
     async def before(_state: RetryCallState) -> None:
-        await ctx.wait_to_look()
-        ctx.is_asked()
+        await wait_to_read(ctx)
+        note_request(ctx)
 
-    def is_failed(state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome is not None else None
-        if error is None:
-            ctx.is_answered()
-        return isinstance(error, WebAgentUnavailable)
+    def after(state: RetryCallState) -> None:
+        note_failure(ctx, _error_of(state))
 
-    def stop(state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome is not None else None
-        if isinstance(error, WebAgentUnavailable):
-            ctx.is_unanswered(str(error))
-            ctx.hold_looks(error.retry_after, str(error))
-        return ctx.has_detached() or gives_up()
-
-    return repeating(ctx.clock, ctx.chance, stop).copy(before=before, retry=is_failed)
+    return retrying_alone(ctx.clock, ctx.chance, lambda: ctx.has_detached() or gives_up()).copy(
+        before=before, after=after
+    )
 
 
-def repeating(
-    clock: Clock, chance: Callable[[], float], stop: Callable[[RetryCallState], bool]
-) -> AsyncRetrying:
-    """Repeat a look until an answer, or until `stop` says so after one without: its error is raised then."""
+def retrying_alone(clock: Clock, chance: Callable[[], float], gives_up: Callable[[], bool]) -> AsyncRetrying:
+    """Return the repetition of a read without a batch: until an answer, or `gives_up()` after one without."""
 
     def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome is not None else None
-        asked = error.retry_after if isinstance(error, WebAgentUnavailable) else None
+        asked = _error_of(state).retry_after
         return jittered(state.attempt_number, chance, first=FIRST_WAIT, longest=LONGEST_WAIT, asked=asked)
 
     return AsyncRetrying(
         retry=retry_if_exception_type(WebAgentUnavailable),
         wait=wait,
-        stop=stop,
+        stop=lambda _state: gives_up(),
         sleep=clock.sleep,
         reraise=True,
     )
 
 
-async def in_time(
-    look: Coroutine[None, None, T],
+def _error_of(state: RetryCallState) -> WebAgentUnavailable:
+    error = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(error, WebAgentUnavailable)  # noqa: S101 - nothing else is repeated
+    return error
+
+
+async def within_outage(
+    read: Coroutine[None, None, T],
     clock: Clock,
     *,
     max_outage: float,
     notice: Callable[[str], None],
 ) -> T:
-    """Return what a look finds that comes before the stages are at work, however often it is repeated.
+    """Return what a read finds that is made before the stages start.
 
-    A person is told once it takes longer than usual. WebAgentUnavailable where it has not ended after
-    `max_outage` seconds, be it that it waits, is repeated, or lists page after page.
+    WebAgentUnavailable where it has not ended after `max_outage` seconds, whether it waits, is repeated, or
+    lists page after page. A notice is given once it takes longer than usual.
     """
-    looking = asyncio.ensure_future(look)
+    reading = asyncio.ensure_future(read)
     try:
-        for seconds in (OUTAGE_TOLD_AFTER, max_outage + OUTAGE_GRACE - OUTAGE_TOLD_AFTER):
+        for seconds in (OUTAGE_REPORTED_AFTER, max_outage + OUTAGE_GRACE - OUTAGE_REPORTED_AFTER):
             limit = asyncio.ensure_future(clock.sleep(max(0.0, seconds)))
-            await asyncio.wait({looking, limit}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reading, limit}, return_when=asyncio.FIRST_COMPLETED)
             limit.cancel()
-            if looking.done():
-                return looking.result()
-            if seconds == OUTAGE_TOLD_AFTER:
+            if reading.done():
+                return reading.result()
+            if seconds == OUTAGE_REPORTED_AFTER:
                 notice(
                     "no usable answer from the API yet: its runs are being listed; it is asked again, for "
                     f"{spell_duration(max_outage)} at most"
                 )
     finally:
-        looking.cancel()
-        await asyncio.wait([looking])
+        reading.cancel()
+        await asyncio.wait([reading])
     raise WebAgentUnavailable(f"its runs could not be listed within {spell_duration(max_outage)}")
+
+
+def note_request(ctx: Context) -> None:
+    """Note that a request is sent: an outage begins with the first one that gets no answer."""
+    outage = ctx.session.outage
+    if outage.since is None:
+        outage.since, outage.cause = ctx.clock.boottime(), "an answer is still awaited"
+
+
+def note_answer(ctx: Context) -> None:
+    """Note that the API has answered, which ends an outage."""
+    outage = ctx.session.outage
+    if outage.is_reported:
+        ctx.notice("the API answers again")
+    outage.since, outage.is_reported = None, False
+
+
+def note_failure(ctx: Context, error: WebAgentUnavailable) -> None:
+    """Note that a read got no usable answer, and hold up all requests for as long as the API asks."""
+    note_no_answer(ctx, str(error))
+    hold_reads(ctx, error.retry_after, str(error))
+
+
+def note_no_answer(ctx: Context, cause: str) -> None:
+    """Note that a request got no usable answer; the run is stopped where that has lasted for `max_outage`."""
+    note_request(ctx)
+    ctx.session.outage.cause = cause
+    check_outage(ctx, grace=0.0)
+
+
+def check_outage(ctx: Context, *, grace: float = OUTAGE_GRACE) -> None:
+    """Report an outage once it lasts, and stop the run `grace` seconds after `max_outage`.
+
+    Each failed request checks this. It is also checked in between, so that neither a long wait nor an answer
+    that never ends goes on past the limit; the grace lets a request that is sent exactly at the limit have
+    its answer.
+    """
+    outage = ctx.session.outage
+    if outage.since is None:
+        return
+    lasted, limit = ctx.clock.boottime() - outage.since, ctx.options.max_outage
+    if lasted >= limit + grace:
+        ctx.stop(
+            StopKind.UNREACHABLE,
+            f"no usable answer from the API for {spell_duration(lasted)}: {outage.cause}",
+            detaches=True,
+        )
+    elif lasted >= OUTAGE_REPORTED_AFTER and not outage.is_reported:
+        outage.is_reported = True
+        ctx.notice(
+            f"no usable answer from the API: {outage.cause}; it is asked again, for "
+            f"{spell_duration(limit)} at most"
+        )
+
+
+def hold_creates(ctx: Context, seconds: float | None, cause: str) -> None:
+    """Send no create for this long; None: no wait was asked for."""
+    if seconds:
+        session, until = ctx.session, ctx.clock.boottime() + seconds
+        session.creates_wait_until = max(session.creates_wait_until, until)
+        if seconds > LONGEST_BACKOFF and not session.is_wait_reported:
+            session.is_wait_reported = True
+            ctx.notice(
+                f"the API asks for a wait of {spell_duration(seconds)}, and nothing is submitted before "
+                f"it is over: {cause}"
+            )
+
+
+def hold_reads(ctx: Context, seconds: float | None, cause: str) -> None:
+    """Send no request at all for this long, because the API asked for it in the answer to a read."""
+    hold_creates(ctx, seconds, cause)
+    session = ctx.session
+    session.reads_wait_until = max(session.reads_wait_until, ctx.clock.boottime() + (seconds or 0.0))
+
+
+async def wait_to_read(ctx: Context) -> None:
+    """Return when requests that only read may be sent."""
+    while (left := ctx.session.reads_wait_until - ctx.clock.boottime()) > 0:
+        await ctx.clock.sleep(left)

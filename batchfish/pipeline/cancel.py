@@ -1,7 +1,7 @@
-"""Runs that are to be cancelled: the API is asked, and asked again, until a look shows their end.
+"""The stage that cancels runs: the API is asked again and again until a poll shows that they have ended.
 
-They are those of items that a person or a deadline cancels, and surplus ones: a run that is alive beside the
-one that speaks for its item. Before that is cancelled the poller has had the time to look at both.
+These are the runs of items that a person or a deadline cancels, and surplus runs, which are alive beside the
+one that their item follows. A surplus run is cancelled only after the poller had time to poll both.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.lifecycle import as_surplus
 from batchfish.errors import WebAgentUnavailable
+from batchfish.pipeline import backoff
 
 if TYPE_CHECKING:
     from batchfish.pipeline.context import Context
 
 ASK_AGAIN = 30.0
+"""Seconds after which a cancel of a run that is still alive is sent again."""
+
 IDLE = 60.0
 
 
 async def cancel(ctx: Context) -> None:
-    """Ask for cancels until nothing is left or the run detaches; the poller sees what became of them."""
+    """Send cancels until nothing is left or the stages detach; the poller finds out how the runs end."""
     listener, asked = ctx.wakeup.listen(), dict[str, float]()
     while not ctx.is_over():
         now = ctx.clock.boottime()
@@ -32,20 +35,21 @@ async def cancel(ctx: Context) -> None:
                 if is_surplus:
                     surplus[run_id] = one.attempt
         asked = wanted
-        held_for = max(0.0, ctx.session.looks_wait_until - now)
+        held_for = max(0.0, ctx.session.reads_wait_until - now)
         due = [] if held_for else [run_id for run_id, at in asked.items() if at + ASK_AGAIN <= now]
         if due:
             for run_id in surplus.keys() & due:
                 ctx.journal.write_attempt(as_surplus(surplus[run_id]))
-            await ctx.journal.commit()  # the wish outlives this process, whatever becomes of the cancel
-            ctx.is_asked()
+            await (
+                ctx.journal.commit()
+            )  # the decision outlives this process, whether or not the cancel succeeds
+            backoff.note_request(ctx)
             try:
                 await ctx.agent.cancel(due)
             except WebAgentUnavailable as error:
-                ctx.is_unanswered(str(error))
-                ctx.hold_looks(error.retry_after, str(error))
+                backoff.note_failure(ctx, error)
             else:
-                ctx.is_answered()
+                backoff.note_answer(ctx)
             asked.update(dict.fromkeys(due, now))
         wait = min([IDLE, *(at + ASK_AGAIN - now for at in asked.values())])
         await listener.wait(ctx.clock, max(wait, held_for))

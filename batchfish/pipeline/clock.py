@@ -1,26 +1,62 @@
-"""Time, as the stages are handed it."""
+"""Time and waiting in the stages: the clock that they are given, and how they wake each other."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """A wall clock, a clock that no one sets and that counts suspended time, and a way to wait."""
+    """A wall clock, a boot-time clock that nobody can set, and a way to wait."""
 
     @property
     def boot_id(self) -> str:
-        """Which boot `boottime` counts from."""
+        """The id of the boot since which `boottime` counts."""
         ...
 
     def now(self) -> float:
-        """Epoch seconds: for people and for due times, never to prove an order."""
+        """Return epoch seconds; they are for people and for due times, never to prove an order."""
         ...
 
     def boottime(self) -> float:
-        """Seconds since boot, suspension included: comparable only under one boot id."""
+        """Return the seconds since boot, with suspension; they can be compared under one boot id only."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for this many seconds."""
         ...
+
+
+class Wakeup:
+    """Wakes the waiting stages, so that each checks for work after a change."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []  # in order: the same seed must wake them the same way
+
+    def wake(self) -> None:
+        """Wake the waiting stages; a stage that is at work checks again before it next waits."""
+        for listener in self._listeners:
+            listener.woken.set()
+
+    def listen(self) -> Listener:
+        """Return a listener; wake-ups between two waits are not lost."""
+        listener = Listener()
+        self._listeners.append(listener)
+        return listener
+
+
+class Listener:
+    """A stage that can wait to be woken."""
+
+    def __init__(self) -> None:
+        self.woken = asyncio.Event()
+
+    async def wait(self, clock: Clock, seconds: float) -> None:
+        """Wait until woken since the last wait, or for `seconds`."""
+        waits = {asyncio.ensure_future(self.woken.wait()), asyncio.ensure_future(clock.sleep(seconds))}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            self.woken.clear()

@@ -1,8 +1,8 @@
-"""The runs of a batch that the API lists, compared with those that the journal knows.
+"""The comparison of the runs that the API lists with those that the journal knows.
 
-What is compared are sets of run ids and markers, not counts: a run that is listed and not known is a late
-one, or one too many. After a first complete comparison only the runs created since then are listed again;
-whether the older ones are still the same is told by the server's count of all.
+Sets of run ids and markers are compared, not counts: a run that is listed and not known has appeared late, or
+is one too many. After a first complete comparison only the runs created since then are listed again; the
+server's count of all runs shows whether the older ones are still the same.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from batchfish.core.items import AttemptState
 from batchfish.errors import NeedsYes, WebAgentUnavailable
 from batchfish.journal.base import Comparison
-from batchfish.pipeline.backoff import looking
-from batchfish.pipeline.lookup import adopt, list_as_of_start, name_runs, read_rows
+from batchfish.pipeline import backoff
+from batchfish.pipeline.search import adopt, list_as_of_start, name_runs, new_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,10 +26,10 @@ EVERY = 600.0
 """Seconds of submitting after which the comparison is repeated."""
 
 OVERLAP = 600.0
-"""Seconds by which a comparison goes back behind the one before, beside `settle`: listings lag."""
+"""Seconds, besides `settle`, by which a comparison reaches back before the last one, as listings lag."""
 
-PATIENCE = 60.0
-"""Seconds for which a comparison beside the stages waits for the API before it is put off."""
+GIVES_UP_AFTER = 60.0
+"""Seconds without an answer after which a comparison beside the stages is put off."""
 
 PUT_OFF = 60.0
 
@@ -37,10 +37,10 @@ _ON_THEIR_WAY = (AttemptState.SUBMITTING, AttemptState.UNANSWERED)
 
 
 async def compare_at_start(ctx: Context, batch: int) -> None:
-    """Adopt the runs of a batch that the journal does not know; no create is sent before.
+    """Adopt the runs of a batch that the journal does not know, before any create is sent.
 
-    NeedsYes where runs may be the batch's own but their markers cannot be read, unless a person agreed that
-    they are nobody's: then lost answers are held, since no search by marker can be believed.
+    NeedsYes where runs may be the batch's own but their markers cannot be read. Where a person agreed that
+    these are nobody's, unanswered creates are held from then on, since no search by marker can be believed.
     """
     unread = await _compare(ctx, batch, gives_up=lambda: False)
     if unread and "unread-runs" in ctx.accepted:
@@ -62,7 +62,7 @@ async def compare_regularly(ctx: Context) -> None:
         due_at = max(put_off_until, session.compared_at + EVERY)
         if is_due and (ctx.is_idle() or now >= due_at):
             try:
-                await _compare_beside(ctx)
+                await _compare_meanwhile(ctx)
             except WebAgentUnavailable as error:
                 if ctx.has_detached():
                     return
@@ -78,13 +78,16 @@ async def compare_regularly(ctx: Context) -> None:
             await listener.wait(ctx.clock, max(0.01, due_at - now) if is_due else EVERY)
 
 
-async def _compare_beside(ctx: Context) -> None:
-    """Compare the batch beside the stages, and report the runs whose marker cannot be read.
+async def _compare_meanwhile(ctx: Context) -> None:
+    """Compare the batch while the stages work, and report the runs whose marker cannot be read.
 
-    They stop nothing: an item that one of them may belong to is held, or not sent again, by its own search.
+    They do not stop the run: the search for an item that may own one of them holds it, or does not send it
+    again.
     """
     began_at = ctx.clock.boottime()
-    unread = await _compare(ctx, ctx.batch.pk, gives_up=lambda: ctx.clock.boottime() - began_at >= PATIENCE)
+    unread = await _compare(
+        ctx, ctx.batch.pk, gives_up=lambda: ctx.clock.boottime() - began_at >= GIVES_UP_AFTER
+    )
     await ctx.journal.commit()
     ctx.session.compared_at = began_at
     if new := [run for run in unread if run.run_id not in ctx.session.reported]:
@@ -93,7 +96,7 @@ async def _compare_beside(ctx: Context) -> None:
 
 
 async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Sequence[RunSnapshot]:
-    """Compare a batch with the listing, adopt what is not known, and return what cannot be read."""
+    """Compare a batch with the listing, adopt unknown runs, and return those whose marker cannot be read."""
     text = f"bf-{ctx.journal.batch(batch).batch8}-"
     overlap = ctx.policies[batch].rules.unanswered.settle + OVERLAP
     last = ctx.journal.comparison(batch)
@@ -101,7 +104,7 @@ async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Se
         since = last.until - overlap
         listing = await _list(ctx, text, gives_up, since=since)
         recent = [run for run in listing.rows if run.created_at is None or run.created_at >= since]
-        unread = _take_in(ctx, batch, recent)
+        unread = _adopt_unknown(ctx, batch, recent)
         total = await _count(ctx, text, gives_up)
         if total is not None and _is_rest_unchanged(ctx, batch, last, since, recent, total):
             if listing.server_date is not None:
@@ -109,7 +112,7 @@ async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Se
                 ctx.journal.write_comparison(batch, now_compared)
             return unread
     listing = await _list(ctx, text, gives_up)
-    unread = _take_in(ctx, batch, listing.rows)
+    unread = _adopt_unknown(ctx, batch, listing.rows)
     if listing.server_date is not None:
         since = listing.server_date - overlap
         listed = sum(1 for run in listing.rows if run.created_at is not None and run.created_at < since)
@@ -121,28 +124,28 @@ async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Se
 async def _list(
     ctx: Context, text: str, gives_up: Callable[[], bool], *, since: float | None = None
 ) -> Listing:
-    """List runs until the API shows all that there were when it was asked."""
-    async for attempt in looking(ctx, gives_up=gives_up):
+    """Return the runs that existed when the API was asked, once it has listed all of them."""
+    async for attempt in backoff.retrying(ctx, gives_up):
         with attempt:
             listing = await list_as_of_start(ctx.agent, text, since=since)
-    ctx.is_answered()
+    backoff.note_answer(ctx)
     return listing
 
 
 async def _count(ctx: Context, text: str, gives_up: Callable[[], bool]) -> int | None:
-    """Return the server's own count of runs, None where it gives none."""
-    async for attempt in looking(ctx, gives_up=gives_up):
+    """Return the server's own count of runs; None where it gives none."""
+    async for attempt in backoff.retrying(ctx, gives_up):
         with attempt:
             page = await ctx.agent.find_by_marker(text, limit=1)
-    ctx.is_answered()
+    backoff.note_answer(ctx)
     return page.total
 
 
-def _take_in(ctx: Context, batch: int, listed: Sequence[RunSnapshot]) -> Sequence[RunSnapshot]:
-    """Adopt the listed runs that are not known, and return those whose marker cannot be read."""
+def _adopt_unknown(ctx: Context, batch: int, listed: Sequence[RunSnapshot]) -> Sequence[RunSnapshot]:
+    """Adopt the listed runs that are unknown, and return those whose marker cannot be read."""
     batch8 = ctx.journal.batch(batch).batch8
-    rows = read_rows(listed, ctx.journal)
-    for found in rows.marked:
+    new = new_runs(listed, ctx.journal)
+    for found in new.marked:
         if found.marker.batch8 != batch8:
             continue
         item = ctx.journal.item_by_key(batch8, found.marker.key)
@@ -150,23 +153,22 @@ def _take_in(ctx: Context, batch: int, listed: Sequence[RunSnapshot]) -> Sequenc
             ctx.notice(f"money: run {found.run.run_id} carries a marker of this batch, but of no item in it")
         else:
             adopt(ctx, item.pk, found)
-    for found in rows.misbound:
+    for found in new.misbound:
         if found.run.run_id not in ctx.session.reported:
             ctx.session.reported.add(found.run.run_id)
             ctx.notice(
                 f"money: run {found.run.run_id} carries the marker {found.marker}, but the API has answered "
                 "the create of another item with its id"
             )
-    return rows.unread
+    return new.unread
 
 
 def _is_rest_unchanged(
     ctx: Context, batch: int, last: Comparison, since: float, recent: Sequence[RunSnapshot], total: int
 ) -> bool:
-    """Whether the server counts as many runs beside the recent ones as the journal knows.
+    """Whether the server counts as many runs besides the recent ones as the journal knows.
 
-    A recent run that is not listed yet may have come into view between listing and counting, and so may one
-    whose create has no answer yet.
+    A recent run that was not listed yet may be counted, and so may one whose create has no answer yet.
     """
     known = ctx.journal.count_runs(batch)
     recent_known = sum(ctx.journal.attempt_of_run(run.run_id) is not None for run in recent)

@@ -1,8 +1,8 @@
-"""Runs are followed to their end: one look at many, a verdict on each that is over, its bytes journalled."""
+"""The stage that polls runs until they end, judges their results, and notes lost, late and misnamed ones."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from batchfish.core import identity
@@ -11,7 +11,7 @@ from batchfish.core.events import DeadlinePassed, Event, RunEnded, RunFound, Run
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.pacing import next_poll
 from batchfish.errors import WebAgentUnavailable
-from batchfish.pipeline.backoff import looking
+from batchfish.pipeline import backoff
 from batchfish.pipeline.context import Context, StopKind
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 SIGHTINGS_OF_LOSS = 3
 LOSS_TAKES = 3600.0
-"""A run is lost after so many looks without it over so many seconds, each of which found another run."""
+"""A run is lost after SIGHTINGS_OF_LOSS polls over this many seconds that found another run, but not it."""
 
 MISNAMED_IN_A_ROW = 3
-"""A run is held after so many polls in a row that show it with another marker: one alone may be a slip."""
+"""A run is held after this many polls in a row that show it with another marker; one may be a slip."""
 
 CLOCK_MARGIN = 3600.0
 """Seconds by which our wall clock may be ahead of the server's, where the API does not say what it has."""
@@ -36,71 +36,81 @@ IDLE = 60.0
 
 @dataclass(kw_only=True, slots=True)
 class Watch:
-    """What the looks of this process have shown of one run; times are boot-time seconds.
+    """What the polls of this process have shown of one run; times are boot-time seconds.
 
     `changed_at` is when its status last changed, in epoch seconds of the server's clock, `age` how long ago
-    that was at the latest poll, and `same_since` when this process first saw it so. `gone_since` is when the
+    that was at the latest poll, and `same_since` when a poll first showed it so. `gone_since` is when the
     API first did not know it; `missed` counts the polls without it, from `missing_since` on, that found
     another run. `misnamed` counts the polls in a row that showed it with another marker.
     """
 
     since: float
     same_since: float
-    next_look: float
+    next_poll: float
     changed_at: float | None = None
     age: float = 0.0
     gone_since: float | None = None
     missing_since: float | None = None
     missed: int = 0
     misnamed: int = 0
-    is_loss_told: bool = False
-    is_queue_told: bool = False
+    is_loss_reported: bool = False
+    is_wait_reported: bool = False
 
 
 @dataclass(slots=True)
 class Watches:
-    """What is remembered between looks; it lives in memory, since what is in flight is bounded."""
+    """The watches of all runs that are alive, which are kept in memory only."""
 
     by_run: dict[str, Watch] = field(default_factory=dict)
 
+    def update(self, tracked: Sequence[Tracked], now: float, interval: float) -> None:
+        """Watch the runs of these attempts, and forget those that are over."""
+        alive = [one.attempt.run_id for one in tracked if one.attempt.run_id is not None]
+        new = Watch(since=now, same_since=now, next_poll=now + interval)
+        self.by_run = {run_id: self.by_run.get(run_id) or replace(new) for run_id in alive}
+
     def due(self, tracked: Sequence[Tracked], now: float, interval: float) -> list[Tracked]:
-        """Give the runs whose next look has come, and forget those that are over."""
-        alive = {one.attempt.run_id: one for one in tracked if one.attempt.run_id is not None}
-        self.by_run = {run_id: watch for run_id, watch in self.by_run.items() if run_id in alive}
-        for run_id in alive:
-            if run_id not in self.by_run:
-                self.by_run[run_id] = Watch(since=now, same_since=now, next_look=now + interval)
-        # Looks are shared: whoever would be due within half an interval comes along.
-        return [one for run_id, one in alive.items() if self.by_run[run_id].next_look <= now + interval / 2]
+        """Return the attempts whose runs are due for a poll.
+
+        Polls are shared: a run that would be due within half an interval is polled with the others.
+        """
+        return [
+            one
+            for one in tracked
+            if (watch := self.by_run.get(one.attempt.run_id or "")) and watch.next_poll <= now + interval / 2
+        ]
 
     def next_due(self, now: float) -> float:
-        """Seconds until the next look at any run."""
-        return max(0.0, min((watch.next_look - now for watch in self.by_run.values()), default=IDLE))
+        """Return the seconds until any run is due."""
+        return max(0.0, min((watch.next_poll - now for watch in self.by_run.values()), default=IDLE))
 
 
 async def poll(ctx: Context) -> None:
-    """Look at what is alive until nothing is left or the run detaches."""
+    """Poll the runs that are alive until nothing is left or the stages detach."""
     listener, watches, interval = ctx.wakeup.listen(), Watches(), ctx.options.poll_interval
     while not ctx.is_over():
         now = ctx.clock.boottime()
         tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
+        watches.update(tracked, now, interval)
         due = watches.due(tracked, now, interval)
         if not due or watches.next_due(now) > 0:
             await listener.wait(ctx.clock, max(0.001, watches.next_due(now)))
             continue
         try:
-            look = await _look(ctx, [one.attempt.run_id or "" for one in due] + _controls(ctx, due, watches))
+            result = await _poll(
+                ctx, [one.attempt.run_id or "" for one in due] + _controls(ctx, due, watches)
+            )
         except WebAgentUnavailable:
-            return  # the run has detached: what is alive goes on without us
-        # A look takes its time: what it tells is read beside what became of the items meanwhile.
+            return  # the stages detach
+        # The items may have changed while the answer was awaited.
         tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
         asked = {one.attempt.run_id for one in due}
-        looked_at = [one for one in tracked if one.attempt.run_id in asked]
-        has_news = _record(ctx, looked_at, look, watches)
-        for one in looked_at:
+        polled = [one for one in tracked if one.attempt.run_id in asked]
+        has_news = _record(ctx, polled, result, watches)
+        for one in polled:
             watch = watches.by_run[one.attempt.run_id or ""]
-            watch.next_look = ctx.clock.boottime() + max(
-                next_poll(now - watch.since, interval), min(look.retry_after or 0.0, LONGEST_RETRY_AFTER)
+            watch.next_poll = ctx.clock.boottime() + max(
+                next_poll(now - watch.since, interval), min(result.retry_after or 0.0, LONGEST_RETRY_AFTER)
             )
         if has_news:
             await ctx.journal.commit()
@@ -110,31 +120,34 @@ async def poll(ctx: Context) -> None:
 
 
 async def poll_held(ctx: Context) -> None:
-    """Poll the runs of held attempts once where nothing else is left to do, since they may go on by now."""
+    """Poll the runs of held attempts once where nothing else is left to do: the API may show them again."""
     held = [one for one in ctx.journal.open_attempts(AttemptState.HELD) if one.attempt.run_id is not None]
     if not held or not ctx.is_over():
         return
     watches = Watches()
-    watches.due(held, ctx.clock.boottime(), ctx.options.poll_interval)
+    watches.update(held, ctx.clock.boottime(), ctx.options.poll_interval)
     try:
-        look = await ctx.agent.poll([one.attempt.run_id or "" for one in held])
+        result = await ctx.agent.poll([one.attempt.run_id or "" for one in held])
     except WebAgentUnavailable:
-        return  # they stay held: nothing is lost by asking next time
-    if _record(ctx, held, look, watches):
+        return  # they stay held, and the next process polls them again
+    if _record(ctx, held, result, watches):
         await ctx.journal.commit()
 
 
-def _record(ctx: Context, looked_at: Sequence[Tracked], look: PollResult, watches: Watches) -> bool:
-    """Write what a look tells of these runs; return whether that is anything."""
-    events = [(one, event) for one in looked_at for event in read_look(ctx, one, look, watches)]
+def _record(ctx: Context, polled: Sequence[Tracked], result: PollResult, watches: Watches) -> bool:
+    """Write what a poll shows of these runs; return whether anything was written."""
+    events = [(one, event) for one in polled for event in _note_poll(ctx, one, result, watches)]
     for one, event in events:
         ctx.record(one.item.pk, one.attempt.k, event)
-        _heed(ctx, one, event)
+        _report(ctx, one, event)
     return bool(events)
 
 
 def _controls(ctx: Context, due: Sequence[Tracked], watches: Watches) -> list[str]:
-    """Give the id of a run that a look should find, where it may else find none: then a loss can be told."""
+    """Return the id of a known run to poll beside runs that may be lost, where no other would be found.
+
+    Only if it is found is the loss of the others believed.
+    """
     gone = {run_id for run_id, watch in watches.by_run.items() if watch.gone_since is not None}
     may_be_lost = any(one.attempt.run_id in gone and one.attempt.state is AttemptState.RUNNING for one in due)
     if not may_be_lost or any(one.attempt.run_id not in gone for one in due):
@@ -144,22 +157,23 @@ def _controls(ctx: Context, due: Sequence[Tracked], watches: Watches) -> list[st
     return alive[:1] if ended is None or ended.run_id is None else [ended.run_id]
 
 
-async def _look(ctx: Context, run_ids: list[str]) -> PollResult:
-    """Look until the API answers; the waits between are tenacity's."""
-    async for attempt in looking(ctx, gives_up=lambda: False):
+async def _poll(ctx: Context, run_ids: list[str]) -> PollResult:
+    """Poll runs until the API answers; WebAgentUnavailable once the stages detach."""
+    async for attempt in backoff.retrying(ctx):
         with attempt:
-            look = await ctx.agent.poll(run_ids)
-    if look.retry_after is not None:
-        ctx.hold_looks(look.retry_after, "a part of a look at many runs was refused")
-    return look
+            result = await ctx.agent.poll(run_ids)
+    backoff.note_answer(ctx)
+    if result.retry_after is not None:
+        backoff.hold_reads(ctx, result.retry_after, "a part of a poll of many runs was refused")
+    return result
 
 
-def read_look(ctx: Context, one: Tracked, look: PollResult, watches: Watches) -> list[Event]:
-    """Say what a look tells of one run: mostly nothing."""
+def _note_poll(ctx: Context, one: Tracked, result: PollResult, watches: Watches) -> list[Event]:
+    """Note what a poll shows of one run, and return the events that follow; mostly none."""
     run_id = one.attempt.run_id or ""
-    run, watch = look.runs.get(run_id), watches.by_run[run_id]
+    run, watch = result.runs.get(run_id), watches.by_run[run_id]
     if run is None:
-        return _read_absence(ctx, one, look, watch) if run_id in look.not_found else []
+        return _note_absence(ctx, one, result, watch) if run_id in result.not_found else []
     other = _other_marker(run, one.attempt.marker)
     if other is not None:
         watch.misnamed += 1
@@ -167,25 +181,23 @@ def read_look(ctx: Context, one: Tracked, look: PollResult, watches: Watches) ->
         return [] if is_held else [RunMisnamed(run_id=run_id, marker=other)]
     watch.misnamed = 0
     _note_change(ctx, watch, run.started_at or run.created_at or one.attempt.created_at)
-    watch.age = _age(ctx, watch, look)
+    watch.age = _age(ctx, watch, result)
     watch.missed, watch.missing_since, watch.gone_since = 0, None, None
     found: list[Event] = [RunFound()] if one.attempt.state is AttemptState.HELD else []
     if run.is_final:
         request = ctx.journal.request(one.item.pk)
         verdict = ctx.policies[one.item.batch].judge(request, one.item.id, run)
         return [*found, RunEnded(run=run, failed_check=verdict.reason, message=verdict.message)]
-    return found or _watch_the_time(ctx, one, run, look, watch)
+    return found or _note_time(ctx, one, run, result, watch)
 
 
-def _watch_the_time(
-    ctx: Context, one: Tracked, run: RunSnapshot, look: PollResult, watch: Watch
-) -> list[Event]:
-    """Say whether a run has been at work for too long; tell once of one that waits too long for its start."""
+def _note_time(ctx: Context, one: Tracked, run: RunSnapshot, result: PollResult, watch: Watch) -> list[Event]:
+    """Return DeadlinePassed for a run past `run_timeout`; report once a run past `queue_timeout`."""
     limits = ctx.policies[one.item.batch].rules.limits
-    lasted = _lasted(ctx, watch, look)
+    lasted = _lasted(ctx, watch, result)
     waited = lasted if run.status == "PENDING" else 0.0
-    if limits.queue_timeout is not None and waited > limits.queue_timeout and not watch.is_queue_told:
-        watch.is_queue_told = True
+    if limits.queue_timeout is not None and waited > limits.queue_timeout and not watch.is_wait_reported:
+        watch.is_wait_reported = True
         ctx.notice(
             f"item {one.item.id}: run {run.run_id} has waited {waited / 60:.0f} min for its start; it keeps "
             "its slot, and nothing is sent in its place"
@@ -197,26 +209,26 @@ def _watch_the_time(
 
 
 def _other_marker(run: RunSnapshot, marker: str) -> str | None:
-    """Return the marker of another attempt that a row carries: then it is no answer about this one."""
+    """Return the marker of another attempt that a run carries, None where it carries none."""
     carried = identity.read_marker(run.goal) if run.goal is not None else None
     return None if carried is None or not marker or str(carried) == marker else str(carried)
 
 
-def _read_absence(ctx: Context, one: Tracked, look: PollResult, watch: Watch) -> list[Event]:
-    """The API does not know the run: lost after several sightings over an hour, beside runs that it shows."""
+def _note_absence(ctx: Context, one: Tracked, result: PollResult, watch: Watch) -> list[Event]:
+    """Note that the API does not know a run; return RunLost once that is proven."""
     now, is_followed = ctx.clock.boottime(), one.attempt.state is AttemptState.RUNNING
     _note_change(ctx, watch, watch.changed_at or one.attempt.created_at)
-    watch.age = _age(ctx, watch, look)
+    watch.age = _age(ctx, watch, result)
     if watch.gone_since is None:
         watch.gone_since = now
-    if look.runs:
+    if result.runs:
         watch.missed += 1
         if watch.missing_since is None:
             watch.missing_since = now
         is_lost = watch.missed >= SIGHTINGS_OF_LOSS and now - watch.missing_since >= LOSS_TAKES
         return [RunLost()] if is_lost and is_followed else []
-    if is_followed and now - watch.gone_since >= LOSS_TAKES and not watch.is_loss_told:
-        watch.is_loss_told = True
+    if is_followed and now - watch.gone_since >= LOSS_TAKES and not watch.is_loss_reported:
+        watch.is_loss_reported = True
         ctx.notice(
             f"item {one.item.id}: the API has not known run {one.attempt.run_id} for "
             f"{(now - watch.gone_since) / 60:.0f} min, but shows no other run either: it is still waited for"
@@ -229,32 +241,32 @@ def _note_change(ctx: Context, watch: Watch, changed_at: float | None) -> None:
         watch.changed_at, watch.same_since = changed_at, ctx.clock.boottime()
 
 
-def _lasted(ctx: Context, watch: Watch, look: PollResult) -> float:
-    """Return for how long a run has surely been as it is, in seconds.
+def _lasted(ctx: Context, watch: Watch, result: PollResult) -> float:
+    """Return for how long a run has at least been in its status, in seconds.
 
-    By the server's own clock; where it does not say, since this process first saw the run so, by the boot
-    clock. That is too little after a restart, but no clock that is set wrong makes it too much, and so no run
-    is cancelled before its time.
+    By the server's own clock; where it does not say, since a poll of this process first showed it so, by
+    the boot clock. That is too little after a restart, but no clock that is set wrong makes it too much, so
+    that no run is cancelled too early.
     """
-    if look.server_date is None:
+    if result.server_date is None:
         return ctx.clock.boottime() - watch.same_since
-    return 0.0 if watch.changed_at is None else look.server_date - watch.changed_at
+    return 0.0 if watch.changed_at is None else result.server_date - watch.changed_at
 
 
-def _age(ctx: Context, watch: Watch, look: PollResult) -> float:
-    """Return how old a run's last change is, in seconds.
+def _age(ctx: Context, watch: Watch, result: PollResult) -> float:
+    """Return how long ago a run's status last changed, in seconds.
 
-    Where the server does not tell its time, our wall clock less CLOCK_MARGIN does, so that it counts over
-    restarts. A wrong clock can do no harm here: a run of great age is followed no longer, and nothing else.
+    Where the server does not send its time, our wall clock less CLOCK_MARGIN is used, so that the age counts
+    over restarts. A wrong clock does no harm here: a run of great age is no longer followed, and no more.
     """
-    lasted = _lasted(ctx, watch, look)
-    if look.server_date is not None or watch.changed_at is None:
+    lasted = _lasted(ctx, watch, result)
+    if result.server_date is not None or watch.changed_at is None:
         return lasted
     return max(lasted, ctx.clock.now() - CLOCK_MARGIN - watch.changed_at)
 
 
-def _heed(ctx: Context, one: Tracked, event: Event) -> None:
-    """Say what a person must know of, and stop where further runs would only fail."""
+def _report(ctx: Context, one: Tracked, event: Event) -> None:
+    """Report what a person must know, and stop the run where the account is out of credits."""
     match event:
         case RunLost():
             ctx.notice(f"held: item {one.item.id}: the API no longer knows run {one.attempt.run_id}")
@@ -264,11 +276,14 @@ def _heed(ctx: Context, one: Tracked, event: Event) -> None:
                 f"attempt, {marker}; its result is not taken"
             )
         case RunEnded(run=run) if run.error is not None and run.error.category == "BILLING_FAILURE":
-            ctx.stop(StopKind.NO_CREDITS, f"a run ended for want of credits: {run.error.message}")
+            ctx.stop(
+                StopKind.NO_CREDITS,
+                f"run {run.run_id} failed: the account is out of credits: {run.error.message}",
+            )
 
 
 def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], watches: Watches) -> None:
-    """Nothing but runs without a change for too long, and no room for others: let the table be made."""
+    """Stop where only runs are left that have not changed for `limits.stuck`, so that the table is made."""
     running = [one for one in tracked if one.attempt.state is AttemptState.RUNNING]
     for one in running:
         watch = watches.by_run.get(one.attempt.run_id or "")

@@ -1,4 +1,4 @@
-"""What every process does before its first create: whose account is it, what is open, what the API knows."""
+"""The recovery that every process makes before its first create: its key, open creates, unknown runs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 
 from batchfish.core.items import AttemptState
 from batchfish.errors import NotPermitted, TryLater, WebAgentUnavailable
-from batchfish.pipeline.backoff import looking
+from batchfish.pipeline import backoff
 from batchfish.pipeline.comparison import compare_at_start
-from batchfish.pipeline.lookup import adopt, find, read_rows, search_text
-from batchfish.pipeline.reconcile import runs_of
+from batchfish.pipeline.search import adopt, new_runs, search, search_text
 
 if TYPE_CHECKING:
     from batchfish.pipeline.context import Context
 
 
-async def open_batch(ctx: Context) -> None:
-    """Take up what earlier processes left; no create is sent before this has returned."""
+async def recover(ctx: Context) -> None:
+    """Continue what earlier processes left; no create is sent before this has returned.
+
+    TryLater where the runs of a batch cannot be listed.
+    """
     await check_key(ctx)
-    _doubt_what_was_on_its_way(ctx)
+    _mark_unanswered(ctx)
     await ctx.journal.commit()
     began_at = ctx.clock.boottime()
     for batch in sorted({ctx.batch.pk, *ctx.journal.unfinished_batches()}):
@@ -28,29 +30,29 @@ async def open_batch(ctx: Context) -> None:
         except WebAgentUnavailable as error:
             raise TryLater(f"the runs of this batch cannot be listed: {error}") from error
     ctx.session.compared_at = began_at
-    await _look_for_held(ctx)
+    await _search_for_held(ctx)
 
 
 async def check_key(ctx: Context) -> None:
     """Raise NotPermitted where runs of this journal belong to another account than the key's."""
     attempt = ctx.journal.run_of_another_key(ctx.agent.key_id)
     if attempt is None or attempt.run_id is None:
-        return  # nothing to tell the account by: what is in doubt under the other key is found now, or held
-    async for look_attempt in looking(ctx, gives_up=lambda: False):
-        with look_attempt:
-            look = await ctx.agent.poll([attempt.run_id])
-    if attempt.run_id in look.runs:
-        return
-    raise NotPermitted(
-        "this API key cannot see the runs that this journal has made: it belongs to another account. "
-        "Use the key that the batch was begun with."
-    )
+        return  # no run tells the account: creates that are open under the other key are found now, or held
+    async for repetition in backoff.retrying(ctx):
+        with repetition:
+            result = await ctx.agent.poll([attempt.run_id])
+    backoff.note_answer(ctx)
+    if attempt.run_id not in result.runs:
+        raise NotPermitted(
+            "this API key cannot see the runs that this journal has made: it belongs to another account. "
+            "Use the key that the batch was begun with."
+        )
 
 
-def _doubt_what_was_on_its_way(ctx: Context) -> None:
-    """A create that an earlier process was sending is unanswered from now; so is a doubt of another boot."""
+def _mark_unanswered(ctx: Context) -> None:
+    """Give up the open creates of earlier processes now: those on their way, or given up before a reboot."""
     for one in ctx.journal.open_attempts(AttemptState.SUBMITTING):
-        ctx.record(one.item.pk, one.attempt.k, ctx.give_up_now("the process ended before its answer came"))
+        ctx.record(one.item.pk, one.attempt.k, ctx.unanswered_now("the process ended before its answer came"))
     for one in ctx.journal.open_attempts(AttemptState.UNANSWERED):
         if one.attempt.given_up_boot_id != ctx.clock.boot_id:
             ctx.journal.write_attempt(
@@ -58,14 +60,14 @@ def _doubt_what_was_on_its_way(ctx: Context) -> None:
             )
 
 
-async def _look_for_held(ctx: Context) -> None:
-    """Look once more for the creates that wait for a person: they may have shown up."""
+async def _search_for_held(ctx: Context) -> None:
+    """Search once more for the runs of creates that wait for a person, and adopt those that are found."""
     for one in ctx.journal.open_attempts(AttemptState.HELD):
         if one.attempt.run_id is None and one.attempt.marker:
             try:
-                listing = await find(ctx, search_text(one.attempt.marker), patience=0.0)
+                listing = await search(ctx, search_text(one.attempt.marker), gives_up_after=0.0)
             except WebAgentUnavailable:
-                return  # it stays held: nothing is lost by looking next time
-            for run in runs_of(read_rows(listing.rows, ctx.journal), one):
+                return  # it stays held, and the next process searches again
+            for run in new_runs(listing.rows, ctx.journal).of_item(one.batch8, one.item.key):
                 adopt(ctx, one.item.pk, run)
     await ctx.journal.commit()

@@ -1,4 +1,4 @@
-"""A batch from its opening to its end: the stages side by side, and what is to be said about it."""
+"""Running a batch: recovery, then all stages side by side until nothing is left or the run stops."""
 
 from __future__ import annotations
 
@@ -7,78 +7,83 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.errors import BatchfishError
+from batchfish.pipeline.backoff import check_outage
 from batchfish.pipeline.cancel import cancel
 from batchfish.pipeline.comparison import compare_regularly
 from batchfish.pipeline.context import Context, Stop, StopKind
 from batchfish.pipeline.poll import poll, poll_held
 from batchfish.pipeline.reconcile import reconcile
-from batchfish.pipeline.recovery import open_batch
+from batchfish.pipeline.recovery import recover
 from batchfish.pipeline.submit import submit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
 GRACE = 15.0
-"""Seconds that creates on their way get for their answer once the run detaches, which takes 20 s in all."""
+"""Seconds that creates on their way get for their answer once the run detaches; that takes 20 s in all."""
 
 TICK = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunReport:
-    """Why a run ended (a stop, or None where nothing was left to do) and how many runs are alive remotely."""
+    """Why a run ended (None: nothing was left to do), and how many of its runs are still alive remotely."""
 
     stop: Stop | None
     alive: int
 
 
 async def run_batch(ctx: Context, *companions: Callable[[Context], Coroutine[None, None, None]]) -> RunReport:
-    """Bring the batch as far as it goes now. Companions (progress, wishes) run beside the stages."""
-    await _open(ctx)
+    """Run a batch until nothing is left to do or it stops.
+
+    Companions, such as the progress bar, run beside the stages. Raises the first
+    BatchfishError of a stage, which ends the others.
+    """
+    await _recover(ctx)
     try:
         async with asyncio.TaskGroup() as group:
             stages = (poll, reconcile, cancel, compare_regularly, *companions)
-            lookers = [group.create_task(stage(ctx)) for stage in stages]
+            readers = [group.create_task(stage(ctx)) for stage in stages]
             submitter = group.create_task(submit(ctx))
             submitter.add_done_callback(lambda _: ctx.wakeup.wake())
-            group.create_task(_watch(ctx, submitter, lookers))
+            group.create_task(_finish(ctx, submitter, readers))
     except* BatchfishError as errors:
-        # One of them stopped the others; the person needs that one, not the group it came in.
+        # The first one ended the other stages; a person needs to see that one alone.
         raise first_of(errors) from None
     await ctx.journal.commit()
     return RunReport(stop=ctx.session.stop, alive=ctx.alive())
 
 
 def first_of(errors: BaseExceptionGroup[BatchfishError]) -> BatchfishError:
-    """Give the first error of a group, however deep it lies."""
+    """Return the first error of a group, also from groups within it."""
     first = errors.exceptions[0]
     return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _open(ctx: Context) -> None:
-    """Open the batch; a run that detaches before that leaves it, whatever look it waits for."""
+async def _recover(ctx: Context) -> None:
+    """Recover, then poll what is held; a run that detaches meanwhile abandons it."""
 
     async def begin() -> None:
-        await open_batch(ctx)
+        await recover(ctx)
         await poll_held(ctx)
 
-    opening = asyncio.ensure_future(begin())
-    opening.add_done_callback(lambda _: ctx.wakeup.wake())
+    recovery = asyncio.ensure_future(begin())
+    recovery.add_done_callback(lambda _: ctx.wakeup.wake())
     try:
-        await _keep_time(ctx, opening.done)
+        await _supervise(ctx, recovery.done)
     finally:
         if ctx.has_detached():
-            opening.cancel()
-            await asyncio.wait([opening])
+            recovery.cancel()
+            await asyncio.wait([recovery])
     if not ctx.has_detached():
-        opening.result()
+        recovery.result()
 
 
-async def _keep_time(ctx: Context, is_done: Callable[[], bool]) -> None:
-    """Return once it is done or the run detaches: at the latest when its time is up."""
+async def _supervise(ctx: Context, is_done: Callable[[], bool]) -> None:
+    """Wait until it is done or the run detaches; stop the run when its time is up or an outage lasts."""
     listener, limit = ctx.wakeup.listen(), ctx.options.max_duration
     while not is_done() and not ctx.has_detached():
-        ctx.watch_outage()
+        check_outage(ctx)
         lasted = ctx.clock.boottime() - ctx.session.began_at
         if limit is not None and lasted >= limit:
             ctx.stop(StopKind.MAX_DURATION, f"it has run for {lasted:.0f} s", detaches=True)
@@ -86,13 +91,13 @@ async def _keep_time(ctx: Context, is_done: Callable[[], bool]) -> None:
             await listener.wait(ctx.clock, TICK if limit is None else max(0.01, min(TICK, limit - lasted)))
 
 
-async def _watch(ctx: Context, submitter: asyncio.Task[None], lookers: Sequence[asyncio.Task[None]]) -> None:
-    """Let everybody go once nothing is left or the run detaches."""
-    await _keep_time(ctx, ctx.is_over)
+async def _finish(ctx: Context, submitter: asyncio.Task[None], readers: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel the stage tasks once nothing is left or the run detaches."""
+    await _supervise(ctx, ctx.is_over)
     listener = ctx.wakeup.listen()
     left = ctx.clock.boottime() + GRACE
     while not submitter.done() and ctx.clock.boottime() < left:
         await listener.wait(ctx.clock, max(0.01, left - ctx.clock.boottime()))
-    # A look may be left at any moment; a create without its answer stays as it is written: on its way.
-    for task in (submitter, *lookers):
+    # A read may be abandoned at any moment; a create without its answer stays in the journal as submitting.
+    for task in (submitter, *readers):
         task.cancel()

@@ -1,4 +1,4 @@
-"""Queued items become runs: intents first, then one create each, never more alive than the window allows."""
+"""The stage that submits queued items: it commits their intents, then sends one create for each."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from batchfish.core.items import AttemptState, Status
 from batchfish.core.reconcile import pause_between_searches
 from batchfish.core.retry import longest_wait
 from batchfish.errors import NeedsYes, WebAgentUnavailable
+from batchfish.pipeline import backoff
 from batchfish.pipeline.context import Context, StopKind
-from batchfish.pipeline.lookup import (
+from batchfish.pipeline.search import (
     adopt,
-    find,
+    find_foreign_runs,
     name_runs,
-    obstacle_in,
-    read_rows,
+    new_runs,
+    search,
     search_text,
     shows,
 )
-from batchfish.pipeline.strangers import find_strangers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from batchfish.webagent.base import PreparedCreate
 
 FORBIDDEN_IN_A_ROW = 5
+"""Creates in a row that are answered with 403 before submitting stops."""
+
 IDLE = 60.0
 
 STOPS = {
@@ -48,20 +50,29 @@ STOPS = {
     "daily_limit": StopKind.DAILY_LIMIT,
     "wrong_api": StopKind.WRONG_API,
 }
-"""Answers after which no further create has a chance: the run stops submitting."""
+"""The reasons of deferred creates after which submitting stops, since every further create would fail."""
 
 NOT_SENT = SubmitDeferred(reason="not_sent", message="submitting had to wait before the create was sent")
 
 
 async def submit(ctx: Context) -> None:
-    """Send what is due while there is room, until nothing is left or the run is stopped."""
+    """Send what is due while there is room, until nothing is left or the run stops."""
     listener = ctx.wakeup.listen()
     async with asyncio.TaskGroup() as creates:
         while not ctx.is_over():
-            room = 0 if ctx.is_idle() else await _find_room(ctx)
-            due = _what_is_due(ctx, room) if room else []
-            if any(item.k and ctx.journal.may_have_run(item.pk) for item in due):
-                due = await _without_found(ctx, due)
+            _stop_if_only_held_are_left(ctx)
+            room = _room(ctx)
+            if room and ctx.session.markers == "untested":
+                first = ctx.journal.first_accepted(ctx.batch.pk)
+                if first is not None:
+                    await _test_markers(ctx, first)
+                    continue
+                room = 0 if _states_of_batch(ctx) else 1  # the first create of a batch is sent alone
+            due = _due_items(ctx, room) if room else []
+            sent_before = [item for item in due if item.k and ctx.journal.may_have_run(item.pk)]
+            if sent_before and ctx.rules.unanswered.marker:
+                await _search_before_resending(ctx, sent_before)
+                due = [item for item in due if ctx.journal.item(item.pk).status is Status.QUEUED]
                 if not due or not ctx.may_submit():
                     continue
             if not due:
@@ -73,92 +84,91 @@ async def submit(ctx: Context) -> None:
                 task.add_done_callback(ctx.session.creates.discard)
 
 
-def _what_is_due(ctx: Context, room: int) -> Sequence[Item]:
+def _due_items(ctx: Context, room: int) -> Sequence[Item]:
     now = ctx.clock.now()
     furthest = now + longest_wait(ctx.rules.retry)
     return ctx.journal.due(ctx.batch.pk, now, room, furthest=furthest)
 
 
-async def _without_found(ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
-    """Search once more for runs of the items that were sent before, and return those that may be sent.
-
-    An absence that was proven may be hours old by now: a run that has shown since is adopted instead. Creates
-    that were surely refused need no search.
-    """
-    if not ctx.rules.unanswered.marker:
-        return items
-    for item in items:
-        if item.k and ctx.journal.may_have_run(item.pk):
-            text = search_text(identity.make_marker(ctx.batch.batch8, item.key, item.k))
-            try:
-                rows = read_rows((await find(ctx, text, math.inf)).rows, ctx.journal)
-            except WebAgentUnavailable:
-                return []  # the run has detached
-            if (obstacle := obstacle_in(rows, text)) is not None:
-                ctx.stop(
-                    StopKind.UNREAD_RUNS,
-                    f"item {item.id} is not sent again: {obstacle}. `batchfish held adopt ITEM RUN` binds a "
-                    "run to its item, --accept unread-runs declares runs without a marker to be nobody's",
-                )
-                return []
-            for found in rows.marked:
-                if (found.marker.batch8, found.marker.key) == (ctx.batch.batch8, item.key):
-                    adopt(ctx, item.pk, found)
-    await ctx.journal.commit()
-    ctx.wakeup.wake()
-    return [item for item in items if ctx.journal.item(item.pk).status is Status.QUEUED]
-
-
-async def _find_room(ctx: Context) -> int:
-    """How many creates may be sent now: as there are slots and connections free, and the first one alone."""
-    if not _may_send(ctx):
+def _room(ctx: Context) -> int:
+    """Return how many creates may be sent now, as slots and connections are free."""
+    if ctx.is_idle() or not _may_send(ctx):
         return 0
-    open_attempts, alive = ctx.journal.count_open(), ctx.alive()
-    room = ctx.session.pacing.room(open_attempts, alive)
-    if room == 0 and not alive:
-        ctx.stop(StopKind.SLOTS_HELD, f"all {open_attempts} slots wait for a person: see `batchfish held`")
-        return 0
-    room = min(room, ctx.options.creates_at_once - len(ctx.session.creates))
-    if room > 0 and ctx.session.markers == "untested":
-        return await _room_for_the_first(ctx)
-    return max(0, room)
+    slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.alive())
+    return max(0, min(slots, ctx.options.creates_at_once - len(ctx.session.creates)))
+
+
+def _states_of_batch(ctx: Context) -> set[AttemptState]:
+    """Return the states of the open attempts of the batch that is being submitted."""
+    return {one.attempt.state for one in ctx.journal.open_attempts() if one.item.batch == ctx.batch.pk}
 
 
 def _may_send(ctx: Context) -> bool:
-    """Whether creates may be sent now: not when the run stops, and not before a wait is over."""
+    """Whether creates may be sent now: the run does not stop, and no wait is left."""
     return ctx.may_submit() and ctx.session.creates_wait_until <= ctx.clock.boottime()
 
 
-async def _room_for_the_first(ctx: Context) -> int:
-    """Let the first create of a batch go alone, and see that its run is found by its marker."""
-    accepted = ctx.journal.first_accepted(ctx.batch.pk)
-    if accepted is not None:
-        await _test_markers(ctx, accepted)
-        return 0
-    mine = [one.attempt.state for one in ctx.journal.open_attempts() if one.item.batch == ctx.batch.pk]
-    if AttemptState.HELD in mine and not ctx.alive():
+def _stop_if_only_held_are_left(ctx: Context) -> None:
+    """Stop where the next create waits for slots that only a person can free."""
+    if ctx.alive() or ctx.is_idle() or not _may_send(ctx):
+        return
+    open_attempts = ctx.journal.count_open()
+    if ctx.session.pacing.room(open_attempts, 0) == 0:
+        ctx.stop(StopKind.SLOTS_HELD, f"all {open_attempts} slots wait for a person: see `batchfish held`")
+    elif (
+        ctx.session.markers == "untested"
+        and AttemptState.HELD in _states_of_batch(ctx)
+        and ctx.journal.first_accepted(ctx.batch.pk) is None
+    ):
         ctx.stop(
             StopKind.SLOTS_HELD, "the first create waits for a person, and goes alone: see `batchfish held`"
         )
-    return 0 if mine else 1
+
+
+async def _search_before_resending(ctx: Context, items: Sequence[Item]) -> None:
+    """Search once more for the runs of items that were sent before, and adopt those that are found.
+
+    An absence that was proven may be hours old by now. Creates that were surely refused need no search. The
+    run stops where a search proves nothing.
+    """
+    for item in items:
+        text = search_text(identity.make_marker(ctx.batch.batch8, item.key, item.k))
+        try:
+            listing = await search(ctx, text, math.inf)
+        except WebAgentUnavailable:
+            return  # the stages detach
+        new = new_runs(listing.rows, ctx.journal)
+        if (obstacle := new.obstacle_to(text)) is not None:
+            ctx.stop(
+                StopKind.UNREAD_RUNS,
+                f"item {item.id} is not sent again: {obstacle}. `batchfish held adopt ITEM RUN` binds a "
+                "run to its item, --accept unread-runs declares runs without a marker to be nobody's",
+            )
+            return
+        for found in new.of_item(ctx.batch.batch8, item.key):
+            adopt(ctx, item.pk, found)
+    await ctx.journal.commit()
+    ctx.wakeup.wake()
 
 
 async def _test_markers(ctx: Context, accepted: Attempt) -> None:
-    """Look by marker for a run that surely exists, for up to `settle`; not found, markers are off."""
+    """Search by marker for a run that exists, for up to `settle`; markers are off if it is not found."""
     settle = ctx.rules.unanswered.settle
-    listener, since, looks = ctx.wakeup.listen(), ctx.clock.boottime(), 0
+    listener, since, searches = ctx.wakeup.listen(), ctx.clock.boottime(), 0
     while not ctx.has_detached():
         waited = ctx.clock.boottime() - since
         try:
-            listing = await find(ctx, search_text(accepted.marker), ctx.options.max_outage)
+            listing = await search(ctx, search_text(accepted.marker), ctx.options.max_outage)
             is_found = shows(listing, accepted.run_id or "", accepted.marker)
             if is_found:
-                await _refuse_beside_a_twin(ctx, accepted)
+                await _refuse_beside_another_journal(ctx, accepted)
         except WebAgentUnavailable as error:
-            # Other looks may have been answered meanwhile, so that this alone is the outage.
-            ctx.stop(StopKind.UNREACHABLE, f"the first run of this batch cannot be looked up: {error}")
+            # Other requests may have been answered meanwhile, so that this alone is the outage.
+            ctx.stop(
+                StopKind.UNREACHABLE, f"the search for the first run of this batch got no answer: {error}"
+            )
             return
-        looks += 1
+        searches += 1
         if is_found:
             await _set_markers(ctx, "proven")
             return
@@ -169,49 +179,49 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
             )
             await _set_markers(ctx, "off")
             return
-        await listener.wait(ctx.clock, pause_between_searches(looks, settle))
+        await listener.wait(ctx.clock, pause_between_searches(searches, settle))
 
 
-async def _refuse_beside_a_twin(ctx: Context, first: Attempt) -> None:
-    """Raise NeedsYes where another journal has begun the same items at the same time, in another folder.
+async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
+    """Raise NeedsYes where another journal, in another folder, has begun the same items.
 
-    Each of two that begin at once finds nothing at its start. The listing shows the first create of this one
-    now, so it shows what was created before it, too: at most that one run was paid for in vain.
+    Two processes that begin at the same time find nothing at their start. But the listing now shows the first
+    create of this one, so it shows what was created before that, too: at most that one run is paid for twice.
     """
     name = f"{ctx.batch.manifest.get('name')}{identity.TRY_SUFFIX}"
     if ctx.batch.name.startswith(name):
         return  # a try pays for an item beside its batch, on purpose
     journal, batch8 = ctx.journal, ctx.batch.batch8
-    strangers = await find_strangers(
+    foreign = await find_foreign_runs(
         ctx.agent,
+        journal,
         [f"bf-{batch8[:BATCH_PREFIX_LETTERS]}", f"-{journal.item(first.item).key}-"],
-        known=journal,
         batch8s=journal.batch8s() | journal.agreed_strangers(),
         clock=ctx.clock,
         chance=ctx.chance,
-        patience=ctx.options.max_outage,
+        gives_up_after=ctx.options.max_outage,
     )
-    if strangers.unread:
+    if foreign.unread:
         raise NeedsYes(
             "the listing shows runs that may belong to another journal of this batch, but not the reference "
-            f"line in their goals: {name_runs(strangers.unread)}. Nothing more is sent. --accept unread-runs "
+            f"line in their goals: {name_runs(foreign.unread)}. Nothing more is sent. --accept unread-runs "
             "declares them to be nobody's",
             question="unread-runs",
         )
     tries = identity.batch_prefix(name)
-    twins = {
+    others = {
         marker.batch8
-        for marker in strangers.markers
+        for marker in foreign.markers
         if journal.asks_for(ctx.batch.pk, marker.key) and not marker.batch8.startswith(tries)
     }
-    if not twins:
+    if not others:
         return
     if "same-items" in ctx.accepted:
-        journal.agree_to_strangers(twins, ctx.clock.now())
+        journal.agree_to_strangers(others, ctx.clock.now())
         return
     raise NeedsYes(
         "another journal has begun the same items: the account has runs of them under "
-        f"{', '.join(sorted(twins))}, beside the one run that was made here. Nothing more is sent. Go on "
+        f"{', '.join(sorted(others))}, beside the one run that was made here. Nothing more is sent. Go on "
         "with one of the two; --accept same-items pays for the same items here, too",
         question="same-items",
     )
@@ -225,7 +235,7 @@ async def _set_markers(ctx: Context, found: str) -> None:
 
 
 async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, PreparedCreate]]:
-    """Commit the intents of these items; only then may their creates leave."""
+    """Commit the intents of these items, and return their creates, which may be sent only then."""
     ctx.journal.check_place()
     intended = []
     server_ahead = ctx.session.server_ahead
@@ -252,45 +262,45 @@ async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, Prepa
 
 
 async def _send(ctx: Context, item: Item, create: PreparedCreate) -> None:
-    """Send one create and record what its answer proves, at once.
+    """Send one create, and record what its answer proves at once.
 
-    An answer that came while the intent was committed may have ended submitting for now: then the create is
-    not sent, and surely made no run.
+    It is not sent where submitting has to wait or to stop since the intent was committed; then it surely made
+    no run.
     """
     if not _may_send(ctx):
-        await ctx.settle(item.pk, item.k, NOT_SENT)
+        await ctx.record_now(item.pk, item.k, NOT_SENT)
         return
     stamp = ctx.session.pacing.round
-    answer = _read_critically(ctx, await ctx.agent.submit(create))
+    answer = _checked(ctx, await ctx.agent.submit(create))
     ctx.record(item.pk, item.k, answer)
-    _heed(ctx, answer, stamp)  # before the commit, which takes its time: no other create is sent meanwhile
+    _adapt(ctx, answer, stamp)  # before the commit, which takes its time: no other create is sent meanwhile
     await ctx.journal.commit()
     ctx.wakeup.wake()
 
 
-def _read_critically(ctx: Context, answer: CreateAnswer) -> CreateAnswer:
-    """Doubt what cannot be true, and date what was given up."""
+def _checked(ctx: Context, answer: CreateAnswer) -> CreateAnswer:
+    """Return the answer to a create; it is unanswered if it cannot be true, and given up at this moment."""
     match answer:
         case SubmitAccepted(run_id=run_id) if ctx.journal.attempt_of_run(run_id) is not None:
-            return ctx.give_up_now("the API answered with a run_id that it has given before")
+            return ctx.unanswered_now("the API answered with a run_id that it has given before")
         case SubmitUnanswered(message=message, retry_after=retry_after):
-            return replace(ctx.give_up_now(message), retry_after=retry_after)
+            return replace(ctx.unanswered_now(message), retry_after=retry_after)
         case _:
             return answer
 
 
-def _heed(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
-    """Slow the next creates down, or stop them, as the answer to a create of this round demands."""
+def _adapt(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
+    """Slow down or stop the next creates as the answer to a create of this round demands."""
     session = ctx.session
     if isinstance(answer, SubmitDeferred | SubmitUnanswered):
-        ctx.hold_creates(answer.retry_after, answer.message)
+        backoff.hold_creates(ctx, answer.retry_after, answer.message)
     match answer:
         case SubmitAccepted(server_date=server_date):
             session.pacing = session.pacing.accepted(stamp, ctx.alive())
             session.forbidden_in_a_row = 0
             if server_date is not None:
                 session.server_ahead = server_date - ctx.clock.now()
-            ctx.is_answered()
+            backoff.note_answer(ctx)
         case SubmitDeferred(reason=reason, message=message) if reason in STOPS:
             ctx.stop(STOPS[reason], message, detaches=reason in {"key_refused", "wrong_api"})
         case SubmitDeferred(reason="forbidden", message=message):
@@ -302,24 +312,26 @@ def _heed(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
         case SubmitDeferred(reason="rate_limited", message=message):
             _back_off(ctx, session.pacing.refused(stamp, ctx.alive()), message)
             if not ctx.alive():
-                ctx.is_unanswered(message)  # the API takes nothing, though nothing of ours is in its way
+                backoff.note_no_answer(
+                    ctx, message
+                )  # it refuses all creates, although no run of ours is alive
         case SubmitDeferred(reason="unreachable", message=message):
             _back_off(ctx, session.pacing.failed(stamp), message)
-            ctx.is_unanswered(message)
+            backoff.note_no_answer(ctx, message)
         case _:
             pass
 
 
-def _back_off(ctx: Context, pacing: Pacing, why: str) -> None:
-    """Use the new pacing, and pause once for each round that ends badly."""
+def _back_off(ctx: Context, pacing: Pacing, cause: str) -> None:
+    """Use the new pacing, and pause once for each round that was refused or failed."""
     is_new_round = pacing.bad_rounds > ctx.session.pacing.bad_rounds
     ctx.session.pacing = pacing
     if is_new_round:
-        ctx.hold_creates(ctx.chance() * pacing.backoff, why)
+        backoff.hold_creates(ctx, ctx.chance() * pacing.backoff, cause)
 
 
 def _idle_time(ctx: Context) -> float:
-    """Seconds until something may be due without anything else happening."""
+    """Return the seconds until an item may be due or a wait ends."""
     waits = [IDLE]
     held_for = ctx.session.creates_wait_until - ctx.clock.boottime()
     if held_for > 0:

@@ -34,9 +34,9 @@ def trusting(*arguments):
         return SubmitDeferred(reason="create_error", message=answer.message)
     return answer
 async def sending_at_once(ctx, items):
-    return items
+    pass
 client.prove = trusting
-submit._without_found = sending_at_once
+submit._search_before_resending = sending_at_once
 """
 # What was on its way when a process died is sent again, unseen; and the API's own listing is not read.
 FORGETS_CREATES = """
@@ -46,15 +46,15 @@ from batchfish.core.items import AttemptState
 from batchfish.pipeline import recovery, submit
 def forgetting(ctx):
     for one in ctx.journal.open_attempts(AttemptState.SUBMITTING):
-        ctx.record(one.item.pk, one.attempt.k, ctx.give_up_now("forgotten"))
+        ctx.record(one.item.pk, one.attempt.k, ctx.unanswered_now("forgotten"))
         ctx.record(one.item.pk, one.attempt.k, ProvenAbsent())
 async def looking_away(ctx, batch):
     pass
 async def sending_at_once(ctx, items):
-    return items
-recovery._doubt_what_was_on_its_way = forgetting
+    pass
+recovery._mark_unanswered = forgetting
 recovery.compare_at_start = looking_away
-submit._without_found = sending_at_once
+submit._search_before_resending = sending_at_once
 """
 MAIN = "from batchfish.cli.main import main\nsys.exit main   \n"
 COMMAND = ("run", "shop.csv", "--goal", "Read the price", "-j", "8", "--settle", "1s", "-o", "out.parquet")

@@ -11,6 +11,7 @@ from batchfish.core import identity
 from batchfish.core.events import SubmitAccepted
 from batchfish.core.items import AttemptState
 from batchfish.pipeline import recovery, submit
+from batchfish.pipeline.search import NewRuns
 from tests.pipeline.history import SETTLE, living
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
@@ -103,12 +104,12 @@ def test_the_history_catches_a_known_run_id_that_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: an answer's run_id is not compared with those of the journal."""
-    careful = submit._read_critically  # noqa: SLF001 - the bug is planted in it
+    careful = submit._checked  # noqa: SLF001 - the bug is planted in it
 
     def careless(ctx: Context, answer: CreateAnswer) -> CreateAnswer:
         return answer if isinstance(answer, SubmitAccepted) else careful(ctx, answer)
 
-    monkeypatch.setattr(submit, "_read_critically", careless)
+    monkeypatch.setattr(submit, "_checked", careless)
     assert any(wrong_bindings(tmp_path, seed, REPEATED) for seed in range(2))
 
 
@@ -125,12 +126,12 @@ def test_a_listed_run_of_another_item_is_not_adopted(tmp_path: Path, seed: int) 
 def test_the_history_catches_listed_runs_whose_markers_are_not_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A seeded bug: whatever unknown run a look for an item shows is taken for the item's own."""
-    monkeypatch.setattr("batchfish.pipeline.reconcile.runs_of", lambda rows, _one: list(rows.marked))
+    """A seeded bug: any unknown run that a search for an item returns is adopted as the item's own."""
+    monkeypatch.setattr(NewRuns, "of_item", lambda new, _batch8, _key: list(new.marked))
     assert any(wrong_bindings(tmp_path, seed, UNFILTERED) for seed in range(3))
 
 
-# Doubts: a process dies while a create is on its way, and another one begins much later.
+# Unanswered creates: a process dies while a create is on its way, and another one begins much later.
 
 
 def live_with_a_late_act(folder: Path) -> Simulation:
@@ -163,13 +164,13 @@ def test_settle_of_a_create_on_its_way_counts_from_the_start_of_the_next_process
 def test_the_simulation_catches_a_settle_that_counts_from_the_intent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A seeded bug: the time between two processes counts as if somebody had looked for the run."""
-    doubt = recovery._doubt_what_was_on_its_way  # noqa: SLF001 - the bug is planted in it
+    """A seeded bug: the time between two processes counts as if the run had been searched for."""
+    mark_unanswered = recovery._mark_unanswered  # noqa: SLF001 - the bug is planted in it
 
-    def doubt_since_the_intent(ctx: Context) -> None:
-        doubt(ctx)
+    def count_from_the_intent(ctx: Context) -> None:
+        mark_unanswered(ctx)
         for one in ctx.journal.open_attempts(AttemptState.UNANSWERED):
             ctx.journal.write_attempt(replace(one.attempt, given_up_at=one.attempt.intended_boot))
 
-    monkeypatch.setattr(recovery, "_doubt_what_was_on_its_way", doubt_since_the_intent)
+    monkeypatch.setattr(recovery, "_mark_unanswered", count_from_the_intent)
     assert live_with_a_late_act(tmp_path).server.violations

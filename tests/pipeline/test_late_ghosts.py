@@ -68,10 +68,10 @@ def test_the_history_catches_an_absence_that_is_believed_for_ever(
 ) -> None:
     """A seeded bug: an item that was sent before is sent again without another search."""
 
-    async def believe(_ctx: Context, items: Sequence[Item]) -> Sequence[Item]:
-        return items
+    async def believe(_ctx: Context, _items: Sequence[Item]) -> None:
+        return
 
-    monkeypatch.setattr("batchfish.pipeline.submit._without_found", believe)
+    monkeypatch.setattr("batchfish.pipeline.submit._search_before_resending", believe)
     assert wait_in_the_queue(tmp_path, 0.5 * COMPARES_EVERY) == 1
 
 
@@ -103,7 +103,7 @@ def test_the_history_catches_a_comparison_at_the_start_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: what appears while a process works is left to the next one."""
-    monkeypatch.setattr(comparison, "_compare_beside", no_comparison)
+    monkeypatch.setattr(comparison, "_compare_meanwhile", no_comparison)
     ghost, _ = meet_a_late_run(tmp_path, 950.0)
     assert ghost.cancelled_at is None
 
@@ -137,7 +137,7 @@ def test_the_history_catches_a_comparison_of_counts(tmp_path: Path, monkeypatch:
         return await by_sets(ctx, batch, gives_up)
 
     monkeypatch.setattr(comparison, "_compare", by_counts)
-    monkeypatch.setattr(comparison, "_compare_beside", no_comparison)
+    monkeypatch.setattr(comparison, "_compare_meanwhile", no_comparison)
     assert hide_a_late_run(tmp_path).cancelled_at is None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.journal.sqlite import SqliteJournal
-from batchfish.pipeline import lookup
+from batchfish.pipeline import search
 from tests.journal.building import connection_of
 from tests.pipeline.history import goal_of, living
 from tests.pipeline.model_server import Faults
@@ -127,8 +127,8 @@ def test_the_history_catches_rows_that_do_not_count_because_they_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: a row whose marker cannot be read is left out."""
-    rows = lookup.Rows
-    monkeypatch.setattr(lookup, "Rows", lambda **found: rows(marked=found["marked"]))
+    new_runs = search.NewRuns
+    monkeypatch.setattr(search, "NewRuns", lambda **found: new_runs(marked=found["marked"]))
     paid_again, _ = begin_again_without_journal(tmp_path, 0)
     assert paid_again
 

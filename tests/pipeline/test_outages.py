@@ -13,7 +13,7 @@ import pytest
 from batchfish.core.events import CancelRequested
 from batchfish.errors import WebAgentUnavailable
 from batchfish.journal.sqlite import SqliteJournal
-from batchfish.pipeline.backoff import in_time
+from batchfish.pipeline.backoff import within_outage
 from batchfish.pipeline.context import RunOptions, StopKind
 from tests.journal.building import connection_of
 from tests.pipeline.model_server import Faults, ModelServer
@@ -244,7 +244,7 @@ class TestStart:
             pytest.param(_limited, id="a wait without end"),
         ],
     )
-    def test_it_is_told_soon_and_given_up_in_time(self, tmp_path: Path, listing: Answer) -> None:
+    def test_it_is_told_soon_and_given_up_within_outage(self, tmp_path: Path, listing: Answer) -> None:
         async def trouble(request: httpx.Request) -> httpx.Response | None:
             return await listing(request) if request.url.path == LISTING else None
 
@@ -291,7 +291,7 @@ class TestInTime:
         clock = VirtualClock(loop)
         try:
             found = loop.run_until_complete(
-                in_time(look(clock), clock, max_outage=MAX_OUTAGE, notice=notices.append)
+                within_outage(look(clock), clock, max_outage=MAX_OUTAGE, notice=notices.append)
             )
         except WebAgentUnavailable:
             return None, loop.now, notices

@@ -50,6 +50,6 @@ def test_the_history_catches_a_first_run_that_is_not_looked_beside(
     async def believe(*_: object) -> None:
         return None
 
-    monkeypatch.setattr("batchfish.pipeline.submit._refuse_beside_a_twin", believe)
+    monkeypatch.setattr("batchfish.pipeline.submit._refuse_beside_another_journal", believe)
     _, duplicates = begin_both(tmp_path, 0, 0.0, "shop.yaml")
     assert duplicates > 1

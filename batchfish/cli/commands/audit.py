@@ -15,9 +15,9 @@ from batchfish.cli.factory import SystemClock, chance, make_agent_to_read
 from batchfish.core import identity
 from batchfish.core.items import AttemptState
 from batchfish.journal import queries
-from batchfish.pipeline.backoff import repeating
-from batchfish.pipeline.lookup import list_as_of_start
+from batchfish.pipeline.backoff import retrying_alone
 from batchfish.pipeline.policy import policy_of
+from batchfish.pipeline.search import list_as_of_start
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -83,7 +83,7 @@ def run(args: Namespace, env: Mapping[str, str], console: Console) -> int:
             async with make_agent_to_read(access, connection, env) as agent:
                 clock = SystemClock()
                 gives_up_at = clock.boottime() + args.max_outage
-                async for attempt in repeating(clock, chance(), lambda _: clock.boottime() >= gives_up_at):
+                async for attempt in retrying_alone(clock, chance(), lambda: clock.boottime() >= gives_up_at):
                     with attempt:
                         listing = await list_as_of_start(agent, f"bf-{batch.batch8}-")
                 # Read after it was listed: what a process has learnt meanwhile is known.

@@ -22,7 +22,7 @@ from batchfish.core.events import Adopted, CancelRequested, ProvenAbsent, RetryR
 from batchfish.core.items import Status
 from batchfish.errors import WrongInput
 from batchfish.journal import queries
-from batchfish.pipeline import lookup
+from batchfish.pipeline import search
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -163,7 +163,7 @@ async def _adopt(ctx: Context, decision: _Decision, run_id: str) -> None:
         )
         ctx.record(item.pk, None if attempt is None else attempt.k, event)
     elif (carried.batch8, carried.key) == (ctx.journal.batch(item.batch).batch8, item.key):
-        lookup.adopt(ctx, item.pk, lookup.MarkedRun(marker=carried, run=run))
+        search.adopt(ctx, item.pk, search.MarkedRun(marker=carried, run=run))
     else:
         raise WrongInput(f"run {run_id} was made for another item or batch: its goal carries {carried}")
 
