@@ -56,7 +56,7 @@ recovery._mark_unanswered = forgetting
 recovery.compare_at_start = looking_away
 submit._search_before_resending = sending_at_once
 """
-MAIN = "from batchfish.cli.main import main\nsys.exit main   \n"
+MAIN = "from batchfish.cli.main import main\nsys.exit(main())\n"
 COMMAND = ("run", "shop.csv", "--goal", "Read the price", "-j", "8", "--settle", "1s", "-o", "out.parquet")
 
 
