@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from batchfish.cli import values
 from batchfish.cli.agreement import NEVER_BY_YES, Question
 from batchfish.cli.parser import Parser
+from batchfish.core.backoff import MAX_OUTAGE
 
 if TYPE_CHECKING:
     import argparse
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - argparse gives it no public name
 
 SETTLE_HELP = "how long an unanswered create is looked for"
-MAX_OUTAGE = 900.0
 NO_PACE = {
     "concurrency": 1,
     "halt": None,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core import identity
+from batchfish.core.rules import PERIODS
 from batchfish.journal import ingest
 from batchfish.journal.base import NewBatch as NewBatch  # noqa: PLC0414
 from batchfish.journal.base import full_name as full_name  # noqa: PLC0414
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from batchfish.journal.base import Batch
-
-PERIODS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
-"""How the present period is called, in UTC; the names of one kind look alike and sort in time's order."""
-
 
 _STEPS = {
     "hour": timedelta(hours=1),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core import identity
+from batchfish.core.rules import PERIODS
 from batchfish.errors import StorageFailed
 from batchfish.journal import batches
 from batchfish.journal.queries import open_reader
@@ -51,7 +52,7 @@ class TestPeriods:
         assert batches.period_at(kind, now) == period
 
     @given(
-        kind=st.sampled_from(sorted(batches.PERIODS)),
+        kind=st.sampled_from(sorted(PERIODS)),
         moments=st.tuples(
             st.floats(at(1980, 1, 1), at(2120, 1, 1)), st.floats(at(1980, 1, 1), at(2120, 1, 1))
         ),
