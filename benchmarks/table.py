@@ -18,8 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from batchfish.core.outcomes import Outcome
+from batchfish.core.results import decode_result
 from batchfish.core.rules import OutputRules
-from batchfish.table.cells import TableRow
 from batchfish.table.columns import plan_columns
 
 if TYPE_CHECKING:
@@ -79,21 +80,21 @@ def _made_up(n: int) -> tuple[object, ...]:
     )
 
 
-def chunks_of(path: Path) -> Callable[[], Iterator[Sequence[TableRow]]]:
+def chunks_of(path: Path) -> Callable[[], Iterator[Sequence[Outcome]]]:
     """Read the results in chunks, on whatever thread asks."""
 
-    def chunks() -> Iterator[Sequence[TableRow]]:
+    def chunks() -> Iterator[Sequence[Outcome]]:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
         cursor = connection.execute(f"SELECT {FIELDS} FROM items ORDER BY row")  # noqa: S608 - our own names
         while found := cursor.fetchmany(CHUNK):
             yield [
-                TableRow(
+                Outcome(
                     item_id=item_id,
                     batch=batch,
                     row=row,
                     url=url,
                     status=status,
-                    result=result,
+                    result=decode_result(result),
                     inputs={"isbn": isbn},
                     run_id=run_id,
                     run_status=run_status,

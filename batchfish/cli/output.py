@@ -18,7 +18,6 @@ from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal import outputs
 from batchfish.journal.files import connect, snapshot
 from batchfish.journal.records import read_outcomes, read_sizes
-from batchfish.pipeline.collect import rows_of
 from batchfish.table.columns import plan_columns
 from batchfish.table.target import FileMark, check_target, name_for_file
 
@@ -95,8 +94,8 @@ def write_batch(
             return write_table(
                 target,
                 plan_of(reader, batch),
-                rows_of(lambda: read_outcomes(reader, batch.pk), batch.name, failed_only=failed_only),
-                sizes=read_sizes(reader, batch.pk),
+                lambda: read_outcomes(reader, batch.pk, failed_only=failed_only),
+                sizes=read_sizes(reader, batch.pk, failed_only=failed_only),
                 raw_csv=raw_csv,
                 written=_written(reader),
                 may_replace=agreement.has(Question.REPLACE_OUTPUT),

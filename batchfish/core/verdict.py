@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.describe import cut
 from batchfish.core.expressions import Condition, ExpressionFailed, compile_condition
+from batchfish.core.results import UnreadableResult, decode_result, read_result
 from batchfish.core.schema import find_violations
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ GOAL_NOT_REACHED = "goal_not_reached"
 SCHEMA_MISMATCH = "schema_mismatch"
 UNREADABLE_RESULT = "unreadable_result"
 
-_LONGEST_INTEGER = 4000
 _SHOWN_VIOLATIONS = 3
 
 
@@ -42,10 +41,6 @@ class CompiledCheck:
     reason: str
 
 
-class UnreadableResult(ValueError):
-    """A result is no JSON, or nested past what can be read."""
-
-
 def compile_checks(checks: Iterable[Check]) -> tuple[CompiledCheck, ...]:
     """Compile the checks of a manifest; InvalidExpression for one that is wrong."""
     return tuple(
@@ -63,8 +58,10 @@ def judge_run(
 
     `values` are what checks see beside `result`: the item's variables, `url` and `id`.
     """
+    raw = run.result
+    text = None if raw is None else decode_result(raw, is_whole_answer=run.is_whole_answer)
     try:
-        result = read_result(run.result, is_whole_answer=run.is_whole_answer)
+        result = read_result(text)
     except UnreadableResult as error:
         return Verdict(reason=UNREADABLE_RESULT, message=str(error))
     if is_empty(result):
@@ -74,25 +71,6 @@ def judge_run(
     if schema and (found := find_violations(result, schema, limit=_SHOWN_VIOLATIONS)):
         return Verdict(reason=SCHEMA_MISMATCH, message="; ".join(str(violation) for violation in found))
     return _ask_checks(checks, {**values, "result": result})
-
-
-def read_result(raw: bytes | None, *, is_whole_answer: bool = False) -> Any:  # noqa: ANN401 - any JSON value
-    """Read a result as the API sent it, once more where it is a text that holds JSON.
-
-    What is not quite JSON (NaN, halves of characters, integers of thousands of digits) is read as well as can
-    be; UnreadableResult for the rest. Of a whole answer, the result is that of the one run in it.
-    """
-    if raw is None:
-        return None
-    result = _parse(raw)
-    if is_whole_answer:
-        result = _find_in_answer(result)
-    if isinstance(result, str) and result.lstrip()[:1] in ("{", "["):
-        try:
-            return _parse(result)
-        except UnreadableResult:
-            return result
-    return result
 
 
 def is_empty(value: object) -> bool:
@@ -147,27 +125,3 @@ def _ask_checks(checks: Sequence[CompiledCheck], values: Mapping[str, Any]) -> V
             message = f"the check {cut(check.condition.text, 200)} cannot be told: {cut(str(error), 200)}"
         return Verdict(reason=check.reason, message=message)
     return Verdict()
-
-
-def _parse(raw: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
-    try:
-        text = raw if isinstance(raw, str) else raw.decode("utf-8", "surrogateescape")
-        return json.loads(text, strict=False, parse_int=_read_integer)
-    except RecursionError:
-        raise UnreadableResult("the result is nested too deeply to be read") from None
-    except ValueError as error:
-        raise UnreadableResult(f"the result is no JSON: {cut(str(error), 100)}") from None
-
-
-def _read_integer(digits: str) -> int | float:
-    """Read an integer; one that Python refuses for its length is as good as endless."""
-    return int(digits) if len(digits) < _LONGEST_INTEGER else float(digits)
-
-
-def _find_in_answer(answer: object) -> object:
-    if isinstance(answer, Mapping) and isinstance(answer.get("data"), list):
-        runs = answer["data"]
-        answer = runs[0] if len(runs) == 1 else None
-    if not isinstance(answer, Mapping) or "result" not in answer:
-        raise UnreadableResult("the answer that holds the result is not that of one run")
-    return answer["result"]

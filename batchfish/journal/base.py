@@ -90,14 +90,3 @@ class Tracked:
     item: Item
     attempt: Attempt
     batch8: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """An item, the attempt that it follows and the raw result: what becomes one row of the table."""
-
-    item: Item
-    attempt: Attempt | None
-    request: Request
-    result: bytes | None
-    is_whole_answer: bool

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from batchfish.core.items import Attempt, Item
-    from batchfish.journal.base import Batch, Outcome
+    from batchfish.core.outcomes import Outcome
+    from batchfish.core.results import ResultText
+    from batchfish.journal.base import Batch
 
 _ALIVE = "'submitting', 'unanswered', 'running'"
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
@@ -295,18 +297,23 @@ class JournalReader:  # one method a question, each a statement
 
     # Results and the table that is made of them
 
-    def result_of(self, item: Item) -> bytes | None:
-        """Return the stored bytes of an item's result: that of the attempt which the item follows."""
-        rows = self._rows("SELECT raw FROM results WHERE item = ? AND k = ?", item.pk, item.follows)
-        return rows[0][0] if rows else None
+    def result_of(self, item: Item) -> ResultText | None:
+        """Return an item's result: that of the attempt which the item follows."""
+        rows = self._rows(
+            "SELECT raw, is_whole_answer FROM results WHERE item = ? AND k = ?", item.pk, item.follows
+        )
+        return records.result_from(*rows[0]) if rows else None
 
-    def outcomes(self, batch: int) -> Iterator[Sequence[Outcome]]:
-        """Yield the wanted items of a batch with their attempts and results, in manifest order, in chunks."""
-        return records.read_outcomes(self._connection, batch)
+    def outcomes(self, batch: int, *, failed_only: bool = False) -> Iterator[Sequence[Outcome]]:
+        """Yield the outcomes of a batch's wanted items in manifest order, in chunks.
 
-    def result_sizes(self, batch: int) -> Iterator[int]:
+        `failed_only` leaves out the items that succeeded.
+        """
+        return records.read_outcomes(self._connection, batch, failed_only=failed_only)
+
+    def result_sizes(self, batch: int, *, failed_only: bool = False) -> Iterator[int]:
         """Yield the size of each result in bytes, in the order of `outcomes`, without reading the results."""
-        return records.read_sizes(self._connection, batch)
+        return records.read_sizes(self._connection, batch, failed_only=failed_only)
 
     def request_bodies(self, batch: int) -> Sequence[str]:
         """Return the request bodies of a batch as JSON, each once, in the order of their first rows."""
@@ -412,7 +419,7 @@ def disowned_runs(connection: sqlite3.Connection) -> frozenset[str]:
     return JournalReader(connection, Path()).disowned_runs()
 
 
-def result_of(connection: sqlite3.Connection, item: Item) -> bytes | None:
+def result_of(connection: sqlite3.Connection, item: Item) -> ResultText | None:
     """Return `JournalReader.result_of(item)`."""
     return JournalReader(connection, Path()).result_of(item)
 

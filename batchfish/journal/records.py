@@ -8,11 +8,13 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.items import Attempt, AttemptState, Item, Status
-from batchfish.journal.base import Batch, Outcome, Request, Tracked
+from batchfish.core.outcomes import Outcome
+from batchfish.core.results import ResultText, decode_result
+from batchfish.journal.base import Batch, Request, Tracked
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 CHUNK_ROWS, CHUNK_BYTES = 2000, 4 * 2**20
 
@@ -34,6 +36,27 @@ PUT_ATTEMPT = (
     " ON CONFLICT (item, k) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _ATTEMPT_FIELDS if name not in _FIXED)
 )
+# The name of each field of an outcome that is one column, and where that column is.
+_COLUMNS = {
+    "item_id": "i.id",
+    "batch": "b.name",
+    "row": "i.row",
+    "url": "i.url",
+    "status": "i.status",
+    "reason": "i.reason",
+    "run_id": "a.run_id",
+    "run_status": "a.run_status",
+    "attempts": "i.attempts",
+    "steps": "a.steps",
+    "submitted_at": "a.created_at",
+    "started_at": "a.started_at",
+    "finished_at": "a.finished_at",
+    "error_code": "a.error_code",
+    "error_message": "coalesce(nullif(i.message, ''), a.error_message)",
+    "streaming_url": "a.streaming_url",
+}
+_OUTCOME = ", ".join([*_COLUMNS.values(), "i.inputs", "s.raw", "s.is_whole_answer"])
+_NOT_SUCCEEDED = f" AND i.status <> '{Status.SUCCEEDED}'"
 BATCH = ", ".join(field.name for field in fields(Batch))
 
 
@@ -82,60 +105,63 @@ def attempt_values(attempt: Attempt) -> tuple[Any, ...]:
     return tuple(getattr(attempt, name) for name in _ATTEMPT_FIELDS)
 
 
-def read_outcomes(connection: sqlite3.Connection, batch: int) -> Iterator[Sequence[Outcome]]:
-    """Yield the wanted items of a batch with attempts and results, in manifest order, in chunks.
+def read_outcomes(
+    connection: sqlite3.Connection, batch: int, *, failed_only: bool = False
+) -> Iterator[Sequence[Outcome]]:
+    """Yield the outcomes of a batch's wanted items in manifest order, in chunks.
 
-    A chunk has at most CHUNK_ROWS items, and ends with the item whose result brings it to CHUNK_BYTES.
+    `failed_only` leaves out the items that succeeded. A chunk has at most CHUNK_ROWS outcomes, and ends with
+    the one whose result brings it to CHUNK_BYTES.
     """
     after: int | None = 0
     while after is not None:
         rows = connection.execute(
-            f"SELECT {ITEM}, {REQUEST}, s.raw, s.is_whole_answer, {ATTEMPT}"
-            " FROM items i JOIN requests r ON r.pk = i.request"
-            " LEFT JOIN attempts a ON a.item = i.pk AND a.k = i.follows"
-            " LEFT JOIN results s ON s.item = i.pk AND s.k = i.follows"
-            " WHERE i.batch = ? AND i.wanted = 1 AND i.row > ? ORDER BY i.row LIMIT ?",
+            f"SELECT {_OUTCOME} {_from(failed_only=failed_only)} AND i.row > ? ORDER BY i.row LIMIT ?",
             (batch, after, CHUNK_ROWS),
         )
         with closing(rows):
-            chunk = _chunk_from(map(_outcome_from, rows))
-        after = chunk[-1].item.row if chunk else None
+            chunk = _chunk_from(rows)
+        after = chunk[-1].row if chunk else None
         if chunk:
             yield chunk
         del chunk  # its results are not kept while more are read
 
 
-def read_sizes(connection: sqlite3.Connection, batch: int) -> Iterator[int]:
+def read_sizes(connection: sqlite3.Connection, batch: int, *, failed_only: bool = False) -> Iterator[int]:
     """Yield the size of each result in bytes, in the order of `read_outcomes`, without reading results."""
     rows = connection.execute(
-        "SELECT coalesce(length(s.raw), 0) FROM items i"
-        " LEFT JOIN results s ON s.item = i.pk AND s.k = i.follows"
-        " WHERE i.batch = ? AND i.wanted = 1 ORDER BY i.row",
-        (batch,),
+        f"SELECT coalesce(length(s.raw), 0) {_from(failed_only=failed_only)} ORDER BY i.row", (batch,)
     )
     return (size for (size,) in rows)
 
 
-def _chunk_from(outcomes: Iterator[Outcome]) -> list[Outcome]:
+def result_from(raw: bytes | None, is_whole_answer: object) -> ResultText | None:
+    """Read the columns `raw` and `is_whole_answer` of a result; None where there is none."""
+    return None if raw is None else decode_result(raw, is_whole_answer=bool(is_whole_answer))
+
+
+def _from(*, failed_only: bool) -> str:
+    return (
+        "FROM items i JOIN batches b ON b.pk = i.batch"
+        " LEFT JOIN attempts a ON a.item = i.pk AND a.k = i.follows"
+        " LEFT JOIN results s ON s.item = i.pk AND s.k = i.follows"
+        f" WHERE i.batch = ? AND i.wanted = 1{_NOT_SUCCEEDED if failed_only else ''}"
+    )
+
+
+def _chunk_from(rows: Iterable[Sequence[Any]]) -> list[Outcome]:
     """Return outcomes until their results come to CHUNK_BYTES."""
     chunk: list[Outcome] = []
     size = 0
-    for outcome in outcomes:
-        chunk.append(outcome)
-        size += len(outcome.result or b"")
+    for *columns, inputs, raw, is_whole_answer in rows:
+        chunk.append(
+            Outcome(
+                **dict(zip(_COLUMNS, columns, strict=True)),
+                inputs=json.loads(inputs),
+                result=result_from(raw, is_whole_answer),
+            )
+        )
+        size += len(raw or b"")
         if size >= CHUNK_BYTES:
             break
     return chunk
-
-
-def _outcome_from(row: Sequence[Any]) -> Outcome:
-    width = len(_ITEM_FIELDS)
-    raw, is_whole_answer = row[width + 4 : width + 6]
-    attempt = row[width + 6 :]
-    return Outcome(
-        item=item_from(row[:width]),
-        request=request_from(row[width : width + 4]),
-        attempt=attempt_from(attempt) if attempt[0] is not None else None,
-        result=raw,
-        is_whole_answer=bool(is_whole_answer),
-    )

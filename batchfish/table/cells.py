@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta, Raw
 
-from batchfish.core.json_text import decode_text, is_nested_deeper, parse_string, split_array, split_object
+from batchfish.core.json_text import parse_string, split_array, split_object
+from batchfish.core.outcomes import Outcome
 from batchfish.table.columns import ColumnPlan, Kind, ResultColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 Cell: TypeAlias = str | int | float | date | None
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 EXACT_IN_FLOAT64 = 2**53
 """Every integer up to here is a Float64; of those beyond, some are."""
-MAX_DEPTH = 200
-"""How deeply a result may be nested: far past any table.
-
-Threads that polars starts have small stacks, on which Python 3.12 and 3.13 let a parser recurse until the
-process dies; this depth is far within them.
-"""
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?P<decimals>\.\d+)?(?P<exponent>[eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 400  # digits of the largest Float64, and some more
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -59,42 +56,13 @@ _DECODED_AS: dict[Kind, Any] = {
 _READ_WHOLE = {Kind.STRING, Kind.INT64, Kind.FLOAT64, Kind.BOOL, Kind.DATE}
 
 
-class TableRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is known of one item when the table is written; a Struct, since a million are made in one go.
-
-    `result` is the JSON value as the API sent it, None where it sent null or nothing; `is_whole_answer` says
-    that it is the body of an answer that could not be taken apart. Times are epoch seconds, of one clock if
-    their differences are to mean something. Everything else stands in the table as it is.
-    """
-
-    item_id: str
-    batch: str
-    row: int
-    url: str
-    status: str
-    reason: str | None = None
-    result: bytes | None = None
-    is_whole_answer: bool = False
-    inputs: Mapping[str, str] = {}
-    run_id: str | None = None
-    run_status: str | None = None
-    attempts: int = 0
-    steps: int | None = None
-    submitted_at: float | None = None
-    started_at: float | None = None
-    finished_at: float | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    streaming_url: str | None = None
-
-
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One row of the table: an item, or with `index` one record of its list, and what its result holds.
 
     `text` is the JSON text of the result, or of the record; `error` names what is in it but in no typed cell.
     """
 
-    row: TableRow
+    outcome: Outcome
     index: int | None
     text: str | None
     cells: tuple[Cell, ...]
@@ -119,38 +87,33 @@ class RecordReader:
         self._decode_record = _record_decoder(plan.results)
         self._decode_list = None if plan.explode is None else _list_decoder(plan.explode)
 
-    def read(self, row: TableRow) -> Sequence[Record]:
-        """Return the records of one row: one, or as many as its list holds."""
-        if row.result is None:
-            return (Record(row, None, None, self._blank, None),)
-        text, strays = decode_text(row.result)
+    def read(self, outcome: Outcome) -> Sequence[Record]:
+        """Return the records of one outcome: one, or as many as its list holds."""
+        result = outcome.result
+        if result is None:
+            return (Record(outcome, None, None, self._blank, None),)
+        text, strays, error = result
         notes = [f"result: not UTF-8 in {strays} bytes, each spelled \\udcXX"] if strays else []
-        value: str | None = text
-        if is_nested_deeper(row.result, MAX_DEPTH):
-            value = None
-            notes.append("result: is nested too deeply to be read")
-        elif row.is_whole_answer:
-            value = _result_within(text)
-            if value is None:
-                notes.append("result: is not found in the answer, this is all of it")
-        if value is None or value == "null":
-            return (Record(row, None, text if value is None else None, self._blank, _joined(notes)),)
+        if error is not None:
+            return (Record(outcome, None, text, self._blank, _joined([*notes, f"result: {error}"])),)
+        if text == "null":
+            return (Record(outcome, None, None, self._blank, _joined(notes)),)
         if self._explode is None:
-            return (self._record(row, None, value, notes),)
-        records = self._list(value)
+            return (self._record(outcome, None, text, notes),)
+        records = self._list(text)
         if records:
-            return [self._record(row, index, record, notes) for index, record in enumerate(records)]
+            return [self._record(outcome, index, record, notes) for index, record in enumerate(records)]
         if records is None:
             notes.append(f"{'.'.join(('result', *self._explode))}: is not a list")
-        return (Record(row, None, value, self._blank, _joined(notes)),)
+        return (Record(outcome, None, text, self._blank, _joined(notes)),)
 
-    def _record(self, row: TableRow, index: int | None, text: str, notes: Sequence[str]) -> Record:
+    def _record(self, outcome: Outcome, index: int | None, text: str, notes: Sequence[str]) -> Record:
         """Read one result or record into its cells, and say what did not fit."""
         fitting = self._decode_record(text) if self._decode_record is not None else None
         if fitting is not None:
-            return Record(row, index, text, fitting, _joined(notes))
+            return Record(outcome, index, text, fitting, _joined(notes))
         cells, misfits = self._cells(text)
-        return Record(row, index, text, cells, _joined([*notes, *misfits]))
+        return Record(outcome, index, text, cells, _joined([*notes, *misfits]))
 
     def _cells(self, text: str) -> tuple[tuple[Cell, ...], list[str]]:
         """Read one result or record value by value."""
@@ -286,15 +249,6 @@ def _list_decoder(path: Sequence[str]) -> Callable[[str], list[str] | None] | No
         return [str(record, "utf-8") for record in found]
 
     return decode
-
-
-def _result_within(answer: str) -> str | None:
-    """Find the result in the answer about one run, or in a list of one."""
-    found = split_object(answer) or {}
-    runs = split_array(found.get("data", ""))
-    if runs is not None:
-        found = (split_object(runs[0]) or {}) if len(runs) == 1 else {}
-    return found.get("result")
 
 
 def _joined(notes: Sequence[str]) -> str | None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from batchfish.table.cells import Record, RecordReader, TableRow
+from batchfish.table.cells import Record, RecordReader
 from batchfish.table.columns import RECORD_INDEX, TRAILING, ColumnPlan, Kind, input_column, leading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from batchfish.core.outcomes import Outcome
 
 # What is in the works stays within the processor's cache: larger frames take longer, not less.
 FRAME_ROWS = 1_000
@@ -42,7 +44,7 @@ def schema_of(plan: ColumnPlan) -> dict[str, pl.DataType]:
     return {name: _DTYPES[kind] for name, kind in plan.columns.items()}
 
 
-def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[TableRow]]) -> Iterator[pl.DataFrame]:
+def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator[pl.DataFrame]:
     """Yield the table as frames of at most FRAME_ROWS rows, and hardly more than FRAME_BYTES of results."""
     records: list[Record] = []
     size = 0
@@ -57,7 +59,7 @@ def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[TableRow]]) -> Iterato
         yield _emptied(plan, records)
 
 
-def _records_of(plan: ColumnPlan, chunks: Iterable[Sequence[TableRow]]) -> Iterator[Record]:
+def _records_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator[Record]:
     """Read the results of all rows into records."""
     reader = RecordReader(plan)
     for chunk in chunks:
@@ -76,7 +78,7 @@ def _emptied(plan: ColumnPlan, records: list[Record]) -> pl.DataFrame:
 
 def _frame(plan: ColumnPlan, records: Sequence[Record]) -> pl.DataFrame:
     """Turn records into typed columns."""
-    rows = [record.row for record in records]
+    rows = [record.outcome for record in records]
     indexes = [record.index for record in records]
     cells = zip(*(record.cells for record in records), strict=True)
     return pl.DataFrame(
@@ -97,7 +99,7 @@ def _frame(plan: ColumnPlan, records: Sequence[Record]) -> pl.DataFrame:
     )
 
 
-def _fixed(name: str, kind: Kind, rows: Sequence[TableRow]) -> pl.Series:
+def _fixed(name: str, kind: Kind, rows: Sequence[Outcome]) -> pl.Series:
     """Make the column of what is known of every item."""
     match name:
         case "queue_s":
@@ -108,7 +110,7 @@ def _fixed(name: str, kind: Kind, rows: Sequence[TableRow]) -> pl.Series:
             return _series(name, kind, list(map(attrgetter(name), rows)))
 
 
-def _elapsed(name: str, rows: Sequence[TableRow], start: str, end: str) -> pl.Series:
+def _elapsed(name: str, rows: Sequence[Outcome], start: str, end: str) -> pl.Series:
     """Make the column of the seconds between two times, to the millisecond."""
     starts = _seconds(name, list(map(attrgetter(start), rows)))
     return (_seconds(name, list(map(attrgetter(end), rows))) - starts).round(3)

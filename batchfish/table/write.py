@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from batchfish.table.cells import TableRow
+    from batchfish.core.outcomes import Outcome
     from batchfish.table.columns import ColumnPlan
 
 # A row group is what polars holds several of in memory; many small ones make a file large and slow to open.
@@ -51,7 +51,7 @@ class TableReport:
 def write_table(  # noqa: PLR0913 - one function for all that may be asked of a table
     target: Path,
     plan: ColumnPlan,
-    chunks: Callable[[], Iterator[Sequence[TableRow]]],
+    chunks: Callable[[], Iterator[Sequence[Outcome]]],
     *,
     sizes: Iterable[int] = (),
     raw_csv: bool = False,

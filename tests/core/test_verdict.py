@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from batchfish.core.rules import Check
 from batchfish.core.runs import RunSnapshot
 from batchfish.core.verdict import (
-    UnreadableResult,
     Verdict,
     compile_checks,
     is_empty,
     judge_run,
-    read_result,
 )
 
 SCHEMA: dict[str, Any] = {
@@ -177,23 +175,6 @@ class TestHostileResults:
         assert verdict.reason == "unreadable_result"
         assert (verdict.message or "").isprintable()
 
-    @pytest.mark.parametrize(
-        ("raw", "value"),
-        [
-            (b'{"a": Infinity}', {"a": float("inf")}),
-            (b'{"a": "\\ud83d"}', {"a": "\ud83d"}),
-            (b'{"a": "\xff"}', {"a": "\udcff"}),
-            (b'{"a": "tab\there"}', {"a": "tab\there"}),
-            (b'{"a": ' + b"9" * 5000 + b"}", {"a": float("inf")}),
-            (b'{"a": 1, "a": 2}', {"a": 2}),
-            (b'"[1, 2]"', [1, 2]),
-            (b'"[1, 2"', "[1, 2"),
-            (b'"5"', "5"),
-        ],
-    )
-    def test_what_is_nearly_json_is_read(self, raw: bytes, value: object) -> None:
-        assert read_result(raw) == value
-
     def test_nan_passes_no_check(self) -> None:
         assert (
             judge_run(run(b'{"title": "Emma", "price": NaN}'), None, CHECKS, VALUES).reason == "check_failed"
@@ -209,13 +190,10 @@ class TestHostileResults:
         assert time.process_time() - began < 2
 
     def test_of_a_whole_answer_the_result_of_its_one_run_is_judged(self) -> None:
-        of_one = b'{"run_id": "r1", "result": {"price": NaN, "a": "\\ud800"}}'
-        of_list = b'{"data": [' + of_one + b'], "not_found": null}'
-        for body in (of_one, of_list):
-            assert read_result(body, is_whole_answer=True)["a"] == "\ud800"
-        for body in (b"[]", b"{}", b'{"data": []}', b'{"data": [{}, {}]}', b'{"data": [5]}'):
-            with pytest.raises(UnreadableResult):
-                read_result(body, is_whole_answer=True)
+        answer = b'{"data": [{"run_id": "r1", "result": {"price": 1, "title": "Emma"}}]}'
+        assert judge_run(run(answer, is_whole_answer=True), SCHEMA, CHECKS, VALUES) == Verdict()
+        verdict = judge_run(run(b'{"data": []}', is_whole_answer=True), SCHEMA, CHECKS, VALUES)
+        assert verdict.reason == "unreadable_result"
 
     @given(st.binary(max_size=200), st.booleans())
     def test_any_bytes_get_a_verdict(self, raw: bytes, is_whole_answer: bool) -> None:  # noqa: FBT001 - drawn

@@ -8,6 +8,7 @@ import pytest
 
 from batchfish.core.events import Adopted, CancelRequested, RetryRequested, RunLost
 from batchfish.core.items import Status
+from batchfish.core.results import ResultText
 from batchfish.journal.queries import open_reader
 from tests.journal.building import KEY, Driver, begin, commit, edit, row
 
@@ -83,7 +84,7 @@ def test_attempts_and_result_of_an_item(
         (1, "run-b", "FAILED"),
         (2, "run-b2", "COMPLETED"),
     ]
-    assert reader.result_of(journal.item(lived["b"])) == b"[2]"
+    assert reader.result_of(journal.item(lived["b"])) == ResultText("[2]")
     assert reader.result_of(journal.item(lived["c"])) is None
     assert reader.attempts_of(lived["f"]) == []
 

@@ -26,6 +26,7 @@ from batchfish.core.events import (
     SubmitUnanswered,
 )
 from batchfish.core.items import AttemptState, Status
+from batchfish.core.results import ResultText
 from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.journal import records
 from batchfish.journal.sqlite import SqliteJournal
@@ -385,9 +386,8 @@ class TestResults:
     ) -> None:
         driver.accept(pks[0])
         driver.finish(pks[0], raw)
-        chunk = next(journal.reader.outcomes(batch))
-        assert chunk[0].result == raw
-        assert not chunk[0].is_whole_answer
+        stored = connection_of(journal).execute("SELECT raw, is_whole_answer FROM results").fetchall()
+        assert stored == [(raw, 0)]
 
     def test_a_whole_answer_is_kept_as_such(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
@@ -395,8 +395,10 @@ class TestResults:
         run_id = driver.accept(pks[0])
         run = RunSnapshot(run_id=run_id, status="COMPLETED", result=b"{whole", is_whole_answer=True)
         driver.record(pks[0], 1, RunEnded(run=run))
+        stored = connection_of(journal).execute("SELECT raw, is_whole_answer FROM results").fetchall()
+        assert stored == [(b"{whole", 1)]
         (chunk,) = journal.reader.outcomes(batch)
-        assert (chunk[0].result, chunk[0].is_whole_answer) == (b"{whole", True)
+        assert chunk[0].result == ResultText("{whole", error="is not found in the answer about its run")
 
     def test_an_attempt_keeps_its_first_result(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
@@ -409,7 +411,7 @@ class TestResults:
         run = RunSnapshot(run_id=attempt.run_id or "", status="COMPLETED", result=b"2")
         journal.write(replace(again, attempt=attempt, run=run), driver.now)
         (chunk,) = journal.reader.outcomes(batch)
-        assert chunk[0].result == b"1"
+        assert chunk[0].result == ResultText("1")
 
     def test_a_money_event_is_stored_with_its_time(
         self, journal: SqliteJournal, driver: Driver, pks: list[int]
@@ -444,13 +446,38 @@ class TestOutcomes:
         edit(journal, batch, *named("d", "c", "b", inputs={"title": "Emma"}), *named("e"))
         monkeypatch.setattr(records, "CHUNK_ROWS", 3)
         chunks = list(journal.reader.outcomes(batch))
-        assert [[one.item.id for one in chunk] for chunk in chunks] == [["d", "c", "b"], ["e"]]
+        assert [[one.item_id for one in chunk] for chunk in chunks] == [["d", "c", "b"], ["e"]]
         d, c, b = chunks[0]
-        assert (b.item.status, b.result, b.request.inputs) == ("succeeded", b"1", {"title": "Emma"})
-        assert (d.item.status, d.result) == ("running", None)
-        assert d.attempt is not None
-        assert d.attempt.run_id == "run-d"
-        assert (c.attempt, c.result) == (None, None)
+        assert (b.status, b.result, b.inputs) == ("succeeded", ResultText("1"), {"title": "Emma"})
+        assert (d.status, d.result, d.run_id) == ("running", None, "run-d")
+        assert (c.run_id, c.result, c.submitted_at, c.started_at) == (None, None, None, None)
+
+    def test_items_that_succeeded_can_be_left_out(
+        self, journal: SqliteJournal, driver: Driver, batch: int, pks: list[int]
+    ) -> None:
+        driver.accept(pks[1], "run-b")
+        driver.finish(pks[1], b"1")
+        (every,) = journal.reader.outcomes(batch)
+        (others,) = journal.reader.outcomes(batch, failed_only=True)
+        assert list(others) == [one for one in every if one.item_id != "b"]
+        assert len(list(journal.reader.result_sizes(batch, failed_only=True))) == len(others)
+
+    def test_times_are_those_of_one_run_by_the_server_s_clock(
+        self, journal: SqliteJournal, driver: Driver, batch: int, pks: list[int]
+    ) -> None:
+        run_id = driver.accept(pks[0])
+        run = RunSnapshot(
+            run_id=run_id,
+            status="COMPLETED",
+            created_at=100.0,
+            started_at=104.0,
+            finished_at=110.0,
+            result=b"{}",
+        )
+        driver.record(pks[0], 1, RunEnded(run=run))
+        outcome = next(journal.reader.outcomes(batch))[0]
+        assert (outcome.run_id, outcome.attempts) == (run_id, 1)
+        assert (outcome.submitted_at, outcome.started_at, outcome.finished_at) == (100.0, 104.0, 110.0)
 
     def test_the_result_is_that_of_the_followed_attempt(
         self, journal: SqliteJournal, driver: Driver, batch: int, pks: list[int]
@@ -464,8 +491,7 @@ class TestOutcomes:
         driver.accept(pks[0], "run-3")
         driver.finish(pks[0], b'"whole"')
         (chunk,) = journal.reader.outcomes(batch)
-        assert chunk[0].attempt is not None
-        assert (chunk[0].result, chunk[0].attempt.run_id, chunk[0].item.attempts) == (b'"whole"', "run-3", 2)
+        assert (chunk[0].result, chunk[0].run_id, chunk[0].attempts) == (ResultText('"whole"'), "run-3", 2)
 
     def test_a_batch_without_items_has_no_outcomes(self, journal: SqliteJournal) -> None:
         assert list(journal.reader.outcomes(begin(journal))) == []

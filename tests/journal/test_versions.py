@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.core.items import AttemptState, Status
+from batchfish.core.results import ResultText
 from batchfish.errors import StorageFailed
 from batchfish.journal import files
 from batchfish.journal.base import Comparison
@@ -58,10 +59,10 @@ def test_an_earlier_version_is_read_without_a_change(old: Path) -> None:
     assert counts == {
         "succeeded": 1, "failed": 2, "unanswered": 1, "held": 1, "running": 1, "queued": 1
     }  # fmt: skip
-    assert [one.item.id for one in outcomes] == [
+    assert [one.item_id for one in outcomes] == [
         "done", "whole", "unanswered", "held", "running", "failed", "queued"
     ]  # fmt: skip
-    assert [one.is_whole_answer for one in outcomes] == [False, True, *[False] * 5]
+    assert [one.result for one in outcomes] == [ResultText('{"price": 1}'), ResultText("NaN"), *[None] * 5]
     assert [one.id for one in held] == ["held"]
     assert old.read_bytes() == before
 
@@ -94,7 +95,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "output_marks": JournalReader.output_marks,
     "question_of": lambda reader: reader.question_of(1),
     "request_bodies": lambda reader: reader.request_bodies(1),
-    "result_of": lambda reader: reader.result_of(next(reader.outcomes(1))[0].item),
+    "result_of": lambda reader: reader.result_of(reader.find_item(1, "done") or pytest.fail("no item")),
     "result_sizes": lambda reader: list(reader.result_sizes(1)),
     "salt": JournalReader.salt,
     "secret_names": JournalReader.secret_names,

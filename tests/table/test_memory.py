@@ -22,16 +22,14 @@ from pathlib import Path
 import polars
 from batchfish.core.rules import OutputRules
 from batchfish.journal.queries import open_reader
-from batchfish.pipeline.collect import rows_of
 from batchfish.table.columns import plan_columns
 from batchfish.table.write import write_table
 from tests.journal.building import commit, connection_of
 _, journal, target, batch = sys.argv
 with open_reader(Path(journal)) as reader:
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    rows = rows_of(lambda: reader.outcomes(int(batch)), "b")
-    sizes = reader.result_sizes(int(batch))
-    write_table(Path(target), plan_columns([], [], OutputRules()), rows, sizes=sizes)
+    batch, plan = int(batch), plan_columns([], [], OutputRules())
+    write_table(Path(target), plan, lambda: reader.outcomes(batch), sizes=reader.result_sizes(batch))
 print(base * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
@@ -87,7 +85,8 @@ def test_results_are_read_by_their_bytes(tmp_path: Path) -> None:
     batch = fill(tmp_path / "journal.db", sizes)
     with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
         chunks = [
-            [len(outcome.result or b"") for outcome in chunk] for chunk in journal.reader.outcomes(batch)
+            [len(outcome.result.text) if outcome.result else 0 for outcome in chunk]
+            for chunk in journal.reader.outcomes(batch)
         ]
         assert [size for chunk in chunks for size in chunk] == list(journal.reader.result_sizes(batch))
     assert [size // 16 * 16 for chunk in chunks for size in chunk] == sizes

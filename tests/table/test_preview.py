@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchfish.core.outcomes import Outcome
+from batchfish.core.results import decode_result
 from batchfish.core.rules import OutputRules
 from batchfish.errors import StorageFailed, WrongInput
-from batchfish.table.cells import TableRow
 from batchfish.table.columns import plan_columns
 from batchfish.table.preview import preview
 from batchfish.table.write import write_table
@@ -23,15 +24,15 @@ SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "price":
 PLAN = plan_columns([SCHEMA], [], OutputRules())
 
 
-def row(number: int, result: bytes | None, reason: str | None = None) -> TableRow:
+def row(number: int, result: bytes | None, reason: str | None = None) -> Outcome:
     status = "failed" if result is None else "succeeded"
-    return TableRow(
+    return Outcome(
         item_id=f"b{number}",
         batch="b",
         row=number,
         url="https://books.example/",
         status=status,
-        result=result,
+        result=None if result is None else decode_result(result),
         reason=reason,
     )
 
@@ -88,7 +89,7 @@ def test_nothing_a_terminal_would_obey_is_shown_and_no_line_is_too_wide(
     tmp_path_factory: pytest.TempPathFactory, text: str, width: int
 ) -> None:
     target = tmp_path_factory.mktemp("table") / "out.jsonl"
-    hostile = TableRow(
+    hostile = Outcome(
         item_id="b", batch="b", row=1, url=text, status="\x1b]8;;http://evil\x07" + text, reason="\u202e\x9b"
     )
     write_table(target, plan_columns([], [], OutputRules()), lambda: iter([[hostile]]))

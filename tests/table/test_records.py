@@ -10,8 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from batchfish.core.outcomes import Outcome
+from batchfish.core.results import decode_result
 from batchfish.core.rules import OutputRules
-from batchfish.table.cells import Record, RecordReader, TableRow
+from batchfish.table.cells import Record, RecordReader
 from batchfish.table.columns import ColumnPlan, plan_columns
 
 PROPERTIES = {
@@ -35,14 +37,13 @@ EXPLODED = plan_columns([BOOKS], [], OutputRules(explode="result.found.books"))
 
 
 def read(result: bytes | None, plan: ColumnPlan = PLAN, *, is_whole_answer: bool = False) -> list[Record]:
-    row = TableRow(
+    row = Outcome(
         item_id="b1",
         batch="books",
         row=1,
         url="https://books.example/1",
         status="succeeded",
-        result=result,
-        is_whole_answer=is_whole_answer,
+        result=None if result is None else decode_result(result, is_whole_answer=is_whole_answer),
     )
     return list(RecordReader(plan).read(row))
 
@@ -161,7 +162,7 @@ def test_a_result_is_found_in_an_answer_that_was_kept_whole(answer: bytes) -> No
 def test_an_answer_without_one_result_is_kept_whole(answer: bytes) -> None:
     record = read_one(answer, is_whole_answer=True)
     assert record.text == answer.decode()
-    assert record.error == "result: is not found in the answer, this is all of it"
+    assert record.error == "result: is not found in the answer about its run"
 
 
 def test_without_typed_columns_any_result_is_fine() -> None:

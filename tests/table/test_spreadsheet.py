@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchfish.core.outcomes import Outcome
 from batchfish.core.rules import OutputRules
-from batchfish.table.cells import TableRow
 from batchfish.table.columns import plan_columns
 from batchfish.table.write import made_safe, safe_names, write_table
 
@@ -142,7 +142,7 @@ def test_typed_columns_and_nulls_stay() -> None:
 def test_libreoffice_finds_formulas_in_the_raw_file_alone(tmp_path: Path) -> None:
     """It is told to run formulas where it finds them; the raw file shows that it would."""
     rows = [
-        TableRow(item_id=f"b{number}", batch="b", row=number, url=text, status="failed", inputs={"=in": text})
+        Outcome(item_id=f"b{number}", batch="b", row=number, url=text, status="failed", inputs={"=in": text})
         for number, text in enumerate(FORMULAS)
     ]
     plan = plan_columns([], ["=in"], OutputRules())

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from batchfish.core.outcomes import Outcome
+from batchfish.core.results import decode_result
 from batchfish.core.rules import OutputRules
 from batchfish.errors import NeedsYes, StorageFailed, WrongInput
-from batchfish.table.cells import TableRow
 from batchfish.table.columns import ColumnPlan, plan_columns
 from batchfish.table.target import FileMark, is_same_file
 from batchfish.table.write import TableReport, write_table
@@ -47,7 +48,7 @@ RAW = (
 START = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
-def row(number: int, **facts: Any) -> TableRow:  # noqa: ANN401 - any field of a row
+def row(number: int, **facts: Any) -> Outcome:  # noqa: ANN401 - any field of an outcome
     common: dict[str, Any] = {
         "item_id": f"b{number}",
         "batch": "books",
@@ -55,7 +56,9 @@ def row(number: int, **facts: Any) -> TableRow:  # noqa: ANN401 - any field of a
         "url": f"https://books.example/{number}",
         "status": "succeeded",
     }
-    return TableRow(**{**common, **facts})
+    if "result" in facts:
+        facts["result"] = decode_result(facts["result"])
+    return Outcome(**{**common, **facts})
 
 
 FULL = row(
@@ -109,7 +112,7 @@ EXPECTED: dict[str, object] = {
 
 def write(
     target: Path,
-    *rows: TableRow,
+    *rows: Outcome,
     plan: ColumnPlan = PLAN,
     **options: Any,  # noqa: ANN401 - any option of write_table
 ) -> TableReport:
@@ -133,8 +136,8 @@ def read(target: Path) -> list[dict[str, Any]]:
                 return [json.loads(line) for line in file]
 
 
-def many(count: int) -> Callable[[], Iterator[Sequence[TableRow]]]:
-    def chunks() -> Iterator[Sequence[TableRow]]:
+def many(count: int) -> Callable[[], Iterator[Sequence[Outcome]]]:
+    def chunks() -> Iterator[Sequence[Outcome]]:
         for start in range(0, count, 700):
             yield [row(number, result=RAW) for number in range(start, min(start + 700, count))]
 
@@ -158,7 +161,7 @@ def test_parquet_holds_every_value_in_its_type(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rows", [(), (FAILED,), (FULL,)])
-def test_parquet_has_the_declared_types_whatever_came(tmp_path: Path, rows: tuple[TableRow, ...]) -> None:
+def test_parquet_has_the_declared_types_whatever_came(tmp_path: Path, rows: tuple[Outcome, ...]) -> None:
     report = write(tmp_path / "out.parquet", *rows)
     assert report.rows == len(rows)
     instant = pl.Datetime("ms", "UTC")
@@ -314,7 +317,7 @@ def test_a_source_that_fails_leaves_the_old_file_and_its_own_exception(
     target = tmp_path / f"out{suffix}"
     old = write(target, FULL)
 
-    def chunks() -> Iterator[Sequence[TableRow]]:
+    def chunks() -> Iterator[Sequence[Outcome]]:
         yield from many(after)()
         raise failure
 
@@ -330,7 +333,7 @@ def test_the_source_may_be_tied_to_no_thread(tmp_path: Path, suffix: str) -> Non
     """One row at a time, from whichever thread asks, never two at once."""
     busy = threading.Lock()
 
-    def chunks() -> Iterator[Sequence[TableRow]]:
+    def chunks() -> Iterator[Sequence[Outcome]]:
         for number in range(5000):
             assert busy.acquire(blocking=False)
             busy.release()
@@ -376,7 +379,7 @@ def test_a_file_that_is_not_ours_is_not_replaced_without_a_yes(tmp_path: Path) -
 
 
 def test_a_refused_target_reads_no_row(tmp_path: Path) -> None:
-    def chunks() -> Iterator[Sequence[TableRow]]:
+    def chunks() -> Iterator[Sequence[Outcome]]:
         raise AssertionError("the journal was read")
 
     for name in ("out.xlsx", "none/out.csv"):
@@ -419,13 +422,13 @@ sys.path.insert(0, {root!r})
 from batchfish.core.rules import OutputRules
 from batchfish.errors import StorageFailed
 from batchfish.table.columns import plan_columns
-from batchfish.table.cells import TableRow
+from batchfish.core.outcomes import Outcome
 from batchfish.table.write import write_table
 def chunks():
     for start in range(0, 50_000, 1000):
         numbers = range(start, start + 1000)
         urls = [sha256(str(number).encode()).hexdigest() for number in numbers]
-        yield [TableRow(item_id=url, batch="b", row=1, url=url, status="s") for url in urls]
+        yield [Outcome(item_id=url, batch="b", row=1, url=url, status="s") for url in urls]
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 try:
     write_table(Path({target!r}), plan_columns([], [], OutputRules()), chunks, may_replace=True)
@@ -454,13 +457,13 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from batchfish.core.rules import OutputRules
 from batchfish.table.columns import plan_columns
-from batchfish.table.cells import TableRow
+from batchfish.core.outcomes import Outcome
 from batchfish.table.write import write_table
 def chunks():
     for at in range(100):
         if at == {at}:
             os.kill(os.getpid(), signal.SIGKILL)
-        yield [TableRow(item_id=str(n), batch="b", row=n, url="u", status="s") for n in range(1000)]
+        yield [Outcome(item_id=str(n), batch="b", row=n, url="u", status="s") for n in range(1000)]
 def record(mark):
     if {at} == 100:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -20,7 +20,7 @@ from batchfish.cli.locate import load
 from batchfish.cli.signals import cancel_alive, heeding
 from batchfish.core import identity
 from batchfish.core.items import Status
-from batchfish.core.verdict import UnreadableResult, read_result
+from batchfish.core.results import ResultText, UnreadableResult, read_result
 from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal import batches, ingest, queries
 from batchfish.pipeline.context import StopKind
@@ -186,8 +186,8 @@ def _exit_code(item: Item, report: RunReport) -> int:
 
 def _show(args: Namespace, console: Console, journal: SqliteJournal, item: Item) -> None:
     """Show the verdict, and the result as it came."""
-    raw = queries.result_of(journal.connection, item) if item.status.is_final else None
-    result = _read(raw)
+    text = queries.result_of(journal.connection, item) if item.status.is_final else None
+    result = _read(text)
     because = f": {item.message}" if item.message else ""
     reason = f", {item.reason}" if item.reason and item.reason != item.status else ""
     console.say(f"{item.id}: {item.status}{reason}{because}")
@@ -201,20 +201,18 @@ def _show(args: Namespace, console: Console, journal: SqliteJournal, item: Item)
             "result": result,
         }
         put_beside_work(json.dumps(shown))
-    elif raw is not None:
+    elif text is not None:
         put_beside_work(
             result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False)
         )
 
 
-def _read(raw: bytes | None) -> object:
-    """Read a result as JSON; what is none stays text."""
-    if raw is None:
-        return None
+def _read(result: ResultText | None) -> object:
+    """Return the value of a result, or its text where it is not JSON."""
     try:
-        return read_result(raw)
+        return read_result(result)
     except UnreadableResult:
-        return raw.decode("utf-8", "replace")
+        return result.text if result is not None else None
 
 
 class Teller:

@@ -1,0 +1,35 @@
+"""Outcomes: what became of the items of a batch, as the table shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from batchfish.core.results import ResultText
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What became of one item, by the attempt that it follows. A Struct, because tables have a million.
+
+    `result` is None where the API sent null or nothing. Times are epoch seconds of the server's clock.
+    """
+
+    item_id: str
+    batch: str
+    row: int
+    url: str
+    status: str
+    reason: str | None = None
+    result: ResultText | None = None
+    inputs: Mapping[str, str] = {}
+    run_id: str | None = None
+    run_status: str | None = None
+    attempts: int = 0
+    steps: int | None = None
+    submitted_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    streaming_url: str | None = None
