@@ -76,7 +76,7 @@ def local_access(base_url: str, token: str) -> Access:
 
 def remote_access(args: Namespace, env: Mapping[str, str]) -> Access:
     """Reach the API that flags and environment name, with the key that a file or the environment holds."""
-    from batchfish.webagent.request import check_api_key, check_base_url
+    from batchfish.webagent.credentials import check_api_key, check_base_url
     from batchfish.webagent.wire import DEFAULT_BASE_URL
 
     given = env.get(BASE_URL) or DEFAULT_BASE_URL if args.base_url is None else args.base_url
@@ -121,7 +121,7 @@ def spell_api(recorded_as: str) -> str:
 
 def check_settle(args: Namespace, rules: Rules, access: Access) -> None:
     """Raise NeedsYes where an unanswered create would be looked for too briefly to be believed absent."""
-    from batchfish.webagent.request import is_loopback
+    from batchfish.webagent.credentials import is_loopback
 
     settle = rules.unanswered.settle if args.settle is None else args.settle
     if settle < SHORTEST_QUIET_SETTLE and not is_loopback(access.base_url):

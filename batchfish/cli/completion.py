@@ -20,7 +20,7 @@ from batchfish.errors import BatchBusy
 from batchfish.journal import batches
 from batchfish.pipeline.context import Context, StopKind
 from batchfish.pipeline.run import run_batch
-from batchfish.webagent.request import is_loopback
+from batchfish.webagent.credentials import is_loopback
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from batchfish.cli.agreement import Question
 from batchfish.core.pacing import Pacing
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from batchfish.core.rules import Rules
     from batchfish.journal.base import Batch
     from batchfish.webagent.client import WebAgentClient
+    from batchfish.webagent.creates import MakeCreateSender
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 MACHINE_ID = Path("/etc/machine-id")
@@ -84,36 +85,38 @@ def _check_identity(journal: SqliteJournal, agreement: Agreement) -> None:
     meta.write(journal.connection, "place", json.dumps(now))
 
 
-def make_agent(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -> WebAgentClient:
-    """Build the client that a batch is run with."""
-    from batchfish.webagent.client import WebAgentClient
-
-    return WebAgentClient(**client_options(access, journal, env))
+def make_agent(
+    access: Access, journal: SqliteJournal, env: Mapping[str, str], sender: MakeCreateSender | None = None
+) -> WebAgentClient:
+    """Return the client for a batch; `sender` decides over which endpoint it sends creates."""
+    if meta.read(journal.connection, "salt") is None:
+        meta.write(journal.connection, "salt", secrets.token_hex(16))
+    return _make_agent(access, journal.connection, env, sender)
 
 
 def make_agent_to_read(
     access: Access, connection: sqlite3.Connection, env: Mapping[str, str]
 ) -> WebAgentClient:
-    """Build a client for a journal that is only read, beside its owner."""
+    """Return a client for a journal that is only read while another process owns it."""
+    return _make_agent(access, connection, env)
+
+
+def _make_agent(
+    access: Access,
+    connection: sqlite3.Connection,
+    env: Mapping[str, str],
+    sender: MakeCreateSender | None = None,
+) -> WebAgentClient:
     from batchfish.webagent.client import WebAgentClient
+    from batchfish.webagent.creates import QueueingSender
 
-    return WebAgentClient(**_client_options(access, connection, env))
-
-
-def client_options(access: Access, journal: SqliteJournal, env: Mapping[str, str]) -> dict[str, Any]:
-    """Give the options of a client: the journal's salt tells keys apart, its requests name their secrets."""
-    if meta.read(journal.connection, "salt") is None:
-        meta.write(journal.connection, "salt", secrets.token_hex(16))
-    return _client_options(access, journal.connection, env)
-
-
-def _client_options(access: Access, connection: sqlite3.Connection, env: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "api_key": access.api_key.value,
-        "base_url": access.base_url,
-        "salt": bytes.fromhex(meta.read(connection, "salt") or ""),
-        "secrets": {name: env[name] for name in queries.secret_names(connection) if name in env},
-    }
+    return WebAgentClient(
+        api_key=access.api_key.value,
+        base_url=access.base_url,
+        salt=bytes.fromhex(meta.read(connection, "salt") or ""),
+        secrets={name: env[name] for name in queries.secret_names(connection) if name in env},
+        sender=sender or QueueingSender,
+    )
 
 
 def chance() -> Callable[[], float]:

@@ -1,4 +1,4 @@
-"""Cancelling runs: in hundreds where the API can, one by one where it cannot."""
+"""Cancels: many runs in one call where the API can, otherwise one by one."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ import httpx
 from batchfish.core.json_text import read_unambiguous
 from batchfish.errors import WebAgentUnavailable, WrongInput
 from batchfish.webagent import wire
-from batchfish.webagent.answers import read_envelope, shorten
+from batchfish.webagent.api_errors import (
+    ENDPOINT_MISSING,
+    ErrorReader,
+    is_from_api,
+    is_page,
+    read_envelope,
+    shorten,
+)
 from batchfish.webagent.http import HttpAnswer, NoAnswer, call
-from batchfish.webagent.ids import chunks, distinct, encode_ids
-from batchfish.webagent.refusals import ENDPOINT_MISSING, Acquaintance, explain, is_from_api, is_page
+from batchfish.webagent.polls import chunks, distinct, encode_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from batchfish.errors import BatchfishError
+    from collections.abc import Sequence
 
 _REFUSED = frozenset({400, 404, 405, 409, 422})
 _logger = logging.getLogger(__name__)
@@ -27,7 +31,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cancellation:
-    """How a run stands after it was asked to stop: one that was over before keeps its status."""
+    """The status of a run after it was cancelled; one that had ended before keeps its status."""
 
     run_id: str
     status: str
@@ -46,71 +50,70 @@ def read_cancellation(body: bytes, run_id: str) -> Cancellation:
 
 
 class RunCanceller:
-    """Cancels runs, and remembers whether the endpoint for many is there."""
+    """Cancels runs, and remembers whether the endpoint for many runs exists."""
 
-    def __init__(
-        self, http: httpx.AsyncClient, hide: Callable[[str], str], known: Acquaintance | None = None
-    ) -> None:
-        """Use these connections; `hide` redacts secrets, `known` tells whether the API has answered."""
+    def __init__(self, http: httpx.AsyncClient, errors: ErrorReader) -> None:
+        """Send over `http`, and read refusals with `errors`."""
         self._http = http
-        self._hide = hide
-        self._known = known or Acquaintance()
+        self._errors = errors
         self._has_batch: bool | None = None  # None: not known yet
 
     async def cancel(self, run_ids: Sequence[str]) -> None:
-        """Ask that runs be cancelled, which may be repeated at will; one that cannot be is left as it is."""
+        """Cancel runs; those that cannot be cancelled stay as they are. Safe to repeat."""
         for ids in chunks(distinct(run_ids), wire.IDS_PER_CALL):
             if not await self._cancel_many(ids):
                 for run_id in ids:
                     await self._try_to_cancel(run_id)
 
     async def cancel_one(self, run_id: str) -> Cancellation:
-        """Cancel one run and say how it stands; WrongInput, in words, where it cannot be cancelled."""
+        """Cancel one run and return its status; WrongInput, with the API's reason, if it cannot be."""
         answer = await call(self._http, "POST", wire.CANCEL_RUN.format(id=run_id))
         match answer:
             case HttpAnswer(status=httpx.codes.OK):
                 return read_cancellation(answer.body, run_id)
             case HttpAnswer(status=status) if status in _REFUSED and is_from_api(answer):
-                words = read_envelope(read_unambiguous(answer.body))
-                raise WrongInput(self._hide(f"run {run_id} cannot be cancelled: {status} {words}"))
+                envelope = read_envelope(read_unambiguous(answer.body))
+                raise WrongInput(
+                    self._errors.redact(f"run {run_id} cannot be cancelled: {status} {envelope}")
+                )
             case _:
-                raise self._explain(answer)
+                raise self._errors.read(answer)
 
-    def _explain(self, answer: HttpAnswer | NoAnswer) -> BatchfishError:
-        return self._known.judge(explain(answer, self._hide))
-
-    def _take(self, answer: HttpAnswer) -> None:
+    def _check(self, answer: HttpAnswer) -> None:
         """Check that a 200 is an answer of the API."""
         if not isinstance(read_unambiguous(answer.body), dict):
             raise WebAgentUnavailable("the answer to a cancel is not a JSON object")
-        self._known.has_answered = True
+        self._errors.api_has_answered = True
 
     async def _cancel_many(self, ids: list[str]) -> bool:
-        """Cancel up to a hundred; false where it must be done one by one, as one id may spoil the call."""
+        """Cancel up to 100 runs in one call; false if they must be cancelled one by one.
+
+        One id may make the API refuse the whole call.
+        """
         if self._has_batch is False:
             return False
         answer = await call(self._http, "POST", wire.CANCEL_RUNS, body=encode_ids(ids))
         match answer:
             case HttpAnswer(status=httpx.codes.OK):
-                self._take(answer)
+                self._check(answer)
                 self._has_batch = True
                 return True
             case HttpAnswer(status=status) if status in ENDPOINT_MISSING:
                 if self._has_batch and is_page(answer):
-                    raise self._explain(answer)
+                    raise self._errors.read(answer)
                 self._has_batch = False
                 return False
             case HttpAnswer(status=status) if status in _REFUSED:
                 return False
             case HttpAnswer() | NoAnswer():
-                raise self._explain(answer)
+                raise self._errors.read(answer)
 
     async def _try_to_cancel(self, run_id: str) -> None:
         answer = await call(self._http, "POST", wire.CANCEL_RUN.format(id=run_id))
         match answer:
             case HttpAnswer(status=httpx.codes.OK):
-                self._take(answer)
+                self._check(answer)
             case HttpAnswer(status=status) if status in _REFUSED and is_from_api(answer):
                 _logger.debug("run %s is not cancelled: %d", run_id, status)
             case _:
-                raise self._explain(answer)
+                raise self._errors.read(answer)

@@ -1,4 +1,4 @@
-"""The client of the Web Agent API: what the pipeline asks of it, and what a person's script asks of it."""
+"""The client of the Web Agent API, for the pipeline and for scripts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 from batchfish import __version__
 from batchfish.errors import WebAgentUnavailable
 from batchfish.webagent import wire
+from batchfish.webagent.api_errors import ErrorReader
 from batchfish.webagent.cancels import RunCanceller
-from batchfish.webagent.connections import keep_urls_out_of_logs, open_clients
-from batchfish.webagent.creates import prove
-from batchfish.webagent.http import call
+from batchfish.webagent.creates import QueueingSender, build_create
+from batchfish.webagent.credentials import check_api_key, check_base_url, digest_key
+from batchfish.webagent.http import keep_urls_out_of_logs, open_clients
 from batchfish.webagent.listing import RunLister
-from batchfish.webagent.polls import RunReader
-from batchfish.webagent.redaction import make_hide
-from batchfish.webagent.refusals import Acquaintance, NoSuchEndpoint
-from batchfish.webagent.request import build_create, check_api_key, check_base_url, key_digest
-from batchfish.webagent.single_run import RUN_SECONDS, Roads
-from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamingUrl
+from batchfish.webagent.polls import RunPoller
+from batchfish.webagent.redaction import make_redact
+from batchfish.webagent.single_run import RUN_SECONDS, SingleRuns
+from batchfish.webagent.streaming import Complete, Heartbeat, Progress, Started, StreamingUrl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -31,25 +30,32 @@ if TYPE_CHECKING:
     from batchfish.core.runs import RunSnapshot
     from batchfish.webagent.base import Listing, PollResult, PreparedCreate
     from batchfish.webagent.cancels import Cancellation
-    from batchfish.webagent.sse import StreamEvent
+    from batchfish.webagent.creates import MakeCreateSender
+    from batchfish.webagent.streaming import StreamEvent
 
     Event = TypeVar("Event", bound=StreamEvent)
     Callback: TypeAlias = Callable[[Event], Awaitable[object] | object]
 
 SECRET_LENGTH = 6
+"""Shorter values of `secrets` are not redacted: they would be found everywhere."""
 LISTING_SECONDS = 900.0
-"""How long a listing may take, page after page; one that does not end is no answer."""
+"""The time limit of a listing, all its pages together."""
 
 
 class WebAgentClient:
-    """One account at one Web Agent API.
+    """An asynchronous client of the Web Agent API, with one API key.
 
-    Its methods are of two kinds, which share connections, key and memory of what the API lacks: `prepare`,
-    `submit`, `poll`, `find_by_marker` and `cancel` are the `WebAgent` of the pipeline, where failures are
-    answers; `run`, `queue`, `get`, `wait`, `cancel_run` and `stream` are for a script about one page.
+    Scripts use `run`, `queue`, `get`, `wait`, `cancel_run` and `stream`, each about one page; failures are
+    raised. The pipeline uses `prepare`, `submit`, `poll`, `find_by_marker` and `cancel`, as a `WebAgent`: to
+    it, the failure of a create is an answer. Both share connections.
 
-    `transport` stands for the network where one is given: an application in this process, a model server.
-    `salt` makes `key_id` the journal's own; `secrets` holds the variables that `password_env` may name.
+    - `api_key`: sent with every request, never logged.
+    - `base_url`: https, or http on this machine.
+    - `salt`: makes `key_id` differ from one journal to another.
+    - `secrets`: values by name for `proxy_config.password_env`; they are redacted from messages.
+    - `transport`: used instead of the network, for tests.
+    - `sleep`: waits that many seconds between two polls of `wait`.
+    - `sender`: makes the sender of `submit`; by default creates go to `/run-async`.
     """
 
     def __init__(
@@ -61,25 +67,27 @@ class WebAgentClient:
         secrets: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sender: MakeCreateSender = QueueingSender,
     ) -> None:
-        """Check the address and the key; nothing is sent. WrongInput where one of them cannot be used."""
+        """Check the base URL and the key, and send nothing; WrongInput if one of them cannot be used."""
         address, key = check_base_url(base_url), check_api_key(api_key)
-        self._key_id = key_digest(key, salt)
+        self._key_id = digest_key(key, salt)
         self._secrets = secrets or {}
-        self._hide = make_hide(
+        redact = make_redact(
             [key, *(value for value in self._secrets.values() if len(value) >= SECRET_LENGTH)]
         )
         headers = {wire.API_KEY_HEADER: key, "User-Agent": f"batchfish/{__version__}"}
         keep_urls_out_of_logs()
-        self._connections = open_clients(address, headers, transport)
-        self._known = Acquaintance()
-        self._reader = RunReader(self._connections.looks, self._hide, self._known)
-        self._lister = RunLister(self._connections.looks, self._hide)
-        self._canceller = RunCanceller(self._connections.looks, self._hide, self._known)
-        self._roads = Roads(self._connections.watches, self._reader, self._canceller, self._hide, sleep)
+        self._http = open_clients(address, headers, transport)
+        self._sender = sender(self._http, redact)
+        errors = ErrorReader(redact)
+        self._poller = RunPoller(self._http.reads, errors)
+        self._lister = RunLister(self._http.reads, errors)
+        self._canceller = RunCanceller(self._http.reads, errors)
+        self._single = SingleRuns(self._http, self._poller, self._canceller, redact, sleep)
 
     async def __aenter__(self) -> Self:
-        """Hand over the client; leaving closes it."""
+        """Return the client; leaving the block closes it."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -87,27 +95,26 @@ class WebAgentClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections; what runs remotely goes on."""
-        for http in self._connections:
-            await http.aclose()
+        """Close the connections; runs go on."""
+        await self._sender.aclose()
+        await self._http.aclose()
 
     @property
     def key_id(self) -> str:
-        """A salted, truncated digest that tells API keys apart without giving one away."""
+        """A salted, truncated digest that tells API keys apart and reveals none."""
         return self._key_id
 
     def prepare(self, url: str, goal: str, request: Mapping[str, Any]) -> PreparedCreate:
-        """Build the body of a create; WrongInput where it cannot be built."""
+        """Build the body of a create; WrongInput if it cannot be built."""
         return build_create(url, goal, request, self._secrets)
 
     async def submit(self, create: PreparedCreate) -> CreateAnswer:
-        """Send one create, once, and say what its answer proves."""
-        answer = await call(self._connections.creates, "POST", wire.RUN_ASYNC, body=create.body)
-        return prove(answer, self._hide)
+        """Send one create, once, and return what its answer proves."""
+        return await self._sender.send(create)
 
     async def poll(self, run_ids: Sequence[str]) -> PollResult:
-        """Look at any number of known runs."""
-        return await self._reader.look(run_ids)
+        """Poll any number of known runs."""
+        return await self._poller.poll(run_ids)
 
     async def find_by_marker(
         self, text: str, *, limit: int | None = None, since: float | None = None
@@ -115,45 +122,43 @@ class WebAgentClient:
         """List the runs whose goal holds `text`; see `WebAgent.find_by_marker`."""
         try:
             async with asyncio.timeout(LISTING_SECONDS):
-                listing = await self._lister.find(text, limit=limit, since=since)
+                return await self._lister.find(text, limit=limit, since=since)
         except TimeoutError:
             raise WebAgentUnavailable(
                 f"the listing of runs did not end within {LISTING_SECONDS / 60:.0f} min"
             ) from None
-        except NoSuchEndpoint as error:
-            raise self._known.judge(error) from None
-        self._known.has_answered = True
-        return listing
 
     async def cancel(self, run_ids: Sequence[str]) -> None:
-        """Ask that these runs be cancelled; what became of them the next look tells."""
+        """Cancel any number of runs; the next poll shows what became of them."""
         await self._canceller.cancel(run_ids)
 
     async def run(
         self, url: str, goal: str, request: Mapping[str, Any] | None = None, *, within: float = RUN_SECONDS
     ) -> RunSnapshot:
-        """Have a page worked on and wait for the end, `within` seconds: for what takes less than a minute.
+        """Run one page and wait up to `within` seconds for its result, over `/run`.
 
-        `request` holds further members by the API's own names. The run cannot be cancelled. RunMayExist where
-        the answer does not tell whether it was made; sending again may then be paid twice.
+        - `request`: further members of the request, by the API's names, such as `output_schema`.
+
+        The run cannot be cancelled, and is meant to take less than a minute. RunMayExist if the answer does
+        not show whether it was made: sending it again may be paid twice.
         """
-        return await self._roads.run(self.prepare(url, goal, request or {}), within)
+        return await self._single.run(self.prepare(url, goal, request or {}), within)
 
     async def queue(self, url: str, goal: str, request: Mapping[str, Any] | None = None) -> str:
-        """Have a page worked on later, and return the run's id for `get`, `wait` and `cancel_run`."""
-        return await self._roads.queue(self.prepare(url, goal, request or {}))
+        """Queue a run of one page over `/run-async` and return its id, for `get`, `wait` and `cancel_run`."""
+        return await self._single.queue(self.prepare(url, goal, request or {}))
 
     async def get(self, run_id: str) -> RunSnapshot:
-        """Look at one run once."""
-        return await self._roads.get(run_id)
+        """Return a run as it is now; WrongInput if the API does not know it."""
+        return await self._single.get(run_id)
 
     async def wait(self, run_id: str) -> RunSnapshot:
-        """Look at one run until it is over."""
-        return await self._roads.wait(run_id)
+        """Poll a run until it has ended, and return it."""
+        return await self._single.wait(run_id)
 
     async def cancel_run(self, run_id: str) -> Cancellation:
-        """Cancel one run, which is harmless to repeat; WrongInput, in words, for one made by `run`."""
-        return await self._roads.cancel(run_id)
+        """Cancel a run; safe to repeat. WrongInput if it cannot be cancelled, as one made by `run`."""
+        return await self._single.cancel(run_id)
 
     async def stream(
         self,
@@ -167,13 +172,14 @@ class WebAgentClient:
         on_heartbeat: Callback[Heartbeat] | None = None,
         on_complete: Callback[Complete] | None = None,
     ) -> AsyncGenerator[StreamEvent, None]:
-        """Have a page worked on and yield what happens, up to Complete; callbacks may be coroutines.
+        """Run one page over `/run-sse` and yield its events, the last of which is Complete.
 
-        A stream that is cut is followed up by looks, never by a second create. Leaving early cancels
-        nothing: `cancel_run` does.
+        The callbacks are called with each event before it is yielded, and may be coroutine functions. If the
+        stream breaks, the run is polled to its end; it is never created again. Leaving the loop early cancels
+        nothing; `cancel_run` does.
         """
         create = self.prepare(url, goal, request or {})
-        async with aclosing(self._roads.stream(create)) as events:
+        async with aclosing(self._single.stream(create)) as events:
             async for event in events:
                 match event:
                     case Started():

@@ -1,8 +1,13 @@
-"""One HTTP call to the Web Agent API: its limits in time and size, and what its failure proves."""
+"""HTTP to the Web Agent API: its connections, and one call with limits in time and size.
+
+A call that fails says whether any byte of the request can have reached the server.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import ssl
 import zlib
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -10,11 +15,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from batchfish.webagent.credentials import is_loopback
 from batchfish.webagent.http_dates import read_age
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+MAX_CONNECTIONS = 8
+MAX_LONG_CONNECTIONS = 100
+CREATE_IDLE_SECONDS = 2.0
+READ_IDLE_SECONDS = 4.0
 CONNECT_SECONDS = 5.0
 WRITE_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -28,6 +38,67 @@ NETWORK_FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSErro
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpClients:
+    """The HTTP clients of one API; none of them waits for another's connections.
+
+    `creates` sends to `/run-async`, `reads` everything that makes no run, `runs` the creates whose answer
+    takes as long as their run.
+    """
+
+    creates: httpx.AsyncClient
+    reads: httpx.AsyncClient
+    runs: httpx.AsyncClient
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for client in (self.creates, self.reads, self.runs):
+            await client.aclose()
+
+
+def open_clients(
+    base_url: str, headers: Mapping[str, str], transport: httpx.AsyncBaseTransport | None
+) -> HttpClients:
+    """Open the clients of one API.
+
+    A create goes on a connection that is new or was idle for less than two seconds. One that the server has
+    just closed would leave the create unanswered, although the server never saw it.
+    """
+    on_loopback = is_loopback(base_url)
+    tls = _make_tls_context(base_url, on_loopback=on_loopback) if transport is None else True
+
+    def open_client(
+        idle_seconds: float, most: int = MAX_CONNECTIONS, more_headers: Mapping[str, str] | None = None
+    ) -> httpx.AsyncClient:
+        own_headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        return httpx.AsyncClient(
+            base_url=base_url,
+            headers={**own_headers, **headers, **(more_headers or {})},
+            limits=httpx.Limits(
+                max_connections=most,  # httpcore scans its whole pool on every request
+                max_keepalive_connections=most,
+                keepalive_expiry=idle_seconds,
+            ),
+            verify=tls,
+            transport=transport,
+            trust_env=not on_loopback,  # a loopback address means this machine, whatever HTTP_PROXY says
+            follow_redirects=False,
+        )
+
+    return HttpClients(
+        creates=open_client(CREATE_IDLE_SECONDS),
+        reads=open_client(READ_IDLE_SECONDS, more_headers={"Cache-Control": "no-cache"}),
+        runs=open_client(CREATE_IDLE_SECONDS, MAX_LONG_CONNECTIONS),
+    )
+
+
+def keep_urls_out_of_logs() -> None:
+    """Raise httpx's own logger above INFO, at which it logs every URL, unless debugging was asked for."""
+    logger = logging.getLogger("httpx")
+    if logger.level == logging.NOTSET and not logging.getLogger("batchfish").isEnabledFor(logging.DEBUG):
+        logger.setLevel(logging.WARNING)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class HttpAnswer:
     """A whole answer: its status, its headers by lower-case name, and its decoded body."""
@@ -39,69 +110,17 @@ class HttpAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class NoAnswer:
-    """A call without a usable answer, and what that proves.
+    """A call without a usable answer.
 
-    `may_have_left` is false only where no byte of the request can have reached the server. `asks_too_much`
-    says that a good answer began but did not fit the limits of size or time: asking for less may help.
-    `head` is the first megabyte of one that is too large.
+    `may_have_left` is false only if no byte of the request can have reached the server. `asks_too_much` means
+    that a good answer began but exceeded a limit of size or time: asking for less may help. `head` is the
+    first megabyte of an answer that is too large.
     """
 
     message: str
     may_have_left: bool = True
     asks_too_much: bool = False
     head: bytes = b""
-
-
-class Sending:
-    """Watches httpcore's trace events for the moment from which bytes may have left for the server."""
-
-    def __init__(self) -> None:
-        """Begin with nothing seen."""
-        self.is_traced = False
-        self.has_begun = False
-
-    async def __call__(self, name: str, info: Mapping[str, Any]) -> None:
-        """Note one event; the CONNECT that a proxy is asked for is not the request itself."""
-        self.is_traced = True
-        if name.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
-            self.has_begun = True
-
-    def may_have_left(self, failure: Exception) -> bool:
-        """Whether any byte can have left; a transport that is not traced is judged by the error."""
-        if self.has_begun:
-            return True
-        return not (self.is_traced or isinstance(failure, _NOTHING_SENT))
-
-
-class _Body:
-    """A body as it comes in: decoded, counted, and cut off at the limit."""
-
-    def __init__(self, headers: httpx.Headers) -> None:
-        self._encoding = headers.get("content-encoding", "identity").strip().lower()
-        self._declared = headers.get("content-length", "").strip()
-        self._received = 0
-        self._gzip = zlib.decompressobj(_GZIP_WINDOW) if self._encoding in {"gzip", "x-gzip"} else None
-        self.content = bytearray()
-
-    def take(self, chunk: bytes) -> None:
-        """Add a chunk as received; zlib is never asked for more than the limit leaves room for."""
-        self._received += len(chunk)
-        room = MAX_BODY_BYTES - len(self.content) + 1
-        self.content += self._gzip.decompress(chunk, room) if self._gzip else chunk
-
-    @property
-    def is_too_large(self) -> bool:
-        return len(self.content) > MAX_BODY_BYTES
-
-    def fault(self) -> str | None:
-        """Say why what was received is not the whole body, or None: httpx takes some cut ones for good."""
-        if self._gzip is None and self._encoding not in {"identity", ""}:
-            return f"the answer is encoded as {self._encoding[:40]!r}, which was not asked for"
-        if self._declared.isdecimal() and int(self._declared) != self._received:
-            return f"the answer broke off after {self._received} of {self._declared[:20]} bytes"
-        if self._gzip and self._received and not self._gzip.eof:
-            return "the compressed answer broke off"
-        return None
 
 
 def build_request(
@@ -113,7 +132,7 @@ def build_request(
     params: Mapping[str, str] | None = None,
     read_seconds: float = ANSWER_SECONDS,
 ) -> httpx.Request:
-    """Build a request with the time limits of its stages."""
+    """Build a request with a time limit for each phase."""
     return client.build_request(
         method,
         path,
@@ -139,16 +158,16 @@ async def call(
 
     Every failure of the network is a NoAnswer.
     """
-    sending = Sending()
+    trace = SendTrace()
     request = build_request(client, method, path, body=body, params=params, read_seconds=within)
-    request.extensions["trace"] = sending
-    content = _Body(httpx.Headers())
+    request.extensions["trace"] = trace
+    content = _BodyReader(httpx.Headers())
     status = None
     try:
         async with asyncio.timeout(within):
             response = await client.send(request, stream=True)
             try:
-                status, content = response.status_code, _Body(response.headers)
+                status, content = response.status_code, _BodyReader(response.headers)
                 return await _read(response, content)
             finally:
                 await response.aclose()
@@ -157,14 +176,14 @@ async def call(
     except TimeoutError as failure:
         return NoAnswer(
             message=f"no whole answer within {within:g} s",
-            may_have_left=sending.may_have_left(failure),
+            may_have_left=trace.may_have_left(failure),
             asks_too_much=status == httpx.codes.OK and len(content.content) > SLOW_BODY_BYTES,
         )
     except NETWORK_FAILURES as failure:
-        return NoAnswer(message=describe(failure), may_have_left=sending.may_have_left(failure))
+        return NoAnswer(message=describe(failure), may_have_left=trace.may_have_left(failure))
 
 
-async def call_for_news(
+async def call_uncached(
     client: httpx.AsyncClient,
     method: str,
     path: str,
@@ -172,9 +191,9 @@ async def call_for_news(
     body: bytes | None = None,
     params: Mapping[str, str] | None = None,
 ) -> HttpAnswer | NoAnswer:
-    """Send one reading request; an answer that a cache has kept (`Age` above 0) is a NoAnswer.
+    """Send one request that only reads; an answer from a cache (`Age` above 0) is a NoAnswer.
 
-    It would tell how things were, and prove nothing about now (RFC 9111, section 5.1).
+    It shows an earlier state and proves nothing about the present one (RFC 9111, section 5.1).
     """
     answer = await call(client, method, path, body=body, params=params)
     if isinstance(answer, HttpAnswer) and (age := read_age(answer.headers)):
@@ -183,11 +202,69 @@ async def call_for_news(
 
 
 async def read_answer(response: httpx.Response) -> HttpAnswer | NoAnswer:
-    """Read the whole body of an answer that has begun; failures of the network are the caller's."""
-    return await _read(response, _Body(response.headers))
+    """Read the rest of an answer that has begun; network failures are raised."""
+    return await _read(response, _BodyReader(response.headers))
 
 
-async def _read(response: httpx.Response, content: _Body) -> HttpAnswer | NoAnswer:
+def describe(failure: Exception) -> str:
+    """Return the name and message of a failure, without its request, whose repr holds the headers."""
+    text = str(failure).strip()
+    return f"{type(failure).__name__}: {text}" if text else type(failure).__name__
+
+
+class SendTrace:
+    """An httpcore trace callback that notes whether bytes of a request may have been sent."""
+
+    def __init__(self) -> None:
+        """Start before the request."""
+        self.is_traced = False
+        self.has_begun = False
+
+    async def __call__(self, name: str, info: Mapping[str, Any]) -> None:
+        """Note one event; a CONNECT to a proxy is not the request itself."""
+        self.is_traced = True
+        if name.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.has_begun = True
+
+    def may_have_left(self, failure: Exception) -> bool:
+        """Whether any byte can have been sent; the error decides where a transport traces nothing."""
+        if self.has_begun:
+            return True
+        return not (self.is_traced or isinstance(failure, _NOTHING_SENT))
+
+
+class _BodyReader:
+    """A body as it is received: decoded, counted, and cut off at the size limit."""
+
+    def __init__(self, headers: httpx.Headers) -> None:
+        self._encoding = headers.get("content-encoding", "identity").strip().lower()
+        self._declared = headers.get("content-length", "").strip()
+        self._received = 0
+        self._gzip = zlib.decompressobj(_GZIP_WINDOW) if self._encoding in {"gzip", "x-gzip"} else None
+        self.content = bytearray()
+
+    def take(self, chunk: bytes) -> None:
+        """Add a chunk as received; zlib never decompresses more than the limit allows."""
+        self._received += len(chunk)
+        room = MAX_BODY_BYTES - len(self.content) + 1
+        self.content += self._gzip.decompress(chunk, room) if self._gzip else chunk
+
+    @property
+    def is_too_large(self) -> bool:
+        return len(self.content) > MAX_BODY_BYTES
+
+    def fault(self) -> str | None:
+        """Return why the body is not whole, or None: httpx accepts some that broke off."""
+        if self._gzip is None and self._encoding not in {"identity", ""}:
+            return f"the answer is encoded as {self._encoding[:40]!r}, which was not asked for"
+        if self._declared.isdecimal() and int(self._declared) != self._received:
+            return f"the answer broke off after {self._received} of {self._declared[:20]} bytes"
+        if self._gzip and self._received and not self._gzip.eof:
+            return "the compressed answer broke off"
+        return None
+
+
+async def _read(response: httpx.Response, content: _BodyReader) -> HttpAnswer | NoAnswer:
     if response.is_stream_consumed:  # an answer that a transport made in memory comes read and decoded
         content.content += response.content
         fault = None
@@ -212,7 +289,7 @@ async def _read(response: httpx.Response, content: _Body) -> HttpAnswer | NoAnsw
     )
 
 
-def describe(failure: Exception) -> str:
-    """Name a failure without its request: the repr of that holds the headers."""
-    text = str(failure).strip()
-    return f"{type(failure).__name__}: {text}" if text else type(failure).__name__
+def _make_tls_context(base_url: str, *, on_loopback: bool) -> ssl.SSLContext:
+    if base_url.startswith("http://"):  # never used; loading no certificates saves tens of milliseconds
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.create_ssl_context(trust_env=not on_loopback)

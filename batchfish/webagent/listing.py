@@ -1,4 +1,4 @@
-"""Paging through the listing of runs, and whether its end was reached."""
+"""The listing of runs: paged through to its end, which decides whether it is complete."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import httpx
 from batchfish.errors import WebAgentUnavailable
 from batchfish.webagent import wire
 from batchfish.webagent.base import Listing
-from batchfish.webagent.http import HttpAnswer, NoAnswer, call_for_news
+from batchfish.webagent.http import HttpAnswer, NoAnswer, call_uncached
 from batchfish.webagent.http_dates import format_iso_time, read_date_header
-from batchfish.webagent.redaction import hide_in_run
-from batchfish.webagent.refusals import explain
-from batchfish.webagent.rows import Page, Unreadable, WrongShape, read_page_body
+from batchfish.webagent.redaction import redact_run
+from batchfish.webagent.run_parsing import Page, Unreadable, WrongShape, read_page_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from batchfish.core.runs import RunSnapshot
+    from batchfish.webagent.api_errors import ErrorReader
 
 MAX_PAGES = 10_000
 
 BEFORE_ALL_RUNS = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
-"""Earlier than any run of any batch: a listing from here on leaves nothing out."""
+"""Epoch seconds before any run of any batch: a listing from here on leaves nothing out."""
 
 _SPREAD_MS = 60_000
 
@@ -35,18 +35,17 @@ _SPREAD_MS = 60_000
 class RunLister:
     """Lists runs; no two listings have the same URL, so that no cache answers one with another's answer.
 
-    What differs is `created_after`, a documented parameter, by some milliseconds: an unknown parameter might
-    be refused.
+    They differ by some milliseconds of `created_after`, since an undocumented parameter might be refused.
     """
 
-    def __init__(self, http: httpx.AsyncClient, hide: Callable[[str], str]) -> None:
-        """Use these connections; `hide` redacts secrets from a message."""
+    def __init__(self, http: httpx.AsyncClient, errors: ErrorReader) -> None:
+        """Send over `http`, and read refusals with `errors`."""
         self._http = http
-        self._hide = hide
+        self._errors = errors
         self._numbers = count(secrets.randbelow(_SPREAD_MS))
 
     async def find(self, goal: str, *, limit: int | None, since: float | None) -> Listing:
-        """Page through the runs whose goal holds a text; see `WebAgent.find_by_marker`."""
+        """List the runs whose goal holds a text; see `WebAgent.find_by_marker`."""
         rows: dict[str, RunSnapshot] = {}
         cursors: set[str] = set()
         size = wire.ROWS_PER_PAGE if limit is None else min(limit, wire.ROWS_PER_PAGE)
@@ -58,7 +57,9 @@ class RunLister:
             page, date = await self._get_page(query, size, cursor)
             if number == 0:
                 first_total, first_date = page.total, date
-            rows.update((run.run_id, hide_in_run(replace(run, result=None), self._hide)) for run in page.rows)
+            rows.update(
+                (run.run_id, redact_run(replace(run, result=None), self._errors.redact)) for run in page.rows
+            )
             unread += page.unread
             total = page.total if total is None else max(total, page.total or 0)
             cursor = page.next_cursor
@@ -66,6 +67,7 @@ class RunLister:
             if limit is not None or not page.has_more or cursor is None or cursor in cursors:
                 break
             cursors.add(cursor)
+        self._errors.api_has_answered = True
         return Listing(
             rows=tuple(rows.values()),
             is_complete=reaches_end and len(rows) >= (total or 0),
@@ -77,10 +79,10 @@ class RunLister:
     async def _get_page(
         self, query: Mapping[str, str], size: int, cursor: str | None
     ) -> tuple[Page, float | None]:
-        """Get one page, with fewer rows where so many are too large."""
+        """Get one page, with fewer rows if it would be too large."""
         while True:
             params = {**query, "limit": str(size)} | ({} if cursor is None else {"cursor": cursor})
-            answer = await call_for_news(self._http, "GET", wire.RUNS, params=params)
+            answer = await call_uncached(self._http, "GET", wire.RUNS, params=params)
             match answer:
                 case NoAnswer(asks_too_much=True) if size > 1:
                     size //= 2
@@ -90,4 +92,4 @@ class RunLister:
                     except (Unreadable, WrongShape) as error:
                         raise WebAgentUnavailable(f"the listing cannot be read: {error}") from None
                 case _:
-                    raise explain(answer, self._hide)
+                    raise self._errors.read(answer)

@@ -1,4 +1,4 @@
-"""Looking at many runs: in hundreds where the API can, in halves where it must, else one by one."""
+"""Polls: asking how known runs are doing, many in one call where the API can, otherwise one by one."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import httpx
+import msgspec
 
 from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.errors import BatchfishError, WebAgentUnavailable
 from batchfish.webagent import wire
+from batchfish.webagent.api_errors import ENDPOINT_MISSING, ErrorReader, is_from_api, is_page
 from batchfish.webagent.base import PollResult
-from batchfish.webagent.http import MAX_BODY_BYTES, HttpAnswer, NoAnswer, call_for_news
+from batchfish.webagent.http import MAX_BODY_BYTES, HttpAnswer, NoAnswer, call_uncached
 from batchfish.webagent.http_dates import read_date_header
-from batchfish.webagent.ids import chunks, distinct, encode_ids, halves
-from batchfish.webagent.redaction import hide_in_run
-from batchfish.webagent.refusals import ENDPOINT_MISSING, Acquaintance, explain, is_from_api, is_page
-from batchfish.webagent.rows import (
+from batchfish.webagent.redaction import redact_run
+from batchfish.webagent.run_parsing import (
     Unreadable,
     WrongShape,
     read_head,
@@ -29,123 +29,74 @@ from batchfish.webagent.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
 CALLS_AT_ONCE = 4
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(kw_only=True, slots=True)
-class _Gathered:
-    """What one look has brought together so far; `held` counts the bytes of results."""
+class RunPoller:
+    """Polls runs, and remembers whether the endpoint for many runs exists."""
 
-    asked: frozenset[str]
-    runs: dict[str, RunSnapshot] = field(default_factory=dict)
-    not_found: set[str] = field(default_factory=set)
-    server_date: float | None = None
-    held: int = 0
-    trouble: WebAgentUnavailable | None = None
-    refusal: BatchfishError | None = None
-
-    def add(self, runs: Iterable[RunSnapshot]) -> None:
-        """Keep the runs that were asked for, each once."""
-        for run in runs:
-            if run.run_id not in self.asked or run.run_id in self.runs:
-                _logger.debug("dropped a row for run %r: not asked for, or there already", run.run_id)
-                continue
-            self.runs[run.run_id] = run
-            self.held += len(run.result or b"")
-
-    def miss(self, run_ids: Iterable[str]) -> None:
-        """Keep the ids that the API does not know."""
-        self.not_found.update(self.asked.intersection(run_ids))
-
-    def result(self) -> PollResult:
-        """Return the look. What it lacks is an error only if it names none of the runs that were asked for.
-
-        An answer that does so says nothing of them, not even that it does not know them.
-        """
-        if self.refusal is not None:
-            raise self.refusal
-        if self.asked and not self.runs and not self.not_found:
-            raise self.trouble or WebAgentUnavailable(
-                "the API's answer names none of the runs that it was asked about"
-            )
-        return PollResult(
-            runs=self.runs,
-            not_found=frozenset(self.not_found - self.runs.keys()),
-            server_date=self.server_date,
-            retry_after=None if self.trouble is None else self.trouble.retry_after,
-        )
-
-
-class RunReader:
-    """Looks at runs, and remembers whether the endpoint for many is there."""
-
-    def __init__(
-        self, http: httpx.AsyncClient, hide: Callable[[str], str], known: Acquaintance | None = None
-    ) -> None:
-        """Use these connections; `hide` redacts secrets, `known` tells whether the API has answered."""
+    def __init__(self, http: httpx.AsyncClient, errors: ErrorReader) -> None:
+        """Send over `http`, and read refusals with `errors`."""
         self._http = http
-        self._hide = hide
-        self._known = known or Acquaintance()
+        self._errors = errors
         self._has_batch: bool | None = None  # None: not known yet
 
-    async def look(self, run_ids: Sequence[str]) -> PollResult:
-        """Look at any number of runs, a few calls at once.
+    async def poll(self, run_ids: Sequence[str]) -> PollResult:
+        """Poll any number of runs, a few calls at once.
 
         An answer that is too large, or is JSON that msgspec refuses, is asked for again in halves. Results
-        beyond the size limit of one answer are left for the next look, so that memory stays bounded.
+        beyond the size limit of one answer are left for the next poll, so that memory stays bounded.
         """
         ids = distinct(run_ids)
-        gathered = _Gathered(asked=frozenset(ids))
-        pending = deque(chunks(ids, 1 if self._has_batch is False else wire.IDS_PER_CALL))
+        state = _PollState(asked=frozenset(ids))
+        state.pending.extend(chunks(ids, 1 if self._has_batch is False else wire.IDS_PER_CALL))
 
         async def work() -> None:
-            while pending and gathered.held <= MAX_BODY_BYTES and not (gathered.trouble or gathered.refusal):
+            while state.wants_more:
                 try:
-                    await self._look_at(pending.popleft(), pending, gathered)
+                    await self._poll_chunk(state.pending.popleft(), state)
                 except WebAgentUnavailable as error:
-                    gathered.trouble = error
+                    state.unavailable = error
                 except BatchfishError as error:
-                    gathered.refusal = error
+                    state.refusal = error
 
-        await asyncio.gather(*(work() for _ in range(min(CALLS_AT_ONCE, len(pending)))))
-        return gathered.result()
+        await asyncio.gather(*(work() for _ in range(min(CALLS_AT_ONCE, len(state.pending)))))
+        return state.result()
 
-    async def _look_at(self, ids: list[str], pending: deque[list[str]], gathered: _Gathered) -> None:
+    async def _poll_chunk(self, ids: list[str], state: _PollState) -> None:
         is_batch = self._has_batch is not False
         if not is_batch and len(ids) > 1:  # the endpoint was found missing while these waited
-            pending.extendleft(chunks(ids, 1))
+            state.pending.extendleft(chunks(ids, 1))
             return
         if is_batch:
-            answer = await call_for_news(self._http, "POST", wire.RUNS_BATCH, body=encode_ids(ids))
+            answer = await call_uncached(self._http, "POST", wire.RUNS_BATCH, body=encode_ids(ids))
         else:
-            answer = await call_for_news(self._http, "GET", wire.RUN_BY_ID.format(id=ids[0]))
+            answer = await call_uncached(self._http, "GET", wire.RUN_BY_ID.format(id=ids[0]))
         match answer:
             case NoAnswer(asks_too_much=True) if len(ids) > 1:
-                pending.extendleft(halves(ids))
+                state.pending.extendleft(halves(ids))
             case NoAnswer(head=head) if head:
-                self._take_giant(ids[0], head, gathered)
+                self._add_oversized(ids[0], head, state)
             case HttpAnswer(status=httpx.codes.OK):
-                gathered.server_date = read_date_header(answer.headers) or gathered.server_date
-                self._take(ids, answer.body, pending, gathered, is_batch=is_batch)
+                state.server_date = read_date_header(answer.headers) or state.server_date
+                self._add_answer(ids, answer.body, state, is_batch=is_batch)
             case HttpAnswer(status=status) if is_batch and status in ENDPOINT_MISSING:
                 if self._has_batch and is_page(answer):
-                    raise self._known.judge(explain(answer, self._hide))
+                    raise self._errors.read(answer)
                 self._has_batch = False
-                pending.extendleft(chunks(ids, 1))
+                state.pending.extendleft(chunks(ids, 1))
             case HttpAnswer(status=httpx.codes.NOT_FOUND) if not is_batch and is_from_api(answer):
-                gathered.miss(ids)
+                state.add_not_found(ids)
             case HttpAnswer(status=status) if status in ENDPOINT_MISSING:
-                self._has_batch = None  # neither endpoint is there now: that says nothing about either
-                raise self._known.judge(explain(answer, self._hide))
+                self._has_batch = None  # neither endpoint exists now: that says nothing about either
+                raise self._errors.read(answer)
             case _:
-                raise explain(answer, self._hide)
+                raise self._errors.read(answer)
 
-    def _take(
-        self, ids: list[str], body: bytes, pending: deque[list[str]], gathered: _Gathered, *, is_batch: bool
-    ) -> None:
+    def _add_answer(self, ids: list[str], body: bytes, state: _PollState, *, is_batch: bool) -> None:
         try:
             if is_batch:
                 runs, missing = read_runs_body(body)
@@ -161,30 +112,30 @@ class RunReader:
                 _logger.debug(
                     "an answer about %d runs cannot be read (%s): asking in halves", len(ids), error
                 )
-                pending.extendleft(halves(ids))
+                state.pending.extendleft(halves(ids))
             else:
-                self._take_hostile(ids[0], body, gathered)
+                self._add_unparsable(ids[0], body, state)
             return
         if is_batch:
             self._has_batch = True
-        self._known.has_answered = True
-        gathered.add(hide_in_run(run, self._hide) for run in runs)
-        gathered.miss(missing)
+        self._errors.api_has_answered = True
+        self._add(runs, state)
+        state.add_not_found(missing)
 
-    def _take_hostile(self, run_id: str, body: bytes, gathered: _Gathered) -> None:
-        """Take an answer about one run that no parser accepts; one that broke off counts as none."""
+    def _add_unparsable(self, run_id: str, body: bytes, state: _PollState) -> None:
+        """Add a run from an answer that no parser accepts; one that broke off counts as none."""
         try:
             run = read_only_run(body, run_id)
         except (Unreadable, WrongShape) as error:
             _logger.warning("the answer about run %s cannot be read: %s", run_id, error)
             return
-        gathered.add([] if run is None else [hide_in_run(run, self._hide)])
+        self._add([] if run is None else [run], state)
 
-    def _take_giant(self, run_id: str, head: bytes, gathered: _Gathered) -> None:
-        """Take a run whose answer is over the limit: if completed, it ends as failed, never to be repeated.
+    def _add_oversized(self, run_id: str, head: bytes, state: _PollState) -> None:
+        """Add a run whose answer is over the limit: a completed one as failed, never to be repeated.
 
-        Asking again would bring the same answer, for ever. Where even its beginning does not tell the
-        status, the run stays unanswered for.
+        Asking again would bring the same answer, forever. If even its beginning does not show the status, the
+        run stays unanswered for.
         """
         run = read_head(head, run_id)
         if run is None:
@@ -198,4 +149,81 @@ class RunReader:
                 never_retry=True,
             )
             run = replace(run, status=wire.RunStatus.FAILED.value, error=error)
-        gathered.add([hide_in_run(run, self._hide)])
+        self._add([run], state)
+
+    def _add(self, runs: Iterable[RunSnapshot], state: _PollState) -> None:
+        state.add(redact_run(run, self._errors.redact) for run in runs)
+
+
+@dataclass(kw_only=True, slots=True)
+class _PollState:
+    """One poll under way: the ids still to be asked about, and what has been answered.
+
+    `unavailable` and `refusal` are errors of a call, which end the poll.
+    """
+
+    asked: frozenset[str]
+    pending: deque[list[str]] = field(default_factory=deque)
+    runs: dict[str, RunSnapshot] = field(default_factory=dict)
+    not_found: set[str] = field(default_factory=set)
+    server_date: float | None = None
+    result_bytes: int = 0
+    unavailable: WebAgentUnavailable | None = None
+    refusal: BatchfishError | None = None
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether another call is to be made."""
+        has_failed = self.unavailable is not None or self.refusal is not None
+        return bool(self.pending) and self.result_bytes <= MAX_BODY_BYTES and not has_failed
+
+    def add(self, runs: Iterable[RunSnapshot]) -> None:
+        """Keep the runs that were asked for, each once."""
+        for run in runs:
+            if run.run_id not in self.asked or run.run_id in self.runs:
+                _logger.debug("dropped a row for run %r: not asked for, or repeated", run.run_id)
+                continue
+            self.runs[run.run_id] = run
+            self.result_bytes += len(run.result or b"")
+
+    def add_not_found(self, run_ids: Iterable[str]) -> None:
+        """Keep the ids that the API does not know."""
+        self.not_found.update(self.asked.intersection(run_ids))
+
+    def result(self) -> PollResult:
+        """Return the answers; raise a refusal, or if none of the runs was answered for.
+
+        An answer that names none of the runs says nothing about them, not even that they do not exist.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        if self.asked and not self.runs and not self.not_found:
+            raise self.unavailable or WebAgentUnavailable(
+                "the API's answer names none of the runs that it was asked about"
+            )
+        return PollResult(
+            runs=self.runs,
+            not_found=frozenset(self.not_found - self.runs.keys()),
+            server_date=self.server_date,
+            retry_after=None if self.unavailable is None else self.unavailable.retry_after,
+        )
+
+
+def distinct(run_ids: Iterable[str]) -> list[str]:
+    """Return each well-formed id once: how the API treats repeated ones is not documented."""
+    return [run_id for run_id in dict.fromkeys(run_ids) if wire.is_run_id(run_id)]
+
+
+def chunks(ids: Sequence[str], size: int) -> list[list[str]]:
+    """Cut a list into pieces of at most `size`."""
+    return [list(ids[start : start + size]) for start in range(0, len(ids), size)]
+
+
+def halves(ids: Sequence[str]) -> list[list[str]]:
+    """Cut a list of at least two into two."""
+    return chunks(ids, (len(ids) + 1) // 2)
+
+
+def encode_ids(ids: Sequence[str]) -> bytes:
+    """Return the body of a call about these runs."""
+    return msgspec.json.encode({"run_ids": ids})

@@ -1,44 +1,46 @@
-"""Keys and passwords that the other side echoes are blotted out of its words before anybody keeps them."""
+"""Redaction of keys and passwords that the API echoes in its messages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from batchfish.core.runs import RunSnapshot
 
-HIDDEN = "[hidden]"
+Redact: TypeAlias = Callable[[str], str]
+"""Returns a text with every known secret replaced."""
+
+PLACEHOLDER = "[hidden]"
 SHORTEST_PIECE = 4
-"""Letters of a secret that a text may end with where it was cut; fewer tell nothing."""
+"""Characters of a secret at the end of a shortened text that are redacted; fewer reveal nothing."""
 
 
-def make_hide(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Make the function that blots these secrets out of a text, also one that the text's end cuts off."""
+def make_redact(secrets: Iterable[str]) -> Redact:
+    """Return a function that redacts these secrets, and the start of one where the text was shortened."""
     known = [" ".join(secret.split()) for secret in secrets]
 
-    def hide(text: str) -> str:
+    def redact(text: str) -> str:
         for secret in known:
-            text = text.replace(secret, HIDDEN)
-        return text if not text.endswith("…") else _hide_piece(text.removesuffix("…"), known) + "…"
+            text = text.replace(secret, PLACEHOLDER)
+        return text if not text.endswith("…") else _redact_piece(text.removesuffix("…"), known) + "…"
 
-    return hide
-
-
-def _hide_piece(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        for length in range(len(secret) - 1, SHORTEST_PIECE - 1, -1):
-            if text.endswith(secret[:length]):
-                return text[:-length] + HIDDEN
-    return text
+    return redact
 
 
-def hide_in_run(run: RunSnapshot, hide: Callable[[str], str]) -> RunSnapshot:
-    """Blot secrets out of the words of a run's error; its result stays as it came."""
+def redact_run(run: RunSnapshot, redact: Redact) -> RunSnapshot:
+    """Return a run whose error is redacted; its result stays as it came."""
     if run.error is None:
         return run
     error = run.error
-    code = hide(error.code) if error.code is not None else None
-    return replace(run, error=replace(error, message=hide(error.message), code=code))
+    code = redact(error.code) if error.code is not None else None
+    return replace(run, error=replace(error, message=redact(error.message), code=code))
+
+
+def _redact_piece(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        for length in range(len(secret) - 1, SHORTEST_PIECE - 1, -1):
+            if text.endswith(secret[:length]):
+                return text[:-length] + PLACEHOLDER
+    return text

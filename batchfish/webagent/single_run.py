@@ -1,23 +1,25 @@
-"""The three ways to have one page worked on, each as one call: wait for it, queue it, watch it."""
+"""One page at a time: run it over `/run`, `/run-async` or `/run-sse`, and follow the run to its end.
+
+The first half serves scripts, the second half sends the creates of a run that a person watches.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from tenacity import AsyncRetrying, retry_if_exception_type, retry_if_result, stop_after_attempt
 
-from batchfish.core.events import SubmitAccepted
+from batchfish.core.events import SubmitAccepted, SubmitUnanswered
 from batchfish.core.runs import RunSnapshot
 from batchfish.errors import WebAgentUnavailable, WrongInput
 from batchfish.webagent import wire
-from batchfish.webagent.answers import is_run_id
-from batchfish.webagent.creates import accepted_run, explain_create, prove
-from batchfish.webagent.http import HttpAnswer, call
-from batchfish.webagent.redaction import hide_in_run
-from batchfish.webagent.rows import read_run
-from batchfish.webagent.sse import Complete
-from batchfish.webagent.stream import NotAccepted, StreamCut, read_stream
+from batchfish.webagent.creates import QueueingSender, create_error, read_create, require_run
+from batchfish.webagent.http import ANSWER_SECONDS, HttpAnswer, call
+from batchfish.webagent.redaction import redact_run
+from batchfish.webagent.run_parsing import read_run
+from batchfish.webagent.streaming import Complete, Heartbeat, NotAccepted, StreamCut, read_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -28,125 +30,201 @@ if TYPE_CHECKING:
     from batchfish.core.events import CreateAnswer
     from batchfish.webagent.base import PreparedCreate
     from batchfish.webagent.cancels import Cancellation, RunCanceller
-    from batchfish.webagent.polls import RunReader
-    from batchfish.webagent.sse import StreamEvent
+    from batchfish.webagent.http import HttpClients
+    from batchfish.webagent.polls import RunPoller
+    from batchfish.webagent.redaction import Redact
+    from batchfish.webagent.streaming import StreamEvent
 
 RUN_SECONDS = 900.0
-LOOKS_WITHOUT_ANSWER = 10
+POLLS_WITHOUT_ANSWER = 10
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
 _RUN_STATUSES = frozenset({200, 500})
 
 
-class Roads:
-    """Runs one page over `/run`, `/run-async` or `/run-sse`; every create is sent once.
+class SingleRuns:
+    """Runs single pages; every create is sent once, and failures are raised as exceptions.
 
-    `sleep` takes seconds; it is what passes between two looks.
+    `sleep` takes the seconds to wait between two polls.
     """
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
-        reader: RunReader,
+        clients: HttpClients,
+        poller: RunPoller,
         canceller: RunCanceller,
-        hide: Callable[[str], str],
+        redact: Redact,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """Take connections that may be held for minutes, and what looks and cancels go by."""
-        self._http = http
-        self._reader = reader
+        """Send over `clients`, and follow runs with `poller` and `canceller`."""
+        self._http = clients.runs
+        self._queueing = QueueingSender(clients, redact)
+        self._poller = poller
         self._canceller = canceller
-        self._hide = hide
+        self._redact = redact
         self._sleep = sleep
         self._made_by_run: set[str] = set()
 
     async def run(self, create: PreparedCreate, within: float) -> RunSnapshot:
-        """Send a create over `/run` and wait for its end, which may be a failure of the run itself."""
-        answer = await self.send_run(create, within)
-        if isinstance(answer, RunSnapshot):
-            return answer if answer.is_final else await self.wait(answer.run_id)
-        return await self.wait(accepted_run(answer))
-
-    async def send_run(self, create: PreparedCreate, within: float) -> RunSnapshot | CreateAnswer:
-        """Send a create over `/run`; give the run where the answer holds it, else what the answer proves.
-
-        A failed run may come with status 500: a body that names a run tells more than the status.
-        """
-        answer = await call(self._http, "POST", wire.RUN, body=create.body, within=within)
-        run = None
-        if isinstance(answer, HttpAnswer) and answer.status in _RUN_STATUSES:
-            run = read_run(answer.body)
-            run = None if run is None else hide_in_run(run, self._hide)
-        proof = prove(answer, self._hide) if run is None else SubmitAccepted(run_id=run.run_id)
-        if isinstance(proof, SubmitAccepted):
-            self._made_by_run.add(proof.run_id)
-        return proof if run is None else run
+        """Send a create over `/run` and return the ended run, which may have failed."""
+        answer = await send_run(self._http, create, self._redact, within)
+        run_id = answer.run_id if isinstance(answer, RunSnapshot) else require_run(answer)
+        self._made_by_run.add(run_id)
+        if isinstance(answer, RunSnapshot) and answer.is_final:
+            return answer
+        return await self.wait(run_id)
 
     async def queue(self, create: PreparedCreate) -> str:
-        """Send a create over `/run-async`, and return the id of its run."""
-        answer = await call(self._http, "POST", wire.RUN_ASYNC, body=create.body)
-        return accepted_run(prove(answer, self._hide))
+        """Send a create over `/run-async` and return the id of its run."""
+        return require_run(await self._queueing.send(create))
 
     async def get(self, run_id: str) -> RunSnapshot:
-        """Look at one run; WrongInput where the API does not know it."""
-        if not is_run_id(run_id):
-            raise WrongInput(f"{run_id!r} is no run id")
-        look = await self._reader.look([run_id])
-        if run_id in look.not_found:
+        """Poll one run once; WrongInput if the API does not know it."""
+        if not wire.is_run_id(run_id):
+            raise WrongInput(f"{run_id!r} is not a run id")
+        result = await self._poller.poll([run_id])
+        if run_id in result.not_found:
             raise WrongInput(f"the API knows no run {run_id}, or it belongs to another account")
-        if run_id not in look.runs:
-            raise WebAgentUnavailable(f"no word of run {run_id}", retry_after=look.retry_after)
-        return look.runs[run_id]
+        if run_id not in result.runs:
+            raise WebAgentUnavailable(f"no answer about run {run_id}", retry_after=result.retry_after)
+        return result.runs[run_id]
 
     async def wait(self, run_id: str) -> RunSnapshot:
-        """Look at a run until it is over; WebAgentUnavailable after ten looks in a row without an answer."""
-        patiently = AsyncRetrying(
+        """Poll a run until it has ended; WebAgentUnavailable after ten polls in a row without an answer."""
+        until_answered = AsyncRetrying(
             retry=retry_if_exception_type(WebAgentUnavailable),
-            stop=stop_after_attempt(LOOKS_WITHOUT_ANSWER),
-            wait=_wait,
+            stop=stop_after_attempt(POLLS_WITHOUT_ANSWER),
+            wait=_backoff,
             sleep=self._sleep,
             reraise=True,
         )
-        to_the_end = AsyncRetrying(retry=retry_if_result(_is_alive), wait=_wait, sleep=self._sleep)
-        over: RunSnapshot = await to_the_end(patiently, self._see, run_id)
-        return over
+        until_ended = AsyncRetrying(retry=retry_if_result(_is_alive), wait=_backoff, sleep=self._sleep)
+        ended: RunSnapshot = await until_ended(until_answered, self._poll_existing, run_id)
+        return ended
 
-    async def _see(self, run_id: str) -> RunSnapshot:
-        """Look at a run that surely exists: one that the API does not know yet will show."""
-        look = await self._reader.look([run_id])
-        if run_id not in look.runs:
-            raise WebAgentUnavailable(f"the API does not show run {run_id}", retry_after=look.retry_after)
-        return look.runs[run_id]
+    async def _poll_existing(self, run_id: str) -> RunSnapshot:
+        """Poll a run that surely exists: one that the API does not know yet will appear."""
+        result = await self._poller.poll([run_id])
+        if run_id not in result.runs:
+            raise WebAgentUnavailable(f"the API does not show run {run_id}", retry_after=result.retry_after)
+        return result.runs[run_id]
 
     async def cancel(self, run_id: str) -> Cancellation:
-        """Cancel one run; WrongInput, in words, for one that cannot be."""
-        if not is_run_id(run_id):
-            raise WrongInput(f"{run_id!r} is no run id")
+        """Cancel one run; WrongInput, with the reason, if it cannot be cancelled."""
+        if not wire.is_run_id(run_id):
+            raise WrongInput(f"{run_id!r} is not a run id")
         if run_id in self._made_by_run:
             raise WrongInput(f"run {run_id} was made by /run: it cannot be cancelled, it ends by itself")
         return await self._canceller.cancel_one(run_id)
 
     async def stream(self, create: PreparedCreate) -> AsyncGenerator[StreamEvent, None]:
-        """Send a create over `/run-sse` and yield its events; one that is cut is followed up by looks."""
+        """Send a create over `/run-sse` and yield its events; after a cut, the run is polled to its end."""
         try:
-            async with aclosing(self.read_stream(create)) as events:
+            async with aclosing(read_stream(self._http, create, self._redact)) as events:
                 async for event in events:
                     yield event
         except StreamCut as cut:
             yield Complete(run=await self.wait(cut.run_id))
         except NotAccepted as refused:
-            raise explain_create(refused.proof) from None
+            raise create_error(refused.proof) from None
 
-    def read_stream(self, create: PreparedCreate) -> AsyncGenerator[StreamEvent, None]:
-        """Send a create over `/run-sse` and yield its events; StreamCut or NotAccepted where that fails."""
-        return read_stream(self._http, create, self._hide)
+
+class WaitingSender:
+    """Sends creates to `/run`, which answers when the run has ended and cannot be cancelled."""
+
+    def __init__(self, clients: HttpClients, redact: Redact) -> None:
+        """Send over `clients.runs`."""
+        self._http = clients.runs
+        self._redact = redact
+
+    async def send(self, create: PreparedCreate) -> CreateAnswer:
+        """Send one create, once, and wait up to 15 minutes for the end of its run."""
+        answer = await send_run(self._http, create, self._redact, RUN_SECONDS)
+        return SubmitAccepted(run_id=answer.run_id) if isinstance(answer, RunSnapshot) else answer
+
+    async def aclose(self) -> None:
+        """Do nothing: an answer is awaited by whoever sent its create."""
+
+
+class StreamingSender:
+    """Sends creates to `/run-sse`, and calls `on_event` with each event of their runs."""
+
+    def __init__(
+        self, clients: HttpClients, redact: Redact, *, on_event: Callable[[StreamEvent], None]
+    ) -> None:
+        """Send over `clients.runs`."""
+        self._http = clients.runs
+        self._redact = redact
+        self._on_event = on_event
+        self._streams: set[asyncio.Task[None]] = set()
+
+    async def send(self, create: PreparedCreate) -> CreateAnswer:
+        """Send one create, once; it is accepted as soon as its stream names the run."""
+        answer: asyncio.Future[CreateAnswer] = asyncio.get_running_loop().create_future()
+        stream = asyncio.create_task(self._follow(create, answer))
+        self._streams.add(stream)
+        stream.add_done_callback(self._streams.discard)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await asyncio.shield(answer)
+        except TimeoutError:
+            stream.cancel()
+            return SubmitUnanswered(message=f"the stream named no run for {ANSWER_SECONDS:.0f} s")
+
+    async def _follow(self, create: PreparedCreate, answer: asyncio.Future[CreateAnswer]) -> None:
+        proof: CreateAnswer = SubmitUnanswered(message="the stream was left before its run was named")
+        try:
+            async with aclosing(read_stream(self._http, create, self._redact)) as events:
+                async for event in events:
+                    run_id = _run_named_by(event)
+                    if run_id is not None and not answer.done():
+                        answer.set_result(SubmitAccepted(run_id=run_id))
+                    self._on_event(event)
+        except StreamCut as cut:
+            proof = SubmitAccepted(run_id=cut.run_id)  # from here on it is polled
+        except NotAccepted as refused:
+            proof = refused.proof
+        finally:
+            if not answer.done():
+                answer.set_result(proof)
+
+    async def aclose(self) -> None:
+        """Leave the streams; their runs go on."""
+        for stream in self._streams:
+            stream.cancel()
+        await asyncio.gather(*self._streams, return_exceptions=True)
+
+
+async def send_run(
+    http: httpx.AsyncClient, create: PreparedCreate, redact: Redact, within: float
+) -> RunSnapshot | CreateAnswer:
+    """Send one create, once, over `/run`; return the run if the answer holds one, else what it proves.
+
+    A failed run may come with status 500: a body that names a run says more than the status.
+    """
+    answer = await call(http, "POST", wire.RUN, body=create.body, within=within)
+    if isinstance(answer, HttpAnswer) and answer.status in _RUN_STATUSES:
+        run = read_run(answer.body)
+        if run is not None:
+            return redact_run(run, redact)
+    return read_create(answer, redact)
+
+
+def _run_named_by(event: StreamEvent) -> str | None:
+    match event:
+        case Complete(run=run):
+            return run.run_id
+        case Heartbeat():
+            return None
+        case _:
+            return event.run_id
 
 
 def _is_alive(run: RunSnapshot) -> bool:
     return not run.is_final
 
 
-def _wait(state: RetryCallState) -> float:
-    """Wait longer each time, and at least as long as the API asked for."""
+def _backoff(state: RetryCallState) -> float:
+    """Return seconds that double with each attempt, and are at least what the API asked for."""
     error = state.outcome.exception() if state.outcome is not None else None
     asked = error.retry_after if isinstance(error, WebAgentUnavailable) else None
     return max(asked or 0.0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(state.attempt_number - 1, 10)))

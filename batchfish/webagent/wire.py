@@ -1,9 +1,10 @@
-"""The Web Agent API on the wire: paths, headers, field names, error envelope, for client and server alike."""
+"""The Web Agent API on the wire: paths, headers, field names and error envelope, for client and server."""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 RUN = "/v1/automation/run"
 RUN_ASYNC = "/v1/automation/run-async"
@@ -26,7 +27,7 @@ GOAL_FILTER_LENGTH = 500
 
 
 class RunStatus(StrEnum):
-    """The statuses a server sends; a client reads them as an open set."""
+    """The statuses of a run; a client accepts others, too."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -41,7 +42,7 @@ class RunStatus(StrEnum):
 
 
 class EventType(StrEnum):
-    """The types of the events of run-sse; a client ignores unknown ones."""
+    """The types of the events of run-sse; a client ignores others."""
 
     STARTED = "STARTED"
     STREAMING_URL = "STREAMING_URL"
@@ -65,11 +66,16 @@ REQUEST_FIELDS = (
     "profile_id",
     "api_integration",
 )
-"""The members of a run request, by the API's own names."""
+"""The members of a create, by the API's names."""
+
+
+def is_run_id(value: object) -> TypeGuard[str]:
+    """Whether this is a run_id, which may stand in a path."""
+    return isinstance(value, str) and re.fullmatch(RUN_ID_PATTERN, value, re.ASCII) is not None
 
 
 def error_envelope(code: str, message: str, details: object = None) -> dict[str, Any]:
-    """Shape an error answer as the API does: `{"error": {"code", "message", "details"?}}`."""
+    """Return the body of an error answer: `{"error": {"code", "message", "details"?}}`."""
     error: dict[str, Any] = {"code": code, "message": message}
     if details is not None:
         error["details"] = details

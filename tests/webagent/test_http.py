@@ -16,9 +16,9 @@ import pytest
 
 from batchfish.core.events import CreateAnswer, SubmitAccepted, SubmitDeferred, SubmitUnanswered
 from batchfish.errors import WebAgentUnavailable
-from batchfish.webagent import connections
+from batchfish.webagent import http
 from batchfish.webagent.client import WebAgentClient
-from batchfish.webagent.http import HttpAnswer, NoAnswer, call
+from batchfish.webagent.http import HttpAnswer, NoAnswer, call, open_clients
 from tests.webagent.fakes import KEY
 from tests.webagent.servers import Connection, Server, say, serving
 
@@ -179,8 +179,8 @@ async def test_creates_share_a_fresh_connection() -> None:
 async def test_a_connection_that_lay_idle_too_long_is_not_used_for_a_create(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert connections.CREATE_IDLE_SECONDS == 2.0
-    monkeypatch.setattr(connections, "CREATE_IDLE_SECONDS", 0.0)
+    assert http.CREATE_IDLE_SECONDS == 2.0
+    monkeypatch.setattr(http, "CREATE_IDLE_SECONDS", 0.0)
     async with (
         serving(answer_well) as server,
         WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
@@ -209,7 +209,7 @@ async def test_many_creates_at_once_take_eight_connections() -> None:
     async def answer_later(server: Server, connection: Connection) -> None:
         while True:
             await connection.read_request()
-            if len(server.requests) == connections.MAX_CONNECTIONS:
+            if len(server.requests) == http.MAX_CONNECTIONS:
                 gate.set()
             await gate.wait()
             await connection.say(GOOD_ANSWER)
@@ -221,7 +221,7 @@ async def test_many_creates_at_once_take_eight_connections() -> None:
         create = client.prepare("https://shop.example", "find", {})
         proofs = await asyncio.gather(*(client.submit(create) for _ in range(40)))
         assert set(proofs) == {SubmitAccepted(run_id="r-1")}
-        assert server.connections == connections.MAX_CONNECTIONS
+        assert server.connections == http.MAX_CONNECTIONS
 
 
 async def test_creates_and_looks_do_not_wait_for_each_other() -> None:
@@ -265,9 +265,9 @@ async def test_an_answer_has_a_time_limit_in_all_however_it_drips(
     treat: Callable[[Server, Connection], Awaitable[None]],
 ) -> None:
     async with serving(treat) as server:
-        http, *_ = connections.open_clients(f"http://127.0.0.1:{server.port}", {}, None)
-        async with http:
-            answer = await call(http, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
+        client = open_clients(f"http://127.0.0.1:{server.port}", {}, None).creates
+        async with client:
+            answer = await call(client, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
     assert isinstance(answer, NoAnswer)
     assert answer.may_have_left
 
@@ -282,18 +282,18 @@ async def test_running_out_of_time_before_the_connection_stands_proves_that_noth
                 filler = fillers.enter_context(socket.socket())
                 filler.settimeout(0)
                 filler.connect_ex(address)
-            http, *_ = connections.open_clients(f"http://127.0.0.1:{address[1]}", {}, None)
-            async with http:
-                answer = await call(http, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
+            client = open_clients(f"http://127.0.0.1:{address[1]}", {}, None).creates
+            async with client:
+                answer = await call(client, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
     assert isinstance(answer, NoAnswer)
     assert not answer.may_have_left
 
 
 async def test_an_answer_is_handed_over_with_its_headers() -> None:
     async with serving(answer_well) as server:
-        http, *_ = connections.open_clients(f"http://127.0.0.1:{server.port}", {}, None)
-        async with http:
-            answer = await call(http, "GET", "/v1/runs", params={"goal": "bf-"})
+        client = open_clients(f"http://127.0.0.1:{server.port}", {}, None).creates
+        async with client:
+            answer = await call(client, "GET", "/v1/runs", params={"goal": "bf-"})
         assert isinstance(answer, HttpAnswer)
         assert (answer.status, answer.body, answer.headers["content-length"]) == (200, GOOD, str(len(GOOD)))
         assert server.requests[0].startswith(b"GET /v1/runs?goal=bf- HTTP/1.1")

@@ -18,7 +18,7 @@ from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.records import RunFilter
 from batchfish.localagent.runs.store import RunStore
 from batchfish.localagent.serve_settings import ServeSettings
-from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamEvent, StreamingUrl
+from batchfish.webagent.streaming import Complete, Heartbeat, Progress, Started, StreamEvent, StreamingUrl
 from tests.localagent.doubles import TOKEN, ManualEngine
 from tests.localagent.sockets import served_app
 

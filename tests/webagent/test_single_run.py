@@ -19,7 +19,7 @@ from batchfish.errors import (
     WebAgentUnavailable,
     WrongInput,
 )
-from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamEvent, StreamingUrl
+from batchfish.webagent.streaming import Complete, Heartbeat, Progress, Started, StreamEvent, StreamingUrl
 from tests.webagent.fakes import BASE_URL, KEY, Chunks, refusal, row, runs_body
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ class TestQueue:
     async def test_what_is_no_run_id_is_never_sent(self, run_id: str) -> None:
         client = Api(lambda: refusal(500)).client()
         for ask in (client.get, client.cancel_run):
-            with pytest.raises(WrongInput, match="no run id"):
+            with pytest.raises(WrongInput, match="not a run id"):
                 await ask(run_id)
 
     async def test_a_run_that_the_api_does_not_know_is_said_so(self) -> None:
@@ -336,7 +336,7 @@ class TestStream:
         assert [type(event) for event in await watch(api)] == [Started, Complete]
 
     async def test_a_silent_stream_counts_as_cut(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("batchfish.webagent.stream.SILENCE_SECONDS", 0.0)
+        monkeypatch.setattr("batchfish.webagent.streaming.SILENCE_SECONDS", 0.0)
 
         class Silence(httpx.AsyncByteStream):
             async def __aiter__(self) -> AsyncIterator[bytes]:

@@ -8,6 +8,7 @@ import secrets
 import signal
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from batchfish.cli import batch_choice, locate
@@ -15,7 +16,7 @@ from batchfish.cli.access import check_settle, local_agent, refuse_other_access,
 from batchfish.cli.completion import wait_for
 from batchfish.cli.console import put_beside_work
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
-from batchfish.cli.factory import SystemClock, client_options, make_context
+from batchfish.cli.factory import SystemClock, make_agent, make_context
 from batchfish.cli.locate import load
 from batchfish.cli.signals import cancel_alive, heeding
 from batchfish.core import identity
@@ -25,9 +26,9 @@ from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal import batches, ingest, queries
 from batchfish.pipeline.context import StopKind
 from batchfish.pipeline.run import run_batch
-from batchfish.webagent.request import is_loopback
-from batchfish.webagent.sse import Complete, Heartbeat, Progress, Started, StreamingUrl
-from batchfish.webagent.watched import StreamingClient, WaitingClient
+from batchfish.webagent.credentials import is_loopback
+from batchfish.webagent.single_run import StreamingSender, WaitingSender
+from batchfish.webagent.streaming import Complete, Heartbeat, Progress, Started, StreamingUrl
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -41,8 +42,7 @@ if TYPE_CHECKING:
     from batchfish.manifest.manifest import Manifest
     from batchfish.pipeline.context import Context
     from batchfish.pipeline.run import RunReport
-    from batchfish.webagent.client import WebAgentClient
-    from batchfish.webagent.sse import StreamEvent
+    from batchfish.webagent.streaming import StreamEvent
 
 
 def run(args: Namespace, env: Mapping[str, str], console: Console) -> int:
@@ -117,7 +117,8 @@ async def _watch(
 ) -> int:
     clock = SystemClock()
     teller = Teller(console, clock.boottime(), clock.boottime)
-    async with _make_client(args, access, journal, env, teller.tell) as agent:
+    sender = WaitingSender if args.sync else partial(StreamingSender, on_event=teller.tell)
+    async with make_agent(access, journal, env, sender) as agent:
         ctx = make_context(args, journal, batch, agent, console, is_near=is_loopback(access.base_url))
         terms = ctx.policies[batch.pk]
         once = replace(terms.rules, retry=replace(terms.rules.retry, attempts=1))
@@ -131,17 +132,6 @@ async def _watch(
         batches.finish(journal.connection, batch.pk, code, clock.now())
     _show(args, console, journal, item)
     return code
-
-
-def _make_client(
-    args: Namespace,
-    access: Access,
-    journal: SqliteJournal,
-    env: Mapping[str, str],
-    tell: Callable[[StreamEvent], None],
-) -> WebAgentClient:
-    options = client_options(access, journal, env)
-    return WaitingClient(**options) if args.sync else StreamingClient(tell=tell, **options)
 
 
 def _announce(ctx: Context, item: Item, console: Console) -> None:

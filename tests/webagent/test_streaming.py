@@ -8,7 +8,7 @@ import pytest
 
 from batchfish.errors import NotPermitted, RunMayExist, TryLater
 from batchfish.webagent.client import WebAgentClient
-from batchfish.webagent.sse import Complete, Progress, Started, StreamEvent
+from batchfish.webagent.streaming import Complete, Progress, Started, StreamEvent
 from tests.webagent.fakes import KEY, row, runs_body
 from tests.webagent.servers import Connection, Server, say, serving
 

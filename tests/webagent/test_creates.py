@@ -1,4 +1,4 @@
-"""The closed table: what an answer to a create proves, and that nothing outside it proves anything."""
+"""The body of a create, and the closed table of what an answer to one proves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from batchfish.core.events import (
     SubmitRejected,
     SubmitUnanswered,
 )
-from batchfish.webagent.answers import MESSAGE_LENGTH, read_create_answer
+from batchfish.errors import WrongInput
+from batchfish.webagent.api_errors import MESSAGE_LENGTH
+from batchfish.webagent.creates import build_create, read_create
+from batchfish.webagent.http import HttpAnswer
 
 DATE = {"date": "Tue, 24 Nov 2026 20:00:00 GMT"}
 HTML = {"content-type": "text/html; charset=utf-8"}
@@ -28,12 +31,68 @@ def envelope(code: str, message: str = "no", **more: object) -> dict[str, Any]:
 
 def answer(status: int, content: object, headers: dict[str, str] | None = None) -> CreateAnswer:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return read_create_answer(status, headers or {}, body)
+    return read_create(HttpAnswer(status=status, headers=headers or {}, body=body), str)
 
 
 def reason(proof: CreateAnswer) -> str:
     assert isinstance(proof, (SubmitDeferred, SubmitRejected)), proof
     return proof.reason
+
+
+def test_a_body_holds_what_is_set_as_utf8() -> None:
+    create = build_create("https://x.example/é", "ähm", {"browser_profile": "stealth", "use_vault": None}, {})
+    assert json.loads(create.body) == {
+        "url": "https://x.example/é",
+        "goal": "ähm",
+        "browser_profile": "stealth",
+        "api_integration": "batchfish",
+    }
+    assert "é".encode() in create.body
+
+
+def test_a_request_may_name_another_integration() -> None:
+    create = build_create("https://x.example", "g", {"api_integration": "mine"}, {})
+    assert json.loads(create.body)["api_integration"] == "mine"
+
+
+def test_the_same_request_has_the_same_digest_and_another_has_another() -> None:
+    first = build_create("https://x.example", "g", {"use_vault": True, "browser_profile": "lite"}, {})
+    second = build_create("https://x.example", "g", {"browser_profile": "lite", "use_vault": True}, {})
+    third = build_create("https://x.example", "h", {"browser_profile": "lite", "use_vault": True}, {})
+    assert first.sha256 == second.sha256 != third.sha256
+
+
+def test_a_proxys_password_is_sent_and_its_variable_is_not() -> None:
+    proxy = {"enabled": True, "type": "custom", "url": "http://p:1", "password_env": "PW"}
+    create = build_create("https://x.example", "g", {"proxy_config": proxy}, {"PW": "canary-1"})
+    assert json.loads(create.body)["proxy_config"] == {
+        "enabled": True,
+        "type": "custom",
+        "url": "http://p:1",
+        "password": "canary-1",
+    }
+    other = build_create("https://x.example", "g", {"proxy_config": proxy}, {"PW": "canary-2"})
+    assert create.sha256 == other.sha256
+    assert "canary" not in repr(create)
+
+
+@pytest.mark.parametrize("secrets", [{}, {"PW": ""}, {"OTHER": "x"}])
+def test_a_variable_that_is_not_set_is_named(secrets: dict[str, str]) -> None:
+    with pytest.raises(WrongInput, match="PW"):
+        build_create(
+            "https://x.example", "g", {"proxy_config": {"enabled": True, "password_env": "PW"}}, secrets
+        )
+
+
+@pytest.mark.parametrize("request_", [{"gaol": "x"}, {"output_schema": {"a": object()}}])
+def test_what_the_api_does_not_know_is_refused(request_: dict[str, object]) -> None:
+    with pytest.raises(WrongInput):
+        build_create("https://x.example", "g", request_, {})
+
+
+def test_a_text_that_is_no_unicode_is_refused() -> None:
+    with pytest.raises(WrongInput):
+        build_create("https://x.example", "\ud800", {}, {})
 
 
 @pytest.mark.parametrize("content", [{"run_id": "r-1", "error": None}, {"run_id": "r-1"}])
@@ -250,7 +309,7 @@ def may_say_anything(status: int, content: object, headers: dict[str, str]) -> b
 
 @given(st.sampled_from([200, 400, 401, 403, 404, 429]) | st.integers(100, 999), headers, bodies)
 def test_nothing_outside_the_table_proves_anything(status: int, headers: dict[str, str], body: bytes) -> None:
-    proof = read_create_answer(status, headers, body)
+    proof = read_create(HttpAnswer(status=status, headers=headers, body=body), str)
     try:
         content = json.loads(body.decode())
     except ValueError:

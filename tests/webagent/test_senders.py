@@ -1,19 +1,21 @@
-"""Creates that a person watches: whatever road they take, what they prove is told to the pipeline."""
+"""Creates over `/run-sse` and `/run`: what their answers prove is what the pipeline is told."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from batchfish.core.events import SubmitAccepted, SubmitDeferred, SubmitUnanswered
-from batchfish.webagent.sse import Complete, Progress, Started, StreamEvent
-from batchfish.webagent.watched import StreamingClient, WaitingClient
+from batchfish.webagent.client import WebAgentClient
+from batchfish.webagent.single_run import StreamingSender, WaitingSender
+from batchfish.webagent.streaming import Complete, Progress, Started, StreamEvent
 from tests.webagent.fakes import KEY, row
 from tests.webagent.servers import Connection, Server, say, serving
-from tests.webagent.test_stream import COMPLETE, HEAD, PROGRESS, STARTED
+from tests.webagent.test_streaming import COMPLETE, HEAD, PROGRESS, STARTED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,13 +37,14 @@ class Listener(list[StreamEvent]):
 
 
 @asynccontextmanager
-async def streaming(server: Server, listener: Listener | None = None) -> AsyncIterator[StreamingClient]:
-    tell = (Listener() if listener is None else listener).tell
-    async with StreamingClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}", tell=tell) as client:
+async def streaming(server: Server, listener: Listener | None = None) -> AsyncIterator[WebAgentClient]:
+    sender = partial(StreamingSender, on_event=(Listener() if listener is None else listener).tell)
+    base_url = f"http://127.0.0.1:{server.port}"
+    async with WebAgentClient(api_key=KEY, base_url=base_url, sender=sender) as client:
         yield client
 
 
-async def submit(client: StreamingClient | WaitingClient) -> CreateAnswer:
+async def submit(client: WebAgentClient) -> CreateAnswer:
     return await client.submit(client.prepare("https://shop.example", "find", {}))
 
 
@@ -114,7 +117,9 @@ async def test_a_run_that_is_waited_for_is_accepted_whatever_came_of_it(status: 
     )
     async with (
         serving(say(head, body)) as server,
-        WaitingClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
+        WebAgentClient(
+            api_key=KEY, base_url=f"http://127.0.0.1:{server.port}", sender=WaitingSender
+        ) as client,
     ):
         assert await submit(client) == SubmitAccepted(run_id="r-7")
         assert b"POST /v1/automation/run " in server.requests[0]

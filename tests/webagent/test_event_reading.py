@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core.runs import RunError, RunSnapshot
-from batchfish.webagent.sse import (
+from batchfish.webagent.streaming import (
     Complete,
     FrameReader,
     FrameTooLarge,

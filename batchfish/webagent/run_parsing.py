@@ -1,4 +1,4 @@
-"""How runs are read out of an answer: leniently, with the bytes of each result exactly as they came."""
+"""Runs as the API sends them, read leniently; the bytes of each result stay exactly as they came."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import msgspec
 
 from batchfish.core.json_text import CutOff, cut_array, cut_object
 from batchfish.core.runs import RunError, RunSnapshot
-from batchfish.webagent.answers import is_run_id, shorten
+from batchfish.webagent.api_errors import shorten
 from batchfish.webagent.http_dates import read_iso_time
+from batchfish.webagent.wire import is_run_id
 
 MAX_STEPS = 2**31 - 1
 URL_LENGTH = 2000
@@ -23,14 +24,14 @@ Members: TypeAlias = Mapping[str, msgspec.Raw] | Mapping[str, bytes]
 
 
 class Unreadable(Exception):
-    """An answer that msgspec refuses (NaN, a lone surrogate, 1,000 levels): ask for less of it."""
+    """An answer that msgspec refuses: NaN, a lone surrogate, 1,000 levels. Asking for fewer runs may help."""
 
 
 class WrongShape(Exception):
     """An answer that is JSON, but not what was asked for."""
 
 
-class _Body(msgspec.Struct):
+class _RunsBody(msgspec.Struct):
     data: list[msgspec.Raw]
     not_found: msgspec.Raw = _ABSENT
     pagination: msgspec.Raw = _ABSENT
@@ -51,7 +52,7 @@ class Page:
 
 
 def read_runs_body(body: bytes) -> tuple[list[RunSnapshot], frozenset[str]]:
-    """Read an answer about many runs, and the ids it says it does not know."""
+    """Read an answer about many runs: the runs, and the ids that the API does not know."""
     answer = _decode(body)
     ids = read_value(answer.not_found)
     runs = [run for run in map(read_run, answer.data) if run is not None]
@@ -69,22 +70,22 @@ def read_run_body(body: bytes) -> RunSnapshot | None:
 
 
 def read_page_body(body: bytes) -> Page:
-    """Read a page of a listing; if msgspec refuses it, by slices: a hostile row must not hide the others."""
+    """Read a page of a listing; one row that msgspec refuses must not hide the others."""
     try:
         answer = _decode(body)
-        slices: list[msgspec.Raw] | list[bytes] = answer.data
+        rows_as_sent: list[msgspec.Raw] | list[bytes] = answer.data
         pagination = read_value(answer.pagination)
     except Unreadable:
-        members = slice_members(body)
-        slices = _slice_data(members)
+        members = cut_members(body)
+        rows_as_sent = _cut_data(members)
         pagination = read_value(members.get("pagination", b""))
-    rows = tuple(run for run in map(read_run, slices) if run is not None)
+    rows = tuple(run for run in map(read_run, rows_as_sent) if run is not None)
     if not isinstance(pagination, dict):
         pagination = {}
     total, has_more, cursor = (pagination.get(name) for name in ("total", "has_more", "next_cursor"))
     return Page(
         rows=rows,
-        unread=len(slices) - len(rows),
+        unread=len(rows_as_sent) - len(rows),
         total=_read_count(total),
         has_more=has_more if isinstance(has_more, bool) else None,
         next_cursor=cursor if isinstance(cursor, str) and cursor else None,
@@ -92,15 +93,15 @@ def read_page_body(body: bytes) -> Page:
 
 
 def read_only_run(body: bytes, run_id: str) -> RunSnapshot | None:
-    """Read an answer about one run that msgspec refuses; the whole body stands for its result."""
-    run = _find_run(slice_members(body), run_id)
+    """Read an answer about one run that msgspec refuses: the whole body becomes the result."""
+    run = _find_run(cut_members(body), run_id)
     if run is None or run.result is None:
         return run
     return replace(run, result=body, is_whole_answer=True)
 
 
 def read_head(head: bytes, run_id: str) -> RunSnapshot | None:
-    """Read what the beginning of a far too large answer says of its only run, but for the result."""
+    """Read one run, without its result, from the beginning of an answer that is too large."""
     members = cut_object(head, may_be_cut=True)
     if "data" in members:
         elements = cut_array(members["data"], may_be_cut=True)
@@ -110,13 +111,13 @@ def read_head(head: bytes, run_id: str) -> RunSnapshot | None:
 
 
 def read_run(row: msgspec.Raw | bytes) -> RunSnapshot | None:
-    """Read one run; None for what has no run_id and status. Never raises."""
+    """Read one run; None without a run_id and a status. Never raises."""
     members = read_members(row)
     return None if members is None else read_run_members(members)
 
 
 def read_members(text: msgspec.Raw | bytes) -> Members | None:
-    """Cut an object into its members, however hostile their values; None for anything else. Never raises."""
+    """Cut an object into its members, whatever their values; None for anything else. Never raises."""
     try:
         return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError:
@@ -129,7 +130,7 @@ def read_members(text: msgspec.Raw | bytes) -> Members | None:
         return None
 
 
-def slice_members(body: bytes) -> dict[str, bytes]:
+def cut_members(body: bytes) -> dict[str, bytes]:
     """Cut an answer that msgspec refuses into its members; Unreadable if it broke off."""
     try:
         return cut_object(body)
@@ -137,16 +138,16 @@ def slice_members(body: bytes) -> dict[str, bytes]:
         raise Unreadable("the answer broke off or is no JSON object") from None
 
 
-def _decode(body: bytes) -> _Body:
+def _decode(body: bytes) -> _RunsBody:
     try:
-        return msgspec.json.decode(body, type=_Body)
+        return msgspec.json.decode(body, type=_RunsBody)
     except msgspec.ValidationError:
         raise WrongShape("the answer holds no list of runs") from None
     except _REFUSED as error:
         raise Unreadable(str(error)) from None
 
 
-def _slice_data(members: Mapping[str, bytes]) -> list[bytes]:
+def _cut_data(members: Mapping[str, bytes]) -> list[bytes]:
     try:
         return cut_array(members.get("data", b""))
     except CutOff:
@@ -155,12 +156,12 @@ def _slice_data(members: Mapping[str, bytes]) -> list[bytes]:
 
 def _find_run(members: Mapping[str, bytes], run_id: str) -> RunSnapshot | None:
     """Find the run in an answer that is either a list of runs or the run itself."""
-    rows = map(read_run, _slice_data(members)) if "data" in members else iter([read_run_members(members)])
+    rows = map(read_run, _cut_data(members)) if "data" in members else iter([read_run_members(members)])
     return next((run for run in rows if run is not None and run.run_id == run_id), None)
 
 
 def read_run_members(members: Members) -> RunSnapshot | None:
-    """Read a run out of its members; None without a run_id and a status."""
+    """Read a run from its members; None without a run_id and a status."""
 
     def read(name: str) -> object:
         return read_value(members.get(name, b""))
@@ -202,7 +203,7 @@ def read_run_error(error: object) -> RunError | None:
 
 
 def read_value(raw: msgspec.Raw | bytes) -> object:
-    """Read one value, None for nothing; what msgspec refuses, the standard library reads or nobody."""
+    """Read one value as well as msgspec or the standard library can; None if neither can."""
     if not raw:
         return None
     try:
@@ -216,7 +217,7 @@ def read_value(raw: msgspec.Raw | bytes) -> object:
 
 
 def _read_count(value: object) -> int | None:
-    """Read a whole number from 0 that a database can hold; 3.0 counts as 3."""
+    """Read a whole number from 0 to 2^31 - 1, which a database can hold; 3.0 counts as 3."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_STEPS:
         return None
     return int(value) if value == int(value) else None

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core.runs import RunError, RunSnapshot
-from batchfish.webagent.rows import (
+from batchfish.webagent.run_parsing import (
     Unreadable,
     WrongShape,
     read_head,
