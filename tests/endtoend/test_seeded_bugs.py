@@ -26,16 +26,16 @@ TRUSTS_SILENCE = """
 import sys
 from batchfish.core.events import SubmitDeferred, SubmitUnanswered
 from batchfish.pipeline import submit
-from batchfish.webagent import client
-prove = client.prove
+from batchfish.webagent import creates
+read_create = creates.read_create
 def trusting(*arguments):
-    answer = prove(*arguments)
+    answer = read_create(*arguments)
     if isinstance(answer, SubmitUnanswered):
         return SubmitDeferred(reason="create_error", message=answer.message)
     return answer
 async def sending_at_once(ctx, items):
     pass
-client.prove = trusting
+creates.read_create = trusting
 submit._search_before_resending = sending_at_once
 """
 # What was on its way when a process died is sent again, unseen; and the API's own listing is not read.
