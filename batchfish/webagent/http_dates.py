@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from batchfish.core.backoff import LONGEST_RETRY_AFTER
 from batchfish.core.describe import cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_RETRY_AFTER = 900.0
 _FIRST_YEAR, _LAST_YEAR = 1990, 2200
 
 
@@ -27,15 +27,15 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
     A date counts from the answer's own Date, so that no clock of ours is compared with the server's.
     """
     seconds = _asked_wait(headers)
-    return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
 
 
 def note_retry_after(headers: Mapping[str, str]) -> str:
     """Return a remark to follow a message if Retry-After is not obeyed as it stands; else an empty text."""
     text = cut(headers.get("retry-after", "").strip(), 40)
     seconds = _asked_wait(headers)
-    if seconds is not None and seconds > MAX_RETRY_AFTER:
-        return f" (its Retry-After, {text!r}, is cut to {MAX_RETRY_AFTER / 60:.0f} min)"
+    if seconds is not None and seconds > LONGEST_RETRY_AFTER:
+        return f" (its Retry-After, {text!r}, is cut to {LONGEST_RETRY_AFTER / 60:.0f} min)"
     is_bad = bool(text) and (seconds is None or seconds < 0)
     return f" (its Retry-After, {text!r}, is no wait)" if is_bad else ""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import AsyncRetrying, retry_if_exception_type, retry_if_result, stop_after_attempt
 
+from batchfish.core.backoff import exponential
 from batchfish.core.events import SubmitAccepted, SubmitUnanswered
 from batchfish.core.runs import RunSnapshot
 from batchfish.errors import WebAgentUnavailable, WrongInput
@@ -227,4 +228,4 @@ def _backoff(state: RetryCallState) -> float:
     """Return seconds that double with each attempt, and are at least what the API asked for."""
     error = state.outcome.exception() if state.outcome is not None else None
     asked = error.retry_after if isinstance(error, WebAgentUnavailable) else None
-    return max(asked or 0.0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(state.attempt_number - 1, 10)))
+    return max(asked or 0.0, exponential(state.attempt_number, first=FIRST_WAIT, longest=LONGEST_WAIT))
