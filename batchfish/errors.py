@@ -7,9 +7,9 @@ BatchfishError
 ├── TryLater           nothing is wrong with what was given: start again later, it is harmless
 │   └── BatchBusy      another process owns the journal
 ├── NotPermitted       the API key is refused, or belongs to another account
-├── RunMayExist        a create had no clear answer: look for its run before sending another
+├── RunMayExist        a create had no clear answer: search for its run before sending another
 ├── StorageFailed      the journal, the output or the disk failed
-└── WebAgentUnavailable  a look had no usable answer; ends inside the pipeline
+└── WebAgentUnavailable  a read had no usable answer; ends inside the pipeline
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class StorageFailed(BatchfishError):
 
 
 class WebAgentUnavailable(BatchfishError):
-    """A look had no usable answer: try it again, not before `retry_after` seconds where the API said so."""
+    """A read had no usable answer; it can be repeated, after `retry_after` seconds if the API asks for it."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         """Keep the wait that the API asked for, in seconds."""

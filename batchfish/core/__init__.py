@@ -1,1 +1,1 @@
-"""What things mean and what follows from them: pure decisions, without clock, network, chance or disk."""
+"""The decisions of batchfish as pure functions, without clock, network, chance or disk."""

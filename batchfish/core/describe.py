@@ -1,4 +1,4 @@
-"""How values, places in them and durations are named in a message: briefly, and safe to print."""
+"""Names of values, places in them and durations for messages: short, and safe to print."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Keys: TypeAlias = tuple[str | int, ...]
 
 
 def spell_path(keys: Keys) -> str:
-    """Spell keys as a JSON pointer behind `#`."""
+    """Return keys as a JSON pointer after `#`: `#/checks/0/expr`."""
     return "#" + "".join("/" + cut(str(key).replace("~", "~0").replace("/", "~1")) for key in keys)
 
 
 def spell_keys(keys: Keys) -> str:
-    """Spell keys as people write them: `checks[0].expr`."""
+    """Return keys as people write them: `checks[0].expr`."""
     spelled = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
     return cut(spelled.removeprefix("."), 100)
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a value is a number as JSON has them: finite, and no boolean."""
+    """Whether a value is a JSON number: finite, and not a boolean."""
     match value:
         case bool():
             return False
@@ -37,7 +37,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 
 def name_kind(value: object) -> str:
-    """Say what kind of JSON value this is, with a word of it where it is a text."""
+    """Return the kind of a JSON value, with the beginning of a text."""
     match value:
         case None:
             return "null"
@@ -56,7 +56,7 @@ def name_kind(value: object) -> str:
 
 
 def quote(value: object) -> str:
-    """Show a scalar briefly, and say of anything else what kind it is."""
+    """Return a short form of a scalar, and the kind of any other value."""
     match value:
         case str():
             return f"'{cut(value)}'"
@@ -71,13 +71,13 @@ def quote(value: object) -> str:
 
 
 def cut(value: object, length: int = 60) -> str:
-    """Shorten a text, without control characters, escapes or lone surrogates."""
+    """Return a text cut to `length` characters; those that cannot be printed are replaced."""
     text = "".join(letter if letter.isprintable() else "�" for letter in str(value)[: length + 1])
     return text if len(text) <= length else text[:length] + "…"
 
 
 def spell_duration(seconds: float) -> str:
-    """Write a duration as people say it: `42s`, `3m 20s`, `2h 5m`, `1d 4h`."""
+    """Return a duration as people write it: `42s`, `3m 20s`, `2h 5m`, `1d 4h`."""
     if seconds < 10:  # noqa: PLR2004 - below it, tenths are worth reading
         return f"{seconds:.1f}s"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""The one expression language of manifests: `{{ }}` in texts, and conditions of checks and filters."""
+"""The expression language of manifests: `{{ }}` in texts, and the conditions of checks and `--where`."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ FILTER_NAMES = (
     "urlencode",
 )
 MAX_PARTS = 400
-"""How many parts the expressions of one text may have; what they build grows with that."""
+"""How many parts the expressions of one text may have, since the text that they build grows with it."""
 
 MAX_LENGTH = 10_000
 """The longest condition, in characters."""
 
 
 class InvalidExpression(ValueError):
-    """A template or condition cannot be compiled; `line` counts within its text."""
+    """A template or condition is not valid; `line` counts from its beginning, `remedy` says what to write."""
 
     def __init__(self, message: str, *, line: int = 1, remedy: str | None = None) -> None:
-        """Keep where in the text, and what to do about it."""
+        """Keep the line and the remedy."""
         super().__init__(message)
         self.line = line
         self.remedy = remedy
 
 
 class ExpressionFailed(ValueError):
-    """A template or condition has no value for these values; the text says why."""
+    """A template or condition cannot be evaluated with the given values."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +59,7 @@ class Template:
     _render: Callable[[Values], str]
 
     def render(self, values: Values) -> str:
-        """Fill the text in; ExpressionFailed where a value is missing or does not fit."""
+        """Return the text with its values; ExpressionFailed where one is missing or does not fit."""
         try:
             return self._render(values)
         except Exception as error:  # noqa: BLE001 - values are hostile: whatever they cause is their failure
@@ -68,14 +68,14 @@ class Template:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """An expression that holds or does not, compiled once; `variables` are the names it reads."""
+    """An expression that is true or false, compiled once; `variables` are the names it reads."""
 
     text: str
     variables: frozenset[str]
     _evaluate: Callable[[Values], object]
 
     def holds(self, values: Values) -> bool:
-        """Evaluate it; ExpressionFailed where a value is missing or does not fit."""
+        """Whether the condition is true; ExpressionFailed where a value is missing or does not fit."""
         try:
             return bool(self._evaluate(values))
         except Exception as error:  # noqa: BLE001 - values are hostile: whatever they cause is their failure
@@ -83,7 +83,7 @@ class Condition:
 
 
 def compile_template(text: str) -> Template:
-    """Compile a text with `{{ }}`; single braces and `{%` mean nothing. InvalidExpression if it is wrong."""
+    """Compile a text with `{{ }}`; `{` and `{%` are plain text. InvalidExpression if it is wrong."""
     if "\0" in text:
         raise InvalidExpression("the text holds a NUL character", remedy="Remove it.")
     if "{{" not in text:
@@ -137,7 +137,7 @@ def _sandbox() -> Sandbox:
 
 
 def _check(tree: nodes.Template) -> None:
-    """Refuse what the language leaves out: calls, other filters, and expressions without end."""
+    """Raise InvalidExpression for calls, unknown filters, and expressions of too many parts."""
     from jinja2 import nodes as kinds
 
     for count, node in enumerate(tree.find_all(kinds.Expr)):
@@ -161,7 +161,7 @@ def _check(tree: nodes.Template) -> None:
 
 
 def _join(tree: nodes.Template) -> Callable[[Values], str] | None:
-    """Render a template of mere placeholders as a join, ten times as quick; None if it holds more."""
+    """Return a faster renderer for templates of plain placeholders, which joins texts; None for others."""
     from jinja2 import nodes as kinds
 
     from batchfish.core.sandbox import simple_filters, to_text

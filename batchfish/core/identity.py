@@ -1,4 +1,4 @@
-"""Who an item is: its fingerprint, its key, and the marker that carries the key in a goal."""
+"""The identity of an item: its fingerprint, its key, and the marker with that key in its goal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH_PREFIX_LETTERS = 4
 MARKER_OPENING = "[ref bf-"
 """How a marker's line begins; a goal that holds it, in any case, is refused: no marker can be forged."""
 
-# The fields that determine a run's result. A webhook or a recording changes nothing that is asked.
+# The fields that determine a run's result; a webhook or a recording does not.
 _RESULT_FIELDS = (
     "agent_config",
     "browser_profile",
@@ -41,21 +41,22 @@ _MARKER = re.compile(r"\[ref bf-([a-z2-7]{8})-([a-z2-7]{13})-([1-9][0-9]{0,8})\.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Marker:
-    """A marker read back from a goal: which batch, which item, which of its intents."""
+    """A marker read from a goal: the batch8 of a batch, the key of an item, and the k of an intent."""
 
     batch8: str
     key: str
     k: int
 
     def __str__(self) -> str:
-        """Spell it as it is sent, without the line around it."""
+        """Return the marker as it is sent, without the brackets of its line."""
         return make_marker(self.batch8, self.key, self.k)
 
 
 def fingerprint(spec: ItemSpec, version: int = FINGERPRINT_VERSION) -> bytes:
-    """Digest what is asked of which URL, 32 bytes; ValueError where a text is no Unicode (a lone surrogate).
+    """Return a SHA-256 digest of the URL, the goal and the fields that determine the result of a run.
 
-    `version` is the one that a journal's fingerprints were made with: they stay comparable after an upgrade.
+    `version` is the one that a journal's fingerprints were made with, so that they stay comparable after an
+    upgrade. ValueError where a text is not Unicode (a lone surrogate).
     """
     if version != FINGERPRINT_VERSION:
         raise ValueError(f"fingerprints of version {version} are not known here")
@@ -64,42 +65,42 @@ def fingerprint(spec: ItemSpec, version: int = FINGERPRINT_VERSION) -> bytes:
 
 
 def item_key(fingerprint: bytes, occurrence: int) -> str:
-    """Name an item by what it asks and which repetition of it this is (from 1): 13 letters of `a-z2-7`."""
+    """Return an item's key, 13 letters of `a-z2-7`; `occurrence` counts equal fingerprints from 1."""
     return _letters(fingerprint + b"#%d" % occurrence, 13)
 
 
 def default_id(fingerprint: bytes, occurrence: int = 1) -> str:
-    """Label an item whose row gives no id; a repetition has its number behind it."""
+    """Return the id of an item whose row gives none; a repetition has its number at the end."""
     label = fingerprint.hex()[:12]
     return label if occurrence == 1 else f"{label}-{occurrence}"
 
 
 def batch_prefix(name: str) -> str:
-    """Hash a batch's name and period into the first 4 letters of its batch8.
+    """Return the first 4 letters of a batch8, a hash of the batch's name and period.
 
-    Its number is left out: whoever begins the first batch of a name finds the runs of all of them, whatever
-    became of their journal.
+    They are the same for all batches of one name and period, so that a search finds the runs of all of them
+    even if their journal is lost.
     """
     return _letters(name.encode(), BATCH_PREFIX_LETTERS)
 
 
 def make_batch8(name: str, chance: bytes) -> str:
-    """Mint the 8 letters that stand for a batch in its markers; `chance` is random, at least 3 bytes."""
+    """Return a new batch8, which stands for a batch in its markers; `chance` is at least 3 random bytes."""
     return batch_prefix(name) + base64.b32encode(chance).decode().lower()[:4]
 
 
 def make_marker(batch8: str, key: str, k: int) -> str:
-    """Spell the marker of an item's k-th intent."""
+    """Return the marker of an item's k-th intent."""
     return f"bf-{batch8}-{key}-{k}"
 
 
 def mark(goal: str, marker: str) -> str:
-    """Write the marker as the last line of a goal."""
+    """Return a goal with the marker as its last line."""
     return f"{goal.rstrip()}\n[ref {marker}.]"
 
 
 def read_marker(goal: str) -> Marker | None:
-    """Read the marker on the last line of a goal; whatever stands elsewhere in it is mere text."""
+    """Return the marker on the last line of a goal; None where it has none there."""
     last_line = goal.rstrip().rpartition("\n")[2]
     found = _MARKER.fullmatch(last_line)
     return Marker(batch8=found[1], key=found[2], k=int(found[3])) if found else None

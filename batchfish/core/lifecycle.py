@@ -1,4 +1,4 @@
-"""What an event makes of an item and of its attempts: the only code that changes a status.
+"""The lifecycle of items: how events change them and their attempts. No other code changes a status.
 
 The laws:
 

@@ -1,4 +1,4 @@
-"""How many runs may be alive at once, and how often each of them is polled."""
+"""The pace of a batch: how many runs may be alive at once, and how often each is polled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLL_SLOWDOWN = 60.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pacing:
-    """How many runs may be alive at once: the concurrency of the batch, lowered while creates are refused.
+    """The limit of runs alive at once: the concurrency of the batch, lowered while creates are refused.
 
     Creates that are in flight together make one *round*, which counts once: eight creates that are refused
     (429) together are one refusal. Each create is stamped with `round` when it is sent, and the stamp is

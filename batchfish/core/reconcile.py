@@ -25,7 +25,7 @@ SHORTEST_PAUSE = 0.05
 
 
 class Control(Enum):
-    """What the search for a run known to exist has shown in the same round."""
+    """The result of the search for a run known to exist, in the same round."""
 
     FRESH = "intended after the unanswered create was given up, and found"
     OLDER = "intended before the unanswered create was given up, and found"

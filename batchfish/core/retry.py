@@ -1,4 +1,4 @@
-"""Which failed runs deserve another attempt, and how long to wait before it."""
+"""Retries of failed runs: which failures deserve another attempt, and the wait before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of a batch: what a manifest may set, each default written once, here."""
+"""The rules of a batch, which its manifest may set, and their defaults."""
 
 from __future__ import annotations
 
@@ -20,19 +20,24 @@ TABLE_SUFFIXES = (".parquet", ".csv", ".jsonl")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Share:
-    """A bound given as a count (`is_percent` false) or as a share in percent."""
+    """A bound on a number of items: a count, or a share in percent if `is_percent`."""
 
     value: float
     is_percent: bool = False
 
     def is_passed(self, count: int, total: int) -> bool:
-        """Whether `count` of `total` is past the bound."""
+        """Whether `count` of `total` exceeds the bound."""
         return count * 100 > self.value * total if self.is_percent else count > self.value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """How much at once, and how long; times in seconds, None means no limit."""
+    """The limits of a batch; times in seconds, None means no limit.
+
+    `concurrency` bounds the runs alive at once, `run_timeout` cancels a run, `queue_timeout` reports one that
+    does not start, `stuck` ends a batch of which only runs without a change are left, and `halt` stops
+    submitting when that many items have failed.
+    """
 
     concurrency: int = 10
     run_timeout: float | None = None
@@ -43,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryRules:
-    """Which failed runs deserve another attempt, how many runs an item may cost, and the waits."""
+    """The failures after which an item is tried again, its attempts at most, and the waits in seconds."""
 
     attempts: int = 2
     on: tuple[str, ...] = ("system_failure",)
@@ -53,7 +58,10 @@ class RetryRules:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnansweredRules:
-    """What becomes of a create without a clear answer: `then` is `reconcile` or `hold`."""
+    """The handling of unanswered creates: `then` is `reconcile` or `hold`, `settle` is in seconds.
+
+    `marker` is whether goals carry markers.
+    """
 
     then: str = "reconcile"
     settle: float = 300.0
@@ -62,7 +70,7 @@ class UnansweredRules:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """A condition that the result of a completed run must meet; `reason` names its failure."""
+    """A condition on the result of a completed run; `reason` becomes the item's reason where it fails."""
 
     expr: str
     reason: str = "check_failed"
@@ -70,7 +78,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutputRules:
-    """Where the table goes, as written (relative to the manifest, with {{ batch }}), and how it looks."""
+    """The table's path, as written (relative to the manifest, with {{ batch }}), and its columns."""
 
     path: str | None = None
     explode: str | None = None
@@ -79,7 +87,7 @@ class OutputRules:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
-    """All rules of one batch. They are not part of an item's identity: a change holds at once."""
+    """All rules of one batch; they are not part of an item's identity, so a change applies at once."""
 
     limits: Limits = field(default_factory=Limits)
     retry: RetryRules = field(default_factory=RetryRules)

@@ -1,4 +1,7 @@
-"""The Jinja2 environment of expressions: what one can reach, and how much it can cost."""
+"""The Jinja2 environment of expressions, which bounds what they can reach and how much they can cost.
+
+It stands apart from `expressions`, which imports it only for texts that need Jinja2.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _FILTERS = ("urlencode", "trim", "lower", "upper", "default", "int", "float", "l
 
 
 class Refused(ValueError):
-    """An expression uses something that the language leaves out."""
+    """An expression does something that is not allowed."""
 
 
 class Sandbox(SandboxedEnvironment):
@@ -58,11 +61,11 @@ class Sandbox(SandboxedEnvironment):
         return self._member(obj, attribute)
 
     def getitem(self, obj: Value, argument: Value) -> Value:
-        """Read a key of a map, or a place or slice of a list or text."""
+        """Read a key of a map, or an element or slice of a list or text."""
         return self._member(obj, argument)
 
     def call_binop(self, context: Context, operator: str, left: Value, right: Value) -> Value:
-        """Compute with numbers, join texts and lists, within bounds."""
+        """Compute with numbers, and join texts and lists, within bounds."""
         joined = operator == "+" and type(left) is type(right) and isinstance(left, str | list)
         if joined:
             if len(left) + len(right) > MAX_TEXT:
@@ -112,7 +115,7 @@ def _describe(value: object) -> str:
 
 
 def to_text(value: object) -> object:
-    """Spell a value as it stands in a rendered text: JSON where it is none itself."""
+    """Return a value as it appears in a rendered text: JSON if it is not a text or a number."""
     match value:
         case str() | Undefined():
             return value
@@ -136,5 +139,5 @@ def _replace(text: object, old: str, new: str) -> str:
 
 
 def simple_filters() -> Mapping[str, Callable[[Any], Any]]:
-    """Pick the filters that need nothing but the text before them, for templates that are mere joins."""
+    """Return the filters that take no arguments and only need the text before them."""
     return {name: FILTERS[name] for name in ("urlencode", "trim", "lower", "upper")}

@@ -1,4 +1,4 @@
-"""Did a completed run reach its goal: a question that its status does not answer."""
+"""The verdict on a completed run: whether it reached its goal, which its status does not say."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN_VIOLATIONS = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """Why a completed run missed its goal: a short machine word and a sentence; None where it reached it."""
+    """Why a completed run missed its goal, as a short word and a text; both None where it reached it."""
 
     reason: str | None = None
     message: str | None = None
@@ -35,7 +35,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CompiledCheck:
-    """A check of the manifest, ready to be asked many times."""
+    """A check of the manifest, compiled once."""
 
     condition: Condition
     reason: str
@@ -54,9 +54,9 @@ def judge_run(
     checks: Sequence[CompiledCheck],
     values: Mapping[str, Any],
 ) -> Verdict:
-    """Judge a completed run by its result; the first thing that is wrong gives the reason. Never raises.
+    """Return the verdict on a completed run, with the first reason that applies; never raises.
 
-    `values` are what checks see beside `result`: the item's variables, `url` and `id`.
+    `values` are those that checks can use besides `result`: the item's variables, `url` and `id`.
     """
     raw = run.result
     text = None if raw is None else decode_result(raw, is_whole_answer=run.is_whole_answer)
@@ -74,7 +74,7 @@ def judge_run(
 
 
 def is_empty(value: object) -> bool:
-    """Whether a value says nothing: no number, no boolean and no text but blanks, however deep."""
+    """Whether a value holds no number, no boolean and no text except blanks, at any depth."""
     open_values = [value]
     while open_values:
         match open_values.pop():
@@ -92,7 +92,7 @@ def is_empty(value: object) -> bool:
 
 
 def _own_failure(result: object) -> str | None:
-    """Find where a result says of itself that its goal was not reached, if it does."""
+    """Return what a result itself says about a goal that was not reached; None where it says nothing."""
     if not isinstance(result, Mapping):
         return None
     status, error, validation = (result.get(name) for name in ("status", "error", "schema_validation"))
@@ -122,6 +122,8 @@ def _ask_checks(checks: Sequence[CompiledCheck], values: Mapping[str, Any]) -> V
                 continue
             message = f"the check {cut(check.condition.text, 200)} does not hold"
         except ExpressionFailed as error:
-            message = f"the check {cut(check.condition.text, 200)} cannot be told: {cut(str(error), 200)}"
+            message = (
+                f"the check {cut(check.condition.text, 200)} cannot be evaluated: {cut(str(error), 200)}"
+            )
         return Verdict(reason=check.reason, message=message)
     return Verdict()

@@ -58,7 +58,7 @@ class Stop:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
-    """How fast and how long this process works; times in seconds.
+    """The options of this process; times in seconds.
 
     `drain`: nothing is submitted, and runs that are alive are followed to their end.
     """

@@ -1,4 +1,4 @@
-"""What holds for the items of one batch: its rules, and the verdict on a completed run."""
+"""The policy of a batch: its rules, and the verdict on its completed runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchPolicy:
-    """The rules of a batch, and what a result is judged by: its checks and the manifest's variables."""
+    """The rules of a batch, its compiled checks, and the variables of its manifest."""
 
     rules: Rules
     checks: Sequence[CompiledCheck] = ()

@@ -36,7 +36,7 @@ IDLE = 60.0
 
 @dataclass(kw_only=True, slots=True)
 class Watch:
-    """What the polls of this process have shown of one run; times are boot-time seconds.
+    """The findings of this process's polls of one run; times are boot-time seconds.
 
     `changed_at` is when its status last changed, in epoch seconds of the server's clock, `age` how long ago
     that was at the latest poll, and `same_since` when a poll first showed it so. `gone_since` is when the

@@ -190,7 +190,7 @@ async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
     """
     name = f"{ctx.batch.manifest.get('name')}{identity.TRY_SUFFIX}"
     if ctx.batch.name.startswith(name):
-        return  # a try pays for an item beside its batch, on purpose
+        return  # a try pays for an item that its batch may pay for, too, on purpose
     journal, batch8 = ctx.journal, ctx.batch.batch8
     foreign = await find_foreign_runs(
         ctx.agent,

@@ -156,7 +156,7 @@ class TestChecks:
         verdict = judge_run(run(b'{"title": "Emma", "price": null}'), SCHEMA, CHECKS, VALUES)
         assert verdict.reason == "check_failed"
         assert verdict.message == (
-            "the check result.price > 0 cannot be told: "
+            "the check result.price > 0 cannot be evaluated: "
             "'>' not supported between instances of 'NoneType' and 'int'"
         )
 

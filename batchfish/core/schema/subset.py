@@ -32,7 +32,7 @@ KEYWORDS = (
     "type",
 )
 
-# What people write instead, and what says the same within the subset.
+# Keywords outside the subset, and what to write instead.
 _INSTEAD = {
     "oneOf": 'Use "anyOf" instead.',
     "allOf": "Merge its branches into one schema.",
@@ -49,7 +49,7 @@ _INSTEAD = {
     "minLength": "Say it in the goal, and test it with a check.",
     "maxLength": "Say it in the goal, and test it with a check.",
 }
-# Which type a keyword belongs to.
+# The types that a keyword belongs to.
 _BELONGS = {
     "enum": ("string",),
     "format": ("string",),
@@ -66,7 +66,7 @@ _BELONGS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SchemaProblem:
-    """One thing in a schema that the API would refuse; `keys` lead to it."""
+    """A part of a schema that the API would refuse; `keys` lead to it, `remedy` says what to write."""
 
     keys: Keys
     message: str
@@ -74,12 +74,12 @@ class SchemaProblem:
 
     @property
     def path(self) -> str:
-        """Spell the place as the API does: `#/properties/price/type`."""
+        """The place as the API writes it: `#/properties/price/type`."""
         return spell_path(self.keys)
 
 
 def check_schema(schema: object, *, limit: int = 100) -> list[SchemaProblem]:
-    """Name everything in a schema that the API would refuse, at most `limit` things; never raises."""
+    """Return everything in a schema that the API would refuse, at most `limit` problems; never raises."""
     return list(islice(_check_whole(schema), limit))
 
 
@@ -110,12 +110,12 @@ def _check_whole(schema: object) -> Iterator[SchemaProblem]:
         yield SchemaProblem(
             keys=(), message=f"the schema takes {size:,} bytes; the API accepts {MAX_BYTES:,}"
         )
-        return  # to look into it could take minutes
+        return  # checking it could take minutes
     yield from _check_nodes(schema)
 
 
 def _check_nodes(schema: Mapping[str, Any]) -> Iterator[SchemaProblem]:
-    """Check every node, in the order in which they stand, without recursion: a schema may be hostile."""
+    """Check every node in order, without recursion, since a schema may be nested without end."""
     stack: list[tuple[object, Keys, int]] = [(schema, (), 1)]
     while stack:
         node, keys, depth = stack.pop()
@@ -176,7 +176,7 @@ def _check_node(node: Mapping[str, Any], keys: Keys) -> Iterator[SchemaProblem]:
 
 
 def _check_names(node: Mapping[str, Any], keys: Keys) -> Iterator[SchemaProblem]:
-    """Check that `required` and `propertyOrdering` name properties that exist, each once."""
+    """Check that `required` and `propertyOrdering` name properties that exist."""
     properties = node.get("properties")
     known = dict.fromkeys(map(str, properties)) if isinstance(properties, Mapping) else {}
     for keyword in ("required", "propertyOrdering"):
@@ -198,7 +198,7 @@ def _is_branch(keys: Keys) -> bool:
 
 
 def _measure(schema: Mapping[str, Any]) -> int | None:
-    """Count the bytes of the schema as sent; None where it is nested too deeply to be written."""
+    """Return the bytes of the schema as sent; None where it is nested too deeply to be written."""
     try:
         return len(json.dumps(schema, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
     except (RecursionError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Whether a value meets a schema of the API's subset, and where it does not."""
+"""The places where a value violates a schema of the API's subset."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DURATION = re.compile(rf"P(?!$)(\d+W|(\d+Y)?(\d+M)?(\d+D)?({_CLOCK})?)", re.ASC
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Violation:
-    """One place of a value that does not meet its schema; `expected` and `received` are types of JSON."""
+    """A place where a value violates its schema; `expected` and `received` are JSON types."""
 
     keys: Keys
     message: str
@@ -29,15 +29,15 @@ class Violation:
     received: str = ""
 
     def __str__(self) -> str:
-        """Spell it as `#/price: expected number, got 'free'`."""
+        """Return it as `#/price: expected number, got 'free'`."""
         return f"{spell_path(self.keys)}: {self.message}"
 
 
 def find_violations(value: object, schema: Mapping[str, Any], *, limit: int = 20) -> list[Violation]:
-    """Name the places where a value does not meet a schema, at most `limit` of them.
+    """Return the places where a value violates a schema, at most `limit` of them.
 
-    A null where a property is not required counts as absent. Properties beyond the schema are fine. The walk
-    goes no deeper than the schema does, whatever the value.
+    A null in a property that is not required counts as absent, and further properties are allowed. Only as
+    many levels of the value are checked as the schema has.
     """
     return list(islice(_violations(value, schema, (), _MAX_DEPTH), limit))
 
