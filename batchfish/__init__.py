@@ -1,4 +1,4 @@
-"""Run many URLs through a web agent, and never pay twice for one of them."""
+"""Run many URLs through the Web Agent API, and never pay twice for one of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ if TYPE_CHECKING:
 
 __all__ = ["WebAgentClient", "__version__"]
 __version__ = "0.1.0"
+"""The version of this package."""
 
 
 def __getattr__(name: str) -> object:
-    """Import a public class when it is first asked for: httpx takes longer to load than `--help` to run."""
+    """Import a public class on first use, since importing httpx takes longer than `--help`."""
     if name == "WebAgentClient":
         from batchfish.webagent.client import WebAgentClient
 

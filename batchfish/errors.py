@@ -1,15 +1,15 @@
-"""Every exception of batchfish, split by what the caller may do next.
+"""Every exception of batchfish, grouped by what the caller may do next.
 
 BatchfishError
-├── WrongInput         what was given is wrong: mend it, then start again
-│   └── ManifestError  every problem found in a manifest, each with its place and remedy
-├── NeedsYes           a person must agree first
-├── TryLater           nothing is wrong with what was given: start again later, it is harmless
-│   └── BatchBusy      another process owns the journal
-├── NotPermitted       the API key is refused, or belongs to another account
-├── RunMayExist        a create had no clear answer: search for its run before sending another
-├── StorageFailed      the journal, the output or the disk failed
-└── WebAgentUnavailable  a read had no usable answer; ends inside the pipeline
+├── WrongInput           the input is wrong: correct it, then start again
+│   └── ManifestError    all problems found in a manifest, each with its place and remedy
+├── NeedsYes             a person must agree first
+├── TryLater             start again later, which is safe; the input is not at fault
+│   └── BatchBusy        another process owns the journal
+├── NotPermitted         the API key is refused, or belongs to another account
+├── RunMayExist          a create had no clear answer: search for its run before sending another
+├── StorageFailed        the journal, the output or the disk failed
+└── WebAgentUnavailable  a poll, listing or cancel had no usable answer: try again
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 class BatchfishError(Exception):
-    """Base of all errors that batchfish raises on purpose; its text is written for the person who sees it."""
+    """The base of all exceptions of batchfish; the text is written for the user."""
 
 
 class WrongInput(BatchfishError):
-    """What was given is wrong: flags, manifest, a missing file, configuration."""
+    """The input is wrong: an option, the manifest, a missing file, the configuration."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One thing wrong in a file: where it stands, what is wrong, and what to do about it."""
+    """One problem in a file: its place, what is wrong, and what to do about it."""
 
     file: Path | str
     line: int | None = None
@@ -40,16 +40,16 @@ class Problem:
     remedy: str | None = None
 
     def __str__(self) -> str:
-        """Spell it as `file:line: message. remedy`."""
+        """Return `file:line: message remedy`."""
         place = f"{self.file}:{self.line}" if self.line is not None else str(self.file)
         return f"{place}: {self.message}" + (f" {self.remedy}" if self.remedy else "")
 
 
 class ManifestError(WrongInput):
-    """Every problem found in one manifest, in file order; `problems` may be cut at 100, `total` is not."""
+    """All problems found in one manifest, in file order: at most 100 `problems`, and their `total`."""
 
     def __init__(self, problems: Sequence[Problem], total: int | None = None) -> None:
-        """Keep the problems; `total` counts also those that were left out."""
+        """Keep the problems; `total` also counts those that were left out."""
         self.problems = tuple(problems)
         self.total = len(self.problems) if total is None else total
         lines = [str(problem) for problem in self.problems]
@@ -59,16 +59,16 @@ class ManifestError(WrongInput):
 
 
 class NeedsYes(BatchfishError):
-    """A person must agree first. `question` names what to agree to; None where no option agrees to it."""
+    """A person must agree first. `question` is its name for `--accept`; None if no option can agree to it."""
 
     def __init__(self, message: str, *, question: str | None = None) -> None:
-        """Keep the name of the question, as `--accept` takes it."""
+        """Keep the name of the question."""
         super().__init__(message)
         self.question = question
 
 
 class TryLater(BatchfishError):
-    """Start again later: the account is empty, the API is out of reach, or the batch is busy."""
+    """Start again later: the account is out of credits, the API cannot be reached, or the batch is busy."""
 
 
 class BatchBusy(TryLater):
@@ -80,17 +80,17 @@ class NotPermitted(BatchfishError):
 
 
 class RunMayExist(BatchfishError):
-    """A create had no clear answer: a run may be on its way, and sending it again may be paid twice."""
+    """A create had no clear answer: a run may exist, and sending the create again may be paid twice."""
 
 
 class StorageFailed(BatchfishError):
-    """The journal, the output or the disk failed; nothing more may be sent."""
+    """The journal, the output or the disk failed; nothing more is sent."""
 
 
 class WebAgentUnavailable(BatchfishError):
-    """A read had no usable answer; it can be repeated, after `retry_after` seconds if the API asks for it."""
+    """The API gave no usable answer to a poll, listing or cancel; `retry_after` is the wait it asked for."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        """Keep the wait that the API asked for, in seconds."""
+        """Keep the wait in seconds, None if the API asked for none."""
         super().__init__(message)
         self.retry_after = retry_after

@@ -1,1 +1,1 @@
-"""The client of the Web Agent API: items become runs, runs become events."""
+"""The client of the Web Agent API."""

@@ -22,7 +22,7 @@ _UNAUTHORIZED = 401
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiError:
-    """An error as the API words it; `code` is upper case."""
+    """An error in the API's words; `code` is upper case."""
 
     code: str
     message: str
@@ -35,18 +35,17 @@ class ApiError:
 class ErrorReader:
     """Turns the answers of one API that cannot be used into exceptions.
 
-    `api_has_answered` is set once the API has given a usable answer in this process. From then on, a missing
-    endpoint that is reported by a page instead of JSON is a failure of something in between (a gateway, a
-    captive portal) and worth another try.
+    `api_has_answered` is set once the API has given a usable answer in this process. From then on, a 404 or
+    405 that is not JSON comes from something in between (a gateway, a captive portal) and is worth a retry.
     """
 
     def __init__(self, redact: Redact) -> None:
-        """Use `redact` on all that the API says."""
+        """Redact all messages with `redact`."""
         self.redact = redact
         self.api_has_answered = False
 
     def read(self, answer: HttpAnswer | NoAnswer) -> BatchfishError:
-        """Return the exception for an answer other than 200, or for none at all."""
+        """Return the exception for an answer other than 200, or for a call without an answer."""
         if isinstance(answer, NoAnswer):
             return WebAgentUnavailable(self.redact(answer.message))
         envelope = read_envelope(read_unambiguous(answer.body))
@@ -68,12 +67,12 @@ class ErrorReader:
 
 
 def is_page(answer: HttpAnswer) -> bool:
-    """Whether an answer is not JSON: an API would have written that, whichever API it is."""
+    """Whether an answer is not JSON, which any API would have sent."""
     return read_unambiguous(answer.body) is None
 
 
 def is_from_api(answer: HttpAnswer) -> bool:
-    """Whether the API itself refused: then a 404 is about the run, otherwise about the whole endpoint."""
+    """Whether a refusal has the API's error envelope: then a 404 means that the run does not exist."""
     return read_envelope(read_unambiguous(answer.body)) is not None
 
 
@@ -106,7 +105,7 @@ def shorten(text: str) -> str:
 
 
 def _places(error: Mapping[str, Any]) -> str:
-    """Name the request members that the error's details are about."""
+    """Return the names of the request members that the error's details are about, as part of a message."""
     details = error.get("details")
     paths = [d.get("path") for d in details if isinstance(d, dict)] if isinstance(details, list) else []
     names = [".".join(map(str, path)) for path in paths if isinstance(path, list) and path]

@@ -1,4 +1,4 @@
-"""What the pipeline asks of a Web Agent API: creates one by one, looks and cancels in lists."""
+"""The interface of a Web Agent API client as the pipeline uses it, and the types of its answers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ class PreparedCreate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollResult:
-    """What one look at known runs found: runs by id, ids the API does not know, its clock (epoch seconds).
+    """The answers to one poll: runs by id, and the ids that the API does not know.
 
-    An id in neither was not answered for; `retry_after` (seconds) is then the wait that the API asked for.
+    There was no answer about an id in neither; `retry_after` is then the wait that the API asked for, in
+    seconds. `server_date` is the API's clock, epoch seconds.
     """
 
     runs: Mapping[str, RunSnapshot]
@@ -35,12 +36,11 @@ class PollResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
-    """The rows of a listing, paged to its end; only a complete one proves that something is not there.
+    """The runs of a listing, without results; only a complete listing proves that a run does not exist.
 
-    `total` is the server's largest count of matching runs while it was paged, None where it gave none.
-    `covers_start`: it shows as many runs as were counted when its first page was answered, though more may
-    have been made since. `server_date` is that moment on the server's clock, epoch seconds. Rows come
-    without results.
+    `total` is the server's largest count of matching runs during paging, None if it gave none. `covers_start`
+    means that the listing shows as many runs as the server counted on the first page, though more may have
+    been made since. `server_date` is the server's clock at the first page, epoch seconds.
     """
 
     rows: tuple[RunSnapshot, ...]
@@ -51,39 +51,39 @@ class Listing:
 
 
 class WebAgent(Protocol):
-    """The Web Agent API as the pipeline sees it.
+    """A client of the Web Agent API.
 
-    Looks and cancels raise WebAgentUnavailable (no usable answer: try again), NotPermitted (401) or
-    WrongInput (404/405 of a whole endpoint: this is not the API we know); nothing else escapes.
+    Polls, listings and cancels raise WebAgentUnavailable (no usable answer: try again), NotPermitted (401) or
+    WrongInput (404 or 405 of a whole endpoint: this is another API), and nothing else.
     """
 
     @property
     def key_id(self) -> str:
-        """A salted, truncated digest that tells API keys apart without giving one away."""
+        """A salted, truncated digest of the API key, which differs from key to key and reveals none."""
         ...
 
     def prepare(self, url: str, goal: str, request: Mapping[str, Any]) -> PreparedCreate:
-        """Build the body of a create; WrongInput where it cannot be built (a variable is not set, say)."""
+        """Build the body of a create; WrongInput if it cannot be built, as when a variable is not set."""
         ...
 
     async def submit(self, create: PreparedCreate) -> CreateAnswer:
-        """Send one create, once, and say what its answer proves; network failures are answers, too."""
+        """Send one create, once, and return what its answer proves; a network failure counts as an answer."""
         ...
 
     async def poll(self, run_ids: Sequence[str]) -> PollResult:
-        """Look at any number of known runs."""
+        """Poll any number of known runs."""
         ...
 
     async def find_by_marker(
         self, text: str, *, limit: int | None = None, since: float | None = None
     ) -> Listing:
-        """List the runs whose goal holds `text` (case-insensitive).
+        """List the runs whose goal contains `text`, ignoring case.
 
-        `limit` asks for that many rows and one page; `since` for the runs created from then on (epoch seconds
-        of the server's clock), with perhaps a few that are up to a minute older.
+        With `limit`, only one page of at most that many runs is read. With `since`, in epoch seconds of the
+        server's clock, only runs created from then on are listed, and a few that are up to a minute older.
         """
         ...
 
     async def cancel(self, run_ids: Sequence[str]) -> None:
-        """Ask that these runs be cancelled; what became of them the next look tells."""
+        """Cancel any number of runs; the next poll shows what became of them."""
         ...

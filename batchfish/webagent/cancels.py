@@ -1,4 +1,4 @@
-"""Cancels: many runs in one call where the API can, otherwise one by one."""
+"""Cancels: many runs in one call, or one by one where the API cannot."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Cancellation:
 
 
 def read_cancellation(body: bytes, run_id: str) -> Cancellation:
-    """Read the answer to a cancel; WebAgentUnavailable if it says nothing of the run."""
+    """Read the answer to a cancel; WebAgentUnavailable if it does not show the run's status."""
     answer = read_unambiguous(body)
     status = answer.get("status") if isinstance(answer, dict) else None
     message = answer.get("message") if isinstance(answer, dict) else None
@@ -80,7 +80,7 @@ class RunCanceller:
                 raise self._errors.read(answer)
 
     def _check(self, answer: HttpAnswer) -> None:
-        """Check that a 200 is an answer of the API."""
+        """Raise WebAgentUnavailable unless the body of a 200 is a JSON object."""
         if not isinstance(read_unambiguous(answer.body), dict):
             raise WebAgentUnavailable("the answer to a cancel is not a JSON object")
         self._errors.api_has_answered = True

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Callback: TypeAlias = Callable[[Event], Awaitable[object] | object]
 
 SECRET_LENGTH = 6
-"""Shorter values of `secrets` are not redacted: they would be found everywhere."""
+"""Values of `secrets` that are shorter are not redacted: they could occur in any text."""
 LISTING_SECONDS = 900.0
 """The time limit of a listing, all its pages together."""
 
@@ -49,13 +49,13 @@ class WebAgentClient:
     raised. The pipeline uses `prepare`, `submit`, `poll`, `find_by_marker` and `cancel`, as a `WebAgent`: to
     it, the failure of a create is an answer. Both share connections.
 
-    - `api_key`: sent with every request, never logged.
+    - `api_key`: sent with every request, and never logged.
     - `base_url`: https, or http on this machine.
     - `salt`: makes `key_id` differ from one journal to another.
-    - `secrets`: values by name for `proxy_config.password_env`; they are redacted from messages.
+    - `secrets`: the values of variables that `proxy_config.password_env` names; redacted from messages.
     - `transport`: used instead of the network, for tests.
-    - `sleep`: waits that many seconds between two polls of `wait`.
-    - `sender`: makes the sender of `submit`; by default creates go to `/run-async`.
+    - `sleep`: called with the seconds to wait between two polls.
+    - `sender`: makes the object that `submit` sends with; by default creates go to `/run-async`.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class WebAgentClient:
 
     @property
     def key_id(self) -> str:
-        """A salted, truncated digest that tells API keys apart and reveals none."""
+        """A salted, truncated digest of the API key, which differs from key to key and reveals none."""
         return self._key_id
 
     def prepare(self, url: str, goal: str, request: Mapping[str, Any]) -> PreparedCreate:
@@ -119,7 +119,7 @@ class WebAgentClient:
     async def find_by_marker(
         self, text: str, *, limit: int | None = None, since: float | None = None
     ) -> Listing:
-        """List the runs whose goal holds `text`; see `WebAgent.find_by_marker`."""
+        """List the runs whose goal contains `text`; see `WebAgent.find_by_marker`."""
         try:
             async with asyncio.timeout(LISTING_SECONDS):
                 return await self._lister.find(text, limit=limit, since=since)
@@ -157,7 +157,10 @@ class WebAgentClient:
         return await self._single.wait(run_id)
 
     async def cancel_run(self, run_id: str) -> Cancellation:
-        """Cancel a run; safe to repeat. WrongInput if it cannot be cancelled, as one made by `run`."""
+        """Cancel a run and return its status; WrongInput if it cannot be, as one made by `run`.
+
+        Safe to repeat.
+        """
         return await self._single.cancel(run_id)
 
     async def stream(

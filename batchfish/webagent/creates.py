@@ -1,4 +1,4 @@
-"""Creates: the body, sending it, and what the answer proves.
+"""Creates: the requests that start a run, how they are sent, and what their answers prove.
 
 The answers that prove something are a closed table; after any other, whether a run exists is not known.
 """
@@ -45,8 +45,8 @@ def build_create(
 ) -> PreparedCreate:
     """Build the body of a create; WrongInput if it cannot be built.
 
-    `proxy_config.password_env` names a variable, whose value is looked up in `secrets`. The digest leaves the
-    proxy's password out, so that no journal can reveal it.
+    `request` holds further members by the API's names. `proxy_config.password_env` names a variable, whose
+    value stands in `secrets`. The digest leaves the proxy's password out, so that no journal can reveal it.
     """
     asked = {"api_integration": API_INTEGRATION, **request, "url": url, "goal": goal}
     if unknown := sorted(set(asked) - set(REQUEST_FIELDS)):
@@ -67,7 +67,7 @@ def build_create(
 
 
 class CreateSender(Protocol):
-    """Sends creates over one endpoint; each create once, with what its answer proves as the result."""
+    """Sends creates to one endpoint."""
 
     async def send(self, create: PreparedCreate) -> CreateAnswer:
         """Send one create, once, and return what its answer proves."""
@@ -94,13 +94,13 @@ class QueueingSender:
         return read_create(await call(self._http, "POST", RUN_ASYNC, body=create.body), self._redact)
 
     async def aclose(self) -> None:
-        """Do nothing: an answer is awaited by whoever sent its create."""
+        """Do nothing: no answer outlives its `send`."""
 
 
 def read_create(answer: HttpAnswer | NoAnswer, redact: Redact) -> CreateAnswer:
-    """Return what the answer to a create proves, or the lack of one.
+    """Return what the answer to a create proves, or what a missing answer does.
 
-    Whether an accepted run_id is new to the journal is for the journal to say.
+    SubmitAccepted does not mean that the run_id is new: the journal checks that.
     """
     if isinstance(answer, NoAnswer):
         return read_failed_create(answer, redact)
@@ -116,7 +116,7 @@ def read_create(answer: HttpAnswer | NoAnswer, redact: Redact) -> CreateAnswer:
 
 
 def read_failed_create(answer: NoAnswer, redact: Redact) -> SubmitDeferred | SubmitUnanswered:
-    """Return what the failure of a create proves: if no byte of it can have been sent, it made no run."""
+    """Return what a missing answer proves: no run was made if no byte of the create can have been sent."""
     message = redact(answer.message)
     if answer.may_have_left:
         return SubmitUnanswered(message=message)
@@ -124,14 +124,14 @@ def read_failed_create(answer: NoAnswer, redact: Redact) -> SubmitDeferred | Sub
 
 
 def require_run(proof: CreateAnswer) -> str:
-    """Return the id of the run that was made, or raise the error that says what the caller may do next."""
+    """Return the id of the run that was made; raise the error of `create_error` if none is known."""
     if isinstance(proof, SubmitAccepted):
         return proof.run_id
     raise create_error(proof)
 
 
 def create_error(proof: SubmitDeferred | SubmitRejected | SubmitUnanswered) -> BatchfishError:
-    """Return the error that says what the caller of a create without a known run may do next."""
+    """Return the error for a create without a known run; its class says what the caller may do next."""
     match proof:
         case SubmitRejected(message=message):
             return WrongInput(f"the API refuses this request: {message}")

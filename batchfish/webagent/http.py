@@ -1,7 +1,4 @@
-"""HTTP to the Web Agent API: its connections, and one call with limits in time and size.
-
-A call that fails says whether any byte of the request can have reached the server.
-"""
+"""HTTP connections to the Web Agent API, and single calls with limits in time and size."""
 
 from __future__ import annotations
 
@@ -42,7 +39,7 @@ _GZIP_WINDOW = zlib.MAX_WBITS | 16
 class HttpClients:
     """The HTTP clients of one API; none of them waits for another's connections.
 
-    `creates` sends to `/run-async`, `reads` everything that makes no run, `runs` the creates whose answer
+    `creates` is for `/run-async`, `reads` for everything that makes no run, `runs` for creates whose answer
     takes as long as their run.
     """
 
@@ -61,8 +58,8 @@ def open_clients(
 ) -> HttpClients:
     """Open the clients of one API.
 
-    A create goes on a connection that is new or was idle for less than two seconds. One that the server has
-    just closed would leave the create unanswered, although the server never saw it.
+    A create goes out on a connection that is new or was idle for less than two seconds: on one that the
+    server has just closed, it would count as unanswered although the server never saw it.
     """
     on_loopback = is_loopback(base_url)
     tls = _make_tls_context(base_url, on_loopback=on_loopback) if transport is None else True
@@ -93,7 +90,7 @@ def open_clients(
 
 
 def keep_urls_out_of_logs() -> None:
-    """Raise httpx's own logger above INFO, at which it logs every URL, unless debugging was asked for."""
+    """Set httpx's logger above INFO, at which it logs every URL, unless batchfish logs at DEBUG."""
     logger = logging.getLogger("httpx")
     if logger.level == logging.NOTSET and not logging.getLogger("batchfish").isEnabledFor(logging.DEBUG):
         logger.setLevel(logging.WARNING)
@@ -156,7 +153,7 @@ async def call(
 ) -> HttpAnswer | NoAnswer:
     """Send one request, once, and read the whole answer, `within` seconds in all.
 
-    Every failure of the network is a NoAnswer.
+    A failure of the network is returned as NoAnswer.
     """
     trace = SendTrace()
     request = build_request(client, method, path, body=body, params=params, read_seconds=within)
@@ -227,7 +224,7 @@ class SendTrace:
             self.has_begun = True
 
     def may_have_left(self, failure: Exception) -> bool:
-        """Whether any byte can have been sent; the error decides where a transport traces nothing."""
+        """Whether any byte can have been sent; judged by the error if the transport traces nothing."""
         if self.has_begun:
             return True
         return not (self.is_traced or isinstance(failure, _NOTHING_SENT))

@@ -1,4 +1,4 @@
-"""How the API's times are read: dates in headers and bodies, and waits it asks for."""
+"""Times and waits in the API's headers and bodies."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _FIRST_YEAR, _LAST_YEAR = 1990, 2200
 
 
 def read_date_header(headers: Mapping[str, str]) -> float | None:
-    """Read the answer's own Date as epoch seconds; None where there is none or it is odd."""
+    """Return the Date header as epoch seconds; None if it is missing or malformed."""
     return _read_http_date(headers.get("date", ""))
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After as seconds from 0 to 900, or None.
+    """Return Retry-After as seconds from 0 to 900; None if it is missing or malformed.
 
-    A date counts from the answer's own Date, so that no clock of ours is compared with the server's.
+    A date counts from the Date of the same answer, so that two clocks are never compared.
     """
     seconds = _asked_wait(headers)
     return None if seconds is None else min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
 
 
 def note_retry_after(headers: Mapping[str, str]) -> str:
-    """Return a remark to follow a message if Retry-After is not obeyed as it stands; else an empty text."""
+    """Return a remark for the end of a message if Retry-After is cut or ignored, otherwise an empty text."""
     text = cut(headers.get("retry-after", "").strip(), 40)
     seconds = _asked_wait(headers)
     if seconds is not None and seconds > LONGEST_RETRY_AFTER:
@@ -41,7 +41,7 @@ def note_retry_after(headers: Mapping[str, str]) -> str:
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After as seconds; None where it cannot be read."""
+    """Return Retry-After as seconds, without bounds; None if it is missing or malformed."""
     text = headers.get("retry-after", "").strip()
     try:
         seconds = float(text)
@@ -52,7 +52,7 @@ def _asked_wait(headers: Mapping[str, str]) -> float | None:
 
 
 def read_age(headers: Mapping[str, str]) -> float:
-    """Return the seconds for which a cache has kept an answer; 0 where its `Age` is missing or odd."""
+    """Return the Age header in seconds, for which a cache has kept the answer; 0 if missing or malformed."""
     try:
         age = float(headers.get("age", "0"))
     except ValueError:
@@ -61,12 +61,12 @@ def read_age(headers: Mapping[str, str]) -> float:
 
 
 def format_iso_time(at: float) -> str:
-    """Return epoch seconds as the API takes them in a query: UTC, with milliseconds."""
+    """Return epoch seconds as an ISO-8601 time for a query: UTC, with milliseconds."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def read_iso_time(text: object) -> float | None:
-    """Read an ISO-8601 time with any offset or fraction as epoch seconds; None for anything odd."""
+    """Return an ISO-8601 time with any offset or fraction as epoch seconds; None if it is malformed."""
     if not isinstance(text, str):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The listing of runs: paged through to its end, which decides whether it is complete."""
+"""The listing of runs, read page by page to its end."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RunLister:
         self._numbers = count(secrets.randbelow(_SPREAD_MS))
 
     async def find(self, goal: str, *, limit: int | None, since: float | None) -> Listing:
-        """List the runs whose goal holds a text; see `WebAgent.find_by_marker`."""
+        """List the runs whose goal contains a text; see `WebAgent.find_by_marker`."""
         rows: dict[str, RunSnapshot] = {}
         cursors: set[str] = set()
         size = wire.ROWS_PER_PAGE if limit is None else min(limit, wire.ROWS_PER_PAGE)

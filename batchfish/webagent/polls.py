@@ -1,4 +1,4 @@
-"""Polls: asking how known runs are doing, many in one call where the API can, otherwise one by one."""
+"""Polls: how known runs are doing, asked for many runs in one call, or one by one where the API cannot."""
 
 from __future__ import annotations
 
@@ -132,10 +132,10 @@ class RunPoller:
         self._add([] if run is None else [run], state)
 
     def _add_oversized(self, run_id: str, head: bytes, state: _PollState) -> None:
-        """Add a run whose answer is over the limit: a completed one as failed, never to be repeated.
+        """Add a run whose answer is over the size limit; a completed one ends as failed, never to be retried.
 
-        Asking again would bring the same answer, forever. If even its beginning does not show the status, the
-        run stays unanswered for.
+        Asking again would bring the same answer, forever. If even its beginning does not show the status,
+        nothing is added.
         """
         run = read_head(head, run_id)
         if run is None:
@@ -157,9 +157,9 @@ class RunPoller:
 
 @dataclass(kw_only=True, slots=True)
 class _PollState:
-    """One poll under way: the ids still to be asked about, and what has been answered.
+    """The state of one poll: the ids still to be asked about, and the answers so far.
 
-    `unavailable` and `refusal` are errors of a call, which end the poll.
+    An error of a call, `unavailable` or `refusal`, ends the poll.
     """
 
     asked: frozenset[str]
@@ -191,7 +191,7 @@ class _PollState:
         self.not_found.update(self.asked.intersection(run_ids))
 
     def result(self) -> PollResult:
-        """Return the answers; raise a refusal, or if none of the runs was answered for.
+        """Return the answers; raise the refusal, or WebAgentUnavailable if there are no answers.
 
         An answer that names none of the runs says nothing about them, not even that they do not exist.
         """
@@ -210,7 +210,7 @@ class _PollState:
 
 
 def distinct(run_ids: Iterable[str]) -> list[str]:
-    """Return each well-formed id once: how the API treats repeated ones is not documented."""
+    """Return each well-formed id once: the API does not document how it treats repeated ones."""
     return [run_id for run_id in dict.fromkeys(run_ids) if wire.is_run_id(run_id)]
 
 

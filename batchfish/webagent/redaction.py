@@ -1,4 +1,4 @@
-"""Redaction of keys and passwords that the API echoes in its messages."""
+"""Redaction of keys and passwords that the API may echo in its messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ SHORTEST_PIECE = 4
 
 
 def make_redact(secrets: Iterable[str]) -> Redact:
-    """Return a function that redacts these secrets, and the start of one where the text was shortened."""
+    """Return a function that redacts these secrets from a text.
+
+    In a text that was shortened, the start of a secret at its end is redacted, too.
+    """
     known = [" ".join(secret.split()) for secret in secrets]
 
     def redact(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Runs as the API sends them, read leniently; the bytes of each result stay exactly as they came."""
+"""Parsing of runs: lenient, except that the bytes of each result stay exactly as they came."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Members: TypeAlias = Mapping[str, msgspec.Raw] | Mapping[str, bytes]
 
 
 class Unreadable(Exception):
-    """An answer that msgspec refuses: NaN, a lone surrogate, 1,000 levels. Asking for fewer runs may help."""
+    """An answer that msgspec refuses: NaN, a lone surrogate, 1,000 levels. Ask for fewer runs."""
 
 
 class WrongShape(Exception):
@@ -39,9 +39,9 @@ class _RunsBody(msgspec.Struct):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """One page of a listing; `unread` counts the rows in it that are no runs.
+    """One page of a listing; `unread` counts its rows that could not be read as runs.
 
-    `has_more` is None where the page does not say.
+    `has_more` is None if the page does not say.
     """
 
     rows: tuple[RunSnapshot, ...]
@@ -60,7 +60,7 @@ def read_runs_body(body: bytes) -> tuple[list[RunSnapshot], frozenset[str]]:
 
 
 def read_run_body(body: bytes) -> RunSnapshot | None:
-    """Read an answer that is one run."""
+    """Read an answer that is one run; None without a run_id and a status."""
     try:
         return read_run_members(msgspec.json.decode(body, type=dict[str, msgspec.Raw]))
     except msgspec.ValidationError:
@@ -70,7 +70,7 @@ def read_run_body(body: bytes) -> RunSnapshot | None:
 
 
 def read_page_body(body: bytes) -> Page:
-    """Read a page of a listing; one row that msgspec refuses must not hide the others."""
+    """Read a page of a listing; a row that msgspec refuses does not hide the others."""
     try:
         answer = _decode(body)
         rows_as_sent: list[msgspec.Raw] | list[bytes] = answer.data
@@ -155,7 +155,7 @@ def _cut_data(members: Mapping[str, bytes]) -> list[bytes]:
 
 
 def _find_run(members: Mapping[str, bytes], run_id: str) -> RunSnapshot | None:
-    """Find the run in an answer that is either a list of runs or the run itself."""
+    """Return the run from an answer that is either a list of runs or the run itself."""
     rows = map(read_run, _cut_data(members)) if "data" in members else iter([read_run_members(members)])
     return next((run for run in rows if run is not None and run.run_id == run_id), None)
 
@@ -186,7 +186,7 @@ def read_run_members(members: Members) -> RunSnapshot | None:
 
 
 def read_run_error(error: object) -> RunError | None:
-    """Read why a run failed: an object whose members may all be missing, or a bare text."""
+    """Read the error of a run: an object whose members may all be missing, or a text."""
     if isinstance(error, str):
         return RunError(message=shorten(error)) if error.strip() else None
     if not isinstance(error, dict) or not error:
@@ -203,7 +203,7 @@ def read_run_error(error: object) -> RunError | None:
 
 
 def read_value(raw: msgspec.Raw | bytes) -> object:
-    """Read one value as well as msgspec or the standard library can; None if neither can."""
+    """Read one value; None if neither msgspec nor the standard library can."""
     if not raw:
         return None
     try:

@@ -1,6 +1,6 @@
-"""One page at a time: run it over `/run`, `/run-async` or `/run-sse`, and follow the run to its end.
+"""Single runs over `/run`, `/run-async` or `/run-sse`, followed to their end.
 
-The first half serves scripts, the second half sends the creates of a run that a person watches.
+`SingleRuns` is for scripts. The senders are for a batch of one item whose events or end a person waits for.
 """
 
 from __future__ import annotations
@@ -43,10 +43,7 @@ _RUN_STATUSES = frozenset({200, 500})
 
 
 class SingleRuns:
-    """Runs single pages; every create is sent once, and failures are raised as exceptions.
-
-    `sleep` takes the seconds to wait between two polls.
-    """
+    """Runs one page per call. Each create is sent once, and failures are raised as exceptions."""
 
     def __init__(
         self,
@@ -56,7 +53,7 @@ class SingleRuns:
         redact: Redact,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """Send over `clients`, and follow runs with `poller` and `canceller`."""
+        """Send over `clients`; `sleep` is called with the seconds to wait between two polls."""
         self._http = clients.runs
         self._queueing = QueueingSender(clients, redact)
         self._poller = poller
@@ -103,7 +100,7 @@ class SingleRuns:
         return ended
 
     async def _poll_existing(self, run_id: str) -> RunSnapshot:
-        """Poll a run that surely exists: one that the API does not know yet will appear."""
+        """Poll a run that is known to exist; WebAgentUnavailable while the API does not show it."""
         result = await self._poller.poll([run_id])
         if run_id not in result.runs:
             raise WebAgentUnavailable(f"the API does not show run {run_id}", retry_after=result.retry_after)
@@ -118,7 +115,7 @@ class SingleRuns:
         return await self._canceller.cancel_one(run_id)
 
     async def stream(self, create: PreparedCreate) -> AsyncGenerator[StreamEvent, None]:
-        """Send a create over `/run-sse` and yield its events; after a cut, the run is polled to its end."""
+        """Send a create over `/run-sse` and yield its events; if it breaks, poll the run to its end."""
         try:
             async with aclosing(read_stream(self._http, create, self._redact)) as events:
                 async for event in events:
@@ -130,7 +127,7 @@ class SingleRuns:
 
 
 class WaitingSender:
-    """Sends creates to `/run`, which answers when the run has ended and cannot be cancelled."""
+    """Sends creates to `/run`, which answers when the run has ended; such a run cannot be cancelled."""
 
     def __init__(self, clients: HttpClients, redact: Redact) -> None:
         """Send over `clients.runs`."""
@@ -143,7 +140,7 @@ class WaitingSender:
         return SubmitAccepted(run_id=answer.run_id) if isinstance(answer, RunSnapshot) else answer
 
     async def aclose(self) -> None:
-        """Do nothing: an answer is awaited by whoever sent its create."""
+        """Do nothing: no answer outlives its `send`."""
 
 
 class StreamingSender:
@@ -172,7 +169,7 @@ class StreamingSender:
             return SubmitUnanswered(message=f"the stream named no run for {ANSWER_SECONDS:.0f} s")
 
     async def _follow(self, create: PreparedCreate, answer: asyncio.Future[CreateAnswer]) -> None:
-        proof: CreateAnswer = SubmitUnanswered(message="the stream was left before its run was named")
+        proof: CreateAnswer = SubmitUnanswered(message="the stream was closed before it named its run")
         try:
             async with aclosing(read_stream(self._http, create, self._redact)) as events:
                 async for event in events:
@@ -189,7 +186,7 @@ class StreamingSender:
                 answer.set_result(proof)
 
     async def aclose(self) -> None:
-        """Leave the streams; their runs go on."""
+        """Close the streams; their runs go on."""
         for stream in self._streams:
             stream.cancel()
         await asyncio.gather(*self._streams, return_exceptions=True)
@@ -225,7 +222,7 @@ def _is_alive(run: RunSnapshot) -> bool:
 
 
 def _backoff(state: RetryCallState) -> float:
-    """Return seconds that double with each attempt, and are at least what the API asked for."""
+    """Return the seconds before the next attempt: doubled each time, and at least what the API asked for."""
     error = state.outcome.exception() if state.outcome is not None else None
     asked = error.retry_after if isinstance(error, WebAgentUnavailable) else None
     return max(asked or 0.0, exponential(state.attempt_number, first=FIRST_WAIT, longest=LONGEST_WAIT))

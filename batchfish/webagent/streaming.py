@@ -1,4 +1,4 @@
-"""Creates over `/run-sse`: the stream of server-sent events, and the typed events of a run."""
+"""Creates over `/run-sse`: the stream of server-sent events, and the events of a run as types."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Started:
-    """The run exists; `at` is the server's time of the event in epoch seconds, here and in the others."""
+    """The run exists. `at` is the server's time of an event in epoch seconds."""
 
     run_id: str
     at: float | None = None
@@ -64,7 +64,7 @@ class StreamingUrl:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """A step of the agent, in its own words."""
+    """The next step of the agent, in its own words."""
 
     purpose: str
     run_id: str | None = None
@@ -92,7 +92,7 @@ StreamEvent: TypeAlias = Started | StreamingUrl | Progress | Heartbeat | Complet
 
 
 class StreamCut(Exception):
-    """The stream ended before its run, which goes on as `run_id`."""
+    """The stream ended early; the run `run_id` goes on."""
 
     def __init__(self, run_id: str) -> None:
         """Keep the id."""
@@ -104,7 +104,7 @@ class NotAccepted(Exception):
     """No run is known to have been made; `proof` is what the answer to the create proves."""
 
     def __init__(self, proof: SubmitDeferred | SubmitRejected | SubmitUnanswered) -> None:
-        """Keep the proof."""
+        """Keep what the answer proves."""
         super().__init__(proof.message)
         self.proof = proof
 
@@ -217,7 +217,7 @@ def read_event(data: bytes, run_id: str | None) -> StreamEvent | None:
 
 
 def _read_complete(members: Members, run_id: str, at: float | None) -> Complete | None:
-    """Read the end of a run; None without a final status, which a poll then has to find out."""
+    """Read a Complete event; None if it shows no final status, which a poll then has to find out."""
     named = {name: bytes(members[name]) for name in ("status", "error", "num_of_steps") if name in members}
     results = [bytes(members[name]) for name in _RESULT_NAMES if name in members]
     result = next((result for result in results if result != b"null"), b"null")
@@ -244,7 +244,7 @@ def _is_event_stream(response: httpx.Response) -> bool:
 
 
 async def _explain_other(response: httpx.Response, redact: Redact) -> None:
-    """Raise the meaning of an answer that is not a stream; one with a run_id made a run all the same."""
+    """Raise StreamCut if an answer that is not a stream names a run all the same, else NotAccepted."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             answer = await read_answer(response)
@@ -256,7 +256,7 @@ async def _explain_other(response: httpx.Response, redact: Redact) -> None:
 
 async def _read_events(response: httpx.Response, redact: Redact) -> AsyncGenerator[StreamEvent, None]:
     run_id: str | None = None
-    message = "the stream ended before its run was named"
+    message = "the stream ended before it named its run"
     try:
         async with aclosing(_read_frames(response)) as frames:
             async for frame in frames:
@@ -269,7 +269,7 @@ async def _read_events(response: httpx.Response, redact: Redact) -> AsyncGenerat
                 if isinstance(event, Complete):
                     return
     except (*NETWORK_FAILURES, FrameTooLarge) as failure:
-        message = f"the stream was cut before its run was named: {redact(describe(failure))}"
+        message = f"the stream broke before it named its run: {redact(describe(failure))}"
     raise NotAccepted(SubmitUnanswered(message=message)) if run_id is None else StreamCut(run_id)
 
 
