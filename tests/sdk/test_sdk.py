@@ -1,6 +1,7 @@
-"""The official SDKs, as they are but for the base URL: the same scripts in Python and in JavaScript.
+"""The official SDKs against the local agent: the same scripts in Python and in JavaScript.
 
-Each script prints one JSON document, and both languages are held to the same expectations.
+Only the base URL differs from ordinary use. Each script prints one JSON document, and both languages must
+print the same.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ LONGEST_SCRIPT = 60.0
 
 @pytest.fixture(scope="module")
 def silence() -> Iterator[socket.socket]:
-    """Listen, and never answer: a page that never comes."""
+    """A listener that never answers: the server of a page that never loads."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener
 
 
 @pytest.fixture(scope="module")
 def settings(silence: socket.socket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Start an agent, and give the environment of a script that speaks to it."""
+    """The environment of a script that uses the local agent, which runs meanwhile."""
     origin = f"http://127.0.0.1:{silence.getsockname()[1]}"
     folder = tmp_path_factory.mktemp("agent")
     token = folder / "token"
@@ -62,7 +63,7 @@ def settings(silence: socket.socket, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the SDK of JavaScript, each package by its exact version."""
+    """A folder with the JavaScript SDK, each package in an exact version."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not installed")
     folder = tmp_path_factory.mktemp("javascript")
@@ -98,13 +99,13 @@ def run_script(command: list[str], script: Path, settings: dict[str, str]) -> ob
 
 @pytest.fixture(params=["python", pytest.param("javascript", marks=pytest.mark.slow)])
 def script(request: pytest.FixtureRequest, settings: dict[str, str]) -> Script:
-    """Give what runs a script, by its name, in one of the languages, and reads what it prints."""
+    """A function that runs a script by its name, in one of the languages, and returns what it prints."""
     if request.param == "python":
         return lambda name: run_script([sys.executable], HERE / "python" / f"{name}.py", settings)
     modules: Path = request.getfixturevalue("node_modules")
 
     def run(name: str) -> object:
-        # node looks for packages beside the script.
+        # node searches for packages in the folder of the script
         copied = shutil.copy(HERE / "javascript" / f"{name}.mjs", modules)
         return run_script(["node"], Path(copied), settings)
 
@@ -112,7 +113,7 @@ def script(request: pytest.FixtureRequest, settings: dict[str, str]) -> Script:
 
 
 def closed_within(silence: socket.socket, seconds: float) -> bool:
-    """Whether the agent lets go of the page that never came, in time."""
+    """Whether the agent closes its connection to the page that never loads within these seconds."""
     silence.settimeout(seconds)
     connection, _ = silence.accept()
     deadline = time.monotonic() + seconds
@@ -141,49 +142,49 @@ def test_queue_and_poll(script: Script) -> None:
 
 
 def test_stream_with_callbacks(script: Script) -> None:
-    told = script("stream")
-    kinds = [event["type"] for event in told["events"]]
-    assert told["called"] == kinds
+    printed = script("stream")
+    kinds = [event["type"] for event in printed["events"]]
+    assert printed["called"] == kinds
     assert kinds[:2] == ["STARTED", "STREAMING_URL"]
     assert set(kinds[2:-1]) - {"HEARTBEAT"} == {"PROGRESS"}
-    end = told["events"][-1]
+    end = printed["events"][-1]
     assert (end["type"], end["status"], end["error"]) == ("COMPLETE", "COMPLETED", None)
     result = end.get("result", end.get("result_json"))  # each SDK has its own name for it
     assert result["title"] == "Walden"
-    assert len({event["run_id"] for event in told["events"] if event["type"] != "HEARTBEAT"}) == 1
-    purposes = [event["purpose"] for event in told["events"] if event["type"] == "PROGRESS"]
+    assert len({event["run_id"] for event in printed["events"] if event["type"] != "HEARTBEAT"}) == 1
+    purposes = [event["purpose"] for event in printed["events"] if event["type"] == "PROGRESS"]
     assert any("price" in purpose for purpose in purposes)
 
 
 def test_cancel_by_an_ordinary_request(script: Script, silence: socket.socket) -> None:
-    told = script("cancel")
-    assert told["status"] == "CANCELLED"
-    assert (told["first"]["status"], told["first"]["message"]) == ("CANCELLED", None)
-    assert told["again"] == {**told["first"], "message": "Run already cancelled"}
+    printed = script("cancel")
+    assert printed["status"] == "CANCELLED"
+    assert (printed["first"]["status"], printed["first"]["message"]) == ("CANCELLED", None)
+    assert printed["again"] == {**printed["first"], "message": "Run already cancelled"}
     assert closed_within(silence, 2.0)
 
 
 def test_cancel_of_a_stream(script: Script, silence: socket.socket) -> None:
-    told = script("cancel_stream")
-    assert told["seen"][:2] == ["STARTED", "STREAMING_URL"]
-    assert "HEARTBEAT" in told["seen"]
-    assert told["seen"][-1] == "COMPLETE"
-    assert (told["end"]["status"], told["end"]["error"]) == ("CANCELLED", None)
+    printed = script("cancel_stream")
+    assert printed["seen"][:2] == ["STARTED", "STREAMING_URL"]
+    assert "HEARTBEAT" in printed["seen"]
+    assert printed["seen"][-1] == "COMPLETE"
+    assert (printed["end"]["status"], printed["end"]["error"]) == ("CANCELLED", None)
     assert closed_within(silence, 2.0)
 
 
 def test_failures(script: Script) -> None:
-    told = script("failures")
-    assert (told["run"]["status"], told["run"]["result"]) == ("FAILED", None)
-    assert told["run"]["error"]["category"] == "AGENT_FAILURE"
-    assert told["run"]["error"]["retry_after"] is None
-    assert "404" in told["run"]["error"]["message"]
-    assert "#/oneOf" in told["schema"]
-    assert "no-such-run" in told["unknown"]
-    assert "its own key" in told["key"]
+    printed = script("failures")
+    assert (printed["run"]["status"], printed["run"]["result"]) == ("FAILED", None)
+    assert printed["run"]["error"]["category"] == "AGENT_FAILURE"
+    assert printed["run"]["error"]["retry_after"] is None
+    assert "404" in printed["run"]["error"]["message"]
+    assert "#/oneOf" in printed["schema"]
+    assert "no-such-run" in printed["unknown"]
+    assert "its own key" in printed["key"]
 
 
 def test_listing(script: Script) -> None:
-    told = script("listing")
-    assert told["found"][:3] == told["made"][::-1]
-    assert told["total"] == len(told["found"]) == len(set(told["found"]))
+    printed = script("listing")
+    assert printed["found"][:3] == printed["made"][::-1]
+    assert printed["total"] == len(printed["found"]) == len(set(printed["found"]))

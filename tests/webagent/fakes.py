@@ -1,4 +1,4 @@
-"""An API that is a function, and a client whose network it is."""
+"""A client whose network is a function, and answers as the API writes them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def client_of(
     secrets: Mapping[str, str] | None = None,
     salt: bytes = b"salt",
 ) -> WebAgentClient:
-    """Open a client over a function; nothing needs closing."""
+    """Return a client whose requests a function answers; it need not be closed."""
     return WebAgentClient(
         api_key=KEY, base_url=BASE_URL, salt=salt, secrets=secrets, transport=httpx.MockTransport(handler)
     )
 
 
 def refusal(status: int, code: str = "SOME_CODE", **headers: str) -> httpx.Response:
-    """Refuse in the API's own words; `retry_after="7"` becomes a header."""
+    """Return a refusal with the error envelope; `retry_after="7"` becomes a header."""
     return httpx.Response(
         status,
         json={"error": {"code": code, "message": "said the API"}},
@@ -38,30 +38,30 @@ def refusal(status: int, code: str = "SOME_CODE", **headers: str) -> httpx.Respo
 
 
 def asked_ids(request: httpx.Request) -> list[str]:
-    """Read the ids that a call for many runs asks about."""
+    """Return the ids that a request about many runs names."""
     ids: list[str] = json.loads(request.content)["run_ids"]
     return ids
 
 
 def row(run_id: str, result: bytes = b"null", status: str = "COMPLETED") -> bytes:
-    """Write a run as the API sends it, with exactly these bytes as its result."""
+    """Return a run as the API sends it, with exactly these bytes as its result."""
     return f'{{"run_id": "{run_id}", "status": "{status}", "goal": "g", "result": '.encode() + result + b"}"
 
 
 def runs_body(rows: Iterable[bytes], not_found: Iterable[str] = ()) -> bytes:
-    """Write an answer about many runs."""
+    """Return the body of an answer about many runs."""
     return (
         b'{"data": [' + b", ".join(rows) + b'], "not_found": ' + json.dumps(list(not_found)).encode() + b"}"
     )
 
 
 class Chunks(httpx.AsyncByteStream):
-    """A body that comes in pieces, as from a network, and not yet decoded."""
+    """A body that arrives in pieces and is not yet decoded, as from a network."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = pieces
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the pieces one by one."""
+        """Yield the pieces."""
         for piece in self._pieces:
             yield piece

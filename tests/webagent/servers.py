@@ -1,4 +1,4 @@
-"""Servers on this machine that treat each connection as a test says."""
+"""Servers on loopback that handle each connection with a function of the test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Server:
-    """A server on a free port of this machine that treats each connection as a test says."""
+    """A server on a free port of this machine; `treat` handles each connection."""
 
     def __init__(self, treat: Callable[[Server, Connection], Awaitable[None]]) -> None:
         self.treat = treat
@@ -25,7 +25,7 @@ class Server:
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Treat one connection; what the other side does to it is no matter."""
+        """Handle one connection; failures of the other side are ignored."""
         self.connections += 1
         task = asyncio.current_task()
         assert task is not None
@@ -40,7 +40,7 @@ class Server:
 
 
 class Connection:
-    """One connection of the server."""
+    """One connection to a server."""
 
     def __init__(self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.server, self.reader, self.writer = server, reader, writer
@@ -60,7 +60,7 @@ class Connection:
             await self.writer.drain()
 
     def reset(self) -> None:
-        """Close with a reset rather than in good order."""
+        """Close the connection with a reset."""
         raw = self.writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -70,7 +70,7 @@ class Connection:
 async def serving(
     treat: Callable[[Server, Connection], Awaitable[None]], tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
-    """Run a server for the time of the block."""
+    """Run a server within the block."""
     server = Server(treat)
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
     server.port = listener.sockets[0].getsockname()[1]
@@ -85,7 +85,7 @@ async def serving(
 
 
 def say(*pieces: bytes) -> Callable[[Server, Connection], Awaitable[None]]:
-    """Read a request, say this, and close in good order."""
+    """Return a handler that reads a request, writes these pieces, and closes the connection."""
 
     async def treat(_: Server, connection: Connection) -> None:
         await connection.read_request()

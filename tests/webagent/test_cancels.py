@@ -1,4 +1,4 @@
-"""Cancelling runs: a hundred a call, one by one where it must be, and harmless to repeat."""
+"""Cancels: 100 runs a call, one by one where necessary, and safe to repeat."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_one_run_that_cannot_be_cancelled_keeps_no_other_alive(status: int
     assert cancelled == ["/v1/runs/r-0/cancel", "/v1/runs/r-2/cancel"]
 
 
-async def test_a_run_that_is_gone_needs_no_cancelling() -> None:
+async def test_a_run_that_the_api_does_not_know_is_no_error() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(405) if request.url.path.endswith("batch/cancel") else refusal(404, "NOT_FOUND")
 

@@ -1,4 +1,4 @@
-"""One create and its proof, what is sent along, and that no secret gets out."""
+"""The client: the request of a create, what its answer proves, and that no secret is shown."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def fail_with(failure: Exception) -> Callable[[httpx.Request], httpx.Response]:
     return answer
 
 
-def test_the_client_is_what_the_pipeline_asks_for() -> None:
+def test_the_client_has_the_interface_of_the_pipeline() -> None:
     agent: WebAgent = client_of(lambda _: refusal(500))
     assert agent.key_id == client_of(lambda _: refusal(500)).key_id
     assert agent.key_id != client_of(lambda _: refusal(500), salt=b"other").key_id
 
 
-def test_the_package_offers_it_and_loads_it_late() -> None:
+def test_the_package_exports_the_client_and_imports_it_late() -> None:
     assert batchfish.WebAgentClient is WebAgentClient
     code = "import batchfish, sys; sys.exit('httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-async def test_a_create_is_one_post_with_the_key_and_our_name() -> None:
+async def test_a_create_is_one_post_with_the_key_and_the_user_agent() -> None:
     requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -91,7 +91,7 @@ async def test_a_path_in_the_base_url_is_kept() -> None:
 @pytest.mark.parametrize(
     "failure", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError]
 )
-async def test_a_create_that_cannot_have_left_is_deferred(failure: type[httpx.TransportError]) -> None:
+async def test_a_create_that_was_surely_not_sent_is_deferred(failure: type[httpx.TransportError]) -> None:
     proof = await submit(fail_with(failure("said httpx")))
     assert isinstance(proof, SubmitDeferred)
     assert proof.reason == "unreachable"
@@ -117,7 +117,7 @@ async def test_a_create_that_cannot_have_left_is_deferred(failure: type[httpx.Tr
     ],
     ids=lambda failure: type(failure).__name__,
 )
-async def test_a_create_that_may_have_left_is_unanswered(failure: Exception) -> None:
+async def test_a_create_that_may_have_been_sent_is_unanswered(failure: Exception) -> None:
     assert isinstance(await submit(fail_with(failure)), SubmitUnanswered)
 
 
@@ -145,7 +145,7 @@ async def test_a_create_is_never_sent_twice() -> None:
     ],
     ids=["too short", "too long", "cut gzip", "no gzip", "other encoding", "cut JSON", "empty"],
 )
-async def test_a_cut_or_damaged_answer_is_never_a_good_one(body: bytes, headers: dict[str, str]) -> None:
+async def test_a_cut_or_damaged_answer_is_unanswered(body: bytes, headers: dict[str, str]) -> None:
     proof = await submit(lambda _: httpx.Response(200, stream=Chunks([body]), headers=headers))
     assert isinstance(proof, SubmitUnanswered)
 
@@ -165,7 +165,7 @@ async def test_an_endless_answer_to_a_create_is_unanswered(monkeypatch: pytest.M
     assert isinstance(proof, SubmitUnanswered)
 
 
-async def test_a_key_that_the_other_side_echoes_is_blotted_out() -> None:
+async def test_a_key_that_the_api_echoes_is_redacted() -> None:
     def echo(request: httpx.Request) -> httpx.Response:
         said = f"no {request.headers['X-API-Key']}, no canary-password"
         return httpx.Response(400, json={"error": {"code": "INVALID_INPUT", "message": said}})
@@ -184,8 +184,8 @@ async def test_a_key_that_the_other_side_echoes_is_blotted_out() -> None:
 
 
 @pytest.mark.parametrize("before", ["", "x" * 489])
-async def test_a_key_in_the_words_of_a_runs_error_is_blotted_out(before: str) -> None:
-    """Also the piece of it that is left where the words are cut."""
+async def test_a_key_in_the_error_of_a_run_is_redacted(before: str) -> None:
+    """Also the start of a key at the end of a shortened message."""
 
     def answer(_: httpx.Request) -> httpx.Response:
         error = {"message": f"{before} {KEY} and canary-password", "code": KEY.upper(), "category": "UNKNOWN"}
@@ -193,9 +193,9 @@ async def test_a_key_in_the_words_of_a_runs_error_is_blotted_out(before: str) ->
         return httpx.Response(200, json={"data": [run], "pagination": {"has_more": False, "total": 1}})
 
     client = client_of(answer, secrets={"PW": "canary-password"})
-    looked = (await client.poll(["r-1"])).runs["r-1"]
+    polled = (await client.poll(["r-1"])).runs["r-1"]
     (listed,) = (await client.find_by_marker("find")).rows
-    for run in (looked, listed):
+    for run in (polled, listed):
         assert run.error is not None
         assert KEY[:6] not in run.error.message
         assert "canary" not in run.error.message
@@ -231,6 +231,6 @@ def test_a_key_that_cannot_be_sent_is_refused_at_once(key: str) -> None:
     assert "canary" not in str(caught.value)
 
 
-def test_a_base_url_in_the_clear_is_refused_at_once() -> None:
+def test_an_unencrypted_base_url_is_refused_at_once() -> None:
     with pytest.raises(WrongInput):
         WebAgentClient(api_key=KEY, base_url="http://agent.tinyfish.ai")

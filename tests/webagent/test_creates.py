@@ -85,12 +85,12 @@ def test_a_variable_that_is_not_set_is_named(secrets: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("request_", [{"gaol": "x"}, {"output_schema": {"a": object()}}])
-def test_what_the_api_does_not_know_is_refused(request_: dict[str, object]) -> None:
+def test_a_request_that_the_api_does_not_know_is_refused(request_: dict[str, object]) -> None:
     with pytest.raises(WrongInput):
         build_create("https://x.example", "g", request_, {})
 
 
-def test_a_text_that_is_no_unicode_is_refused() -> None:
+def test_a_text_with_a_lone_surrogate_is_refused() -> None:
     with pytest.raises(WrongInput):
         build_create("https://x.example", "\ud800", {}, {})
 
@@ -117,7 +117,7 @@ def test_a_200_with_a_run_id_and_no_error_is_accepted(content: object) -> None:
         b'{"run_id": "r-1", "error": null, "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
-def test_a_200_whose_body_is_odd_is_unanswered(body: bytes) -> None:
+def test_a_200_with_a_malformed_body_is_unanswered(body: bytes) -> None:
     assert isinstance(answer(200, body), SubmitUnanswered)
 
 
@@ -144,7 +144,7 @@ def test_a_200_whose_run_id_is_malformed_is_unanswered(run_id: object) -> None:
         {"data": {"run_id": "r-1"}},
     ],
 )
-def test_a_200_with_both_or_neither_is_unanswered(content: object) -> None:
+def test_a_200_with_both_a_run_and_an_error_or_neither_is_unanswered(content: object) -> None:
     assert isinstance(answer(200, content), SubmitUnanswered)
 
 
@@ -187,7 +187,7 @@ def test_a_429_is_deferred_with_or_without_an_envelope(content: object) -> None:
     assert (proof.reason, proof.retry_after) == ("rate_limited", 12.0)
 
 
-def test_the_daily_limit_is_told_from_the_rate_limit() -> None:
+def test_the_daily_limit_and_the_rate_limit_have_different_reasons() -> None:
     assert reason(answer(429, envelope("DAILY_LIMIT_EXCEEDED"))) == "daily_limit"
 
 
@@ -201,7 +201,7 @@ def test_the_daily_limit_is_told_from_the_rate_limit() -> None:
         (403, "FORBIDDEN", "forbidden"),
     ],
 )
-def test_the_accounts_troubles_are_deferred(status: int, code: str, expected: str) -> None:
+def test_refusals_of_the_account_are_deferred(status: int, code: str, expected: str) -> None:
     proof = answer(status, envelope(code))
     assert isinstance(proof, SubmitDeferred)
     assert proof.reason == expected
@@ -213,7 +213,7 @@ def test_a_403_in_html_is_deferred_as_forbidden() -> None:
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_refused_request_is_rejected_and_names_the_member(status: int) -> None:
-    details = [{"path": ["proxy_config", "country_code"], "message": "bad"}, {"path": []}, "odd"]
+    details = [{"path": ["proxy_config", "country_code"], "message": "bad"}, {"path": []}, "malformed"]
     proof = answer(status, envelope("INVALID_INPUT", "wrong", details=details))
     assert isinstance(proof, SubmitRejected)
     assert proof.reason == "invalid_request"
@@ -221,7 +221,7 @@ def test_a_refused_request_is_rejected_and_names_the_member(status: int) -> None
 
 
 @pytest.mark.parametrize("status", [404, 405, 415])
-def test_an_api_we_do_not_know_is_deferred(status: int) -> None:
+def test_a_missing_endpoint_is_deferred(status: int) -> None:
     assert reason(answer(status, envelope("NOT_FOUND"))) == "wrong_api"
 
 
@@ -297,7 +297,7 @@ def has_envelope(content: object) -> bool:
 
 
 def may_say_anything(status: int, content: object, headers: dict[str, str]) -> bool:
-    """Whether the table, written down here a second time and coarsely, lets this answer prove anything."""
+    """Whether the table, restated here more coarsely, lets this answer prove anything."""
     if status == 200:
         return isinstance(content, dict) and (content.get("run_id") is None) != (content.get("error") is None)
     if status == 429:

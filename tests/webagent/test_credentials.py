@@ -20,7 +20,7 @@ from batchfish.webagent.credentials import check_api_key, check_base_url, digest
         ("http://[::1]:8787", "http://[::1]:8787"),
     ],
 )
-def test_https_anywhere_and_http_on_this_machine_are_taken(text: str, expected: str) -> None:
+def test_https_anywhere_and_http_on_this_machine_are_accepted(text: str, expected: str) -> None:
     assert check_base_url(text) == expected
 
 
@@ -70,7 +70,7 @@ def test_a_key_that_cannot_be_a_header_is_refused_without_quoting_it(key: str) -
     assert "canary" not in str(caught.value)
 
 
-def test_a_key_id_tells_keys_and_journals_apart_and_gives_nothing_away() -> None:
+def test_a_key_id_differs_by_key_and_journal_and_reveals_neither() -> None:
     ids = {digest_key(key, salt) for key in ("sk-1", "sk-2") for salt in (b"a", b"b")}
     assert len(ids) == 4
     assert all(len(key_id) == 16 for key_id in ids)

@@ -1,4 +1,4 @@
-"""The stream of run-sse: any framing a server may choose, and events in every spelling."""
+"""The events of run-sse: any framing that a server may choose, and both spellings of names."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read_all(*chunks: bytes) -> list[bytes]:
         ("data: é\u2028ü\x85\x0c\n\n".encode(), ["é\u2028ü\x85\x0c".encode()]),
     ],
 )
-def test_frames_are_cut_by_the_rules_however_they_arrive(stream: bytes, frames: list[bytes]) -> None:
+def test_frames_are_cut_in_the_same_way_however_they_arrive(stream: bytes, frames: list[bytes]) -> None:
     assert read_all(stream) == frames
     assert read_all(*(stream[i : i + 1] for i in range(len(stream)))) == frames
     for cut in range(len(stream)):
@@ -61,7 +61,7 @@ def test_frames_are_cut_by_the_rules_however_they_arrive(stream: bytes, frames: 
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=1)), st.data())
-def test_what_is_framed_comes_out_again(texts: list[str], data: st.DataObject) -> None:
+def test_framed_data_is_read_back(texts: list[str], data: st.DataObject) -> None:
     end = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
     stream = "".join(f"data: {text}{end}{end}" for text in texts).encode()
     size = data.draw(st.integers(1, 40))
@@ -70,13 +70,13 @@ def test_what_is_framed_comes_out_again(texts: list[str], data: st.DataObject) -
 
 
 @pytest.mark.parametrize("stream", [b"data: " + b"x" * 2000, b"data: x\n" * 600, b"x" * 2000])
-def test_a_frame_that_never_ends_is_given_up(stream: bytes) -> None:
+def test_a_frame_that_never_ends_is_refused(stream: bytes) -> None:
     reader = FrameReader(max_bytes=1000)
     with pytest.raises(FrameTooLarge):
         collections.deque(reader.feed(stream[start : start + 100]) for start in range(0, len(stream), 100))
 
 
-def test_many_small_frames_are_no_large_one() -> None:
+def test_many_small_frames_are_not_one_large_frame() -> None:
     reader = FrameReader(max_bytes=1000)
     assert sum(len(reader.feed(b"data: " + b"x" * 500 + b"\n\n")) for _ in range(100)) == 100
 
@@ -169,7 +169,7 @@ def test_an_error_comes_as_a_text_or_an_object(error: object, expected: RunError
 
 
 @pytest.mark.parametrize("status", [None, "", "RUNNING", 7])
-def test_an_end_without_a_final_status_is_no_end(status: object) -> None:
+def test_a_complete_event_without_a_final_status_is_ignored(status: object) -> None:
     assert event({"type": "COMPLETE", "status": status}) is None
 
 

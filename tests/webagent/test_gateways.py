@@ -1,4 +1,4 @@
-"""Answers of something between us and the API: a captive portal, or a gateway that is being replaced."""
+"""Answers from something in front of the API: a captive portal, or a gateway that is being replaced."""
 
 from __future__ import annotations
 
@@ -54,28 +54,28 @@ async def test_a_page_in_place_of_an_answer_is_asked_for_once_not_in_halves() ->
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("body", [PAGE, "", "ok", "null"])
-async def test_a_200_that_is_no_answer_is_to_be_tried_again(call: str, body: str) -> None:
+async def test_a_200_that_is_not_an_answer_is_an_outage(call: str, body: str) -> None:
     with pytest.raises(WebAgentUnavailable):
         await CALLS[call](client_of(lambda _: httpx.Response(200, text=body)))
 
 
 @pytest.mark.parametrize("missing", [[], ["r-7"]])
-async def test_an_answer_that_names_none_of_the_asked_runs_is_none(missing: list[str]) -> None:
+async def test_an_answer_that_names_none_of_the_asked_runs_is_an_outage(missing: list[str]) -> None:
     body = runs_body([row("r-8")], missing)
     with pytest.raises(WebAgentUnavailable, match="names none"):
         await client_of(lambda _: httpx.Response(200, content=body)).poll(["r-0", "r-1"])
 
 
-async def test_an_answer_that_knows_none_of_the_asked_runs_is_one() -> None:
+async def test_an_answer_that_finds_none_of_the_asked_runs_is_an_answer() -> None:
     body = runs_body([], ["r-0", "r-1"])
-    look = await client_of(lambda _: httpx.Response(200, content=body)).poll(["r-0", "r-1"])
-    assert look.not_found == {"r-0", "r-1"}
+    result = await client_of(lambda _: httpx.Response(200, content=body)).poll(["r-0", "r-1"])
+    assert result.not_found == {"r-0", "r-1"}
 
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("status", [404, 405])
 @pytest.mark.parametrize("page", [PAGE, ""])
-async def test_a_missing_endpoint_told_by_a_page_is_an_outage_where_the_api_has_answered(
+async def test_a_missing_endpoint_in_html_is_an_outage_once_the_api_has_answered(
     call: str, status: int, page: str
 ) -> None:
     api = Api()
@@ -91,12 +91,12 @@ async def test_a_missing_endpoint_told_by_a_page_is_an_outage_where_the_api_has_
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_before_the_api_has_answered_it_is_a_wrong_address(call: str) -> None:
+async def test_before_the_api_has_answered_it_is_a_wrong_base_url(call: str) -> None:
     with pytest.raises(WrongInput):
         await CALLS[call](client_of(lambda _: httpx.Response(404, html=PAGE)))
 
 
-async def test_in_the_words_of_an_api_it_is_a_wrong_address_whenever_it_comes() -> None:
+async def test_with_an_error_envelope_it_is_always_a_wrong_base_url() -> None:
     for response in (refusal(404, "NOT_FOUND"), httpx.Response(404, json={"detail": "Not Found"})):
         api = Api()
         client = client_of(api)

@@ -1,4 +1,4 @@
-"""What the failure of a create proves, against real sockets that misbehave at every stage."""
+"""Failures of calls over real sockets at every stage, and whether a request can have been sent."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ MAY_HAVE_ACTED = {
 
 
 @pytest.mark.parametrize("treat", MAY_HAVE_ACTED.values(), ids=MAY_HAVE_ACTED.keys())
-async def test_once_bytes_may_have_left_no_failure_proves_anything(
+async def test_after_bytes_may_have_been_sent_a_failure_is_unanswered(
     treat: Callable[[Server, Connection], Awaitable[None]],
 ) -> None:
     async with serving(treat) as server:
@@ -86,12 +86,12 @@ async def test_once_bytes_may_have_left_no_failure_proves_anything(
         assert len(server.requests) <= server.connections == 1
 
 
-async def test_a_whole_answer_that_only_the_close_ends_is_a_good_one() -> None:
+async def test_an_answer_that_ends_with_the_connection_is_complete() -> None:
     async with serving(say(OK + b"Connection: close\r\n\r\n", GOOD[:9], GOOD[9:])) as server:
         assert await submit(f"http://127.0.0.1:{server.port}") == SubmitAccepted(run_id="r-1")
 
 
-async def test_a_refused_connection_proves_that_nothing_left() -> None:
+async def test_a_refused_connection_proves_that_nothing_was_sent() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         proof = await submit(f"http://127.0.0.1:{unused.getsockname()[1]}")
@@ -99,7 +99,7 @@ async def test_a_refused_connection_proves_that_nothing_left() -> None:
     assert proof.reason == "unreachable"
 
 
-async def test_a_failed_tls_handshake_proves_that_nothing_left() -> None:
+async def test_a_failed_tls_handshake_proves_that_nothing_was_sent() -> None:
     async def speak_plainly(_: Server, connection: Connection) -> None:
         await connection.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
@@ -136,7 +136,7 @@ PROXY_STAGES = {
 
 
 @pytest.mark.parametrize("treat", PROXY_STAGES.values(), ids=PROXY_STAGES.keys())
-async def test_a_proxy_that_never_lets_the_create_through_proves_that_nothing_left(
+async def test_a_proxy_that_never_lets_the_create_through_proves_that_nothing_was_sent(
     treat: Callable[[Server, Connection], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving(treat) as proxy:
@@ -148,7 +148,7 @@ async def test_a_proxy_that_never_lets_the_create_through_proves_that_nothing_le
         assert KEY.encode() not in b"".join(proxy.requests)
 
 
-async def test_on_loopback_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_on_loopback_no_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(close_before_reading) as proxy, serving(answer_well) as server:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
@@ -157,7 +157,7 @@ async def test_on_loopback_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_takes_the_key_nowhere(status: int) -> None:
+async def test_a_redirect_is_not_followed_with_the_key(status: int) -> None:
     async with serving(answer_well) as evil:
         moved = b"HTTP/1.1 %d Moved\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n"
         async with serving(say(moved % (status, evil.port))) as server:
@@ -176,7 +176,7 @@ async def test_creates_share_a_fresh_connection() -> None:
         assert server.connections == 1
 
 
-async def test_a_connection_that_lay_idle_too_long_is_not_used_for_a_create(
+async def test_a_connection_that_was_idle_too_long_is_not_used_for_a_create(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert http.CREATE_IDLE_SECONDS == 2.0
@@ -191,7 +191,7 @@ async def test_a_connection_that_lay_idle_too_long_is_not_used_for_a_create(
         assert server.connections == 3
 
 
-async def test_a_connection_that_the_server_has_closed_raises_no_doubt() -> None:
+async def test_a_connection_that_the_server_has_closed_is_not_used() -> None:
     async with (
         serving(say(GOOD_ANSWER)) as server,
         WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
@@ -224,27 +224,27 @@ async def test_many_creates_at_once_take_eight_connections() -> None:
         assert server.connections == http.MAX_CONNECTIONS
 
 
-async def test_creates_and_looks_do_not_wait_for_each_other() -> None:
-    looked = asyncio.Event()
+async def test_creates_and_polls_do_not_wait_for_each_other() -> None:
+    polled = asyncio.Event()
 
-    async def answer_creates_after_a_look(_: Server, connection: Connection) -> None:
+    async def answer_creates_after_a_poll(_: Server, connection: Connection) -> None:
         while True:
             head = await connection.read_request()
             if b"run-async" in head:
-                await looked.wait()
+                await polled.wait()
                 await connection.say(GOOD_ANSWER)
             else:
                 await connection.say(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
 
     async with (
-        serving(answer_creates_after_a_look) as server,
+        serving(answer_creates_after_a_poll) as server,
         WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
     ):
         create = client.prepare("https://shop.example", "find", {})
         creates = asyncio.gather(*(client.submit(create) for _ in range(20)))
         with pytest.raises(WebAgentUnavailable):
             await client.poll(["r-1"])
-        looked.set()
+        polled.set()
         assert set(await creates) == {SubmitAccepted(run_id="r-1")}
 
 
@@ -261,7 +261,7 @@ async def drip(_: Server, connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("treat", [hang, drip])
-async def test_an_answer_has_a_time_limit_in_all_however_it_drips(
+async def test_the_time_limit_covers_an_answer_that_trickles(
     treat: Callable[[Server, Connection], Awaitable[None]],
 ) -> None:
     async with serving(treat) as server:
@@ -272,7 +272,7 @@ async def test_an_answer_has_a_time_limit_in_all_however_it_drips(
     assert answer.may_have_left
 
 
-async def test_running_out_of_time_before_the_connection_stands_proves_that_nothing_left() -> None:
+async def test_running_out_of_time_before_the_connection_stands_proves_that_nothing_was_sent() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -289,7 +289,7 @@ async def test_running_out_of_time_before_the_connection_stands_proves_that_noth
     assert not answer.may_have_left
 
 
-async def test_an_answer_is_handed_over_with_its_headers() -> None:
+async def test_an_answer_has_its_status_headers_and_body() -> None:
     async with serving(answer_well) as server:
         client = open_clients(f"http://127.0.0.1:{server.port}", {}, None).creates
         async with client:

@@ -1,4 +1,4 @@
-"""Times from the server: odd ones are None, waits are clamped, and no clock of ours is asked."""
+"""Times from the server: malformed ones are None, waits are bounded, and no local clock is used."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_any_header_text_is_read_without_an_error(retry_after: str, date: str) -
         (["2026-11-24T20:00:00Z"], None),
     ],
 )
-def test_iso_times_are_epoch_seconds_and_odd_ones_none(text: object, seconds: float | None) -> None:
+def test_iso_times_are_epoch_seconds_and_malformed_ones_none(text: object, seconds: float | None) -> None:
     assert read_iso_time(text) == seconds
 
 

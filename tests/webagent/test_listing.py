@@ -1,4 +1,4 @@
-"""Finding runs by their marker: only a listing that reached its end counts as complete."""
+"""Listings of runs by their marker: only one that was read to its end is complete."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_rows_come_without_results_so_that_a_long_listing_fits_into_memory
     ids=[
         "no cursor",
         "empty cursor",
-        "odd cursor",
+        "malformed cursor",
         "has_more null",
         "has_more a text",
         "fewer rows than total",
@@ -155,12 +155,12 @@ async def test_rows_come_without_results_so_that_a_long_listing_fits_into_memory
         "a row that cannot be read",
     ],
 )
-async def test_a_listing_that_ends_otherwise_is_void(response: httpx.Response) -> None:
+async def test_a_listing_that_ends_early_is_incomplete(response: httpx.Response) -> None:
     listing = await client_of(lambda _: response).find_by_marker("bf-")
     assert not listing.is_complete
 
 
-async def test_cursors_that_go_round_end_the_listing() -> None:
+async def test_a_repeated_cursor_ends_the_listing() -> None:
     follow = {None: "a", "a": "b", "b": "a"}
     calls: list[str | None] = []
 
@@ -172,7 +172,7 @@ async def test_cursors_that_go_round_end_the_listing() -> None:
     assert calls == [None, "a", "b"]
 
 
-async def test_cursors_without_end_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_pages_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("batchfish.webagent.listing.MAX_PAGES", 20)
     calls: list[str] = []
 
@@ -184,7 +184,7 @@ async def test_cursors_without_end_are_bounded(monkeypatch: pytest.MonkeyPatch) 
     assert len(calls) == 20
 
 
-async def test_a_total_that_grew_while_paging_voids_the_listing() -> None:
+async def test_a_total_that_grew_while_paging_makes_the_listing_incomplete() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if "cursor" in request.url.params:
             return page(["r-1"], total=3)

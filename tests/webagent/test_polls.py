@@ -1,4 +1,4 @@
-"""Looking at many runs: chunks, halves, single calls, and what an answer that is none means."""
+"""Polls of many runs: chunks, halves, single calls, and answers that cannot be used."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ async def test_any_number_of_runs_is_asked_for_a_hundred_a_call() -> None:
         sizes.append(len(asked_ids(request)))
         return httpx.Response(200, content=runs_body(map(row, reversed(asked_ids(request)))))
 
-    look = await client_of(answer).poll([*ids(250), "r-1", "r-2"])
+    result = await client_of(answer).poll([*ids(250), "r-1", "r-2"])
     assert sorted(sizes) == [50, 100, 100]
-    assert set(look.runs) == set(ids(250))
-    assert all(run.run_id == run_id for run_id, run in look.runs.items())
+    assert set(result.runs) == set(ids(250))
+    assert all(run.run_id == run_id for run_id, run in result.runs.items())
 
 
-async def test_nothing_asked_is_nothing_sent() -> None:
+async def test_a_poll_of_no_runs_sends_nothing() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         raise AssertionError(request.url)
 
@@ -68,7 +68,7 @@ async def test_an_id_that_could_change_the_path_is_never_sent() -> None:
     assert seen == ["/v1/runs/batch", "/v1/runs/r-1"]
 
 
-async def test_what_is_not_found_and_the_servers_clock_are_told() -> None:
+async def test_ids_not_found_and_the_servers_clock_are_returned() -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(
             200,
@@ -76,10 +76,10 @@ async def test_what_is_not_found_and_the_servers_clock_are_told() -> None:
             headers={"Date": "Tue, 24 Nov 2026 20:00:00 GMT"},
         )
 
-    look = await client_of(answer).poll(["r-0", "r-1", "r-2"])
-    assert set(look.runs) == {"r-0"}
-    assert look.not_found == {"r-1"}
-    assert look.server_date == 1795550400.0
+    result = await client_of(answer).poll(["r-0", "r-1", "r-2"])
+    assert set(result.runs) == {"r-0"}
+    assert result.not_found == {"r-1"}
+    assert result.server_date == 1795550400.0
 
 
 async def test_foreign_and_repeated_rows_are_dropped_and_logged(
@@ -88,8 +88,8 @@ async def test_foreign_and_repeated_rows_are_dropped_and_logged(
     monkeypatch.setattr(logging.getLogger("batchfish.webagent.polls"), "disabled", False)
     caplog.set_level(logging.DEBUG, "batchfish")
     rows = [row("r-0", b"1"), row("foreign"), row("r-0", b"2"), b"null", b'{"status": "RUNNING"}']
-    look = await client_of(lambda _: httpx.Response(200, content=runs_body(rows))).poll(["r-0"])
-    assert {run_id: run.result for run_id, run in look.runs.items()} == {"r-0": b"1"}
+    result = await client_of(lambda _: httpx.Response(200, content=runs_body(rows))).poll(["r-0"])
+    assert {run_id: run.result for run_id, run in result.runs.items()} == {"r-0": b"1"}
     assert Counter("dropped" in record.message for record in caplog.records)[True] == 2
 
 
@@ -103,12 +103,12 @@ async def test_a_hostile_result_spoils_none_of_its_99_neighbours(hostile: bytes)
         next(calls)
         return answer(request)
 
-    look = await client_of(count).poll(ids(100))
-    assert set(look.runs) == set(ids(100))
-    assert {run.run_id: run.result for run in look.runs.values() if not run.is_whole_answer} == {
+    result = await client_of(count).poll(ids(100))
+    assert set(result.runs) == set(ids(100))
+    assert {run.run_id: run.result for run in result.runs.values() if not run.is_whole_answer} == {
         run_id: result for run_id, result in results.items() if run_id != "r-37"
     }
-    spoiled = look.runs["r-37"]
+    spoiled = result.runs["r-37"]
     assert (spoiled.is_whole_answer, spoiled.status) == (True, "COMPLETED")
     assert spoiled.result == runs_body([row("r-37", hostile)])
     assert next(calls) <= 15
@@ -127,14 +127,14 @@ async def test_one_run_whose_answer_always_breaks_off_is_left_out_alone() -> Non
         body = runs_body(map(row, asked_ids(request)))
         return httpx.Response(200, content=body[:-5] if "r-3" in asked_ids(request) else body)
 
-    look = await client_of(answer).poll(ids(10))
-    assert set(look.runs) == set(ids(10)) - {"r-3"}
-    assert not look.not_found
+    result = await client_of(answer).poll(ids(10))
+    assert set(result.runs) == set(ids(10)) - {"r-3"}
+    assert not result.not_found
 
 
 @pytest.fixture
 def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Let an answer be no larger than 64 KiB."""
+    """Set the size limit of an answer to 64 KiB."""
     limit = 2**16
     monkeypatch.setattr("batchfish.webagent.http.MAX_BODY_BYTES", limit)
     monkeypatch.setattr("batchfish.webagent.polls.MAX_BODY_BYTES", limit)
@@ -152,15 +152,15 @@ async def test_answers_too_large_together_are_asked_for_in_parts(small_limit: in
         return stream([runs_body(row(run_id, big) for run_id in asked_ids(request))])
 
     client = client_of(answer)
-    left, looks = ids(16), 0
+    left, polls = ids(16), 0
     while left:
-        look = await client.poll(left)
-        looks += 1
-        assert look.runs
-        assert {run.result for run in look.runs.values()} == {big}
-        assert len(look.runs) * len(big) <= 2 * small_limit
-        left = [run_id for run_id in left if run_id not in look.runs]
-    assert looks == 2
+        result = await client.poll(left)
+        polls += 1
+        assert result.runs
+        assert {run.result for run in result.runs.values()} == {big}
+        assert len(result.runs) * len(big) <= 2 * small_limit
+        left = [run_id for run_id in left if run_id not in result.runs]
+    assert polls == 2
 
 
 @pytest.mark.usefixtures("small_limit")
@@ -180,31 +180,31 @@ async def test_a_giant_result_ends_its_run_and_no_other(*, is_batch: bool) -> No
         start = b'{"data": [' if is_batch else b""
         return stream([start + row("r-5", b'"')[:-1], *[FLOOD] * 5, b'"}]}'])
 
-    look = await client_of(answer).poll(ids(8))
-    assert set(look.runs) == set(ids(8))
-    giant = look.runs["r-5"]
+    result = await client_of(answer).poll(ids(8))
+    assert set(result.runs) == set(ids(8))
+    giant = result.runs["r-5"]
     assert (giant.status, giant.result) == ("FAILED", None)
     assert giant.error is not None
     assert (giant.error.code, giant.error.never_retry) == ("RESULT_TOO_LARGE", True)
 
 
 @pytest.mark.usefixtures("small_limit")
-async def test_a_giant_answer_about_a_run_that_goes_on_ends_nothing() -> None:
+async def test_a_giant_answer_about_an_unfinished_run_ends_nothing() -> None:
     start = runs_body([row("r-0", b'"', status="RUNNING")])[:60]
-    look = await client_of(lambda _: stream([start, *[FLOOD] * 5])).poll(["r-0"])
-    assert look.runs["r-0"].status == "RUNNING"
+    result = await client_of(lambda _: stream([start, *[FLOOD] * 5])).poll(["r-0"])
+    assert result.runs["r-0"].status == "RUNNING"
 
 
 @pytest.mark.usefixtures("small_limit")
-async def test_a_giant_answer_without_a_word_about_the_run_is_left_out() -> None:
+async def test_a_giant_answer_that_does_not_name_the_run_is_left_out() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         asked = asked_ids(request)
         if "r-0" in asked:
             return stream([b'{"data": [{"result": "', *[FLOOD] * 5])
         return httpx.Response(200, content=runs_body(map(row, asked)))
 
-    look = await client_of(answer).poll(ids(2))
-    assert (set(look.runs), look.not_found) == ({"r-1"}, frozenset())
+    result = await client_of(answer).poll(ids(2))
+    assert (set(result.runs), result.not_found) == ({"r-1"}, frozenset())
     with pytest.raises(WebAgentUnavailable):
         await client_of(answer).poll(["r-0"])
 
@@ -238,10 +238,10 @@ async def test_without_the_endpoint_for_many_runs_are_asked_one_by_one_ever_afte
         )
 
     client = client_of(answer)
-    look = await client.poll(ids(3))
-    assert set(look.runs) == {"r-0", "r-2"}
-    assert look.not_found == {"r-1"}
-    assert look.runs["r-0"].result == b"[1]"
+    result = await client.poll(ids(3))
+    assert set(result.runs) == {"r-0", "r-2"}
+    assert result.not_found == {"r-1"}
+    assert result.runs["r-0"].result == b"[1]"
     await client.poll(ids(150))
     assert paths.count("POST /v1/runs/batch") == 1
     assert len(paths) == 1 + 3 + 150
@@ -267,19 +267,19 @@ async def test_a_hostile_result_is_kept_whole_where_runs_are_asked_one_by_one() 
     assert (run.is_whole_answer, run.result) == (True, row("r-0", b"NaN"))
 
 
-async def test_an_api_without_either_endpoint_is_not_the_one_we_know() -> None:
+async def test_without_either_endpoint_the_base_url_is_wrong() -> None:
     with pytest.raises(WrongInput, match="base URL"):
         await client_of(lambda _: httpx.Response(404, json={"detail": "Not Found"})).poll(["r-0"])
 
 
 @pytest.mark.parametrize("response", [refusal(401, "INVALID_API_KEY"), httpx.Response(401)])
-async def test_a_refused_key_is_told_apart(response: httpx.Response) -> None:
+async def test_a_refused_key_is_not_permitted(response: httpx.Response) -> None:
     with pytest.raises(NotPermitted):
         await client_of(lambda _: response).poll(["r-0"])
 
 
 @pytest.mark.parametrize("status", [400, 402, 403, 408, 409, 422, 429, 301, 307, 500, 502, 503, 204, 206])
-async def test_every_other_refusal_is_to_be_tried_again(status: int) -> None:
+async def test_every_other_refusal_is_an_outage(status: int) -> None:
     with pytest.raises(WebAgentUnavailable) as caught:
         await client_of(lambda _: refusal(status, retry_after="7")).poll(["r-0"])
     assert caught.value.retry_after == 7.0
@@ -296,7 +296,7 @@ async def test_every_other_refusal_is_to_be_tried_again(status: int) -> None:
         TimeoutError(),
     ],
 )
-async def test_every_failure_of_the_network_is_to_be_tried_again(failure: Exception) -> None:
+async def test_every_failure_of_the_network_is_an_outage(failure: Exception) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         raise failure
 
@@ -305,7 +305,7 @@ async def test_every_failure_of_the_network_is_to_be_tried_again(failure: Except
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"data": null}', b'{"error": {"code": "X"}}', b'"text"'])
-async def test_a_200_of_another_shape_is_to_be_tried_again(body: bytes) -> None:
+async def test_a_200_of_another_shape_is_an_outage(body: bytes) -> None:
     with pytest.raises(WebAgentUnavailable):
         await client_of(lambda _: httpx.Response(200, content=body)).poll(ids(2))
 
@@ -316,9 +316,9 @@ async def test_what_was_answered_is_kept_when_another_call_is_refused() -> None:
             return httpx.Response(200, content=runs_body(map(row, asked_ids(request))))
         return refusal(429, retry_after="9")
 
-    look = await client_of(answer).poll(ids(200))
-    assert set(look.runs) == set(ids(100))
-    assert look.retry_after == 9.0
+    result = await client_of(answer).poll(ids(200))
+    assert set(result.runs) == set(ids(100))
+    assert result.retry_after == 9.0
 
 
 async def test_a_key_refused_midway_is_an_error_whatever_else_was_answered() -> None:

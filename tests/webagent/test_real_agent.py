@@ -1,4 +1,4 @@
-"""The client against the local agent itself, over real sockets: every road, at every stage of a run."""
+"""The client against the local agent over real sockets: every endpoint, at every stage of a run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def engine() -> ManualEngine:
 
 @pytest.fixture
 async def queue(engine: ManualEngine) -> AsyncIterator[RunQueue]:
-    """Give a queue that works on one run at a time."""
+    """Return a queue that works on one run at a time."""
     book = RunStore(":memory:")
     async with RunQueue(book, engine, cap=1, clock=lambda: NOW) as queue:
         yield queue
@@ -58,12 +58,12 @@ async def client(address: str) -> AsyncIterator[WebAgentClient]:
 
 
 async def quickly(seconds: float) -> None:
-    """Look again soon."""
+    """Wait a fiftieth of the time."""
     await asyncio.sleep(seconds / 50)
 
 
 def made(queue: RunQueue) -> list[str]:
-    """Give the statuses of all runs there are, oldest first."""
+    """Return the statuses of all runs, oldest first."""
     page = queue.page(RunFilter(), limit=100, direction="asc", after=None)
     return [str(run.status) for run in page.runs]
 
@@ -116,7 +116,7 @@ class TestRun:
 
 
 class TestQueue:
-    async def test_a_run_is_looked_at_while_it_waits_works_and_is_over(
+    async def test_a_run_is_polled_while_it_waits_works_and_has_ended(
         self, client: WebAgentClient, engine: ManualEngine, queue: RunQueue
     ) -> None:
         first, second = [await client.queue(f"{URL}{n}", GOAL) for n in range(2)]
@@ -148,7 +148,7 @@ class TestQueue:
         assert engine.order == [f"{URL}0"]
         assert engine.stopped == [f"{URL}0"]
 
-    async def test_a_cancel_of_what_is_over_tells_how_it_ended(
+    async def test_a_cancel_of_an_ended_run_returns_its_status(
         self, client: WebAgentClient, engine: ManualEngine
     ) -> None:
         run_id = await client.queue(URL, GOAL)
@@ -178,12 +178,18 @@ class TestStream:
         stream = client.stream(URL, GOAL, {"output_schema": PRICE}, on_heartbeat=go_on)
         events = [event async for event in stream]
         assert beats
-        told = [event for event in events if not isinstance(event, Heartbeat)]
-        assert [type(event) for event in told] == [Started, StreamingUrl, Progress, Progress, Complete]
-        started, watch, opened, clicked, end = told
+        news = [event for event in events if not isinstance(event, Heartbeat)]
+        assert [type(event) for event in news] == [
+            Started,
+            StreamingUrl,
+            Progress,
+            Progress,
+            Complete,
+        ]
+        started, streaming, opened, clicked, end = news
         assert isinstance(started, Started)
-        assert isinstance(watch, StreamingUrl)
-        assert watch.url == (await client.get(started.run_id)).streaming_url
+        assert isinstance(streaming, StreamingUrl)
+        assert streaming.url == (await client.get(started.run_id)).streaming_url
         assert isinstance(opened, Progress)
         assert isinstance(clicked, Progress)
         assert (opened.purpose, clicked.purpose) == (f"opened {URL}", "clicked “Load more”")
@@ -205,7 +211,7 @@ class TestStream:
         assert ends == ["CANCELLED"]
         assert engine.stopped == [URL]
 
-    async def test_a_cut_stream_is_followed_up_by_looks_and_no_second_run(
+    async def test_a_cut_stream_is_followed_by_polls_and_no_second_run(
         self, address: str, engine: ManualEngine, queue: RunQueue
     ) -> None:
         async with (
@@ -213,14 +219,14 @@ class TestStream:
             WebAgentClient(api_key=TOKEN, base_url=relay, sleep=quickly) as client,
         ):
 
-            async def watch() -> list[StreamEvent]:
+            async def streaming() -> list[StreamEvent]:
                 return [event async for event in client.stream(URL, GOAL)]
 
-            watching = asyncio.create_task(watch())
+            task = asyncio.create_task(streaming())
             async with asyncio.timeout(20):
                 await cut.wait()
                 await engine.end(URL, RunOutcome(result={"price": 3}))
-                events = await watching
+                events = await task
         end = events[-1]
         assert isinstance(end, Complete)
         assert (end.run.status, end.run.result) == ("COMPLETED", b'{"price":3}')
@@ -244,7 +250,7 @@ class TestStream:
 
 @contextlib.asynccontextmanager
 async def cutting_relay(address: str, at: bytes) -> AsyncIterator[tuple[str, asyncio.Event]]:
-    """Pass bytes on to an agent and back, and cut the first connection whose answer holds `at`, once."""
+    """Relay bytes to an agent and back, and cut the first connection whose answer holds `at`, once."""
     port = int(address.rpartition(":")[2])
     cut = asyncio.Event()
     relaying: set[asyncio.Task[None]] = set()
@@ -277,18 +283,18 @@ async def cutting_relay(address: str, at: bytes) -> AsyncIterator[tuple[str, asy
 
 
 class TestRefusals:
-    async def test_a_refused_schema_names_its_place_on_every_road(
+    async def test_a_refused_schema_names_its_place_over_every_endpoint(
         self, client: WebAgentClient, queue: RunQueue
     ) -> None:
         request = {"output_schema": {"type": "object", "properties": {"a": {"oneOf": []}}}}
-        roads = (
+        calls = (
             client.run(URL, GOAL, request),
             client.queue(URL, GOAL, request),
             anext(client.stream(URL, GOAL, request)),
         )
-        for road in roads:
+        for call in calls:
             with pytest.raises(WrongInput, match="#/properties/a/oneOf"):
-                await road
+                await call
         assert made(queue) == []
 
     async def test_a_wrong_key_is_not_permitted_and_never_shown(self, queue: RunQueue) -> None:
@@ -296,14 +302,14 @@ class TestRefusals:
             served_app(queue, lambda: NOW) as address,
             WebAgentClient(api_key="sk-wrong-key", base_url=address) as client,
         ):
-            for road in (
+            for call in (
                 client.run(URL, GOAL),
                 client.queue(URL, GOAL),
                 client.get("x"),
                 client.cancel_run("x"),
             ):
                 with pytest.raises(NotPermitted) as caught:
-                    await road
+                    await call
                 assert "sk-wrong-key" not in str(caught.value)
         assert made(queue) == []
 
@@ -311,6 +317,6 @@ class TestRefusals:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         async with WebAgentClient(api_key="sk-any", base_url=f"http://127.0.0.1:{port}") as client:
-            for road in (client.run(URL, GOAL), client.queue(URL, GOAL)):
+            for call in (client.run(URL, GOAL), client.queue(URL, GOAL)):
                 with pytest.raises(TryLater):  # not RunMayExist: nothing was sent
-                    await road
+                    await call

@@ -1,4 +1,4 @@
-"""Rows of the API are read leniently, and the bytes of a result are kept."""
+"""Parsing of runs: lenient, and the bytes of a result stay as they came."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ODD_BUT_READ = {
     "5,000 digits": b"1" * 5_000,
     "a float beyond all bounds": b"1e999",
     "a repeated member": b'{"a": 1, "a": 2}',
-    "odd spacing": b'{"a" :\t[ 1.0 , 2e0 ]\n}',
+    "unusual spacing": b'{"a" :\t[ 1.0 , 2e0 ]\n}',
     "a text": b'"{\\"a\\": 1}"',
     "a list": b"[1, 2]",
     "a number": b"0",
@@ -94,7 +94,7 @@ def test_a_hostile_result_makes_an_answer_unreadable(result: bytes) -> None:
 
 
 @pytest.mark.parametrize("result", HOSTILE.values(), ids=HOSTILE.keys())
-def test_the_whole_answer_stands_for_a_hostile_result(result: bytes) -> None:
+def test_the_whole_answer_is_kept_for_a_hostile_result(result: bytes) -> None:
     for body in (row(result), b'{"data": [%s], "not_found": null}' % row(result)):
         run = read_only_run(body, "r-1")
         assert run == RunSnapshot(
@@ -123,13 +123,13 @@ def test_an_answer_that_broke_off_is_never_read(size: int) -> None:
 @pytest.mark.parametrize(
     "body", [b"[]", b'"x"', b'{"data": null}', b'{"runs": []}', b'{"error": {"code": "X"}}']
 )
-def test_an_answer_of_another_shape_is_told_apart(body: bytes) -> None:
+def test_an_answer_of_another_shape_is_refused(body: bytes) -> None:
     with pytest.raises(WrongShape):
         read_runs_body(body)
 
 
 @pytest.mark.parametrize("ids", [b"null", b"3", b'"r-1"', b"{}", b'[1, null, "../x"]'])
-def test_an_odd_not_found_is_empty(ids: bytes) -> None:
+def test_a_malformed_not_found_is_empty(ids: bytes) -> None:
     assert read_runs_body(b'{"data": [], "not_found": %s}' % ids) == ([], frozenset())
 
 
@@ -153,7 +153,7 @@ def test_a_list_of_ids_not_found_is_read() -> None:
         b"",
     ],
 )
-def test_a_row_without_id_or_status_is_no_run(text: bytes) -> None:
+def test_a_row_without_id_or_status_is_not_a_run(text: bytes) -> None:
     assert read_run(text) is None
 
 
@@ -207,7 +207,7 @@ def test_an_error_is_read_in_all_its_shapes(error: object, expected: RunError | 
     assert run.error == expected
 
 
-def test_texts_that_no_store_can_hold_are_mended() -> None:
+def test_lone_surrogates_are_replaced() -> None:
     run = read_run(b'{"run_id": "r-1", "status": "FAILED", "goal": "a\\ud800b", "error": "c\\udfffd"}')
     assert run is not None
     assert (run.goal, run.error) == ("a?b", RunError(message="c?d"))
@@ -227,7 +227,7 @@ def test_a_hostile_row_hides_no_other_row_of_a_page(hostile: bytes) -> None:
     assert (page.unread, page.total, page.has_more, page.next_cursor) == (0, 3, True, "c")
 
 
-def test_rows_of_a_page_that_are_no_runs_are_counted() -> None:
+def test_rows_of_a_page_that_are_not_runs_are_counted() -> None:
     page = read_page_body(b'{"data": [{}, null, %s]}' % row())
     assert (len(page.rows), page.unread) == (1, 2)
 
@@ -236,12 +236,12 @@ def test_rows_of_a_page_that_are_no_runs_are_counted() -> None:
     "pagination",
     [b"null", b"[]", b"{}", b'{"total": "7", "has_more": "no", "next_cursor": 9}', b'{"total": -1}'],
 )
-def test_an_odd_pagination_says_nothing(pagination: bytes) -> None:
+def test_a_malformed_pagination_is_ignored(pagination: bytes) -> None:
     page = read_page_body(b'{"data": [], "pagination": %s}' % pagination)
     assert (page.total, page.has_more, page.next_cursor) == (None, None, None)
 
 
-def test_the_head_of_a_giant_answer_tells_the_status() -> None:
+def test_the_beginning_of_a_giant_answer_shows_the_status() -> None:
     body = b'{"data": [%s]}' % row(b'{"text": "' + b"x" * 1000 + b'"}')
     run = read_head(body[:200], "r-1")
     assert run == RunSnapshot(run_id="r-1", status="COMPLETED", goal="g")
@@ -277,7 +277,7 @@ rows = st.dictionaries(
 
 
 @given(rows | json_values)
-def test_no_json_makes_reading_fail(value: object) -> None:
+def test_no_json_value_makes_parsing_fail(value: object) -> None:
     text = json.dumps(value).encode(errors="surrogatepass")
     run = read_run(text)
     if run is not None:
@@ -287,7 +287,7 @@ def test_no_json_makes_reading_fail(value: object) -> None:
 
 
 @given(st.binary())
-def test_no_bytes_make_reading_fail(text: bytes) -> None:
+def test_no_bytes_make_parsing_fail(text: bytes) -> None:
     assert read_run(text) is None
     read_head(text, "r-1")
     for read in (read_runs_body, read_page_body, read_run_body):

@@ -1,4 +1,4 @@
-"""Creates over `/run-sse` and `/run`: what their answers prove is what the pipeline is told."""
+"""Creates over `/run-sse` and `/run`: the pipeline learns what their answers prove."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Listener(list[StreamEvent]):
-    """Keeps what it is told, and knows when the run is over."""
+    """Keeps the events, and knows when the run has ended."""
 
     def __init__(self) -> None:
         super().__init__()
         self.is_over = asyncio.Event()
 
-    def tell(self, event: StreamEvent) -> None:
+    def on_event(self, event: StreamEvent) -> None:
         self.append(event)
         if isinstance(event, Complete):
             self.is_over.set()
@@ -38,7 +38,7 @@ class Listener(list[StreamEvent]):
 
 @asynccontextmanager
 async def streaming(server: Server, listener: Listener | None = None) -> AsyncIterator[WebAgentClient]:
-    sender = partial(StreamingSender, on_event=(Listener() if listener is None else listener).tell)
+    sender = partial(StreamingSender, on_event=(Listener() if listener is None else listener).on_event)
     base_url = f"http://127.0.0.1:{server.port}"
     async with WebAgentClient(api_key=KEY, base_url=base_url, sender=sender) as client:
         yield client
@@ -49,7 +49,7 @@ async def submit(client: WebAgentClient) -> CreateAnswer:
 
 
 async def test_a_create_is_accepted_as_soon_as_its_stream_names_the_run() -> None:
-    told = Listener()
+    events = Listener()
     may_go_on = asyncio.Event()
 
     async def treat(_: Server, connection: Connection) -> None:
@@ -58,24 +58,24 @@ async def test_a_create_is_accepted_as_soon_as_its_stream_names_the_run() -> Non
         await may_go_on.wait()
         await connection.say(PROGRESS, COMPLETE)
 
-    async with serving(treat) as server, streaming(server, told) as client:
+    async with serving(treat) as server, streaming(server, events) as client:
         assert await submit(client) == SubmitAccepted(run_id="r-1")
-        assert [type(event) for event in told] == [Started]
+        assert [type(event) for event in events] == [Started]
         may_go_on.set()
         async with asyncio.timeout(10):
-            await told.is_over.wait()
-    assert [type(event) for event in told] == [Started, Progress, Complete]
+            await events.is_over.wait()
+    assert [type(event) for event in events] == [Started, Progress, Complete]
 
 
 async def test_a_stream_that_breaks_after_the_run_was_named_leaves_it_accepted() -> None:
-    told = Listener()
-    async with serving(say(HEAD, STARTED)) as server, streaming(server, told) as client:
+    events = Listener()
+    async with serving(say(HEAD, STARTED)) as server, streaming(server, events) as client:
         assert await submit(client) == SubmitAccepted(run_id="r-1")
         assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("sent", [b"", STARTED[:9], b": hello\n\n"])
-async def test_a_stream_that_breaks_before_leaves_a_doubt(sent: bytes) -> None:
+async def test_a_stream_that_breaks_before_that_is_unanswered(sent: bytes) -> None:
     async with serving(say(HEAD, sent)) as server, streaming(server) as client:
         assert isinstance(await submit(client), SubmitUnanswered)
         assert len(server.requests) == 1
@@ -90,7 +90,7 @@ async def test_a_server_that_is_not_there_made_no_run() -> None:
     assert answer.reason == "unreachable"
 
 
-async def test_leaving_ends_the_streams() -> None:
+async def test_closing_the_client_ends_the_streams() -> None:
     left = asyncio.Event()
 
     async def treat(_: Server, connection: Connection) -> None:

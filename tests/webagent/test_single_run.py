@@ -1,4 +1,4 @@
-"""Waiting, queueing and watching: one create each, and words about what became of it."""
+"""Single runs over each endpoint: one create each, and the result or the error that follows."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ DONE = RunSnapshot(run_id="r-1", status="COMPLETED", goal="g", result=b"[1]")
 
 
 class Api:
-    """An API of one run, r-1: how it answers a create, and what its looks show, one after the other."""
+    """An API of one run, r-1: its answer to a create, and its answers to polls, one after the other."""
 
     def __init__(
         self,
         create: Callable[[], httpx.Response],
-        looks: Iterable[httpx.Response | Exception] = (),
+        polls: Iterable[httpx.Response | Exception] = (),
         cancel: httpx.Response | None = None,
     ) -> None:
-        self.create, self.looks, self.cancel = create, iter(looks), cancel
+        self.create, self.polls, self.cancel = create, iter(polls), cancel
         self.requests: list[httpx.Request] = []
         self.waits: list[float] = []
 
@@ -49,13 +49,13 @@ class Api:
             return self.create()
         if request.url.path == "/v1/runs/r-1/cancel" and self.cancel is not None:
             return self.cancel
-        shown = next(self.looks)
+        shown = next(self.polls)
         if isinstance(shown, Exception):
             raise shown
         return shown
 
     async def sleep(self, seconds: float) -> None:
-        """Wait in no time."""
+        """Return at once, and keep the seconds."""
         self.waits.append(seconds)
 
     def client(self) -> WebAgentClient:
@@ -108,7 +108,7 @@ PROGRESS: dict[str, object] = {"type": "PROGRESS", "run_id": "r-1", "purpose": "
 COMPLETE: dict[str, object] = {"type": "COMPLETE", "run_id": "r-1", "status": "COMPLETED", "result": [1]}
 
 
-async def watch(api: Api) -> list[StreamEvent]:
+async def stream_events(api: Api) -> list[StreamEvent]:
     return [event async for event in api.client().stream(URL, GOAL)]
 
 
@@ -133,7 +133,7 @@ class TestRun:
             httpx.Response(200, json={"run_id": "r-1", "error": None}),
         ],
     )
-    async def test_an_answer_that_comes_early_is_followed_up_by_looks(self, early: httpx.Response) -> None:
+    async def test_an_answer_that_comes_early_is_followed_by_polls(self, early: httpx.Response) -> None:
         api = Api(lambda: early, [shown("RUNNING", b"null"), shown()])
         assert await api.client().run(URL, GOAL) == DONE
         assert len(api.creates) == 1
@@ -157,25 +157,25 @@ class TestRun:
             (raising(httpx.ReadTimeout("x")), RunMayExist),
         ],
     )
-    @pytest.mark.parametrize("road", ["run", "queue", "stream"])
-    async def test_no_road_sends_a_create_twice_and_each_says_what_became_of_it(
-        self, road: str, create: Callable[[], httpx.Response], error: type[BatchfishError]
+    @pytest.mark.parametrize("endpoint", ["run", "queue", "stream"])
+    async def test_no_endpoint_gets_a_create_twice_and_each_failure_has_its_error(
+        self, endpoint: str, create: Callable[[], httpx.Response], error: type[BatchfishError]
     ) -> None:
         api = Api(create)
         client = api.client()
-        roads: dict[str, Callable[[], Awaitable[object]]] = {
+        calls: dict[str, Callable[[], Awaitable[object]]] = {
             "run": lambda: client.run(URL, GOAL),
             "queue": lambda: client.queue(URL, GOAL),
-            "stream": lambda: watch(api),
+            "stream": lambda: stream_events(api),
         }
         with pytest.raises(error) as caught:
-            await roads[road]()
+            await calls[endpoint]()
         assert len(api.creates) == 1
         assert ("A run may exist" in str(caught.value)) == (error is RunMayExist)
 
 
 class TestQueue:
-    async def test_a_run_is_queued_looked_at_and_waited_for(self) -> None:
+    async def test_a_run_is_queued_polled_and_waited_for(self) -> None:
         api = Api(
             lambda: httpx.Response(200, json={"run_id": "r-1", "error": None}),
             [shown("PENDING", b"null"), shown("RUNNING", b"null"), shown()],
@@ -190,7 +190,7 @@ class TestQueue:
         assert await api.client().wait("r-1") == DONE
         assert api.waits == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
 
-    async def test_looks_without_an_answer_are_repeated_as_the_api_asks(self) -> None:
+    async def test_polls_without_an_answer_are_repeated_as_the_api_asks(self) -> None:
         api = Api(
             lambda: refusal(500),
             [refusal(429, retry_after="40"), refusal(503), httpx.ReadError("x"), missing(), shown()],
@@ -198,7 +198,7 @@ class TestQueue:
         assert await api.client().wait("r-1") == DONE
         assert api.waits == [40.0, 1.0, 2.0, 4.0]
 
-    async def test_waiting_ends_after_ten_looks_without_an_answer(self) -> None:
+    async def test_waiting_ends_after_ten_polls_without_an_answer(self) -> None:
         api = Api(lambda: refusal(500), itertools.repeat(refusal(503)))
         with pytest.raises(WebAgentUnavailable):
             await api.client().wait("r-1")
@@ -210,24 +210,24 @@ class TestQueue:
             await api.client().wait("r-1")
 
     @pytest.mark.parametrize("run_id", ["", "../x", "r 1"])
-    async def test_what_is_no_run_id_is_never_sent(self, run_id: str) -> None:
+    async def test_a_malformed_run_id_is_never_sent(self, run_id: str) -> None:
         client = Api(lambda: refusal(500)).client()
         for ask in (client.get, client.cancel_run):
             with pytest.raises(WrongInput, match="not a run id"):
                 await ask(run_id)
 
-    async def test_a_run_that_the_api_does_not_know_is_said_so(self) -> None:
+    async def test_a_run_that_the_api_does_not_know_is_an_error(self) -> None:
         with pytest.raises(WrongInput, match="r-1"):
             await Api(lambda: refusal(500), [missing()]).client().get("r-1")
 
-    async def test_a_run_that_the_api_passes_over_may_be_asked_for_again(self) -> None:
+    async def test_a_run_that_the_api_leaves_out_is_an_outage(self) -> None:
         api = Api(lambda: refusal(500), [httpx.Response(200, content=runs_body([]))])
         with pytest.raises(WebAgentUnavailable):
             await api.client().get("r-1")
 
 
 class TestCancel:
-    async def test_a_run_is_cancelled_and_its_status_told(self) -> None:
+    async def test_a_run_is_cancelled_and_its_status_returned(self) -> None:
         body = {
             "run_id": "r-1",
             "status": "COMPLETED",
@@ -240,7 +240,7 @@ class TestCancel:
         assert (answer.run_id, answer.status, answer.message) == ("r-1", "COMPLETED", "Run already finished")
 
     @pytest.mark.parametrize("status", [400, 404, 409, 422])
-    async def test_a_cancel_that_the_api_refuses_is_an_error_with_its_words(self, status: int) -> None:
+    async def test_a_cancel_that_the_api_refuses_is_an_error_with_its_message(self, status: int) -> None:
         api = Api(lambda: refusal(500), cancel=refusal(status))
         with pytest.raises(WrongInput, match="said the API"):
             await api.client().cancel_run("r-1")
@@ -248,11 +248,11 @@ class TestCancel:
     @pytest.mark.parametrize(
         "answer", [httpx.Response(200, text="?"), httpx.Response(200, json=[]), refusal(503)]
     )
-    async def test_a_cancel_without_an_answer_may_be_tried_again(self, answer: httpx.Response) -> None:
+    async def test_a_cancel_without_an_answer_is_an_outage(self, answer: httpx.Response) -> None:
         with pytest.raises(WebAgentUnavailable):
             await Api(lambda: refusal(500), cancel=answer).client().cancel_run("r-1")
 
-    async def test_cancelling_what_run_made_is_refused_in_words_and_not_sent(self) -> None:
+    async def test_cancelling_a_run_made_by_run_is_refused_and_not_sent(self) -> None:
         api = Api(lambda: httpx.Response(200, content=row("r-1", b"[1]")), cancel=refusal(500))
         client = api.client()
         await client.run(URL, GOAL)
@@ -265,7 +265,7 @@ class TestStream:
     async def test_events_come_typed_and_in_order(self) -> None:
         url = {"type": "STREAMING_URL", "run_id": "r-1", "streaming_url": "https://watch"}
         api = Api(events_of(STARTED, {"type": "HEARTBEAT"}, url, PROGRESS, {"type": "NEW"}, COMPLETE))
-        assert await watch(api) == [
+        assert await stream_events(api) == [
             Started(run_id="r-1"),
             Heartbeat(),
             StreamingUrl(url="https://watch", run_id="r-1"),
@@ -275,7 +275,7 @@ class TestStream:
         assert api.creates == ["/v1/automation/run-sse"]
         assert api.requests[0].headers["Accept"] == "text/event-stream"
 
-    async def test_callbacks_are_called_be_they_coroutines_or_not(self) -> None:
+    async def test_callbacks_may_be_functions_or_coroutines(self) -> None:
         seen: list[StreamEvent] = []
 
         async def note(event: StreamEvent) -> None:
@@ -300,17 +300,17 @@ class TestStream:
 
     async def test_nothing_after_the_end_is_read(self) -> None:
         api = Api(events_of(STARTED, COMPLETE, PROGRESS, cut=httpx.ReadError("x")))
-        assert [type(event) for event in await watch(api)] == [Started, Complete]
+        assert [type(event) for event in await stream_events(api)] == [Started, Complete]
 
     @pytest.mark.parametrize(
         "cut", [None, httpx.ReadError("x"), httpx.ReadTimeout("x"), ConnectionResetError()]
     )
     @pytest.mark.parametrize("events", [[STARTED], [STARTED, PROGRESS], [PROGRESS]])
-    async def test_a_cut_stream_is_followed_up_by_looks_and_no_second_create(
+    async def test_a_cut_stream_is_followed_by_polls_and_no_second_create(
         self, events: list[dict[str, object]], cut: Exception | None
     ) -> None:
         api = Api(events_of(*events, cut=cut), [missing(), shown("RUNNING", b"null"), refusal(503), shown()])
-        assert (await watch(api))[-1] == Complete(run=DONE)
+        assert (await stream_events(api))[-1] == Complete(run=DONE)
         assert api.creates == ["/v1/automation/run-sse"]
 
     @pytest.mark.parametrize("cut", [None, httpx.ReadError("x")])
@@ -320,20 +320,20 @@ class TestStream:
     ) -> None:
         api = Api(events_of(*events, cut=cut))
         with pytest.raises(RunMayExist, match="A run may exist"):
-            await watch(api)
+            await stream_events(api)
         assert len(api.requests) == 1
 
-    async def test_an_end_without_a_status_is_looked_up(self) -> None:
+    async def test_after_an_end_without_a_status_the_run_is_polled(self) -> None:
         api = Api(events_of(STARTED, {"type": "COMPLETE", "run_id": "r-1"}), [shown()])
-        assert (await watch(api))[-1] == Complete(run=DONE)
+        assert (await stream_events(api))[-1] == Complete(run=DONE)
 
-    async def test_a_last_event_that_no_blank_line_ends_counts(self) -> None:
+    async def test_a_last_event_without_a_blank_line_counts(self) -> None:
         body = f"data: {json.dumps(STARTED)}\r\n\r\ndata:{json.dumps(COMPLETE)}".encode()
         pieces = [body[start : start + 7] for start in range(0, len(body), 7)]
         api = Api(
             lambda: httpx.Response(200, stream=Chunks(pieces), headers={"Content-Type": "text/event-stream"})
         )
-        assert [type(event) for event in await watch(api)] == [Started, Complete]
+        assert [type(event) for event in await stream_events(api)] == [Started, Complete]
 
     async def test_a_silent_stream_counts_as_cut(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("batchfish.webagent.streaming.SILENCE_SECONDS", 0.0)
@@ -349,11 +349,11 @@ class TestStream:
             lambda: httpx.Response(200, stream=Silence(), headers={"Content-Type": "text/event-stream"})
         )
         with pytest.raises(RunMayExist):
-            await watch(api)
+            await stream_events(api)
 
-    async def test_a_run_that_comes_without_a_stream_is_followed_up(self) -> None:
+    async def test_a_run_that_comes_without_a_stream_is_polled(self) -> None:
         api = Api(lambda: httpx.Response(200, json={"run_id": "r-1", "error": None}), [shown()])
-        assert await watch(api) == [Complete(run=DONE)]
+        assert await stream_events(api) == [Complete(run=DONE)]
 
     async def test_leaving_early_closes_the_stream_and_cancels_nothing(self) -> None:
         closed: list[bool] = []

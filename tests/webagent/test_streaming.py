@@ -1,4 +1,4 @@
-"""Watching a run over real sockets: streams that split, break and fall silent."""
+"""Streams of events over real sockets that split, break or fall silent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROGRESS = 'data: {"type": "PROGRESS", "purpose": "Menü öffnen"}\n\n'.encode()
 COMPLETE = b'data: {"type": "COMPLETE", "run_id": "r-1", "status": "COMPLETED", "result": {"a": 1}}\n\n'
 
 
-async def watch(server: Server) -> list[StreamEvent]:
+async def stream_events(server: Server) -> list[StreamEvent]:
     async def no_sleep(_: float) -> None:
         return
 
@@ -34,14 +34,14 @@ def creates(server: Server) -> int:
 async def test_a_stream_that_comes_byte_by_byte_is_whole() -> None:
     stream = STARTED + PROGRESS + COMPLETE
     async with serving(say(HEAD, *(bytes([byte]) for byte in stream))) as server:
-        events = await watch(server)
+        events = await stream_events(server)
     assert [type(event) for event in events] == [Started, Progress, Complete]
     assert events[1] == Progress(purpose="Menü öffnen", run_id="r-1")
     assert creates(server) == 1
 
 
 @pytest.mark.parametrize("sent", [STARTED, STARTED + PROGRESS[:20], STARTED + COMPLETE[:-9]])
-async def test_a_stream_that_breaks_is_followed_up_on_its_run(sent: bytes) -> None:
+async def test_after_a_broken_stream_the_run_is_polled(sent: bytes) -> None:
     async def treat(_: Server, connection: Connection) -> None:
         head = await connection.read_request()
         if b"run-sse" in head:
@@ -51,41 +51,41 @@ async def test_a_stream_that_breaks_is_followed_up_on_its_run(sent: bytes) -> No
         await connection.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
     async with serving(treat) as server:
-        *_, last = await watch(server)
+        *_, last = await stream_events(server)
         assert creates(server) == 1
     assert isinstance(last, Complete)
     assert last.run.result == b'{"a": 1}'
 
 
-async def test_a_key_that_the_stream_echoes_is_blotted_out() -> None:
-    told = b'data: {"type": "PROGRESS", "purpose": "sent %s"}\n\n' % KEY.encode()
+async def test_a_key_that_the_stream_echoes_is_redacted() -> None:
+    echo = b'data: {"type": "PROGRESS", "purpose": "sent %s"}\n\n' % KEY.encode()
     end = (
         b'data: {"type": "COMPLETE", "run_id": "r-1", "status": "FAILED", "error": "no %s"}\n\n'
         % KEY.encode()
     )
-    async with serving(say(HEAD, STARTED, told, end)) as server:
-        events = await watch(server)
+    async with serving(say(HEAD, STARTED, echo, end)) as server:
+        events = await stream_events(server)
     assert len(events) == 3
     assert KEY not in repr(events)
 
 
-async def test_a_stream_that_closes_before_the_run_is_named_warns() -> None:
+async def test_a_stream_that_closes_before_it_names_the_run_warns() -> None:
     async with serving(say(HEAD, b": hello\n\n")) as server:
         with pytest.raises(RunMayExist):
-            await watch(server)
+            await stream_events(server)
         assert len(server.requests) == 1
 
 
-async def test_a_refusal_before_the_stream_is_told_in_its_words() -> None:
+async def test_a_refusal_before_the_stream_is_raised_with_its_message() -> None:
     body = json.dumps({"error": {"code": "INVALID_API_KEY", "message": "no"}}).encode()
     head = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n" % len(body)
     async with serving(say(head, body)) as server:
         with pytest.raises(NotPermitted, match="INVALID_API_KEY"):
-            await watch(server)
+            await stream_events(server)
 
 
 async def test_a_server_that_is_not_there_made_no_run() -> None:
     async with serving(say(HEAD)) as server:
         pass
     with pytest.raises(TryLater):
-        await watch(server)
+        await stream_events(server)

@@ -1,4 +1,4 @@
-// Watch a run, lose patience at the first heartbeat, cancel it, and see it end.
+// Stream a run, cancel it at the first heartbeat, and read the stream to its end.
 import { TinyFish } from "@tiny-fish/sdk";
 
 const client = new TinyFish({ baseURL: process.env.BASE_URL });

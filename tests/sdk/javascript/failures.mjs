@@ -1,4 +1,4 @@
-// What goes wrong: a page that is not there, a schema and a key that are refused, a run nobody made.
+// Four failures: a page that does not exist, a refused schema, a refused key, and an unknown run.
 import { AuthenticationError, BadRequestError, NotFoundError, TinyFish } from "@tiny-fish/sdk";
 
 const client = new TinyFish({ baseURL: process.env.BASE_URL });

@@ -1,4 +1,4 @@
-// Start a run, and come back for it until it is over.
+// Queue a run, and poll it until it has ended.
 import { RunStatus, TinyFish } from "@tiny-fish/sdk";
 
 const client = new TinyFish({ baseURL: process.env.BASE_URL });

@@ -1,4 +1,4 @@
-// Ask, wait, read the answer.
+// Run one page, and wait for its result.
 import { TinyFish } from "@tiny-fish/sdk";
 
 const client = new TinyFish({ baseURL: process.env.BASE_URL });

@@ -1,4 +1,4 @@
-// Watch a run: by callbacks, and event by event.
+// Stream a run: by callbacks, and event by event.
 import { TinyFish } from "@tiny-fish/sdk";
 
 const client = new TinyFish({ baseURL: process.env.BASE_URL });

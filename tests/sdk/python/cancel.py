@@ -1,4 +1,4 @@
-"""Cancel a queued run by an ordinary request: the SDK has no method for it."""
+"""Cancel a queued run with an ordinary request: the SDK has no method for it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What goes wrong: a page that is not there, a schema and a key that are refused, a run nobody made."""
+"""Four failures: a page that does not exist, a refused schema, a refused key, and an unknown run."""
 
 import json
 import os
@@ -7,17 +7,17 @@ from tinyfish import AuthenticationError, BadRequestError, NotFoundError, TinyFi
 
 client = TinyFish(base_url=os.environ["BASE_URL"])
 run = client.agent.run(url=os.environ["MISSING_PAGE"], goal="Read what is not there")
-told = {"run": json.loads(run.model_dump_json())}
+found = {"run": json.loads(run.model_dump_json())}
 try:
     client.agent.queue(url=os.environ["PAGE"], goal="Read", output_schema={"type": "object", "oneOf": []})
 except BadRequestError as refused:
-    told["schema"] = str(refused)
+    found["schema"] = str(refused)
 try:
     client.runs.get("no-such-run")
 except NotFoundError as refused:
-    told["unknown"] = str(refused)
+    found["unknown"] = str(refused)
 try:
     TinyFish(base_url=os.environ["BASE_URL"], api_key="another-key").runs.list()
 except AuthenticationError as refused:
-    told["key"] = str(refused)
-print(json.dumps(told))
+    found["key"] = str(refused)
+print(json.dumps(found))

@@ -1,4 +1,4 @@
-"""Find runs again: by goal, newest first, page by page."""
+"""List runs by goal, newest first, page by page."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Start a run, and come back for it until it is over."""
+"""Queue a run, and poll it until it has ended."""
 
 import json
 import os

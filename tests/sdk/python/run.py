@@ -1,4 +1,4 @@
-"""Ask, wait, read the answer."""
+"""Run one page, and wait for its result."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Watch a run: by callbacks, and event by event."""
+"""Stream a run: by callbacks, and event by event."""
 
 import json
 import os
