@@ -59,7 +59,7 @@ class ManifestError(WrongInput):
 
 
 class NeedsYes(BatchfishError):
-    """A person must agree first. `question` is its name for `--accept`; None if no option can agree to it."""
+    """A person must agree first. `question` is the name that `--accept` takes; None if it takes none."""
 
     def __init__(self, message: str, *, question: str | None = None) -> None:
         """Keep the name of the question."""

@@ -44,7 +44,7 @@ class InvalidJson(ValueError):
 
 
 def cut_object(text: bytes, *, may_be_cut: bool = False) -> dict[str, bytes]:
-    """Return the bytes of each member's value; the last of equal names wins.
+    """Return the bytes of each member's value by name; the last of equal names wins.
 
     Raises CutOff if the object is not closed, unless `may_be_cut`: then the last value may be unfinished.
     """
@@ -64,7 +64,10 @@ def cut_array(text: bytes, *, may_be_cut: bool = False) -> list[bytes]:
 
 
 def split_object(text: str) -> dict[str, str] | None:
-    """Return the text of each member's value, the last of equal names; None if the text is not an object."""
+    """Return the text of each member's value by name; None if the text is not an object.
+
+    The last of equal names wins.
+    """
     found: dict[str, str] = {}
     at = _skip(text, 0)
     if not text.startswith("{", at):

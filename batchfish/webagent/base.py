@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class PreparedCreate:
-    """The body of one create, ready to be sent; its digest is journalled with the intent."""
+    """The body of a create (a request that starts a run); its digest is journalled with the intent."""
 
     body: bytes
     sha256: str
@@ -67,7 +67,10 @@ class WebAgent(Protocol):
         ...
 
     async def submit(self, create: PreparedCreate) -> CreateAnswer:
-        """Send one create, once, and return what its answer proves; a network failure counts as an answer."""
+        """Send one create, once, and return whether its answer proves that a run was made.
+
+        A network failure counts as an answer, which may prove nothing.
+        """
         ...
 
     async def poll(self, run_ids: Sequence[str]) -> PollResult:

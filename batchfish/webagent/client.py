@@ -109,7 +109,7 @@ class WebAgentClient:
         return build_create(url, goal, request, self._secrets)
 
     async def submit(self, create: PreparedCreate) -> CreateAnswer:
-        """Send one create, once, and return what its answer proves."""
+        """Send one create, once, and return whether its answer proves that a run was made."""
         return await self._sender.send(create)
 
     async def poll(self, run_ids: Sequence[str]) -> PollResult:

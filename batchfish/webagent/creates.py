@@ -1,4 +1,4 @@
-"""Creates: the requests that start a run, how they are sent, and what their answers prove.
+"""Creates: the requests that start a run, how they are sent, and what the answers prove.
 
 The answers that prove something are a closed table; after any other, whether a run exists is not known.
 """
@@ -70,7 +70,7 @@ class CreateSender(Protocol):
     """Sends creates to one endpoint."""
 
     async def send(self, create: PreparedCreate) -> CreateAnswer:
-        """Send one create, once, and return what its answer proves."""
+        """Send one create, once, and return whether its answer proves that a run was made."""
         ...
 
     async def aclose(self) -> None:
@@ -79,6 +79,7 @@ class CreateSender(Protocol):
 
 
 MakeCreateSender: TypeAlias = Callable[[HttpClients, Redact], CreateSender]
+"""Makes the sender of one client from its connections and its redaction."""
 
 
 class QueueingSender:
@@ -90,15 +91,15 @@ class QueueingSender:
         self._redact = redact
 
     async def send(self, create: PreparedCreate) -> CreateAnswer:
-        """Send one create, once, and return what its answer proves."""
+        """Send one create, once, and return whether its answer proves that a run was made."""
         return read_create(await call(self._http, "POST", RUN_ASYNC, body=create.body), self._redact)
 
     async def aclose(self) -> None:
-        """Do nothing: no answer outlives its `send`."""
+        """Do nothing: nothing stays open after `send`."""
 
 
 def read_create(answer: HttpAnswer | NoAnswer, redact: Redact) -> CreateAnswer:
-    """Return what the answer to a create proves, or what a missing answer does.
+    """Return whether the answer to a create, or its lack, proves that a run was made or that none was.
 
     SubmitAccepted does not mean that the run_id is new: the journal checks that.
     """
@@ -116,7 +117,7 @@ def read_create(answer: HttpAnswer | NoAnswer, redact: Redact) -> CreateAnswer:
 
 
 def read_failed_create(answer: NoAnswer, redact: Redact) -> SubmitDeferred | SubmitUnanswered:
-    """Return what a missing answer proves: no run was made if no byte of the create can have been sent."""
+    """Return whether a failed call proves that no run was made: if no byte of it can have been sent."""
     message = redact(answer.message)
     if answer.may_have_left:
         return SubmitUnanswered(message=message)

@@ -215,12 +215,12 @@ def distinct(run_ids: Iterable[str]) -> list[str]:
 
 
 def chunks(ids: Sequence[str], size: int) -> list[list[str]]:
-    """Cut a list into pieces of at most `size`."""
+    """Cut a list of ids into lists of at most `size`."""
     return [list(ids[start : start + size]) for start in range(0, len(ids), size)]
 
 
 def halves(ids: Sequence[str]) -> list[list[str]]:
-    """Cut a list of at least two into two."""
+    """Cut a list of at least two ids into two halves."""
     return chunks(ids, (len(ids) + 1) // 2)
 
 

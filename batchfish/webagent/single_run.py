@@ -140,7 +140,7 @@ class WaitingSender:
         return SubmitAccepted(run_id=answer.run_id) if isinstance(answer, RunSnapshot) else answer
 
     async def aclose(self) -> None:
-        """Do nothing: no answer outlives its `send`."""
+        """Do nothing: nothing stays open after `send`."""
 
 
 class StreamingSender:

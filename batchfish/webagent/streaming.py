@@ -128,7 +128,7 @@ async def read_stream(
         raise NotAccepted(read_failed_create(answer, redact)) from None
     try:
         if not _is_event_stream(response):
-            await _explain_other(response, redact)
+            await _raise_without_stream(response, redact)
         async with aclosing(_read_events(response, redact)) as events:
             async for event in events:
                 yield event
@@ -137,7 +137,7 @@ async def read_stream(
 
 
 class FrameTooLarge(Exception):
-    """One frame of the stream is larger than an answer may be."""
+    """One frame of the stream exceeds the size limit of an answer."""
 
 
 class FrameReader:
@@ -243,7 +243,7 @@ def _is_event_stream(response: httpx.Response) -> bool:
     return response.status_code == httpx.codes.OK and media_type == "text/event-stream"
 
 
-async def _explain_other(response: httpx.Response, redact: Redact) -> None:
+async def _raise_without_stream(response: httpx.Response, redact: Redact) -> None:
     """Raise StreamCut if an answer that is not a stream names a run all the same, else NotAccepted."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
