@@ -1,4 +1,4 @@
-"""Exponential backoff: how long to wait after failures in a row. Times are in seconds."""
+"""Exponential backoff: how long to wait, in seconds, after failures in a row."""
 
 from __future__ import annotations
 

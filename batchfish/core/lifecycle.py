@@ -1,4 +1,6 @@
-"""The lifecycle of items: how events change them and their attempts. No other code changes a status.
+"""The lifecycle of items: how events change them and their attempts.
+
+No other code changes a status.
 
 The laws:
 
