@@ -1,4 +1,4 @@
-"""Who an item is, and how its marker is written and read."""
+"""Fingerprints and keys of items, and their markers in goals."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class TestMarker:
         assert mark("Read.\n\n", "bf-abcdefgh-abcdefghijklm-1") == "Read.\n[ref bf-abcdefgh-abcdefghijklm-1.]"
 
     @pytest.mark.parametrize("tail", ["", "\n", "\r\n", "  \n\n", "\t"])
-    def test_white_space_behind_it_is_overlooked(self, tail: str) -> None:
+    def test_white_space_after_a_marker_is_ignored(self, tail: str) -> None:
         found = read_marker("Read.\n[ref bf-abcdefgh-abcdefghijklm-12.]" + tail)
         assert found == Marker(batch8="abcdefgh", key="abcdefghijklm", k=12)
 
@@ -169,5 +169,5 @@ class TestMarker:
             "Read.\u2028[ref bf-abcdefgh-abcdefghijklm-1.]",
         ],
     )
-    def test_look_alikes_are_no_markers(self, goal: str) -> None:
+    def test_texts_that_resemble_markers_are_not_read_as_one(self, goal: str) -> None:
         assert read_marker(goal) is None

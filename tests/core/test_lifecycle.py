@@ -1,4 +1,4 @@
-"""The ways between the statuses: all small histories of an item are walked, and held against each law."""
+"""The lifecycle of items: all short histories of an item are enumerated and checked against each law."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Step:
 
 
 def apply(world: World, event: Event, k: int | None) -> Step:
-    """Let an event happen as the stages do: with the attempt of that k, and all other open ones."""
+    """Apply an event as the stages do: with the attempt of that k, and all other open ones."""
     about = next((one for one in world.attempts if one.k == k), None)
     others = [one for one in world.open() if one.k != k]
     change = go(world.item, event, about, *others, now=1_000.0, last_accepted=2_000.0)
@@ -141,7 +141,7 @@ def apply(world: World, event: Event, k: int | None) -> Step:
 
 
 def what_may_happen(world: World) -> Iterator[tuple[Event, int | None]]:
-    """Every event that the API, a look, time or a person can bring about here."""
+    """Return every event that can happen here: from the API, a poll or search, time or a person."""
     known = world.item
     if known.status is Status.QUEUED:
         yield replace(INTENT, k=known.k + 1, marker=f"m{known.k + 1}"), None
@@ -155,8 +155,8 @@ def what_may_happen(world: World) -> Iterator[tuple[Event, int | None]]:
     is_sending = known.status is Status.SUBMITTING
     if not is_sending:
         # A request that was given up is acted on late; or a run is found that a restored journal never knew.
-        ghosts = [one.k for one in world.attempts if one.run_id is None]
-        for k in {*ghosts, known.k + 1}:
+        unknown = [one.k for one in world.attempts if one.run_id is None]
+        for k in {*unknown, known.k + 1}:
             for created_at in (1.0, 900.0):
                 yield Adopted(run_id=f"run-{k}", k=k, marker=f"m{k}", key_id="key", created_at=created_at), k
 
@@ -190,14 +190,14 @@ def _about(one: Attempt) -> Iterator[tuple[Event, int | None]]:
 
 
 def dismiss(world: World) -> World:
-    """Let the stages ask that runs which do not speak for the item be cancelled."""
+    """Mark the runs that the item does not follow as surplus, as the stages do."""
     surplus = [one.state is AttemptState.RUNNING and one.k != world.item.follows for one in world.attempts]
     pairs = zip(world.attempts, surplus, strict=True)
     return World(world.item, tuple(lifecycle.as_surplus(one) if too_many else one for one, too_many in pairs))
 
 
 def fold(world: World) -> object:
-    """What tells worlds apart, counts and times only as far as they decide anything."""
+    """Return what distinguishes worlds; counts and times only as far as they decide anything."""
     known = world.item
     return (
         known.status,
@@ -257,7 +257,7 @@ class TestTable:
             with pytest.raises(IllegalTransition):
                 go(known, event, about, *others)
 
-    def test_every_way_that_is_listed_is_taken_by_some_history(self, steps: list[Step]) -> None:
+    def test_every_listed_transition_occurs_in_some_history(self, steps: list[Step]) -> None:
         taken = defaultdict(set)
         for step in steps:
             taken[type(step.event), step.before.item.status].add(step.after.item.status)
@@ -356,7 +356,7 @@ class TestLaws:
             )
             assert (step.change.money_event is not None) == is_second, step
 
-    def test_of_two_alive_the_one_created_first_speaks(self, steps: list[Step]) -> None:
+    def test_of_two_alive_the_one_created_first_is_followed(self, steps: list[Step]) -> None:
         met = 0
         for step in steps:
             alive = [one for one in step.after.open() if one.state is AttemptState.RUNNING]
@@ -373,7 +373,7 @@ class TestLaws:
                 is_success = step.event.failed_check is None
                 assert not is_success or step.after.item.status is Status.SUCCEEDED
 
-    def test_a_wish_to_cancel_is_kept_in_any_status_and_ends_automatic_attempts(
+    def test_a_cancel_request_is_kept_in_any_status_and_ends_automatic_attempts(
         self, steps: list[Step]
     ) -> None:
         for step in steps:
@@ -385,7 +385,7 @@ class TestLaws:
                     step.before.item.status is Status.SUBMITTING
                 )
 
-    def test_without_a_person_or_a_ghost_an_item_costs_no_more_runs_than_allowed(self) -> None:
+    def test_without_a_person_or_a_late_run_an_item_costs_no_more_runs_than_allowed(self) -> None:
         seen, edge, most = set(), [World(item())], 0
         while edge:
             world = edge.pop()
@@ -393,9 +393,9 @@ class TestLaws:
             assert world.item.unpaid <= retry.BILLING_FAILURES_PARDONED + 1
             for event, k in what_may_happen(world):
                 states: dict[int | None, AttemptState] = {one.k: one.state for one in world.attempts}
-                is_ghost = isinstance(event, Adopted) and states.get(k) is not AttemptState.UNANSWERED
+                is_late = isinstance(event, Adopted) and states.get(k) is not AttemptState.UNANSWERED
                 is_word = isinstance(event, ProvenAbsent) and states.get(k) is AttemptState.HELD
-                if is_ghost or is_word or isinstance(event, RetryRequested | CancelRequested):
+                if is_late or is_word or isinstance(event, RetryRequested | CancelRequested):
                     continue
                 after = apply(world, event, k).after
                 if fold(after) not in seen and len(after.attempts) <= 4:
@@ -447,7 +447,7 @@ class TestAnswers:
         last = go(go(again, INTENT).item, event, about, now=1_120.0, last_accepted=1_100.0).item
         assert (last.status, last.reason) == (Status.FAILED, "forbidden")
 
-    def test_five_creates_in_vain_fail_an_item_only_while_others_are_accepted(self) -> None:
+    def test_five_creates_without_a_run_fail_an_item_only_while_others_are_accepted(self) -> None:
         event, about = (
             SubmitDeferred(reason="create_error", message="no"),
             attempt(1, AttemptState.SUBMITTING),
@@ -465,7 +465,9 @@ class TestAnswers:
         assert after(200, None).status is Status.QUEUED
         assert after(200, 999.0).status is Status.QUEUED  # the last one accepted was before the first refusal
 
-    def test_a_create_in_vain_is_sent_again_later_each_time_but_within_a_quarter_of_an_hour(self) -> None:
+    def test_a_create_without_a_run_is_sent_again_later_each_time_but_within_a_quarter_of_an_hour(
+        self,
+    ) -> None:
         known, waits = replace(SUBMITTING, status=Status.UNANSWERED), []
         for _ in range(1_000):
             known = go(known, ProvenAbsent(), attempt(1, AttemptState.UNANSWERED), chance=0.999).item
@@ -475,7 +477,7 @@ class TestAnswers:
         assert waits[0] == 0.0
         assert waits[-1] == LONGEST_RETRY_AFTER
 
-    def test_an_accepted_create_forgives_those_in_vain(self) -> None:
+    def test_an_accepted_create_resets_the_count_of_those_without_a_run(self) -> None:
         known = replace(SUBMITTING, refused=4, refused_at=1.0)
         accepted = go(known, SubmitAccepted(run_id="run"), attempt(1, AttemptState.SUBMITTING)).item
         assert (accepted.refused, accepted.refused_at) == (0, None)
@@ -508,7 +510,7 @@ class TestEnds:
         after = go(replace(RUNNING, attempts=2), ended(error=SYSTEM_FAILURE), attempt(run_id="run")).item
         assert (after.status, after.reason) == (Status.FAILED, "system_failure")
 
-    def test_two_billing_failures_are_pardoned_and_the_third_fails(self) -> None:
+    def test_two_billing_failures_do_not_count_and_the_third_fails(self) -> None:
         known = RUNNING
         for n in range(1, 4):
             known = go(
@@ -517,7 +519,7 @@ class TestEnds:
             assert known.status is (Status.FAILED if n == 3 else Status.QUEUED)
             assert known.unpaid == n
 
-    def test_pardoned_runs_do_not_count_towards_the_attempts(self) -> None:
+    def test_billing_failures_do_not_count_towards_the_attempts(self) -> None:
         known = replace(RUNNING, attempts=3, unpaid=2)
         assert go(known, ended(error=SYSTEM_FAILURE), attempt()).item.status is Status.QUEUED
 
@@ -534,14 +536,14 @@ class TestEnds:
         assert (after.status, after.reason) == (Status.CANCELLED, "cancelled_elsewhere")
 
     def test_a_run_that_completed_although_it_was_to_be_cancelled_is_a_success(self) -> None:
-        wished = go(RUNNING, CancelRequested(), None).item
-        assert wished.status is Status.CANCELLING
-        assert go(wished, ended("COMPLETED"), attempt()).item.status is Status.SUCCEEDED
+        requested = go(RUNNING, CancelRequested(), None).item
+        assert requested.status is Status.CANCELLING
+        assert go(requested, ended("COMPLETED"), attempt()).item.status is Status.SUCCEEDED
 
-    def test_a_wish_to_cancel_beats_run_timeout(self) -> None:
+    def test_a_cancel_request_beats_run_timeout(self) -> None:
         late = go(RUNNING, DeadlinePassed(), attempt()).item
-        wished = go(late, CancelRequested(), None).item
-        after = go(wished, ended("CANCELLED"), attempt()).item
+        requested = go(late, CancelRequested(), None).item
+        after = go(requested, ended("CANCELLED"), attempt()).item
         assert (after.status, after.reason) == (Status.CANCELLED, "cancelled")
 
 
@@ -555,42 +557,42 @@ class TestPersons:
         running = replace(queued, status=Status.RUNNING, attempts=1)
         assert go(running, ended(error=SYSTEM_FAILURE), attempt()).item.status is Status.FAILED
 
-    def test_a_retry_takes_a_wish_to_cancel_back(self) -> None:
+    def test_a_retry_takes_a_cancel_request_back(self) -> None:
         cancelled = go(item(), CancelRequested(), None).item
         assert cancelled.status is Status.CANCELLED
         queued = go(cancelled, RetryRequested(), None).item
         assert (queued.status, queued.cancel_wish) == (Status.QUEUED, False)
 
-    def test_a_doubted_item_that_is_cancelled_is_cancelled_once_proven_absent(self) -> None:
-        doubted = item(status=Status.UNANSWERED, k=1, follows=1)
-        wished = go(doubted, CancelRequested(), None).item
-        assert wished.status is Status.UNANSWERED
+    def test_an_unanswered_item_with_a_cancel_request_is_cancelled_once_proven_absent(self) -> None:
+        unanswered = item(status=Status.UNANSWERED, k=1, follows=1)
+        requested = go(unanswered, CancelRequested(), None).item
+        assert requested.status is Status.UNANSWERED
         about = attempt(1, AttemptState.UNANSWERED)
-        assert go(wished, ProvenAbsent(), about).item.status is Status.CANCELLED
-        found = go(wished, ADOPTED, about).item
+        assert go(requested, ProvenAbsent(), about).item.status is Status.CANCELLED
+        found = go(requested, ADOPTED, about).item
         assert found.status is Status.CANCELLING
 
 
 class TestTwoRuns:
-    """What a late ghost, or a journal restored from a backup, may bring about."""
+    """Two runs of one item, as a late run or a journal restored from a backup can cause."""
 
-    GHOST = Adopted(run_id="ghost", k=1, marker="m1", key_id="key", created_at=50.0)
+    LATE = Adopted(run_id="late", k=1, marker="m1", key_id="key", created_at=50.0)
 
-    def test_a_ghost_that_was_created_first_speaks_from_now_on(self) -> None:
+    def test_a_late_run_that_was_created_first_is_followed(self) -> None:
         known = replace(RUNNING, k=2, follows=2)
         change = go(
-            known, self.GHOST, attempt(1, AttemptState.ABSENT), attempt(2, run_id="run-2", created_at=60.0)
+            known, self.LATE, attempt(1, AttemptState.ABSENT), attempt(2, run_id="run-2", created_at=60.0)
         )
         assert (change.item.follows, change.item.status, change.item.attempts) == (1, Status.RUNNING, 2)
         assert (
-            change.money_event == "two runs of one item are alive: run-2 and ghost (steps not known); "
+            change.money_event == "two runs of one item are alive: run-2 and late (steps not known); "
             "it is cancelled if it is alive"
         )
 
     @pytest.mark.parametrize("created_at", [70.0, None])
-    def test_a_ghost_that_was_not_surely_first_changes_nothing(self, created_at: float | None) -> None:
+    def test_a_late_run_that_was_not_surely_first_changes_nothing(self, created_at: float | None) -> None:
         known = replace(RUNNING, k=2, follows=2)
-        event = replace(self.GHOST, created_at=created_at)
+        event = replace(self.LATE, created_at=created_at)
         change = go(
             known, event, attempt(1, AttemptState.ABSENT), attempt(2, run_id="run-2", created_at=60.0)
         )
@@ -642,8 +644,8 @@ class TestTwoRuns:
         third = replace(ADOPTED, k=3, marker="m3", run_id="run-3", created_at=9.0)
         found = go(turned, third, None, surplus, rules=rules)
         assert found.attempt is not None
-        ghost = lifecycle.attempt_after(found.attempt, ended("CANCELLED"))
-        assert not ghost.state.is_open
+        late = lifecycle.attempt_after(found.attempt, ended("CANCELLED"))
+        assert not late.state.is_open
         after = go(found.item, ended("CANCELLED"), surplus, rules=rules).item
         assert (after.status, after.reason) == (Status.FAILED, "system_failure")
 
@@ -654,7 +656,7 @@ class TestTwoRuns:
         after = go(turned, ended("CANCELLED"), other).item
         assert (after.status, after.reason) == (Status.CANCELLED, "cancelled_elsewhere")
 
-    def test_when_the_second_of_two_succeeds_first_it_speaks(self) -> None:
+    def test_when_the_second_of_two_succeeds_first_it_is_followed(self) -> None:
         known = replace(RUNNING, k=2, follows=1, attempts=2)
         after = go(known, ended("COMPLETED"), attempt(2, run_id="run-2"), attempt(1, run_id="run-1")).item
         assert (after.status, after.follows) == (Status.SUCCEEDED, 2)
@@ -668,18 +670,18 @@ class TestTwoRuns:
         assert change.attempt is not None
         assert change.attempt.state is AttemptState.ENDED
 
-    def test_a_ghost_beside_a_lost_run_is_followed(self) -> None:
+    def test_a_late_run_is_followed_instead_of_a_lost_one(self) -> None:
         known = item(status=Status.HELD, reason="lost_remote", k=2, follows=2, attempts=1)
         lost = attempt(2, AttemptState.HELD, run_id="run-2", created_at=10.0)
-        change = go(known, self.GHOST, attempt(1, AttemptState.ABSENT), lost)
+        change = go(known, self.LATE, attempt(1, AttemptState.ABSENT), lost)
         assert (change.item.status, change.item.follows, change.item.reason) == (Status.RUNNING, 1, None)
         after = go(change.item, ended(error=SYSTEM_FAILURE), change.attempt, lost).item
         assert (after.status, after.follows) == (Status.HELD, 2)
 
     def test_what_waits_for_a_person_is_followed_last_and_stays_held(self) -> None:
         known = replace(RUNNING, k=3, follows=3)
-        held, doubted = attempt(1, AttemptState.HELD), attempt(2, AttemptState.UNANSWERED)
-        after = go(known, ended(error=SYSTEM_FAILURE), attempt(3, run_id="run-3"), held, doubted).item
+        held, unanswered = attempt(1, AttemptState.HELD), attempt(2, AttemptState.UNANSWERED)
+        after = go(known, ended(error=SYSTEM_FAILURE), attempt(3, run_id="run-3"), held, unanswered).item
         assert (after.status, after.follows) == (Status.UNANSWERED, 2)
         after = go(known, ended(error=SYSTEM_FAILURE), attempt(3, run_id="run-3"), held).item
         assert (after.status, after.follows) == (Status.HELD, 1)

@@ -1,4 +1,4 @@
-"""How many creates may be sent beside the open attempts, and when a run is polled again."""
+"""The number of creates that may be sent, and the time of the next poll of a run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_no_history_of_answers_takes_the_limit_out_of_its_bounds(
 
 
 def test_creates_refused_together_are_one_refusal() -> None:
-    """Eight are tried beside one that is alive: what is tried is halved once, and the pause is the first."""
+    """Eight are tried while one is alive: the number tried is halved once, and the pause is the first."""
     pacing = Pacing(concurrency=50)
     for still_in_flight in reversed(range(8)):
         pacing = pacing.refused(1, alive=1 + still_in_flight)
@@ -41,7 +41,7 @@ def test_creates_refused_together_are_one_refusal() -> None:
 
 
 def test_the_limit_is_not_lowered_below_what_the_api_has_taken() -> None:
-    """Of eight tried beside nine one is accepted, and seven are refused: the API takes ten."""
+    """Of eight tried while nine are alive one is accepted, and seven are refused: the API takes ten."""
     pacing = Pacing(concurrency=50).accepted(1, alive=17)
     for still_in_flight in reversed(range(7)):
         pacing = pacing.refused(1, alive=10 + still_in_flight)
@@ -71,7 +71,7 @@ def test_after_a_burst_each_accepted_round_takes_one_more() -> None:
     assert limits == [4, 5, 6, 7, 8]
 
 
-def test_one_more_that_is_refused_again_and_again_is_tried_ever_more_rarely() -> None:
+def test_one_more_that_is_refused_repeatedly_is_tried_less_and_less_often() -> None:
     pacing, rounds = Pacing(concurrency=50).refused(1, alive=10), 0
     tries: list[int] = []
     while len(tries) < 5:
@@ -83,7 +83,7 @@ def test_one_more_that_is_refused_again_and_again_is_tried_ever_more_rarely() ->
     assert tries == [1, 4, 16, 64, 64]
 
 
-def test_an_api_that_takes_more_than_it_did_is_found_out_at_once() -> None:
+def test_an_api_that_takes_more_than_it_did_is_noticed_at_once() -> None:
     pacing = Pacing(concurrency=50).refused(1, alive=10).accepted(2, alive=10)
     for _ in range(3):
         pacing = pacing.refused(pacing.round, alive=10)

@@ -72,7 +72,7 @@ class TestAbsence:
             (10.0, 100.0, 200.0, 299.9),
         ],
     )
-    def test_less_does_not(self, empty_searches: tuple[float, ...]) -> None:
+    def test_less_does_not_prove_it(self, empty_searches: tuple[float, ...]) -> None:
         assert isinstance(judge(evidence(*empty_searches), RULES), SearchAgain)
 
     @pytest.mark.parametrize("control", [Control.OLDER, Control.IMPOSSIBLE])
@@ -129,7 +129,7 @@ class TestAbsence:
 
 
 class TestHolding:
-    def test_without_markers_no_look_can_tell(self) -> None:
+    def test_without_markers_no_search_proves_anything(self) -> None:
         judgement = judge(evidence(300.0, 330.0, markers_work=False), RULES)
         assert isinstance(judgement, Hold)
         assert "marker" in judgement.message
@@ -139,7 +139,7 @@ class TestHolding:
         judgement = judge(evidence(unreachable_for=PATIENCE * SETTLE), RULES)
         assert judgement == Hold("the listing of runs has not answered for 1800 s")
 
-    def test_a_manifest_that_says_hold_holds_after_one_late_look(self) -> None:
+    def test_a_manifest_that_says_hold_holds_after_one_late_search(self) -> None:
         assert isinstance(judge(evidence(299.9), HOLDING), SearchAgain)
         judgement = judge(evidence(300.0, control=Control.MISSING), HOLDING)
         assert isinstance(judgement, Hold)
@@ -164,7 +164,7 @@ class TestPauses:
         assert pause_between_searches(0, SETTLE) == 2.0
 
     @given(searches=st.integers(0, 10**6), settle=st.floats(0.0, 1e6))
-    def test_they_are_at_most_a_tenth_of_settle_apart_and_never_in_a_rush(
+    def test_they_are_at_most_a_tenth_of_settle_apart_and_never_too_close(
         self, searches: int, settle: float
     ) -> None:
         pause = pause_between_searches(searches, settle)
@@ -172,7 +172,7 @@ class TestPauses:
         assert pause <= pause_between_searches(searches + 1, settle)
 
     @given(settle=st.floats(0.5, 1_000.0), control=st.sampled_from([Control.FRESH, Control.OLDER]))
-    def test_looking_at_that_pace_comes_to_an_end(self, settle: float, control: Control) -> None:
+    def test_searching_at_that_pace_comes_to_an_end(self, settle: float, control: Control) -> None:
         rules, searches = UnansweredRules(settle=settle), [0.0]
         while isinstance(judgement := judge(evidence(*searches, control=control), rules), SearchAgain):
             searches.append(searches[-1] + judgement.after)

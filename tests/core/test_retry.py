@@ -1,4 +1,4 @@
-"""Which failures are worth another attempt, and when it comes."""
+"""Retries of failed runs: which failures get another attempt, and the wait before it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TestCause:
 
 
 class TestDeserving:
-    def test_a_cause_that_the_manifest_names_is_worth_it_until_the_attempts_are_used_up(self) -> None:
+    def test_a_cause_that_the_manifest_names_is_retried_until_the_attempts_are_used_up(self) -> None:
         verdicts = [deserves_another("system_failure", error(), attempts, ALL) for attempts in range(5)]
         assert verdicts == [True, True, True, False, False]
 
@@ -53,7 +53,7 @@ class TestDeserving:
         assert not deserves_another("unknown", None, 1, RetryRules())
 
     @pytest.mark.parametrize("code", sorted(NEVER_AGAIN))
-    def test_some_codes_are_never_worth_it_whatever_the_manifest_says(self, code: str) -> None:
+    def test_some_codes_are_never_retried_whatever_the_manifest_says(self, code: str) -> None:
         known = error(code=code)
         assert not deserves_another(cause_of(known), known, 1, ALL)
 
@@ -62,7 +62,7 @@ class TestDeserving:
         rules = RetryRules(attempts=3, on=("agent_failure",))
         assert not deserves_another(cause_of(known), known, 1, rules)
 
-    def test_an_explicit_never_of_the_api_is_heeded(self) -> None:
+    def test_an_explicit_never_of_the_api_is_obeyed(self) -> None:
         assert not deserves_another("system_failure", error(never_retry=True), 1, ALL)
 
 
@@ -88,7 +88,7 @@ class TestWait:
             (1e9, LONGEST_RETRY_AFTER),
         ],
     )
-    def test_what_the_api_asks_for_is_heeded_within_reason(self, asked: float, wait: float) -> None:
+    def test_what_the_api_asks_for_is_obeyed_up_to_a_limit(self, asked: float, wait: float) -> None:
         assert wait_before(1, asked, RetryRules(), lambda: 0.5) == wait
 
     def test_a_manifest_may_allow_longer_waits(self) -> None:

@@ -152,7 +152,7 @@ class TestChecks:
     def test_the_first_that_fails_gives_the_reason(self, result: object, verdict: Verdict) -> None:
         assert judge_run(run(json.dumps(result).encode()), SCHEMA, CHECKS, VALUES) == verdict
 
-    def test_a_check_that_cannot_be_told_has_failed_with_the_message(self) -> None:
+    def test_a_check_that_cannot_be_evaluated_fails_with_a_message(self) -> None:
         verdict = judge_run(run(b'{"title": "Emma", "price": null}'), SCHEMA, CHECKS, VALUES)
         assert verdict.reason == "check_failed"
         assert verdict.message == (

@@ -102,7 +102,7 @@ class Process:
 
 
 class MortalConnection(sqlite3.Connection):
-    """A connection to a journal that tells its process of each statement before it is carried out."""
+    """A connection to a journal that reports each statement to its process before it is carried out."""
 
     def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:  # noqa: ANN401 - as SQLite takes them
         _PROCESS.get().step(statement)
@@ -119,7 +119,7 @@ class MortalConnection(sqlite3.Connection):
 
 @dataclass(kw_only=True)
 class History:
-    """A world in virtual time: one server, and the commands that people give in their folders."""
+    """A world in virtual time: one server, and the commands that people run in their folders."""
 
     root: Path
     server: ModelServer
@@ -127,14 +127,14 @@ class History:
     steps: list[Callable[[], object]] = field(default_factory=list)
 
     def folder(self, name: str, *, items: int = 0, **manifest: Any) -> Folder:  # noqa: ANN401 - JSON
-        """Make a folder with a manifest `shop.yaml` of so many items, whose goals are short and long."""
+        """Make a folder with a manifest `shop.yaml` of this many items, whose goals are short and long."""
         folder = Folder(history=self, path=self.root / name)
         folder.path.mkdir()
         folder.write({f"i{number}": goal_of(number) for number in range(1, items + 1)}, **manifest)
         return folder
 
     def meanwhile(self, after: float, step: Callable[[], object]) -> None:
-        """Take a step so many seconds from now, beside the command that is then at work."""
+        """Take a step this many seconds from now, while a command may be at work."""
 
         def wake() -> None:
             self.steps.append(step)
@@ -143,7 +143,7 @@ class History:
         self.loop.call_later(after, wake)
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass while nobody does anything; the server goes on."""
+        """Let time pass while no command runs; the server goes on."""
         self.loop.run_until_complete(asyncio.sleep(seconds))
 
     def call(
@@ -154,9 +154,9 @@ class History:
         dies_after: float | None = None,
         dies_at_write: int | None = None,
     ) -> Outcome:
-        """Give a command, and return when it has ended or died.
+        """Run a command, and return when it has ended or died.
 
-        It dies after so many seconds of work in its event loop, or before its n-th statement that writes.
+        It dies after this many seconds of work in its event loop, or before its n-th statement that writes.
         """
         process = Process(wire=Wire(self.server), dies_after=dies_after, dies_at_write=dies_at_write)
         before, said, code = _PROCESS.set(process), io.StringIO(), 0
@@ -249,7 +249,7 @@ class Folder:
         return self.history.call("run", self.file, *FLAGS, *flags, **how)
 
     def do(self, command: str, *arguments: str, **how: Any) -> Outcome:  # noqa: ANN401 - what `call` takes
-        """Give a command about the manifest's newest batch, such as `resume` or `audit`."""
+        """Run a command on the manifest's newest batch, such as `resume` or `audit`."""
         return self.history.call(command, self.file, *arguments, **how)
 
     def lose_journal(self) -> None:
@@ -259,7 +259,7 @@ class Folder:
             table.unlink()
 
     def rename(self, name: str) -> Folder:
-        """Give the manifest another name."""
+        """Rename the manifest."""
         self.file.rename(self.path / name)
         return replace(self, manifest=name)
 
@@ -274,7 +274,7 @@ class Folder:
         return replace(self, path=self.history.root / name)
 
     def copy_manifest(self, name: str) -> Folder:
-        """Copy the manifest alone, under another name beside it: it becomes a batch of another name."""
+        """Copy the manifest to another name in the same folder: it becomes a batch of another name."""
         shutil.copyfile(self.file, self.path / name)
         return replace(self, manifest=name)
 
@@ -283,11 +283,11 @@ class Folder:
         return dict(self.ask("SELECT status, count(*) FROM items GROUP BY status"))
 
     def markers(self) -> set[str]:
-        """Say of each batch whether runs can be found by their markers, as the journal has it."""
+        """Return for each batch whether runs can be found by their markers, from the journal."""
         return {markers for (markers,) in self.ask("SELECT markers FROM batches")}
 
     def foreign_results(self) -> list[tuple[str, str]]:
-        """Give the URL of each item whose result is another page's, with that result."""
+        """Return the URL of each item whose result is another page's, with that result."""
         rows = self.ask(
             "SELECT i.url, CAST(s.raw AS TEXT) FROM items i"
             " JOIN results s ON s.item = i.pk AND s.k = i.follows"
@@ -309,7 +309,7 @@ def goal_of(number: int, *, is_long: bool = False) -> str:
 
 @contextmanager
 def living(root: Path, *, seed: int, faults: Faults | None = None, **server: Any) -> Iterator[History]:  # noqa: ANN401
-    """Give a world whose server has these faults; what else is given are fields of the server."""
+    """Yield a world whose server has these faults; further arguments are fields of the server."""
     loop, chance = VirtualTimeLoop(), Random(seed)
     options = {"concurrency": CONCURRENCY, **server}
     books = ModelServer(loop=loop, chance=chance, faults=faults or Faults(), **options)

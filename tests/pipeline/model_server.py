@@ -48,9 +48,9 @@ class Faults:
     repeats_run_id: float = 0.0  # a 200 that makes a run, and names the id of an earlier one
     # Runs.
     runs_fail: float = 0.0  # the run ends as FAILED
-    # Looks.
-    looks_fail: float = 0.0  # the connection breaks
-    redirects_looks: float = 0.0  # a gateway sends the client to its login page
+    # Polls and searches.
+    reads_fail: float = 0.0  # the connection breaks
+    redirects_reads: float = 0.0  # a gateway sends the client to its login page
     swaps_rows: float = 0.0  # two rows of an answer carry each other's run_id
     longest_lag: float = 0.0  # how long a new run may be missing from listings
     listed_for: float = math.inf  # how long a run is listed; by its id it can be read for ever
@@ -60,17 +60,17 @@ class Faults:
     lists_by_key: bool = False  # listings show a key the runs that were created under that very key
     cache_seconds: float = 0.0  # a cache answers a GET again for so long, by its URL
     cache_tells_age: bool = True  # the cache's answers carry an Age header
-    cache_obeys: bool = True  # the cache heeds `Cache-Control: no-cache` in a request
+    cache_obeys: bool = True  # the cache obeys `Cache-Control: no-cache` in a request
     cache_ignores: str = ""  # a parameter that the cache's key leaves out
     # Everything.
     hides_date: bool = False  # answers carry no Date header
     portal: tuple[float, float] = (0.0, 0.0)  # from and until when a login page answers in the API's place
-    portal_catches: frozenset[str] = frozenset({"creates", "looks"})  # which requests it answers
+    portal_catches: frozenset[str] = frozenset({"creates", "reads"})  # which requests it answers
 
 
 @dataclass(kw_only=True)
 class BookedRun:
-    """One run in the server's books; `is_doubled` where a proxy had it made, and no client was told of it."""
+    """One run in the server's books; `is_doubled` where a proxy had it made, and no client got its id."""
 
     run_id: str
     url: str
@@ -110,7 +110,7 @@ class ModelServer:
 
     `payments` says how often each item may be paid for: once, until a person agrees to more. The `spared`
     first creates are answered as they should be: without any accepted run, little can be proven.
-    `early_creates` counts those that came between `told_by` and `refused_until`, before a Retry-After.
+    `early_creates` counts those that came between `answered_by` and `refused_until`, before a Retry-After.
     """
 
     loop: VirtualTimeLoop
@@ -130,7 +130,7 @@ class ModelServer:
     on_act: list[Any] = field(default_factory=list)
     on_cancel: list[Any] = field(default_factory=list)
     cache: dict[str, Cached] = field(default_factory=dict)
-    told_by: float = 0.0
+    answered_by: float = 0.0
     refused_until: float = 0.0
 
     def paid(self) -> Counter[str]:
@@ -150,51 +150,51 @@ class ModelServer:
         """Answer one request, or fail as a network would."""
         await asyncio.sleep(self.chance.uniform(0.001, 0.03))
         path = request.url.path
-        kind = "creates" if path in {"/v1/automation/run", "/v1/automation/run-async"} else "looks"
+        kind = "creates" if path in {"/v1/automation/run", "/v1/automation/run-async"} else "reads"
         begin, end = self.faults.portal
         if begin <= self.loop.now < end and kind in self.faults.portal_catches:
             return httpx.Response(200, html=LOGIN_PAGE, request=request)
         if kind == "creates":
             return await self._create(request, json.loads(request.content))
-        fate = self.chance.random()
-        if (fate := fate - self.faults.looks_fail) < 0:
+        draw = self.chance.random()
+        if (draw := draw - self.faults.reads_fail) < 0:
             raise httpx.ReadError("connection reset")
-        if fate < self.faults.redirects_looks:
+        if draw < self.faults.redirects_reads:
             return self._redirect(request, 302)
-        return self._from_cache(request) or self._keep(request, self._look(request))
+        return self._from_cache(request) or self._keep(request, self._read(request))
 
     async def _create(self, request: httpx.Request, body: dict[str, Any]) -> httpx.Response:
         self.creates += 1
-        self.early_creates += self.told_by < self.loop.now < self.refused_until
+        self.early_creates += self.answered_by < self.loop.now < self.refused_until
         for callback in self.on_create:
             callback()
-        fate, faults, key = self.chance.random(), self.faults, request.headers["x-api-key"]
+        draw, faults, key = self.chance.random(), self.faults, request.headers["x-api-key"]
         if self.creates <= self.spared:
-            return await self._accept(request, body, key, fate=1.0)
-        if (fate := fate - faults.acts_then_resets) < 0:
+            return await self._accept(request, body, key, draw=1.0)
+        if (draw := draw - faults.acts_then_resets) < 0:
             # The server has the request: it acts when it likes, whether or not anybody still waits.
             late = self.chance.uniform(faults.earliest_act, faults.latest_act)
             self.loop.call_later(late, self._act, body, key)
             raise httpx.ReadError("connection reset")
-        if (fate := fate - faults.resets_without_acting) < 0:
+        if (draw := draw - faults.resets_without_acting) < 0:
             raise httpx.ReadError("connection reset")
-        if (fate := fate - faults.fails_without_acting) < 0:
+        if (draw := draw - faults.fails_without_acting) < 0:
             return self._error(request, 500, "INTERNAL_ERROR")
-        if (fate := fate - faults.fails_after_acting) < 0:
+        if (draw := draw - faults.fails_after_acting) < 0:
             self._act(body, key)
             return self._error(request, 502, "INTERNAL_ERROR")
-        if (fate := fate - faults.redirects_creates) < 0:
+        if (draw := draw - faults.redirects_creates) < 0:
             return self._redirect(request, 308)
-        if (fate := fate - faults.redirects_after_acting) < 0:
+        if (draw := draw - faults.redirects_after_acting) < 0:
             self._act(body, key)
             return self._redirect(request, 303)
-        if (fate := fate - faults.refuses_request) < 0:
+        if (draw := draw - faults.refuses_request) < 0:
             return self._error(request, 400, "INVALID_INPUT")
-        if (fate := fate - faults.refuses_rate) < 0:
+        if (draw := draw - faults.refuses_rate) < 0:
             return self._error(request, 429, "RATE_LIMIT_EXCEEDED")
         if self._is_full():
             return self._refuse(request)
-        return await self._accept(request, body, key, fate=fate)
+        return await self._accept(request, body, key, draw=draw)
 
     def _is_full(self) -> bool:
         limit = self.faults.in_flight_limit
@@ -202,24 +202,24 @@ class ModelServer:
 
     def _refuse(self, request: httpx.Request) -> httpx.Response:
         now, wait = self.loop.now, self.faults.retry_after
-        self.told_by, self.refused_until = now + ROUND_TRIP, now + wait
+        self.answered_by, self.refused_until = now + ROUND_TRIP, now + wait
         refusal = self._error(request, 429, "RATE_LIMIT_EXCEEDED")
         refusal.headers["Retry-After"] = f"{wait:g}"
         return refusal
 
     async def _accept(
-        self, request: httpx.Request, body: dict[str, Any], key: str, *, fate: float
+        self, request: httpx.Request, body: dict[str, Any], key: str, *, draw: float
     ) -> httpx.Response:
         answered = [run for run in self.runs.values() if run.created_at < self.loop.now - ROUND_TRIP]
         run = self._act(body, key)
         if request.url.path == "/v1/automation/run":
             await asyncio.sleep(run.ends_at - self.loop.now)
             return self._json(request, 200, self._row(run))
-        if (fate := fate - self.faults.doubles) < 0:
-            twin = self._act(body, key, is_doubled=True)
+        if (draw := draw - self.faults.doubles) < 0:
+            second = self._act(body, key, is_doubled=True)
             if self.chance.random() < 0.5:  # the proxy passes on the first answer, or the second
-                run.is_doubled, twin.is_doubled, run = True, False, twin
-        elif fate < self.faults.repeats_run_id and answered:
+                run.is_doubled, second.is_doubled, run = True, False, second
+        elif draw < self.faults.repeats_run_id and answered:
             run = answered[-1]
         await asyncio.sleep(self.chance.uniform(0.001, 0.03))
         return self._json(request, 200, {"run_id": run.run_id, "error": None})
@@ -245,18 +245,18 @@ class ModelServer:
         return run
 
     def double(self, run: BookedRun, *, lasts: float) -> BookedRun:
-        """Put a second run of the same create into the books, made now, that takes so many seconds."""
+        """Make a second run of the same create now, which takes this many seconds."""
         now = self.loop.now
-        twin = replace(
+        second = replace(
             run,
-            run_id=f"{run.run_id}-twin",
+            run_id=f"{run.run_id}-second",
             created_at=now,
             visible_at=now,
             ends_at=now + lasts,
             is_doubled=True,
         )
-        self.runs[twin.run_id] = twin
-        return twin
+        self.runs[second.run_id] = second
+        return second
 
     def _hold_against_invariants(self, new: BookedRun) -> None:
         """No run of an item while another is alive or has completed, and never more alive than allowed."""
@@ -271,7 +271,7 @@ class ModelServer:
         if alive > self.concurrency:
             self.violations.append(f"{alive} runs are alive at {now:.3f}")
 
-    def _look(self, request: httpx.Request) -> httpx.Response:
+    def _read(self, request: httpx.Request) -> httpx.Response:
         account = request.headers["x-api-key"].partition("/")[0]
         own = {run_id: run for run_id, run in self.runs.items() if run.account == account}
         match request.method, request.url.path:

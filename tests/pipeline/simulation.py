@@ -60,7 +60,7 @@ class Simulation:
         self.batch = self._begin()
 
     def run(self) -> RunReport:
-        """Live through the history, deaths and all, until a process comes to its own end."""
+        """Run processes, of which some are killed, until one ends by itself."""
         try:
             for _ in range(self.kills):
                 report = self.live(self.chance.uniform(0.01, self.kill_within))
@@ -80,7 +80,7 @@ class Simulation:
         return dict(counts)
 
     def results(self) -> list[bytes]:
-        """Give the results in the order of the items, as the journal has them at the end."""
+        """Return the results in the order of the items, as the journal has them at the end."""
         journal = SqliteJournal(self.path)
         rows = connection_of(journal).execute("SELECT raw FROM results ORDER BY item, k").fetchall()
         journal.close()
@@ -108,7 +108,7 @@ class Simulation:
         return batch
 
     def live(self, lifetime: float | None) -> RunReport | None:
-        """Start a process; give its report, or None where it was killed after `lifetime` seconds."""
+        """Start a process; return its report, or None where it was killed after `lifetime` seconds."""
         journal = self.open_journal(self.path)
         connection_of(journal).execute("PRAGMA synchronous = OFF")  # the death of a process loses no page
         wire = Wire(self.server)

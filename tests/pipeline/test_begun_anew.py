@@ -47,7 +47,7 @@ def test_a_person_may_begin_a_new_batch_over_an_unfinished_one(tmp_path: Path) -
 def test_the_history_catches_a_new_batch_that_is_begun_unasked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A seeded bug: nobody is asked before a batch is begun beside one that has not finished."""
+    """A seeded bug: nobody is asked before a batch is begun while another one has not finished."""
     monkeypatch.setattr("batchfish.cli.commands.run._agree_to_begin_anew", lambda *_: None)
     with living(tmp_path, seed=1) as history:
         shop = history.folder("shop", items=ITEMS)

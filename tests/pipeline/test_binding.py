@@ -29,7 +29,7 @@ ITEMS = 8
 
 
 def wrong_bindings(folder: Path, seed: int, faults: Faults) -> list[object]:
-    """Live a batch at a server with these faults; give what did not end as it must."""
+    """Run a batch against a server with these faults; return what did not end as it must."""
     with living(folder, seed=seed, faults=faults) as history:
         shop = history.folder(f"shop-{seed}", items=ITEMS)
         outcome = shop.run("--max-duration", "10m")
@@ -57,10 +57,10 @@ def test_the_history_catches_rows_that_are_believed_by_their_run_id_alone(
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_a_row_with_the_marker_of_another_attempt_is_no_answer(tmp_path: Path, k: int) -> None:
-    """Of another item or of this very one: the run is followed until a row of its own tells its end."""
+    """Of another item or of this very one: the run is followed until a row of its own shows its end."""
 
     class Mistaken:
-        looks = 0
+        polls = 0
 
         def __init__(self, agent: WebAgent) -> None:
             self._agent = agent
@@ -69,11 +69,11 @@ def test_a_row_with_the_marker_of_another_attempt_is_no_answer(tmp_path: Path, k
             return getattr(self._agent, name)
 
         async def poll(self, run_ids: Sequence[str]) -> PollResult:
-            look = await self._agent.poll(run_ids)
-            Mistaken.looks += 1
-            if Mistaken.looks > 1:
-                return look
-            return replace(look, runs={run_id: foreign(run) for run_id, run in look.runs.items()})
+            result = await self._agent.poll(run_ids)
+            Mistaken.polls += 1
+            if Mistaken.polls > 1:
+                return result
+            return replace(result, runs={run_id: foreign(run) for run_id, run in result.runs.items()})
 
     def foreign(run: RunSnapshot) -> RunSnapshot:
         marker = identity.read_marker(run.goal or "")
@@ -85,12 +85,12 @@ def test_a_row_with_the_marker_of_another_attempt_is_no_answer(tmp_path: Path, k
     wrap: Any = Mistaken
     simulation = Simulation(folder=tmp_path, seed=1, items=1, rules=settle_of(SETTLE), wrap=wrap)
     assert simulation.run().stop is None
-    assert Mistaken.looks > 1
+    assert Mistaken.polls > 1
     assert simulation.statuses() == {"succeeded": 1}
     assert simulation.results() == [b'{"of":"https://shop.example/1"}']
 
 
-# Answers: a create is told the run_id of an earlier one.
+# Answers: a create is answered with the run_id of an earlier one.
 
 REPEATED = Faults(repeats_run_id=0.5)
 

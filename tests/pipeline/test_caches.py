@@ -1,4 +1,4 @@
-"""A cache between us and the listing: what it has kept is no look."""
+"""A cache between the client and the listing: its copies are not believed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 40
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("tells_age", [False, True], ids=["says nothing", "tells its age"])
-@pytest.mark.parametrize("obeys", [False, True], ids=["heeds nothing", "heeds no-cache"])
-def test_a_look_is_never_answered_from_a_cache(
+@pytest.mark.parametrize("obeys", [False, True], ids=["obeys nothing", "obeys no-cache"])
+def test_a_search_is_never_answered_from_a_cache(
     tmp_path: Path, seed: int, *, obeys: bool, tells_age: bool
 ) -> None:
-    """Whatever the cache heeds and says: no two looks ask for the same URL."""
+    """No two searches ask for the same URL."""
     assert live(tmp_path, seed, replace(CACHED, cache_obeys=obeys, cache_tells_age=tells_age)) == []
 
 
 def live(folder: Path, seed: int, faults: Faults) -> list[object]:
-    """Live a batch through a kill, and give what was paid twice or did not end as it must."""
+    """Run a batch through a kill; return what was paid twice or did not end as it must."""
     with living(folder, seed=seed, faults=faults) as history:
         shop = history.folder(f"shop-{seed}", items=ITEMS)
         shop.run(dies_after=5.0)
@@ -38,7 +38,7 @@ def live(folder: Path, seed: int, faults: Faults) -> list[object]:
         return [*history.server.violations, *([] if is_fine else [outcome])]
 
 
-def test_the_history_catches_looks_that_ask_for_the_same_url(
+def test_the_history_catches_searches_that_ask_for_the_same_url(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: `created_after` does not vary."""
@@ -49,12 +49,12 @@ def test_the_history_catches_looks_that_ask_for_the_same_url(
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_answer_that_tells_its_age_proves_nothing(tmp_path: Path, seed: int) -> None:
-    """The cache takes all looks for a text as one, but says of each answer how old it is."""
+    """The cache answers all searches for a text alike, but states the age of each answer."""
     assert live_with_old_answers(tmp_path, seed) == []
 
 
 def live_with_old_answers(folder: Path, seed: int) -> list[str]:
-    """Live a batch behind a cache whose answers are old, and say so; give what was paid twice."""
+    """Run a batch behind a cache whose answers are old, and say so; return what was paid twice."""
     faults = replace(CACHED, cache_obeys=False, cache_ignores="created_after")
     with living(folder, seed=seed, faults=faults) as history:
         shop = history.folder(f"shop-{seed}", items=ITEMS)

@@ -1,4 +1,4 @@
-"""Clocks that jump, and looks that take their time."""
+"""Clocks that jump, and searches that take long."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAY = 86_400.0
 
 
 class JumpingClock(VirtualClock):
-    """Its wall clock is set by so many seconds after 20 s; its other clock goes on."""
+    """A clock whose wall time is changed by `jump` seconds after 20 s; its boot time goes on."""
 
     jump = 0.0
 
@@ -34,7 +34,7 @@ class JumpingClock(VirtualClock):
 @pytest.mark.parametrize("jump", [-365 * DAY, -DAY, -3_600.0, 3_600.0, 365 * DAY])
 def test_a_wall_clock_that_jumps_neither_stops_a_batch_nor_costs_a_run(tmp_path: Path, jump: float) -> None:
     rules = Rules(limits=Limits(concurrency=5), retry=RetryRules(attempts=3, wait_initial=60.0))
-    faults = Faults(runs_fail=0.5, looks_fail=0.05)
+    faults = Faults(runs_fail=0.5, reads_fail=0.05)
     simulation = Simulation(folder=tmp_path, seed=5, items=12, faults=faults, rules=rules)
     simulation.clock = JumpingClock(simulation.loop)
     simulation.clock.jump = jump
@@ -45,8 +45,8 @@ def test_a_wall_clock_that_jumps_neither_stops_a_batch_nor_costs_a_run(tmp_path:
     assert simulation.loop.now < 1_800.0
 
 
-def test_a_look_counts_from_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow listing shows what was there when it was asked for, not when it came."""
+def test_a_search_counts_from_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow listing shows the runs that existed when it was asked for, not when it came."""
     seen: list[Evidence] = []
     judge = rules_of_reconciling.judge
 

@@ -1,4 +1,4 @@
-"""Batches as people give them: begun, killed, begun again, edited, lost, moved and copied."""
+"""Batches from the command line: begun, killed, resumed, edited, lost, moved and copied."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LOSSY = Faults(
     fails_after_acting=0.03,
     redirects_creates=0.03,
     redirects_after_acting=0.03,
-    looks_fail=0.05,
-    redirects_looks=0.02,
+    reads_fail=0.05,
+    redirects_reads=0.02,
     longest_lag=1.0,
     latest_act=3.0,
 )

@@ -23,7 +23,7 @@ PAGE = 100
 
 
 def with_finished_items(folder: Path, finished: int, *, is_compared: bool = True) -> Simulation:
-    """Make a batch of so many finished items and one that is queued; the server has a run of each."""
+    """Make a batch of this many finished items and one that is queued; the server has a run of each."""
     simulation = Simulation(folder=folder, seed=1, items=finished + 1)
     with closing(SqliteJournal(simulation.path)) as journal:
         batch8 = journal.batch(simulation.batch).batch8
@@ -63,7 +63,7 @@ def with_finished_items(folder: Path, finished: int, *, is_compared: bool = True
 
 
 def lists_before_the_first_create(simulation: Simulation) -> int:
-    """Live the batch to its end; return how many requests for a listing came before its first create."""
+    """Run the batch to its end; return how many requests for a listing came before its first create."""
     counts: list[int] = []
     simulation.server.on_create.append(lambda: counts.append(simulation.server.lists))
     assert simulation.run().stop is None

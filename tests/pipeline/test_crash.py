@@ -28,7 +28,7 @@ LOSSY = Faults(
 )
 
 
-class Fate(StrEnum):
+class Interruption(StrEnum):
     """What happens at one step of the journal."""
 
     KILLED = "killed"
@@ -36,10 +36,10 @@ class Fate(StrEnum):
 
 
 @dataclass(kw_only=True)
-class Moira:
+class Interrupter:
     """Counts the steps of all journals, before and after each write and commit, and ends one of them."""
 
-    fate: Fate
+    interruption: Interruption
     at: int
     simulation: Simulation | None = None
     steps: int = 0
@@ -49,7 +49,7 @@ class Moira:
         self.steps += 1
         if self.steps != self.at:
             return
-        if self.fate is Fate.DISK_FULL:
+        if self.interruption is Interruption.DISK_FULL:
             length = journal.path.with_name(f"{journal.path.name}-wal").stat().st_size
             resource.setrlimit(resource.RLIMIT_FSIZE, (length, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
             return
@@ -61,51 +61,51 @@ class Moira:
 
 
 class MortalJournal(SqliteJournal):
-    """Tells of each of its steps."""
+    """A journal that reports each of its steps."""
 
-    def __init__(self, path: Path, moira: Moira) -> None:
+    def __init__(self, path: Path, interrupter: Interrupter) -> None:
         super().__init__(path)
-        self._moira = moira
+        self._interrupter = interrupter
 
     def write(self, change: Change, now: float) -> None:
-        self._moira.step(self)
+        self._interrupter.step(self)
         super().write(change, now)
-        self._moira.step(self)
+        self._interrupter.step(self)
 
     def write_attempt(self, attempt: Attempt) -> None:
-        self._moira.step(self)
+        self._interrupter.step(self)
         super().write_attempt(attempt)
-        self._moira.step(self)
+        self._interrupter.step(self)
 
     def set_markers(self, batch: int, markers: str) -> None:
-        self._moira.step(self)
+        self._interrupter.step(self)
         super().set_markers(batch, markers)
-        self._moira.step(self)
+        self._interrupter.step(self)
 
     async def commit(self) -> None:
-        self._moira.step(self)
+        self._interrupter.step(self)
         await super().commit()
-        self._moira.step(self)
+        self._interrupter.step(self)
 
 
-def history(folder: Path, items: int, faults: Faults, moira: Moira) -> Simulation:
-    """Live through processes until one comes to its end; the second and later ones meet no fate."""
+def history(folder: Path, items: int, faults: Faults, interrupter: Interrupter) -> Simulation:
+    """Run processes until one ends by itself; only the first one is interrupted."""
     simulation = Simulation(
         folder=folder,
         seed=11,
         items=items,
         faults=faults,
         rules=settle_of(5, concurrency=2, attempts=3),
-        open_journal=lambda path: MortalJournal(path, moira),
+        open_journal=lambda path: MortalJournal(path, interrupter),
     )
-    moira.simulation = simulation
+    interrupter.simulation = simulation
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         for _ in range(3):
             try:
                 report = simulation.live(None)
             except (StorageFailed, asyncio.CancelledError):
-                moira.has_struck, report = True, None
+                interrupter.has_struck, report = True, None
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
             if report is not None:
                 assert report.stop is None
@@ -113,7 +113,7 @@ def history(folder: Path, items: int, faults: Faults, moira: Moira) -> Simulatio
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         simulation.loop.close()
-    pytest.fail("one fate, and yet three processes did not come to an end")
+    pytest.fail("one interruption, and yet three processes did not come to an end")
 
 
 @pytest.mark.parametrize(
@@ -124,27 +124,27 @@ def history(folder: Path, items: int, faults: Faults, moira: Moira) -> Simulatio
         pytest.param(6, LOSSY, id="six, answers lost", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("fate", list(Fate))
-def test_at_every_step(tmp_path: Path, items: int, faults: Faults, fate: Fate) -> None:
-    clean = Moira(fate=fate, at=-1)
+@pytest.mark.parametrize("interruption", list(Interruption))
+def test_at_every_step(tmp_path: Path, items: int, faults: Faults, interruption: Interruption) -> None:
+    clean = Interrupter(interruption=interruption, at=-1)
     history(tmp_path, items, faults, clean)
     assert clean.steps > 10 * items
     struck = 0
     for at in range(1, clean.steps + 1):
         folder = tmp_path / str(at)
         folder.mkdir()
-        moira = Moira(fate=fate, at=at)
-        simulation = history(folder, items, faults, moira)
+        interrupter = Interrupter(interruption=interruption, at=at)
+        simulation = history(folder, items, faults, interrupter)
         assert simulation.server.violations == [], at
         assert simulation.statuses() == {"succeeded": items}, at
         assert len(simulation.server.runs) == items, at
         _compare(simulation)
-        struck += moira.has_struck
+        struck += interrupter.has_struck
     assert struck > clean.steps / 2  # a log that has room left takes some of what is written to a full disk
 
 
 def _compare(simulation: Simulation) -> None:
-    """Hold the journal against the server's books: every run is known to it, on its own item."""
+    """Check that the journal knows every run of the server, on its own item."""
     with closing(SqliteJournal(simulation.path)) as journal:
         rows: Any = (
             connection_of(journal)

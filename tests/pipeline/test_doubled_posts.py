@@ -43,8 +43,8 @@ def test_an_audit_finds_what_appeared_after_the_end(tmp_path: Path) -> None:
         shop = history.folder("shop", items=4)
         assert shop.run().code == 0
         assert shop.do("audit").code == 0
-        ghost = history.server.double(history.server.runs["run-2"], lasts=FOREVER)
+        second = history.server.double(history.server.runs["run-2"], lasts=FOREVER)
         outcome = shop.do("audit")
         assert outcome.code == 6
-        assert ghost.run_id in outcome.said
+        assert second.run_id in outcome.said
         assert len(history.server.runs) == 5

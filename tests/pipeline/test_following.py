@@ -1,4 +1,4 @@
-"""Runs that are followed: what a look tells is held against how things stand when it comes."""
+"""Polls: what an answer shows is compared with the items as they are when it comes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 FOREVER = 1e9
 
 
-def looking_with(change: Callable[[PollResult], PollResult]) -> Any:  # noqa: ANN401 - stands in for a whole agent
-    """Give an agent whose looks are changed, or only seen, before they are handed on."""
+def polling_with(change: Callable[[PollResult], PollResult]) -> Any:  # noqa: ANN401 - stands in for a whole agent
+    """Return a wrapper for agents whose poll results pass through `change`."""
 
-    class Looking:
+    class Polling:
         def __init__(self, agent: WebAgent) -> None:
             self._agent = agent
 
@@ -38,37 +38,37 @@ def looking_with(change: Callable[[PollResult], PollResult]) -> Any:  # noqa: AN
         async def poll(self, run_ids: Sequence[str]) -> PollResult:
             return change(await self._agent.poll(run_ids))
 
-    return Looking
+    return Polling
 
 
-def test_a_wish_to_cancel_may_come_while_a_look_shows_that_the_time_is_up(tmp_path: Path) -> None:
+def test_a_cancel_request_may_come_while_a_poll_shows_that_the_time_is_up(tmp_path: Path) -> None:
     rules = Rules(limits=Limits(concurrency=5, run_timeout=30.0))
     simulation = Simulation(folder=tmp_path, seed=1, items=2, rules=rules)
     simulation.server.durations = (FOREVER, FOREVER)
     contexts: list[Context] = []
-    wished_at: list[float] = []
+    requested_at: list[float] = []
 
     async def keep(ctx: Context) -> None:
         contexts.append(ctx)
 
-    def wish(look: PollResult) -> PollResult:
-        starts = [run.started_at for run in look.runs.values() if run.started_at is not None]
-        if not wished_at and look.server_date is not None and look.server_date - min(starts) > 30.0:
-            wished_at.append(simulation.loop.now)
+    def request(result: PollResult) -> PollResult:
+        starts = [run.started_at for run in result.runs.values() if run.started_at is not None]
+        if not requested_at and result.server_date is not None and result.server_date - min(starts) > 30.0:
+            requested_at.append(simulation.loop.now)
             for one in contexts[0].journal.open_attempts():
                 contexts[0].record(one.item.pk, None, CancelRequested())
-        return look
+        return result
 
-    simulation.wrap = looking_with(wish)
+    simulation.wrap = polling_with(request)
     simulation.companions = (keep,)
     report = simulation.run()
-    assert wished_at
+    assert requested_at
     assert report.stop is None
     assert simulation.statuses() == {"cancelled": 2}
 
 
 def forget(simulation: Simulation, *run_ids: str) -> None:
-    """Let the first run go on forever, and the API forget these runs after 100 s."""
+    """Make the first run endless, and the API forget these runs after 100 s."""
     server = simulation.server
 
     def last() -> None:
@@ -80,7 +80,7 @@ def forget(simulation: Simulation, *run_ids: str) -> None:
 
 
 def test_the_last_run_that_the_api_forgot_is_held(tmp_path: Path) -> None:
-    """Nothing else is alive: a run that has ended shows that the look would find what the API knows."""
+    """Nothing else is alive: a run that has ended shows that a poll would find what the API knows."""
     simulation = Simulation(folder=tmp_path, seed=1, items=3, options=RunOptions(poll_interval=60.0))
     forget(simulation, "run-1")
     report = simulation.run()
@@ -91,7 +91,7 @@ def test_the_last_run_that_the_api_forgot_is_held(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("items", [1, 3])
-def test_where_the_api_knows_no_run_at_all_none_is_lost_but_a_person_is_told(
+def test_where_the_api_knows_no_run_at_all_none_is_lost_but_it_is_reported(
     tmp_path: Path, items: int
 ) -> None:
     options = RunOptions(poll_interval=60.0, max_duration=2 * LOSS_TAKES)
@@ -126,14 +126,14 @@ def test_when_only_over_age_runs_are_left_it_ends(tmp_path: Path, items: int, co
 
 
 def test_over_age_runs_need_not_be_seen_together(tmp_path: Path) -> None:
-    """Each look answers for one of them alone."""
-    looks = itertools.count()
+    """Each poll is answered for one of them only."""
+    polls = itertools.count()
 
-    def show_one(look: PollResult) -> PollResult:
-        shown = sorted(look.runs)[next(looks) % len(look.runs)]
-        return replace(look, runs={shown: look.runs[shown]})
+    def show_one(result: PollResult) -> PollResult:
+        shown = sorted(result.runs)[next(polls) % len(result.runs)]
+        return replace(result, runs={shown: result.runs[shown]})
 
-    simulation = Simulation(folder=tmp_path, seed=1, items=2, rules=stuck(5), wrap=looking_with(show_one))
+    simulation = Simulation(folder=tmp_path, seed=1, items=2, rules=stuck(5), wrap=polling_with(show_one))
     simulation.server.durations = (FOREVER, FOREVER)
     report = simulation.run()
     assert report.stop is not None

@@ -43,7 +43,7 @@ def test_items_that_fail_stop_the_batch(tmp_path: Path, faults: Faults) -> None:
 
 
 def test_items_that_a_person_cancels_count_neither_way(tmp_path: Path) -> None:
-    """Two runs fail, beside ten items that nobody tried."""
+    """Two runs fail, and ten items were never tried."""
     simulation = Simulation(folder=tmp_path, seed=1, items=12, rules=HALF)
     server = simulation.server
 

@@ -44,7 +44,7 @@ def repeat(history: History, shop: Folder, dies_at: int | None) -> Outcome:
 
 
 def live(folder: Path, story: Callable[[History, Folder, int | None], Outcome], dies_at: int | None) -> int:
-    """Live through a command that dies, or through one that does not, and give the number of its writes."""
+    """Run a command that dies, or one that does not; return the number of its writes."""
     with living(folder, seed=3, faults=LOSSY) as history:
         shop = history.folder(f"shop-{dies_at}")
         shop.write({"i1": "Read it.", "i2": "Read it."})

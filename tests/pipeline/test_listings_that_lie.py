@@ -37,7 +37,7 @@ def hold_to_the_promise(history: History, shop: Folder) -> None:
 
 
 def live(folder: Path, seed: int, lying: Faults) -> list[str]:
-    """Live a batch with goals of all lengths to its end, and give what was paid twice."""
+    """Run a batch with goals of all lengths to its end; return what was paid twice."""
     with living(folder, seed=seed, faults=lying, spared=1) as history:
         shop = history.folder(f"shop-{seed}", items=ITEMS)
         outcome = shop.run()
@@ -51,7 +51,7 @@ def live(folder: Path, seed: int, lying: Faults) -> list[str]:
 def begin_again_without_journal(folder: Path, shown: int) -> tuple[int, list[Outcome]]:
     """Finish a batch, lose its journal, and run it again without markers in the listing, in three ways.
 
-    Give how many runs were made again, and how the commands ended.
+    Returns how many runs were made again, and how the commands ended.
     """
     with living(folder, seed=1) as history:
         shop = history.folder("shop")
@@ -70,7 +70,7 @@ def test_goals_of_all_lengths_are_paid_for_once(tmp_path: Path, seed: int, lying
     assert live(tmp_path, seed, lying) == []
 
 
-def test_the_history_catches_a_control_that_is_shorter_than_the_doubted_goal(
+def test_the_history_catches_a_control_that_is_shorter_than_the_unanswered_goal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: any run that was accepted under the key proves that the listing would show any other."""
@@ -79,14 +79,14 @@ def test_the_history_catches_a_control_that_is_shorter_than_the_doubted_goal(
     assert any(live(tmp_path, seed, faults) for seed in range(6))
 
 
-def any_control(journal: SqliteJournal, doubted: Attempt, *, after: float | None = None) -> Attempt | None:
+def any_control(journal: SqliteJournal, unanswered: Attempt, *, after: float | None = None) -> Attempt | None:
     """Choose a control by its key alone."""
     found = (
         connection_of(journal)
         .execute(
             "SELECT item, k FROM attempts WHERE run_id IS NOT NULL AND key_id = ? AND intended_boot > ?"
             " ORDER BY intended_boot",
-            (doubted.key_id, after or 0.0),
+            (unanswered.key_id, after or 0.0),
         )
         .fetchone()
     )

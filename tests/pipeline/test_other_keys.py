@@ -40,7 +40,7 @@ def test_listings_of_a_key_prove_nothing_about_the_creates_of_another(tmp_path: 
 
 
 def live_under_two_keys(folder: Path, seed: int) -> list[str]:
-    """Go on under a second key that is not shown the first one's runs, and back; give what was paid twice."""
+    """Go on under a second key that does not see the first one's runs, and back; return what is paid twice."""
     with living(folder, seed=seed) as history:
         shop = begin(history, seed, replace(LOSSY, lists_by_key=True))
         outcome = shop.run(key="ours/second")
@@ -58,11 +58,11 @@ def test_the_history_catches_a_control_of_the_present_key(
     right = SqliteJournal.control_of
 
     def control_of_present_key(
-        journal: SqliteJournal, doubted: Attempt, *, after: float | None = None
+        journal: SqliteJournal, unanswered: Attempt, *, after: float | None = None
     ) -> Attempt | None:
         query = "SELECT key_id FROM attempts WHERE run_id IS NOT NULL ORDER BY intended_at DESC"
         (key_id,) = connection_of(journal).execute(query).fetchone()
-        return right(journal, replace(doubted, key_id=key_id), after=after)
+        return right(journal, replace(unanswered, key_id=key_id), after=after)
 
     monkeypatch.setattr(SqliteJournal, "control_of", control_of_present_key)
     assert any(live_under_two_keys(tmp_path, seed) for seed in (0, 4, 5))

@@ -1,4 +1,4 @@
-"""Outages: no loop asks without a pause or waits past `max_outage`, and a person is told from the start."""
+"""Outages: requests are repeated with pauses, for at most `max_outage`, and the outage is reported."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ class TestCaptivePortal:
 
 @pytest.mark.parametrize("path", [LISTING, POLL, CANCEL])
 @pytest.mark.parametrize("status", [404, 405])
-def test_one_missing_endpoint_told_by_a_page_stops_nothing(tmp_path: Path, path: str, status: int) -> None:
+def test_one_missing_endpoint_answered_by_a_page_stops_nothing(
+    tmp_path: Path, path: str, status: int
+) -> None:
     asked = count(1)
 
     async def trouble(request: httpx.Request) -> httpx.Response | None:
@@ -159,9 +161,9 @@ class TestRetryAfter:
         assert simulation.run().stop is None
         assert simulation.statuses() == {"succeeded": 6}
         assert least <= simulation.loop.now <= most
-        told = [notice for notice in simulation.notices if "asks for a wait" in notice]
-        assert len(told) == (1 if least else 0)
-        assert all("15m" in notice and "cut to 15 min" in notice for notice in told)
+        reported = [notice for notice in simulation.notices if "asks for a wait" in notice]
+        assert len(reported) == (1 if least else 0)
+        assert all("15m" in notice and "cut to 15 min" in notice for notice in reported)
 
     @pytest.mark.parametrize("retry_after", ["9e999", "900", "61", "0"])
     def test_an_api_that_takes_nothing_is_given_up_though_its_wait_is_not_over(
@@ -181,8 +183,10 @@ class TestRetryAfter:
         assert all(later - earlier >= float(retry_after) for earlier, later in pairwise(times))
 
     @pytest.mark.parametrize("path", [LISTING, POLL, CANCEL])
-    def test_nothing_is_sent_before_a_wait_asked_of_a_look_is_over(self, tmp_path: Path, path: str) -> None:
-        """Beside the look there are other looks, cancels and creates to send."""
+    def test_nothing_is_sent_before_the_wait_that_a_read_was_asked_for(
+        self, tmp_path: Path, path: str
+    ) -> None:
+        """Other reads, cancels and creates are due meanwhile."""
         limited_at: list[float] = []
 
         async def trouble(request: httpx.Request) -> httpx.Response | None:
@@ -244,15 +248,15 @@ class TestStart:
             pytest.param(_limited, id="a wait without end"),
         ],
     )
-    def test_it_is_told_soon_and_given_up_within_outage(self, tmp_path: Path, listing: Answer) -> None:
+    def test_it_is_reported_soon_and_given_up_after_max_outage(self, tmp_path: Path, listing: Answer) -> None:
         async def trouble(request: httpx.Request) -> httpx.Response | None:
             return await listing(request) if request.url.path == LISTING else None
 
-        told_at: list[float] = []
+        reported_at: list[float] = []
 
         class Notices(list[str]):
             def append(self, notice: str) -> None:
-                told_at.append(simulation.loop.now)
+                reported_at.append(simulation.loop.now)
                 super().append(notice)
 
         simulation = simulate(tmp_path, trouble)
@@ -261,7 +265,7 @@ class TestStart:
         assert report.stop is not None
         assert report.stop.kind is StopKind.UNREACHABLE
         assert MAX_OUTAGE <= simulation.loop.now <= MAX_OUTAGE + 20.0
-        assert min(told_at) <= 7.0
+        assert min(reported_at) <= 7.0
         assert "no usable answer" in simulation.notices[-2]
         assert simulation.server.creates == 0
 
@@ -281,17 +285,17 @@ class TestStart:
 
 
 class TestInTime:
-    """A look that comes before the stages are at work."""
+    """A read before the stages start."""
 
     @staticmethod
     def run(
-        look: Callable[[VirtualClock], Coroutine[None, None, str]],
+        read: Callable[[VirtualClock], Coroutine[None, None, str]],
     ) -> tuple[str | None, float, list[str]]:
         loop, notices = VirtualTimeLoop(), list[str]()
         clock = VirtualClock(loop)
         try:
             found = loop.run_until_complete(
-                within_outage(look(clock), clock, max_outage=MAX_OUTAGE, notice=notices.append)
+                within_outage(read(clock), clock, max_outage=MAX_OUTAGE, notice=notices.append)
             )
         except WebAgentUnavailable:
             return None, loop.now, notices
@@ -300,25 +304,25 @@ class TestInTime:
         return found, loop.now, notices
 
     def test_one_that_ends_soon_is_not_spoken_of(self) -> None:
-        async def look(clock: VirtualClock) -> str:
+        async def read(clock: VirtualClock) -> str:
             await clock.sleep(4.0)
             return "found"
 
-        assert self.run(look) == ("found", 4.0, [])
+        assert self.run(read) == ("found", 4.0, [])
 
     def test_one_that_takes_long_is(self) -> None:
-        async def look(clock: VirtualClock) -> str:
+        async def read(clock: VirtualClock) -> str:
             await clock.sleep(MAX_OUTAGE)
             return "found"
 
-        found, ended_at, (notice,) = self.run(look)
+        found, ended_at, (notice,) = self.run(read)
         assert (found, ended_at) == ("found", MAX_OUTAGE)
         assert "1m at most" in notice
 
     def test_one_that_does_not_end_is_given_up(self) -> None:
-        async def look(clock: VirtualClock) -> str:
+        async def read(clock: VirtualClock) -> str:
             while True:
                 await clock.sleep(900.0)
 
-        found, ended_at, notices = self.run(look)
+        found, ended_at, notices = self.run(read)
         assert (found, ended_at, len(notices)) == (None, MAX_OUTAGE + 1.0, 1)

@@ -24,7 +24,7 @@ CREATE = "/v1/automation/run-async"
 
 @dataclass(kw_only=True)
 class RefusingServer(ModelServer):
-    """Refuses creates beside `most` runs that are alive, and each of those whose number is in `refuses`.
+    """A server that refuses creates while `most` runs are alive, and those whose number is in `refuses`.
 
     `early` are the creates that a client sent before the end of a wait that it had been asked for.
     """
@@ -56,7 +56,7 @@ class RefusingServer(ModelServer):
 
 
 def live(folder: Path, items: int, concurrency: int, **behaviour: Any) -> RefusingServer:  # noqa: ANN401 - any field of the server
-    """Live a whole batch against such a server; `loop.now` is then the time it took."""
+    """Run a whole batch against such a server; `loop.now` is then the time that it took."""
     simulation = Simulation(
         folder=folder,
         seed=7,

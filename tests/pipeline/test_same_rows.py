@@ -38,7 +38,7 @@ def copy_elsewhere(shop: Folder) -> Folder:
 
 
 def run_again(folder: Path, again: Callable[[Folder], Folder], **manifest: object) -> tuple[Outcome, int]:
-    """Run a manifest, and its rows again under another name; give how that ended, and what it cost."""
+    """Run a manifest, and its rows again under another name; return how that ended, and what it cost."""
     with living(folder, seed=1, payments=2) as history:
         shop = history.folder("shop", items=ITEMS, **manifest)
         assert shop.run().code == 0
@@ -57,7 +57,7 @@ def test_the_same_rows_under_another_name_are_asked_about(
 
 
 def test_the_same_rows_are_asked_about_where_goals_carry_no_marker(tmp_path: Path) -> None:
-    """The listing cannot tell; the other journal beside this one can."""
+    """The listing does not show it, but the other journal in this folder does."""
     refused, cost = run_again(tmp_path, copy, unanswered={"settle": "10s", "marker": False})
     assert (refused.code, cost) == (6, 0)
 
@@ -81,7 +81,7 @@ def test_the_history_catches_a_begin_that_searches_for_its_own_name_alone(
 def test_the_history_catches_a_begin_that_reads_no_other_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A seeded bug: the journals beside this one are not read."""
+    """A seeded bug: the other journals of this folder are not read."""
     monkeypatch.setattr("batchfish.cli.preflight.refuse_same_items_beside", lambda *_: None)
     _, cost = run_again(tmp_path, copy, unanswered={"settle": "10s", "marker": False})
     assert cost == ITEMS

@@ -1,4 +1,4 @@
-"""A run too many: it is found, counted, reported and cancelled, and the item is not paid for once more."""
+"""Second runs of one create: they are found, counted, reported and cancelled, and not paid for again."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ FOREVER = 1e6
 
 
 def double(simulation: Simulation, run: BookedRun, *, earlier: bool = False) -> BookedRun:
-    """Put a second run of the very same create into the server's books, one that takes forever."""
-    twin = replace(run, run_id=f"{run.run_id}-twin", ends_at=simulation.loop.now + FOREVER)
+    """Make a second run of the same create on the server, which never ends."""
+    second = replace(run, run_id=f"{run.run_id}-second", ends_at=simulation.loop.now + FOREVER)
     if earlier:
-        twin.created_at -= 5.0
-    simulation.server.runs[twin.run_id] = twin
-    return twin
+        second.created_at -= 5.0
+    simulation.server.runs[second.run_id] = second
+    return second
 
 
 @pytest.mark.parametrize("earlier", [False, True])
 def test_a_create_that_the_api_doubled_costs_one_cancelled_run(tmp_path: Path, *, earlier: bool) -> None:
     simulation = Simulation(folder=tmp_path, seed=4, items=6, kills=1, kill_within=3.0)
-    twins: list[BookedRun] = []
+    seconds: list[BookedRun] = []
 
     def double_the_third() -> None:
         if simulation.server.creates == 4:
-            twins.append(double(simulation, list(simulation.server.runs.values())[2], earlier=earlier))
+            seconds.append(double(simulation, list(simulation.server.runs.values())[2], earlier=earlier))
 
     simulation.server.on_create.append(double_the_third)
     report = simulation.run()
     assert report.stop is None
-    (twin,) = twins
+    (second,) = seconds
     assert simulation.statuses() == {"succeeded": 6}
     assert len(simulation.server.runs) == 7
-    assert twin.cancelled_at is not None
+    assert second.cancelled_at is not None
     assert any("one create made two runs" in notice for notice in simulation.notices)
     journal = SqliteJournal(simulation.path)
     assert journal.count_runs(simulation.batch) == 7
@@ -49,8 +49,8 @@ def test_a_create_that_the_api_doubled_costs_one_cancelled_run(tmp_path: Path, *
     journal.close()
 
 
-def test_a_run_that_fails_while_its_twin_is_cancelled_is_tried_again(tmp_path: Path) -> None:
-    """The item turns to the twin, whose end is our own doing: nobody else cancelled it."""
+def test_a_run_that_fails_while_its_second_run_is_cancelled_is_tried_again(tmp_path: Path) -> None:
+    """The item follows the second run, which was cancelled at our request and by nobody else."""
     simulation = Simulation(
         folder=tmp_path, seed=4, items=6, kills=1, kill_within=3.0, rules=settle_of(10, attempts=5)
     )
@@ -70,13 +70,13 @@ def test_a_run_that_fails_while_its_twin_is_cancelled_is_tried_again(tmp_path: P
     report = simulation.run()
     assert report.stop is None
     assert server.runs["run-3"].status(simulation.loop.now) == "FAILED"
-    assert server.runs["run-3-twin"].status(simulation.loop.now) == "CANCELLED"
+    assert server.runs["run-3-second"].status(simulation.loop.now) == "CANCELLED"
     assert simulation.statuses() == {"succeeded": 6}
     assert len(server.runs) == 8
 
 
 def test_a_doubled_run_is_not_taken_for_the_run_of_another_create(tmp_path: Path) -> None:
-    """The first run failed, and so does its twin; the second create is in doubt while the twin is found."""
+    """Both runs of the first create failed; the second create is unanswered while the second run is found."""
     simulation = Simulation(
         folder=tmp_path,
         seed=2,
@@ -88,8 +88,8 @@ def test_a_doubled_run_is_not_taken_for_the_run_of_another_create(tmp_path: Path
 
     def misbehave() -> None:
         if server.creates == 2:
-            twin = double(simulation, server.runs["run-1"])
-            twin.ends_at = simulation.loop.now
+            second = double(simulation, server.runs["run-1"])
+            second.ends_at = simulation.loop.now
         server.faults = Faults(
             runs_fail=1.0 if server.creates == 1 else 0.0,
             resets_without_acting=1.0 if server.creates == 2 else 0.0,

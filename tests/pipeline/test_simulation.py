@@ -28,14 +28,14 @@ LOSSY = Faults(
     fails_without_acting=0.05,
     fails_after_acting=0.03,
     refuses_rate=0.05,
-    looks_fail=0.05,
+    reads_fail=0.05,
     longest_lag=1.0,
     latest_act=3.0,
 )
 
 
 def live(simulation: Simulation) -> Simulation:
-    """Live a history to its end, and hold it against what is promised."""
+    """Run a history to its end, and check what is promised."""
     report = simulation.run()
     assert simulation.server.violations == []
     assert report.stop is None
@@ -127,7 +127,7 @@ def test_a_batch_whose_first_run_ended_unobserved_goes_on_at_once(tmp_path: Path
 
 @pytest.mark.parametrize("seed", range(8))
 def test_leaving_waits_for_the_answer_on_its_way_and_no_longer(tmp_path: Path, seed: int) -> None:
-    """One item, left within its first tenth of a second: only its create is on its way; nobody else rings."""
+    """One item, left within its first tenth of a second: only its create is on its way, and no other stage wakes."""
     options = RunOptions(poll_interval=60.0, max_duration=0.004 * (seed + 1))
     simulation = Simulation(folder=tmp_path, seed=seed, items=1, rules=settle_of(10), options=options)
     report = simulation.run()
@@ -196,7 +196,7 @@ def _new(folder: Path) -> Path:
 
 
 def _violations(folder: Path, **history: object) -> Iterator[list[str]]:
-    """Live ten histories, one after the other, and give what was violated in each."""
+    """Run ten histories, one after the other; return what was violated in each."""
     for seed in range(10):
         simulation = Simulation(folder=_new(folder), seed=seed, **history)  # type: ignore[arg-type]
         simulation.run()
@@ -204,7 +204,7 @@ def _violations(folder: Path, **history: object) -> Iterator[list[str]]:
 
 
 CONTROL_TOO_NEW = 1052
-"""A history in which the first run after a doubt is made just before the doubt is to be settled."""
+"""A history in which the first run after an unanswered create is made just before that is settled."""
 
 
 @pytest.mark.parametrize(

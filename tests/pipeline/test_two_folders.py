@@ -32,7 +32,7 @@ def test_two_folders_begun_at_once_cost_one_run_a_process_at_most(
 
 
 def begin_both(folder: Path, seed: int, apart: float, name: str) -> tuple[list[int | None], int]:
-    """Run a manifest in two folders; give how both ended, and how many runs were too many."""
+    """Run a manifest in two folders; return how both ended, and how many runs were too many."""
     with living(folder, seed=seed, faults=Faults(longest_lag=1.5), concurrency=10) as history:
         one, other = history.folder("one", items=ITEMS), history.folder("other", items=ITEMS)
         other = other.rename(name)
@@ -42,10 +42,10 @@ def begin_both(folder: Path, seed: int, apart: float, name: str) -> tuple[list[i
         return codes, history.server.duplicates()
 
 
-def test_the_history_catches_a_first_run_that_is_not_looked_beside(
+def test_the_history_catches_a_missing_search_for_another_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A seeded bug: nobody looks for the runs of another folder once the first create has been found."""
+    """A seeded bug: the runs of another folder are not searched for once the first create has been found."""
 
     async def believe(*_: object) -> None:
         return None

@@ -1,4 +1,4 @@
-"""Listings that break off: they are no answer, neither to a doubt nor to the test of the markers."""
+"""Listings that break off: they settle no unanswered create, and test no markers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_OUTAGE = 300.0
 
 
 def breaking_off(is_void: Callable[[], bool]) -> Any:  # noqa: ANN401 - stands in for a whole agent
-    """Give an agent whose listings show what they show, but break off while `is_void`."""
+    """Return a wrapper for agents whose listings break off while `is_void`."""
 
     class BreakingOff:
         def __init__(self, agent: WebAgent) -> None:
@@ -43,8 +43,8 @@ def breaking_off(is_void: Callable[[], bool]) -> Any:  # noqa: ANN401 - stands i
 
 
 @pytest.mark.parametrize("duration", [5.0, 10 * MAX_OUTAGE])
-def test_a_first_run_that_cannot_be_looked_up_is_an_outage(tmp_path: Path, duration: float) -> None:
-    """Whether or not other looks are answered meanwhile, as long as the first run is alive."""
+def test_a_first_run_that_cannot_be_searched_for_is_an_outage(tmp_path: Path, duration: float) -> None:
+    """Whether or not other requests are answered meanwhile, while the first run is alive."""
     simulation = Simulation(
         folder=tmp_path,
         seed=1,
@@ -62,7 +62,7 @@ def test_a_first_run_that_cannot_be_looked_up_is_an_outage(tmp_path: Path, durat
     assert simulation.loop.now < max(duration, MAX_OUTAGE) + 60.0
 
 
-def test_a_doubt_is_held_where_every_listing_breaks_off(tmp_path: Path) -> None:
+def test_an_unanswered_create_is_held_where_every_listing_breaks_off(tmp_path: Path) -> None:
     simulation = Simulation(
         folder=tmp_path,
         seed=1,
@@ -71,7 +71,7 @@ def test_a_doubt_is_held_where_every_listing_breaks_off(tmp_path: Path) -> None:
         wrap=breaking_off(lambda: simulation.server.creates >= 3),
     )
     server = simulation.server
-    server.durations = (2_000.0, 2_000.0)  # other looks are answered all the time
+    server.durations = (2_000.0, 2_000.0)  # polls are answered all the time
 
     def lose_the_third() -> None:
         server.faults = Faults(acts_then_resets=1.0 if server.creates == 3 else 0.0)
@@ -85,7 +85,7 @@ def test_a_doubt_is_held_where_every_listing_breaks_off(tmp_path: Path) -> None:
     assert len(server.runs) == server.creates == 4
 
 
-def test_a_doubt_goes_on_where_listings_are_complete_again(tmp_path: Path) -> None:
+def test_an_unanswered_create_is_settled_where_listings_are_complete_again(tmp_path: Path) -> None:
     simulation = Simulation(
         folder=tmp_path,
         seed=1,

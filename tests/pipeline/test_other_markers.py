@@ -57,7 +57,7 @@ def held_items(simulation: Simulation) -> list[Item]:
     return [item for item in items if item.status is Status.HELD]
 
 
-def test_two_runs_that_answer_for_each_other_are_both_held_and_a_person_is_told(tmp_path: Path) -> None:
+def test_two_runs_that_answer_for_each_other_are_both_held_and_reported(tmp_path: Path) -> None:
     simulation, _ = simulate(tmp_path)
     assert simulation.run().stop is None
     assert simulation.statuses() == {"succeeded": 4, "held": 2}
@@ -93,7 +93,7 @@ def test_one_slip_of_the_api_holds_nothing(tmp_path: Path) -> None:
     assert not any("held" in notice for notice in simulation.notices)
 
 
-def test_held_runs_go_on_when_they_are_shown_as_they_should_be(tmp_path: Path) -> None:
+def test_held_runs_are_followed_again_once_shown_with_their_marker(tmp_path: Path) -> None:
     simulation, server = simulate(tmp_path)
     server.durations = (30.0, 31.0)
     server.swaps = lambda: simulation.loop.now < 15.0

@@ -27,7 +27,7 @@ RARELY = ("--poll-interval", "10s")
 
 
 def lose_the_second_create(history: History, *, acts_after: float) -> None:
-    """Break off the second create of all; its run is made so many seconds later."""
+    """Break off the second create of all; its run is made this many seconds later."""
 
     def misbehave() -> None:
         is_second = history.server.creates == 2
@@ -39,7 +39,7 @@ def lose_the_second_create(history: History, *, acts_after: float) -> None:
 
 
 def wait_in_the_queue(folder: Path, seconds: float) -> int:
-    """Prove the absence of a run, which is made while its item waits for a slot; give what is paid twice."""
+    """Prove the absence of a run that is made while its item waits for a slot; return what is paid twice."""
     with living(folder, seed=1) as history:
         server = history.server
 
@@ -78,25 +78,25 @@ def test_the_history_catches_an_absence_that_is_believed_for_ever(
 def meet_a_late_run(folder: Path, appears: float) -> tuple[BookedRun, Outcome]:
     """Work for about 1,000 s, while a second run of a create appears that would go on for ever."""
     with living(folder, seed=1, durations=(195.0, 205.0)) as history:
-        server, ghosts = history.server, list[BookedRun]()
+        server, late_runs = history.server, list[BookedRun]()
         shop = history.folder("shop", items=9, limits={"concurrency": 2})
         history.loop.call_later(
-            appears, lambda: ghosts.append(server.double(server.runs["run-2"], lasts=FOREVER))
+            appears, lambda: late_runs.append(server.double(server.runs["run-2"], lasts=FOREVER))
         )
         outcome = shop.run(*RARELY)
         assert outcome.code == 0
         assert shop.statuses() == {"succeeded": 9}
         assert (server.duplicates(), len(server.runs)) == (0, 10)
-        return ghosts[0], outcome
+        return late_runs[0], outcome
 
 
 @pytest.mark.parametrize("appears", [0.5 * COMPARES_EVERY, 950.0])
 def test_a_late_run_is_found_and_cancelled_while_the_batch_is_at_work(tmp_path: Path, appears: float) -> None:
     """In a comparison every ten minutes of submitting, and in one at the end."""
-    ghost, outcome = meet_a_late_run(tmp_path, appears)
-    assert ghost.cancelled_at is not None
-    assert ghost.cancelled_at - appears < COMPARES_EVERY + 60.0
-    assert ghost.run_id in outcome.said
+    late_run, outcome = meet_a_late_run(tmp_path, appears)
+    assert late_run.cancelled_at is not None
+    assert late_run.cancelled_at - appears < COMPARES_EVERY + 60.0
+    assert late_run.run_id in outcome.said
 
 
 def test_the_history_catches_a_comparison_at_the_start_alone(
@@ -104,8 +104,8 @@ def test_the_history_catches_a_comparison_at_the_start_alone(
 ) -> None:
     """A seeded bug: what appears while a process works is left to the next one."""
     monkeypatch.setattr(comparison, "_compare_meanwhile", no_comparison)
-    ghost, _ = meet_a_late_run(tmp_path, 950.0)
-    assert ghost.cancelled_at is None
+    late_run, _ = meet_a_late_run(tmp_path, 950.0)
+    assert late_run.cancelled_at is None
 
 
 def hide_a_late_run(folder: Path) -> BookedRun:
@@ -114,15 +114,15 @@ def hide_a_late_run(folder: Path) -> BookedRun:
         server = history.server
         shop = history.folder("shop", items=8)
         assert shop.run(dies_after=3.0).code is None
-        ghost = server.double(server.runs["run-2"], lasts=FOREVER)
+        late_run = server.double(server.runs["run-2"], lasts=FOREVER)
         server.runs["run-1"].visible_at = FOREVER
         assert shop.run().code == 0
         assert (server.duplicates(), len(server.runs)) == (0, 9)
-        return ghost
+        return late_run
 
 
 def test_a_late_run_is_found_though_the_numbers_agree(tmp_path: Path) -> None:
-    """A run that is no longer listed hides the one too many from whoever only counts."""
+    """A run that is no longer listed hides the one too many from a mere count."""
     assert hide_a_late_run(tmp_path).cancelled_at is not None
 
 
