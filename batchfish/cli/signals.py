@@ -51,8 +51,8 @@ def listening(ctx: Context, console: Console) -> Iterator[None]:
         if number == signal.SIGINT and not was_told and is_terminal():
             ctx.stop(StopKind.SIGNAL, "interrupted: nothing more is submitted", signal=number)
             console.warn(
-                f"{ctx.alive()} runs are alive and are followed to their end. Press Ctrl-C again to leave "
-                "them to themselves (`run` takes them up later), or type c and Enter to cancel them."
+                f"{ctx.count_alive()} runs are alive and are followed to their end. Press Ctrl-C again to "
+                "leave them to themselves (`run` takes them up later), or type c and Enter to cancel them."
             )
             asyncio.get_running_loop().add_reader(sys.stdin, _read_choice, ctx)
             return

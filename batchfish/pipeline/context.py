@@ -209,10 +209,10 @@ class Context:
 
     def is_idle(self) -> bool:
         """Whether no run is alive, and nothing can be sent."""
-        if self.alive():
+        if self.count_alive():
             return False
         return not self.may_submit() or self.journal.next_due_at(self.batch.pk) is None
 
-    def alive(self) -> int:
+    def count_alive(self) -> int:
         """Return the number of open attempts, except for those that wait for a person."""
         return self.journal.count_open() - self.journal.count_held_open()

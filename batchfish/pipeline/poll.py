@@ -289,11 +289,11 @@ def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], watches: Watch
         watch = watches.by_run.get(one.attempt.run_id or "")
         if watch is None or watch.age <= ctx.policies[one.item.batch].rules.limits.stuck:
             return
-    if running and ctx.alive() == len(running) and not _is_more_to_send(ctx):
+    if running and ctx.count_alive() == len(running) and not _is_more_to_send(ctx):
         ctx.stop(StopKind.ONLY_STUCK, f"{len(running)} runs have not changed for too long", detaches=True)
 
 
 def _is_more_to_send(ctx: Context) -> bool:
-    if not ctx.may_submit() or ctx.session.pacing.room(ctx.journal.count_open(), ctx.alive()) == 0:
+    if not ctx.may_submit() or ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive()) == 0:
         return False
     return ctx.journal.next_due_at(ctx.batch.pk) is not None

@@ -51,7 +51,7 @@ async def run_batch(ctx: Context, *companions: Callable[[Context], Coroutine[Non
         # The first one ended the other stages; a person needs to see that one alone.
         raise first_of(errors) from None
     await ctx.journal.commit()
-    return RunReport(stop=ctx.session.stop, alive=ctx.alive())
+    return RunReport(stop=ctx.session.stop, alive=ctx.count_alive())
 
 
 def first_of(errors: BaseExceptionGroup[BatchfishError]) -> BatchfishError:

@@ -94,7 +94,7 @@ def _room(ctx: Context) -> int:
     """Return how many creates may be sent now, as slots and connections are free."""
     if ctx.is_idle() or not _may_send(ctx):
         return 0
-    slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.alive())
+    slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive())
     return max(0, min(slots, ctx.options.creates_at_once - len(ctx.session.creates)))
 
 
@@ -110,7 +110,7 @@ def _may_send(ctx: Context) -> bool:
 
 def _stop_if_only_held_are_left(ctx: Context) -> None:
     """Stop where the next create waits for slots that only a person can free."""
-    if ctx.alive() or ctx.is_idle() or not _may_send(ctx):
+    if ctx.count_alive() or ctx.is_idle() or not _may_send(ctx):
         return
     open_attempts = ctx.journal.count_open()
     if ctx.session.pacing.room(open_attempts, 0) == 0:
@@ -296,7 +296,7 @@ def _adapt(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
         backoff.hold_creates(ctx, answer.retry_after, answer.message)
     match answer:
         case SubmitAccepted(server_date=server_date):
-            session.pacing = session.pacing.accepted(stamp, ctx.alive())
+            session.pacing = session.pacing.accepted(stamp, ctx.count_alive())
             session.forbidden_in_a_row = 0
             if server_date is not None:
                 session.server_ahead = server_date - ctx.clock.now()
@@ -310,8 +310,8 @@ def _adapt(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
                     StopKind.KEY_REFUSED, f"{FORBIDDEN_IN_A_ROW} creates in a row are forbidden: {message}"
                 )
         case SubmitDeferred(reason="rate_limited", message=message):
-            _back_off(ctx, session.pacing.refused(stamp, ctx.alive()), message)
-            if not ctx.alive():
+            _back_off(ctx, session.pacing.refused(stamp, ctx.count_alive()), message)
+            if not ctx.count_alive():
                 backoff.note_no_answer(
                     ctx, message
                 )  # it refuses all creates, although no run of ours is alive

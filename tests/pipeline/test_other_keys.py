@@ -40,7 +40,7 @@ def test_listings_of_a_key_prove_nothing_about_the_creates_of_another(tmp_path: 
 
 
 def live_under_two_keys(folder: Path, seed: int) -> list[str]:
-    """Go on under a second key that does not see the first one's runs, and back; return what is paid twice."""
+    """Go on under a key that does not see the first one's runs, and back; return what is paid twice."""
     with living(folder, seed=seed) as history:
         shop = begin(history, seed, replace(LOSSY, lists_by_key=True))
         outcome = shop.run(key="ours/second")

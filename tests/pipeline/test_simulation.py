@@ -127,7 +127,7 @@ def test_a_batch_whose_first_run_ended_unobserved_goes_on_at_once(tmp_path: Path
 
 @pytest.mark.parametrize("seed", range(8))
 def test_leaving_waits_for_the_answer_on_its_way_and_no_longer(tmp_path: Path, seed: int) -> None:
-    """One item, left within its first tenth of a second: only its create is on its way, and no other stage wakes."""
+    """One item, left at once: only its create is on its way, and no other stage wakes."""
     options = RunOptions(poll_interval=60.0, max_duration=0.004 * (seed + 1))
     simulation = Simulation(folder=tmp_path, seed=seed, items=1, rules=settle_of(10), options=options)
     report = simulation.run()
