@@ -105,7 +105,7 @@ def shorten(text: str) -> str:
 
 
 def _places(error: Mapping[str, Any]) -> str:
-    """Return the names of the request members that the error's details are about, as part of a message."""
+    """Return the names of the request fields that the error's details are about, as part of a message."""
     details = error.get("details")
     paths = [d.get("path") for d in details if isinstance(d, dict)] if isinstance(details, list) else []
     names = [".".join(map(str, path)) for path in paths if isinstance(path, list) and path]

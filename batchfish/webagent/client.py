@@ -137,7 +137,7 @@ class WebAgentClient:
     ) -> RunSnapshot:
         """Run one page and wait up to `within` seconds for its result, over `/run`.
 
-        - `request`: further members of the request, by the API's names, such as `output_schema`.
+        - `request`: further fields of the request, by the API's names, such as `output_schema`.
 
         The run cannot be cancelled, and is meant to take less than a minute. RunMayExist if the answer does
         not show whether it was made: sending it again may be paid twice.

@@ -45,12 +45,12 @@ def build_create(
 ) -> PreparedCreate:
     """Build the body of a create; WrongInput if it cannot be built.
 
-    `request` holds further members by the API's names. `proxy_config.password_env` names a variable, whose
+    `request` holds further fields by the API's names. `proxy_config.password_env` names a variable, whose
     value stands in `secrets`. The digest leaves the proxy's password out, so that no journal can reveal it.
     """
     asked = {"api_integration": API_INTEGRATION, **request, "url": url, "goal": goal}
     if unknown := sorted(set(asked) - set(REQUEST_FIELDS)):
-        raise WrongInput(f"the API knows no request member {unknown[0]!r}")
+        raise WrongInput(f"the API has no request field {unknown[0]!r}")
     open_body = {name: asked[name] for name in REQUEST_FIELDS if asked.get(name) is not None}
     body = open_body
     proxy = open_body.get("proxy_config")
@@ -119,7 +119,7 @@ def read_create(answer: HttpAnswer | NoAnswer, redact: Redact) -> CreateAnswer:
 def read_failed_create(answer: NoAnswer, redact: Redact) -> SubmitDeferred | SubmitUnanswered:
     """Return whether a failed call proves that no run was made: if no byte of it can have been sent."""
     message = redact(answer.message)
-    if answer.may_have_left:
+    if answer.may_have_been_sent:
         return SubmitUnanswered(message=message)
     return SubmitDeferred(reason="unreachable", message=message)
 
@@ -170,7 +170,9 @@ def _read_answer(answer: HttpAnswer) -> CreateAnswer:
             "daily_limit" if daily else "rate_limited", f"429 {error or 'too many requests'}", headers
         )
     if status == _FORBIDDEN and error is None and _is_html(headers):
-        return _defer("forbidden", "403 with a page of HTML: something before the API refused us", headers)
+        return _defer(
+            "forbidden", "403 with an HTML page: something in front of the API refused the request", headers
+        )
     if error is None:
         return _leave_open(f"{status} without the API's error envelope", headers)
     if status in _ACCOUNT_REASONS:

@@ -20,7 +20,7 @@ def check_base_url(text: str) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise WrongInput(f"the base URL cannot be read: {error}") from None
+        raise WrongInput(f"the base URL is not valid: {error}") from None
     if parts.scheme not in {"http", "https"} or not host:
         raise WrongInput(f"base URL {url!r} is not an address such as https://agent.tinyfish.ai")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:

@@ -109,14 +109,14 @@ class HttpAnswer:
 class NoAnswer:
     """A call without a usable answer.
 
-    `may_have_left` is false only if no byte of the request can have reached the server. `asks_too_much` means
-    that a good answer began but exceeded a limit of size or time: asking for less may help. `head` is the
-    first megabyte of an answer that is too large.
+    `may_have_been_sent` is false only if no byte of the request can have reached the server. `is_over_limit`
+    means that a good answer began but exceeded a limit of size or time: asking for less may help. `head` is
+    the first megabyte of an answer that is too large.
     """
 
     message: str
-    may_have_left: bool = True
-    asks_too_much: bool = False
+    may_have_been_sent: bool = True
+    is_over_limit: bool = False
     head: bytes = b""
 
 
@@ -173,11 +173,11 @@ async def call(
     except TimeoutError as failure:
         return NoAnswer(
             message=f"no whole answer within {within:g} s",
-            may_have_left=trace.may_have_left(failure),
-            asks_too_much=status == httpx.codes.OK and len(content.content) > SLOW_BODY_BYTES,
+            may_have_been_sent=trace.may_have_been_sent(failure),
+            is_over_limit=status == httpx.codes.OK and len(content.content) > SLOW_BODY_BYTES,
         )
     except NETWORK_FAILURES as failure:
-        return NoAnswer(message=describe(failure), may_have_left=trace.may_have_left(failure))
+        return NoAnswer(message=describe(failure), may_have_been_sent=trace.may_have_been_sent(failure))
 
 
 async def call_uncached(
@@ -223,7 +223,7 @@ class SendTrace:
         if name.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.has_begun = True
 
-    def may_have_left(self, failure: Exception) -> bool:
+    def may_have_been_sent(self, failure: Exception) -> bool:
         """Whether any byte can have been sent; judged by the error if the transport traces nothing."""
         if self.has_begun:
             return True
@@ -276,7 +276,7 @@ async def _read(response: httpx.Response, content: _BodyReader) -> HttpAnswer | 
         is_good = response.status_code == httpx.codes.OK
         return NoAnswer(
             message=f"the answer is larger than {MAX_BODY_BYTES >> 20} MB",
-            asks_too_much=is_good,
+            is_over_limit=is_good,
             head=bytes(content.content[:HEAD_BYTES]) if is_good else b"",
         )
     if fault is not None:

@@ -37,7 +37,7 @@ def note_retry_after(headers: Mapping[str, str]) -> str:
     if seconds is not None and seconds > LONGEST_RETRY_AFTER:
         return f" (its Retry-After, {text!r}, is cut to {LONGEST_RETRY_AFTER / 60:.0f} min)"
     is_bad = bool(text) and (seconds is None or seconds < 0)
-    return f" (its Retry-After, {text!r}, is no wait)" if is_bad else ""
+    return f" (its Retry-After, {text!r}, is not a valid wait)" if is_bad else ""
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float | None:

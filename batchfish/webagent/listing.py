@@ -84,7 +84,7 @@ class RunLister:
             params = {**query, "limit": str(size)} | ({} if cursor is None else {"cursor": cursor})
             answer = await call_uncached(self._http, "GET", wire.RUNS, params=params)
             match answer:
-                case NoAnswer(asks_too_much=True) if size > 1:
+                case NoAnswer(is_over_limit=True) if size > 1:
                     size //= 2
                 case HttpAnswer(status=httpx.codes.OK):
                     try:

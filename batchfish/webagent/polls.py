@@ -23,9 +23,9 @@ from batchfish.webagent.run_parsing import (
     Unreadable,
     WrongShape,
     read_head,
-    read_only_run,
     read_run_body,
     read_runs_body,
+    read_unparsable_run,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class RunPoller:
         else:
             answer = await call_uncached(self._http, "GET", wire.RUN_BY_ID.format(id=ids[0]))
         match answer:
-            case NoAnswer(asks_too_much=True) if len(ids) > 1:
+            case NoAnswer(is_over_limit=True) if len(ids) > 1:
                 state.pending.extendleft(halves(ids))
             case NoAnswer(head=head) if head:
                 self._add_oversized(ids[0], head, state)
@@ -125,7 +125,7 @@ class RunPoller:
     def _add_unparsable(self, run_id: str, body: bytes, state: _PollState) -> None:
         """Add a run from an answer that no parser accepts; one that broke off counts as none."""
         try:
-            run = read_only_run(body, run_id)
+            run = read_unparsable_run(body, run_id)
         except (Unreadable, WrongShape) as error:
             _logger.warning("the answer about run %s cannot be read: %s", run_id, error)
             return

@@ -64,7 +64,7 @@ def read_run_body(body: bytes) -> RunSnapshot | None:
     try:
         return read_run_members(msgspec.json.decode(body, type=dict[str, msgspec.Raw]))
     except msgspec.ValidationError:
-        raise WrongShape("the answer is no run") from None
+        raise WrongShape("the answer is not a run") from None
     except _REFUSED as error:
         raise Unreadable(str(error)) from None
 
@@ -92,7 +92,7 @@ def read_page_body(body: bytes) -> Page:
     )
 
 
-def read_only_run(body: bytes, run_id: str) -> RunSnapshot | None:
+def read_unparsable_run(body: bytes, run_id: str) -> RunSnapshot | None:
     """Read an answer about one run that msgspec refuses: the whole body becomes the result."""
     run = _find_run(cut_members(body), run_id)
     if run is None or run.result is None:
@@ -135,7 +135,7 @@ def cut_members(body: bytes) -> dict[str, bytes]:
     try:
         return cut_object(body)
     except CutOff:
-        raise Unreadable("the answer broke off or is no JSON object") from None
+        raise Unreadable("the answer broke off or is not a JSON object") from None
 
 
 def _decode(body: bytes) -> _RunsBody:

@@ -124,7 +124,7 @@ async def read_stream(
         async with asyncio.timeout(ANSWER_SECONDS):
             response = await http.send(request, stream=True)
     except NETWORK_FAILURES as failure:
-        answer = NoAnswer(message=describe(failure), may_have_left=trace.may_have_left(failure))
+        answer = NoAnswer(message=describe(failure), may_have_been_sent=trace.may_have_been_sent(failure))
         raise NotAccepted(read_failed_create(answer, redact)) from None
     try:
         if not _is_event_stream(response):

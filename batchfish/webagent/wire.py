@@ -66,7 +66,7 @@ REQUEST_FIELDS = (
     "profile_id",
     "api_integration",
 )
-"""The members of a create, by the API's names."""
+"""The fields of a create, by the API's names."""
 
 
 def is_run_id(value: object) -> TypeGuard[str]:

@@ -269,7 +269,7 @@ async def test_the_time_limit_covers_an_answer_that_trickles(
         async with client:
             answer = await call(client, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
     assert isinstance(answer, NoAnswer)
-    assert answer.may_have_left
+    assert answer.may_have_been_sent
 
 
 async def test_running_out_of_time_before_the_connection_stands_proves_that_nothing_was_sent() -> None:
@@ -286,7 +286,7 @@ async def test_running_out_of_time_before_the_connection_stands_proves_that_noth
             async with client:
                 answer = await call(client, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
     assert isinstance(answer, NoAnswer)
-    assert not answer.may_have_left
+    assert not answer.may_have_been_sent
 
 
 async def test_an_answer_has_its_status_headers_and_body() -> None:

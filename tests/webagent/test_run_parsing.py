@@ -15,11 +15,11 @@ from batchfish.webagent.run_parsing import (
     Unreadable,
     WrongShape,
     read_head,
-    read_only_run,
     read_page_body,
     read_run,
     read_run_body,
     read_runs_body,
+    read_unparsable_run,
 )
 
 HOSTILE = {
@@ -96,19 +96,19 @@ def test_a_hostile_result_makes_an_answer_unreadable(result: bytes) -> None:
 @pytest.mark.parametrize("result", HOSTILE.values(), ids=HOSTILE.keys())
 def test_the_whole_answer_is_kept_for_a_hostile_result(result: bytes) -> None:
     for body in (row(result), b'{"data": [%s], "not_found": null}' % row(result)):
-        run = read_only_run(body, "r-1")
+        run = read_unparsable_run(body, "r-1")
         assert run == RunSnapshot(
             run_id="r-1", status="COMPLETED", goal="g", result=body, is_whole_answer=True
         )
 
 
 def test_a_hostile_member_beside_a_missing_result_leaves_it_missing() -> None:
-    run = read_only_run(b'{"run_id": "r-1", "status": "RUNNING", "result": null, "steps": NaN}', "r-1")
+    run = read_unparsable_run(b'{"run_id": "r-1", "status": "RUNNING", "result": null, "steps": NaN}', "r-1")
     assert run == RunSnapshot(run_id="r-1", status="RUNNING")
 
 
 def test_a_hostile_answer_about_another_run_is_none() -> None:
-    assert read_only_run(row(b"NaN", "r-9"), "r-1") is None
+    assert read_unparsable_run(row(b"NaN", "r-9"), "r-1") is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 30, 60])
@@ -117,7 +117,7 @@ def test_an_answer_that_broke_off_is_never_read(size: int) -> None:
     with pytest.raises(Unreadable):
         read_runs_body(body)
     with pytest.raises(Unreadable):
-        read_only_run(body, "r-1")
+        read_unparsable_run(body, "r-1")
 
 
 @pytest.mark.parametrize(
