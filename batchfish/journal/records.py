@@ -56,6 +56,7 @@ _COLUMNS = {
     "streaming_url": "a.streaming_url",
 }
 _OUTCOME = ", ".join([*_COLUMNS.values(), "i.inputs", "s.raw", "s.is_whole_answer"])
+_RAW = -2
 _NOT_SUCCEEDED = f" AND i.status <> '{Status.SUCCEEDED}'"
 BATCH = ", ".join(field.name for field in fields(Batch))
 
@@ -120,7 +121,10 @@ def read_outcomes(
             (batch, after, CHUNK_ROWS),
         )
         with closing(rows):
-            chunk = _chunk_from(rows)
+            fetched = _fetch_chunk(rows)
+        # Results are decoded once SQLite has released its own copy of them, since one may be large.
+        chunk = list(map(_outcome_from, fetched))
+        del fetched
         after = chunk[-1].row if chunk else None
         if chunk:
             yield chunk
@@ -149,19 +153,22 @@ def _from(*, failed_only: bool) -> str:
     )
 
 
-def _chunk_from(rows: Iterable[Sequence[Any]]) -> list[Outcome]:
-    """Return outcomes until their results come to CHUNK_BYTES."""
-    chunk: list[Outcome] = []
+def _fetch_chunk(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
+    """Return rows until their results come to CHUNK_BYTES."""
+    fetched: list[Sequence[Any]] = []
     size = 0
-    for *columns, inputs, raw, is_whole_answer in rows:
-        chunk.append(
-            Outcome(
-                **dict(zip(_COLUMNS, columns, strict=True)),
-                inputs=json.loads(inputs),
-                result=result_from(raw, is_whole_answer),
-            )
-        )
-        size += len(raw or b"")
+    for row in rows:
+        fetched.append(row)
+        size += len(row[_RAW] or b"")
         if size >= CHUNK_BYTES:
             break
-    return chunk
+    return fetched
+
+
+def _outcome_from(row: Sequence[Any]) -> Outcome:
+    *columns, inputs, raw, is_whole_answer = row
+    return Outcome(
+        **dict(zip(_COLUMNS, columns, strict=True)),
+        inputs=json.loads(inputs),
+        result=result_from(raw, is_whole_answer),
+    )

@@ -16,38 +16,60 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_GAP = "  "
-_WIDEST_CELL = 32
+    import polars as pl
+
+_LONGEST_CELL = 32
 
 
 def preview(path: Path, *, rows: int = 10, width: int = 100) -> str:
-    """Show the first `rows` of a table that `write_table` wrote, in lines of at most `width` columns.
+    """Return the first `rows` of a table that `write_table` wrote, in lines of at most `width` columns.
 
-    What fits is chosen: which item, how it ended, and its result before all else. Raises StorageFailed or
-    WrongInput where the file cannot be read.
+    The columns that fit are chosen in this order: item and status, the result, the rest. Raises StorageFailed
+    or WrongInput where the file cannot be read.
     """
+    import polars as pl
+
     names, records = _head(path, rows)
-    columns: list[list[str]] = []
-    room = width
+    shown: list[pl.Series] = []
     for name in _by_interest(names):
         values = [record[names.index(name)] for record in records]
         if records and all(value is None for value in values):
             continue
-        column = _column(name, values)
-        size = _width(column[1])
-        if size <= room:
-            columns.append(column)
-            room -= size + len(_GAP)
-    return "\n".join(_GAP.join(line).rstrip() for line in zip(*columns, strict=True))
+        if not all(isinstance(value, int | float | None) for value in values):
+            values = list(map(_printable, values))
+        heading = _printable(name)
+        while heading in {column.name for column in shown}:  # two names may differ in what is not printable
+            heading += "�"
+        shown.append(pl.Series(heading, values, strict=False))
+        if max(map(_width, _layout(shown))) > width:
+            shown.pop()
+    return "\n".join(_layout(shown)) if shown else ""
 
 
-def _column(name: str, values: Sequence[Any]) -> list[str]:
-    """Lay one column out: its name, a rule and its cells, all of one width."""
-    texts = [_spelled(name), *map(_spelled, values)]
-    size = min(max(map(_width, texts)), _WIDEST_CELL)
-    is_number = bool(values) and all(isinstance(value, int | float | None) for value in values)
-    heading, *cells = (_pad(_cut(text, size), size, to_the_right=is_number) for text in texts)
-    return [heading, "─" * size, *cells]
+def _layout(columns: Sequence[pl.Series]) -> list[str]:
+    """Return the lines of columns laid out side by side, numbers to the right."""
+    import polars as pl
+
+    with pl.Config(
+        tbl_formatting="NOTHING",
+        tbl_hide_column_data_types=True,
+        tbl_hide_dataframe_shape=True,
+        tbl_cell_numeric_alignment="RIGHT",
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_width_chars=-1,
+        fmt_str_lengths=_LONGEST_CELL,
+        fmt_float="full",
+    ):
+        return [line[1:].rstrip() for line in str(pl.DataFrame(columns)).splitlines()]
+
+
+def _width(line: str) -> int:
+    """Return how many columns a terminal gives a line."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+        for char in line
+    )
 
 
 def _head(path: Path, rows: int) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
@@ -73,7 +95,7 @@ def _head(path: Path, rows: int) -> tuple[Sequence[str], Sequence[Sequence[Any]]
 
 
 def _by_interest(names: Sequence[str]) -> list[str]:
-    """Order columns: key and status, the result's own or else its text, the rest; technical ones never."""
+    """Return the columns to show: key and status, the result's own or else its text, then the rest."""
     fixed = {name for name, _ in (*LEADING, RECORD_INDEX, *RAW, *TRAILING)}
     own = [name for name in names[: [*names, RAW[0][0]].index(RAW[0][0])] if name not in fixed]
     key = [name for name in ("item_id", RECORD_INDEX[0], "status") if name in names]
@@ -81,35 +103,7 @@ def _by_interest(names: Sequence[str]) -> list[str]:
     return [*key, *own, *(name for name in rest if name in names)]
 
 
-def _spelled(value: object) -> str:
-    """Write a value on one line, without what a terminal would obey."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = "" if value is None else " ".join(str(value).split())
-    return "".join(char if char.isprintable() else "�" for char in text)
-
-
-def _width(text: str) -> int:
-    """Count the columns a terminal gives a text."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
-        for char in text
-    )
-
-
-def _cut(text: str, size: int) -> str:
-    """Shorten a text to `size` columns."""
-    if _width(text) <= size:
-        return text
-    kept = ""
-    for char in text:
-        if _width(kept + char) >= size:
-            break
-        kept += char
-    return f"{kept}…"
-
-
-def _pad(text: str, size: int, *, to_the_right: bool) -> str:
-    """Fill a text with spaces up to `size` columns."""
-    fill = " " * (size - _width(text))
-    return fill + text if to_the_right else text + fill
+def _printable(value: object) -> str:
+    """Return a value on one line, without the characters that control a terminal."""
+    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))

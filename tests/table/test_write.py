@@ -489,7 +489,7 @@ def test_a_killed_writer_leaves_the_old_file_and_the_next_one_cleans_up(
 
 @pytest.mark.process
 def test_planning_and_checking_import_no_polars() -> None:
-    modules = "columns", "rows", "target", "preview"
+    modules = "columns", "cells", "target", "preview"
     imports = "; ".join(f"import batchfish.table.{name}" for name in modules)
     program = f"import sys; {imports}; print('polars' in sys.modules)"
     done = subprocess.run(
