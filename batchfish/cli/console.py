@@ -92,11 +92,6 @@ def flush(stream: TextIO) -> None:
         silence(stream)
 
 
-def several(number: int, noun: str) -> str:
-    """Write `1 item`, `2 items`, `12,000 items`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def spell_time(at: float) -> str:
     """Return a moment (epoch seconds) as a date and a time in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

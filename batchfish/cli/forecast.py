@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli import batch_choice, locate, selection
-from batchfish.cli.console import put, put_object, several
+from batchfish.cli.console import put, put_object
 from batchfish.cli.counts import Counts, count
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import load
+from batchfish.core.describe import several
 from batchfish.core.items import Status
 from batchfish.journal import queries
 from batchfish.journal.files import connect_or_empty

@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from batchfish.cli.agreement import Question
-from batchfish.cli.console import several
 from batchfish.cli.factory import SystemClock, chance
 from batchfish.core import identity
+from batchfish.core.describe import several
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
 from batchfish.errors import NeedsYes, StorageFailed
 from batchfish.journal import batches, ingest

@@ -7,9 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from batchfish.cli import locate, output
-from batchfish.cli.console import put_beside_work, several
+from batchfish.cli.console import put_beside_work
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
 from batchfish.cli.factory import SystemClock
+from batchfish.core.describe import several
 from batchfish.journal import batches, queries
 
 if TYPE_CHECKING:

@@ -86,3 +86,8 @@ def spell_duration(seconds: float) -> str:
             rest = whole % size // part
             return f"{whole // size}{unit}" + (f" {rest}{smaller}" if rest else "")
     return f"{whole}s"
+
+
+def several(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 item`, `2 items`, `12,000 items`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from batchfish.core import retry
 from batchfish.core.backoff import LONGEST_RETRY_AFTER
+from batchfish.core.describe import several
 from batchfish.core.events import (
     Adopted,
     CancelRequested,
@@ -230,9 +231,7 @@ def _report_surplus(item: Item, event: Adopted, rival: Attempt | None) -> str | 
         what = f"two runs of one item are alive: {rival.run_id} and {event.run_id}"
     else:
         return None
-    taken = (
-        "steps not known" if event.steps is None else f"{event.steps} step{'s' * (event.steps != 1)} taken"
-    )
+    taken = "steps not known" if event.steps is None else f"{several(event.steps, 'step')} taken"
     return f"{what} ({taken}); it is cancelled if it is alive"
 
 

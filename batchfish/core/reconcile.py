@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 from batchfish.core.backoff import exponential
+from batchfish.core.describe import spell_duration
 
 if TYPE_CHECKING:
     from batchfish.core.rules import UnansweredRules
@@ -91,19 +92,21 @@ def judge(evidence: Evidence, rules: UnansweredRules) -> Judgement:
     if not evidence.markers_work:
         return Hold("runs cannot be found by their marker here, so no search can tell whether it exists")
     if evidence.unreachable_for > 0 and evidence.unreachable_for >= PATIENCE * rules.settle:
-        return Hold(f"the listing of runs has not answered for {evidence.unreachable_for:.0f} s")
+        return Hold(f"no complete listing of runs came for {spell_duration(evidence.unreachable_for)}")
     if rules.then == "hold" and _is_shown_empty(evidence, rules.settle, searches=1):
-        return Hold(f"not found {evidence.elapsed:.0f} s after its create, and the manifest says to hold")
+        return Hold(
+            f"not found {spell_duration(evidence.elapsed)} after its create, and the manifest says `hold`"
+        )
     if evidence.obstacle is not None and evidence.elapsed >= rules.settle:
         return Hold(evidence.obstacle)
     needed = rules.settle if evidence.control is Control.FRESH else PATIENCE * rules.settle
     if rules.then != "hold" and _is_shown_empty(evidence, needed, searches=2, apart=rules.settle / 10):
         if evidence.control is Control.MISSING:
-            return Hold("not found, but neither is a run that surely exists: the listing proves nothing")
+            return Hold("not found, but neither is a run that is known to exist: the listing proves nothing")
         if evidence.control is Control.NONE:
             return Hold(
-                "not found, but no run under the same key and with a goal as long could show that the "
-                "listing would show it"
+                "not found, and there is no run of the same key with as long a goal to show that the listing "
+                "would list it"
             )
         if evidence.control is not Control.TOO_NEW:
             return Absent()

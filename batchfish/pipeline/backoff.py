@@ -96,8 +96,8 @@ async def within_outage(
                 return reading.result()
             if seconds == OUTAGE_REPORTED_AFTER:
                 notice(
-                    "no usable answer from the API yet: its runs are being listed; it is asked again, for "
-                    f"{spell_duration(max_outage)} at most"
+                    "no usable answer from the API yet, which is to list its runs; trying again for up to "
+                    f"{spell_duration(max_outage)}"
                 )
     finally:
         reading.cancel()
@@ -109,7 +109,7 @@ def note_request(ctx: Context) -> None:
     """Note that a request is sent: an outage begins with the first one that gets no answer."""
     outage = ctx.session.outage
     if outage.since is None:
-        outage.since, outage.cause = ctx.clock.boottime(), "an answer is still awaited"
+        outage.since, outage.cause = ctx.clock.boottime(), "it has not answered yet"
 
 
 def note_answer(ctx: Context) -> None:
@@ -153,8 +153,7 @@ def check_outage(ctx: Context, *, grace: float = OUTAGE_GRACE) -> None:
     elif lasted >= OUTAGE_REPORTED_AFTER and not outage.is_reported:
         outage.is_reported = True
         ctx.notice(
-            f"no usable answer from the API: {outage.cause}; it is asked again, for "
-            f"{spell_duration(limit)} at most"
+            f"no usable answer from the API: {outage.cause}; trying again for up to {spell_duration(limit)}"
         )
 
 
@@ -166,8 +165,8 @@ def hold_creates(ctx: Context, seconds: float | None, cause: str) -> None:
         if seconds > LONGEST_BACKOFF and not session.is_wait_reported:
             session.is_wait_reported = True
             ctx.notice(
-                f"the API asks for a wait of {spell_duration(seconds)}, and nothing is submitted before "
-                f"it is over: {cause}"
+                f"the API asks for a wait of {spell_duration(seconds)}, and nothing is submitted until then: "
+                f"{cause}"
             )
 
 

@@ -71,7 +71,7 @@ async def compare_regularly(ctx: Context) -> None:
                     session.compared_at = ctx.clock.boottime()
                     ctx.notice(
                         "money: the runs of this batch could not be compared with the API's listing "
-                        f"({error}). `batchfish audit` does it at any time"
+                        f"({error}). `batchfish audit` compares them at any time"
                     )
             ctx.wakeup.wake()
         else:
@@ -184,6 +184,6 @@ def _explain(ctx: Context, batch: int, unread: Sequence[RunSnapshot]) -> str:
     return (
         f"the API's listing shows runs that may belong to {name}, but not the reference line in their goals: "
         f"{name_runs(unread)}. An item could be paid for twice. `batchfish held adopt ITEM RUN --batch "
-        f"{name}` binds a run to its item; --accept unread-runs declares those that are left to be nobody's, "
-        "and has every lost answer held"
+        f"{name}` binds a run to its item; --accept unread-runs ignores those that are left, and holds "
+        "every create without an answer"
     )

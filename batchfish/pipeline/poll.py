@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.core import identity
 from batchfish.core.backoff import LONGEST_RETRY_AFTER
+from batchfish.core.describe import several, spell_duration
 from batchfish.core.events import DeadlinePassed, Event, RunEnded, RunFound, RunLost, RunMisnamed
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.pacing import next_poll
@@ -199,8 +200,8 @@ def _note_time(ctx: Context, one: Tracked, run: RunSnapshot, result: PollResult,
     if limits.queue_timeout is not None and waited > limits.queue_timeout and not watch.is_wait_reported:
         watch.is_wait_reported = True
         ctx.notice(
-            f"item {one.item.id}: run {run.run_id} has waited {waited / 60:.0f} min for its start; it keeps "
-            "its slot, and nothing is sent in its place"
+            f"item {one.item.id}: run {run.run_id} has waited {spell_duration(waited)} for its start; it "
+            "keeps its slot"
         )
     is_followed = one.item.status is Status.RUNNING and one.attempt.k == one.item.follows
     has_started = run.started_at is not None
@@ -231,7 +232,7 @@ def _note_absence(ctx: Context, one: Tracked, result: PollResult, watch: Watch) 
         watch.is_loss_reported = True
         ctx.notice(
             f"item {one.item.id}: the API has not known run {one.attempt.run_id} for "
-            f"{(now - watch.gone_since) / 60:.0f} min, but shows no other run either: it is still waited for"
+            f"{spell_duration(now - watch.gone_since)}, but shows no other run either; it is polled further"
         )
     return []
 
@@ -273,7 +274,7 @@ def _report(ctx: Context, one: Tracked, event: Event) -> None:
         case RunMisnamed(run_id=run_id, marker=marker):
             ctx.notice(
                 f"held: item {one.item.id}: the API shows its run {run_id} with the marker of another "
-                f"attempt, {marker}; its result is not taken"
+                f"attempt, {marker}; its result is not used"
             )
         case RunEnded(run=run) if run.error is not None and run.error.category == "BILLING_FAILURE":
             ctx.stop(
@@ -290,7 +291,11 @@ def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], watches: Watch
         if watch is None or watch.age <= ctx.policies[one.item.batch].rules.limits.stuck:
             return
     if running and ctx.count_alive() == len(running) and not _is_more_to_send(ctx):
-        ctx.stop(StopKind.ONLY_STUCK, f"{len(running)} runs have not changed for too long", detaches=True)
+        ctx.stop(
+            StopKind.ONLY_STUCK,
+            f"only {several(len(running), 'run')} left, without a change for too long",
+            detaches=True,
+        )
 
 
 def _is_more_to_send(ctx: Context) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from batchfish.core.describe import spell_duration
 from batchfish.errors import BatchfishError
 from batchfish.pipeline.backoff import check_outage
 from batchfish.pipeline.cancel import cancel
@@ -86,7 +87,7 @@ async def _supervise(ctx: Context, is_done: Callable[[], bool]) -> None:
         check_outage(ctx)
         lasted = ctx.clock.boottime() - ctx.session.began_at
         if limit is not None and lasted >= limit:
-            ctx.stop(StopKind.MAX_DURATION, f"it has run for {lasted:.0f} s", detaches=True)
+            ctx.stop(StopKind.MAX_DURATION, f"its time of {spell_duration(limit)} is over", detaches=True)
         else:
             await listener.wait(ctx.clock, TICK if limit is None else max(0.01, min(TICK, limit - lasted)))
 

@@ -112,16 +112,19 @@ def _stop_if_only_held_are_left(ctx: Context) -> None:
     """Stop where the next create waits for slots that only a person can free."""
     if ctx.count_alive() or ctx.is_idle() or not _may_send(ctx):
         return
-    open_attempts = ctx.journal.count_open()
-    if ctx.session.pacing.room(open_attempts, 0) == 0:
-        ctx.stop(StopKind.SLOTS_HELD, f"all {open_attempts} slots wait for a person: see `batchfish held`")
+    if ctx.session.pacing.room(ctx.journal.count_open(), 0) == 0:
+        ctx.stop(
+            StopKind.SLOTS_HELD,
+            "every slot is held by a create that waits for a person: see `batchfish held`",
+        )
     elif (
         ctx.session.markers == "untested"
         and AttemptState.HELD in _states_of_batch(ctx)
         and ctx.journal.first_accepted(ctx.batch.pk) is None
     ):
         ctx.stop(
-            StopKind.SLOTS_HELD, "the first create waits for a person, and goes alone: see `batchfish held`"
+            StopKind.SLOTS_HELD,
+            "the first create is sent alone, and waits for a person: see `batchfish held`",
         )
 
 
@@ -142,7 +145,7 @@ async def _search_before_resending(ctx: Context, items: Sequence[Item]) -> None:
             ctx.stop(
                 StopKind.UNREAD_RUNS,
                 f"item {item.id} is not sent again: {obstacle}. `batchfish held adopt ITEM RUN` binds a "
-                "run to its item, --accept unread-runs declares runs without a marker to be nobody's",
+                "run to its item, --accept unread-runs ignores runs without a marker",
             )
             return
         for found in new.of_item(ctx.batch.batch8, item.key):
@@ -205,7 +208,7 @@ async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
         raise NeedsYes(
             "the listing shows runs that may belong to another journal of this batch, but not the reference "
             f"line in their goals: {name_runs(foreign.unread)}. Nothing more is sent. --accept unread-runs "
-            "declares them to be nobody's",
+            "ignores them",
             question="unread-runs",
         )
     tries = identity.batch_prefix(name)
@@ -221,7 +224,7 @@ async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
         return
     raise NeedsYes(
         "another journal has begun the same items: the account has runs of them under "
-        f"{', '.join(sorted(others))}, beside the one run that was made here. Nothing more is sent. Go on "
+        f"{', '.join(sorted(others))}, besides the one that was made here. Nothing more is sent. Go on "
         "with one of the two; --accept same-items pays for the same items here, too",
         question="same-items",
     )
@@ -307,7 +310,8 @@ def _adapt(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
             session.forbidden_in_a_row += 1
             if session.forbidden_in_a_row >= FORBIDDEN_IN_A_ROW:
                 ctx.stop(
-                    StopKind.KEY_REFUSED, f"{FORBIDDEN_IN_A_ROW} creates in a row are forbidden: {message}"
+                    StopKind.KEY_REFUSED,
+                    f"{FORBIDDEN_IN_A_ROW} creates in a row were answered with 403: {message}",
                 )
         case SubmitDeferred(reason="rate_limited", message=message):
             _back_off(ctx, session.pacing.refused(stamp, ctx.count_alive()), message)

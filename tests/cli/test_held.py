@@ -96,7 +96,7 @@ def test_a_held_attempt_of_a_succeeded_item_can_be_dropped_so_that_the_batch_goe
     live(begun, "i2", succeed_and_hold)
     stuck = begun.run("-j", "1")
     assert stuck.code == 3
-    assert "all 1 slots wait for a person" in stuck.err
+    assert "every slot is held by a create that waits for a person" in stuck.err
     assert begun.paid() == [1]
     assert waiting(begun) == [("i2", 2, "succeeded")]
     assert "i2  attempt 2  unanswered  (the item is succeeded)" in begun.command("held").out

@@ -87,7 +87,7 @@ class TestAbsence:
         assert isinstance(judge(evidence(300.0, late, control=Control.MISSING), RULES), SearchAgain)
         judgement = judge(evidence(late, 10 * late, control=Control.MISSING), RULES)
         assert isinstance(judgement, Hold)
-        assert "a run that surely exists" in judgement.message
+        assert "a run that is known to exist" in judgement.message
 
     def test_a_control_that_is_too_new_to_be_listed_neither_proves_nor_holds(self) -> None:
         late = PATIENCE * SETTLE
@@ -137,13 +137,13 @@ class TestHolding:
     def test_a_listing_that_is_down_holds_after_six_times_settle(self) -> None:
         assert isinstance(judge(evidence(unreachable_for=PATIENCE * SETTLE - 1), RULES), SearchAgain)
         judgement = judge(evidence(unreachable_for=PATIENCE * SETTLE), RULES)
-        assert judgement == Hold("the listing of runs has not answered for 1800 s")
+        assert judgement == Hold("no complete listing of runs came for 30m")
 
     def test_a_manifest_that_says_hold_holds_after_one_late_search(self) -> None:
         assert isinstance(judge(evidence(299.9), HOLDING), SearchAgain)
         judgement = judge(evidence(300.0, control=Control.MISSING), HOLDING)
         assert isinstance(judgement, Hold)
-        assert "says to hold" in judgement.message
+        assert "the manifest says `hold`" in judgement.message
 
     def test_such_a_manifest_never_believes_absence(self) -> None:
         assert isinstance(judge(evidence(2_000.0, 4_000.0), HOLDING), Hold)

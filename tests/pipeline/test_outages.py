@@ -310,14 +310,14 @@ class TestInTime:
 
         assert self.run(read) == ("found", 4.0, [])
 
-    def test_one_that_takes_long_is(self) -> None:
+    def test_one_that_takes_long_is_reported(self) -> None:
         async def read(clock: VirtualClock) -> str:
             await clock.sleep(MAX_OUTAGE)
             return "found"
 
         found, ended_at, (notice,) = self.run(read)
         assert (found, ended_at) == ("found", MAX_OUTAGE)
-        assert "1m at most" in notice
+        assert "for up to 1m" in notice
 
     def test_one_that_does_not_end_is_given_up(self) -> None:
         async def read(clock: VirtualClock) -> str:

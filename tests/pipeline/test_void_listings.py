@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from batchfish.core import reconcile
+from batchfish.core.describe import spell_duration
 from batchfish.pipeline.context import RunOptions, StopKind
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
@@ -81,7 +82,7 @@ def test_an_unanswered_create_is_held_where_every_listing_breaks_off(tmp_path: P
     assert report.stop is None
     assert simulation.statuses() == {"succeeded": 3, "held": 1}
     (held,) = [notice for notice in simulation.notices if notice.startswith("held:")]
-    assert f"{reconcile.PATIENCE * SETTLE:.0f} s" in held
+    assert spell_duration(reconcile.PATIENCE * SETTLE) in held
     assert len(server.runs) == server.creates == 4
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli import locate
 from batchfish.cli.access import reach
-from batchfish.cli.console import put, put_object, several
+from batchfish.cli.console import put, put_object
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock, chance, make_agent_to_read
 from batchfish.core import identity
+from batchfish.core.describe import several
 from batchfish.core.items import AttemptState
 from batchfish.journal import queries
 from batchfish.pipeline.backoff import retrying_alone

@@ -14,11 +14,11 @@ from batchfish.cli.completion import (
     finished_code,
     say_nothing_selected,
 )
-from batchfish.cli.console import several
 from batchfish.cli.counts import count
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import make_agent, make_context, owned_journal
 from batchfish.cli.report import put_summary
+from batchfish.core.describe import several
 from batchfish.errors import BatchBusy, WrongInput
 from batchfish.journal import queries
 

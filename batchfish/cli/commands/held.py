@@ -13,11 +13,12 @@ from batchfish.cli.agreement import Question
 from batchfish.cli.completion import (
     chosen_batch,
 )
-from batchfish.cli.console import put, put_object, several
+from batchfish.cli.console import put, put_object
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import make_agent, make_context, owned_journal
 from batchfish.cli.selection import item_called
 from batchfish.core import identity
+from batchfish.core.describe import several
 from batchfish.core.events import Adopted, CancelRequested, ProvenAbsent, RetryRequested
 from batchfish.core.items import Status
 from batchfish.errors import WrongInput

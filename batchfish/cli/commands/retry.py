@@ -15,8 +15,8 @@ from batchfish.cli.completion import (
     say_nothing_selected,
     wait_for,
 )
-from batchfish.cli.console import several
 from batchfish.cli.factory import make_agent, make_context
+from batchfish.core.describe import several
 from batchfish.core.events import ProvenAbsent, RetryRequested
 from batchfish.core.items import Status
 from batchfish.journal import queries

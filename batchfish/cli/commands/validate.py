@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchfish.cli.console import put, put_object, several
+from batchfish.cli.console import put, put_object
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import load
+from batchfish.core.describe import several
 
 if TYPE_CHECKING:
     from argparse import Namespace
