@@ -182,8 +182,8 @@ STANDARD_INPUT = "-"
 
 def load(args: Namespace) -> Manifest:
     """Read the manifest that flags name, but for its rows; ManifestError with everything that is wrong."""
-    from batchfish.manifest.files import spool_standard_input
     from batchfish.manifest.load import ManifestOptions, load_manifest
+    from batchfish.manifest.text_files import spool_standard_input
 
     path, folder = Path(args.file), None
     if args.file == STANDARD_INPUT:

@@ -1,4 +1,4 @@
-"""Outcomes: what became of the items of a batch, as the table shows it."""
+"""Outcomes: the items of a batch with their results, from which the table is made."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from batchfish.core.results import ResultText
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What became of one item, by the attempt that it follows. A Struct, because tables have a million.
+    """One item as the table shows it: its status, and the run of the attempt that it follows.
 
-    `result` is None where the API sent null or nothing. Times are epoch seconds of the server's clock.
+    A Struct, because a table may have a million. `result` is None if the API sent null or nothing. Times are
+    epoch seconds of the server's clock.
     """
 
     item_id: str

@@ -1,4 +1,4 @@
-"""The results of runs: the JSON text that was stored, and the value that it says."""
+"""Results of runs: their JSON text as the API sent it, and the value of that text."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class ResultText(NamedTuple):
 
 
 def decode_result(raw: bytes, *, is_whole_answer: bool = False) -> ResultText:
-    """Return the text of a result: of the JSON value `raw`, or of the result within a whole answer.
+    """Return the JSON text of a result that is stored as `raw`.
 
-    A whole answer is stored where the bytes of the result could not be told apart from the rest of it. It is
-    the answer about one run, or a list of one.
+    With `is_whole_answer`, `raw` is the answer about one run, or a list of one, and the result is part of it:
+    it is stored so where the bytes of the result could not be told from the rest.
     """
     text, strays = decode_text(raw)
     if is_nested_deeper(raw, MAX_DEPTH):
@@ -56,10 +56,10 @@ def decode_result(raw: bytes, *, is_whole_answer: bool = False) -> ResultText:
 
 
 def read_result(result: ResultText | None) -> Any:  # noqa: ANN401 - any JSON value
-    """Return the value of a result; a text that holds JSON is read once more.
+    """Return the value of a result; if that is a string of JSON, return what it contains.
 
-    What is not quite JSON (NaN, halves of characters, integers of thousands of digits) is read as well as can
-    be. Raises UnreadableResult for the rest.
+    NaN, lone surrogates and integers of thousands of digits are accepted. Raises UnreadableResult for
+    everything else that is not JSON.
     """
     if result is None:
         return None
@@ -84,5 +84,5 @@ def _parse(text: str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _read_integer(digits: str) -> int | float:
-    """Read an integer; one that Python refuses for its length is as good as endless."""
+    """Return an integer; one that is too long for Python becomes infinity."""
     return int(digits) if len(digits) < _LONGEST_INTEGER else float(digits)

@@ -1,1 +1,1 @@
-"""A manifest file becomes a stream of items, or a list of every error in it."""
+"""Reading of manifests: a file becomes a stream of items, or a list of every error in it."""

@@ -1,4 +1,4 @@
-"""load_manifest: from a file and flags to a Manifest, or to the list of every error in it."""
+"""Loading of a manifest from its file and the options of the command line."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core.describe import cut, quote
 from batchfish.core.json_text import InvalidJson, read_strictly
-from batchfish.manifest.files import TextFile, inspect_file, open_text
 from batchfish.manifest.manifest import Manifest
 from batchfish.manifest.problems import Problems, Refused, RefusedLine, suggest
 from batchfish.manifest.readers import READERS, RowSource
 from batchfish.manifest.request import check_request, check_text, read_goal, read_url
 from batchfish.manifest.row import RESERVED
 from batchfish.manifest.templates import Part, Shared, Written, compile_text, compile_where
+from batchfish.manifest.text_files import TextFile, inspect_file, open_text
 from batchfish.manifest.validate import ManifestSummary, SourceSummary, check_rows
 from batchfish.manifest.yaml_events import MAX_DEPTH, Document, read_document
 from batchfish.manifest.yaml_manifest import Settings, SourceSettings, name_after, read_settings
@@ -31,9 +31,9 @@ _YAML = (".yaml", ".yml")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ManifestOptions:
-    """What flags say of a manifest: they win over what stands in it.
+    """Options of the command line that add to a manifest, or override it.
 
-    `folder` is what the paths in it are relative to, where that is not the folder it lies in.
+    `folder` is the folder to which the manifest's paths are relative; None for its own.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +44,10 @@ class ManifestOptions:
 
 
 def load_manifest(path: Path, options: ManifestOptions | None = None) -> Manifest:
-    """Read a manifest but for its rows; ManifestError with everything that is wrong, in the rows as well."""
+    """Return a manifest, ready to stream its items.
+
+    Raises ManifestError with every problem found. If there is one, the rows are read to find the others.
+    """
     problems = Problems()
     manifest = _Loader(path, options or ManifestOptions(), problems).load()
     if manifest is not None:
@@ -55,7 +58,7 @@ def load_manifest(path: Path, options: ManifestOptions | None = None) -> Manifes
 
 
 class _Loader:
-    """One reading of one manifest: each step notes what is wrong and goes on."""
+    """Loads one manifest: each step adds what is wrong to the problems, and goes on."""
 
     def __init__(self, path: Path, options: ManifestOptions, problems: Problems) -> None:
         self._path = path
@@ -65,7 +68,7 @@ class _Loader:
         self._settings = Settings()
 
     def load(self) -> Manifest | None:
-        """Give the manifest as far as it can be read; None where there is nothing to read."""
+        """Return the manifest as far as it can be read; None if there is nothing to read."""
         file = self._inspect(self._path, self._path, None)
         if file is None:
             return None
@@ -158,7 +161,7 @@ class _Loader:
         return None
 
     def _find_names(self, forced: Mapping[str, str], sources: list[RowSource]) -> frozenset[str] | None:
-        """Tell which variables there can be; None where rows may bring their own."""
+        """Return the names that templates may use; None if each row may have its own."""
         columns = [source.columns for source in sources]
         if not columns or None in columns:
             return None
@@ -230,7 +233,7 @@ class _Loader:
 
 
 def _read_schema(path: Path) -> Document:
-    """Read a schema from a file of its own, YAML by its suffix and JSON otherwise."""
+    """Return the schema in a file: YAML or JSON, by its suffix."""
     with open_text(inspect_file(path)) as stream:
         if path.suffix.lower() not in _YAML:
             return Document(value=read_strictly(stream.read(), max_depth=MAX_DEPTH), lines={})

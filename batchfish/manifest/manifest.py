@@ -1,4 +1,4 @@
-"""A manifest that was read: what it asks for, as a stream of items that can be had any number of times."""
+"""The Manifest: everything that a file says about its batch, and the stream of its items."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """What a file asks for. Its paths are relative to `folder`."""
+    """A loaded manifest. Its paths are relative to `folder`."""
 
     path: Path
     folder: Path
@@ -35,13 +35,13 @@ class Manifest:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """The variables that all items share: constants, and those of flags over them."""
+        """The variables that all items share; options override constants."""
         return {**self.shared.constants, **self.shared.forced}
 
     def items(self) -> Iterator[ItemSpec]:
-        """Read the rows anew and yield the items.
+        """Read the rows from the beginning and yield their items.
 
-        ManifestError at the first thing wrong; WrongInput where a file changed since it was loaded.
+        Raises ManifestError at the first problem, and WrongInput if a file changed since it was first read.
         """
         problems = Problems()
         renderer = Renderer(self.shared, problems)
@@ -52,7 +52,7 @@ class Manifest:
             problems.raise_if_any()
 
     def check(self) -> ManifestSummary:
-        """Read everything once; ManifestError with all that is wrong."""
+        """Read all rows once and return what they hold; raise ManifestError with every problem."""
         problems = Problems()
         summary = check_rows(self, problems)
         problems.raise_if_any()

@@ -1,4 +1,4 @@
-"""The list of everything wrong in a manifest, as it is found."""
+"""Problems of a manifest: one is raised where it is found, and all are collected into one error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST = 1000
 
 
 class Refused(ValueError):
-    """A value is not what its place in the manifest takes; `remedy` says what it does take."""
+    """A value is not valid at its place in the manifest; `remedy` says what to write instead."""
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
         """Keep the remedy beside the message."""
@@ -38,7 +38,7 @@ class RefusedLine(Refused):
 
 @dataclass(kw_only=True, slots=True)
 class _Recurring:
-    """One thing wrong on many lines."""
+    """A problem that occurs on several lines."""
 
     line: int | None
     more: list[int | None] = field(default_factory=list)
@@ -46,7 +46,7 @@ class _Recurring:
 
 
 class Problems:
-    """Collects problems: keeps the first 100, counts them all."""
+    """Collects problems: it keeps the first 100, and counts all."""
 
     def __init__(self) -> None:
         self._shown: list[Problem] = []
@@ -54,7 +54,7 @@ class Problems:
         self.total = 0
 
     def add(self, file: Path | str, line: int | None, message: str, remedy: str | None = None) -> None:
-        """Note one problem."""
+        """Add one problem."""
         self.total += 1
         if len(self._shown) < MAX_SHOWN:
             self._shown.append(_make(file, line, message, remedy))
@@ -62,7 +62,7 @@ class Problems:
     def add_recurring(
         self, file: Path | str, line: int | None, message: str, remedy: str | None = None
     ) -> None:
-        """Note a problem that many lines may share: it is shown once, with the lines."""
+        """Add a problem that many lines may have: it is shown once, with the first lines."""
         found = self._recurring.get((file, message, remedy))
         if found is not None:
             found.count += 1
@@ -74,12 +74,12 @@ class Problems:
             self._recurring[(file, message, remedy)] = _Recurring(line=line)
 
     def raise_if_any(self) -> None:
-        """Raise what `as_error` gives, if anything is wrong."""
+        """Raise the error of `as_error` if there is any problem."""
         if self.total:
             raise self.as_error()
 
     def as_error(self) -> ManifestError:
-        """Put all of them into one error, those of one file in the order of its lines."""
+        """Return one error with all problems, those of a file in the order of its lines."""
         shown = [*self._shown, *(_spell(*key, found) for key, found in self._recurring.items())]
         files = list(dict.fromkeys(problem.file for problem in shown))
         shown.sort(key=lambda problem: (files.index(problem.file), problem.line or 0))
@@ -95,7 +95,7 @@ def _spell(file: Path | str, message: str, remedy: str | None, found: _Recurring
 
 
 def _make(file: Path | str, line: int | None, message: str, remedy: str | None) -> Problem:
-    """Make a problem whose message ends as a sentence and that is safe to print, whatever it quotes."""
+    """Return a problem whose message is a sentence, safe to print whatever it quotes."""
     ended = message if message.endswith((".", "?", "!")) else message + "."
     return Problem(
         file=file if str(file).isprintable() else cut(file, _LONGEST),
@@ -106,7 +106,7 @@ def _make(file: Path | str, line: int | None, message: str, remedy: str | None) 
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Point at the nearest known name, or at all of them."""
+    """Return the hint that names the nearest known name, or all of them."""
     names = sorted(set(known))
     near = get_close_matches(name, names, n=1) or get_close_matches(name.lower(), names, n=1)
     if near:

@@ -1,4 +1,4 @@
-"""Readers of rows: CSV and TSV, JSONL, and the inline items of a YAML manifest, each as a stream."""
+"""Readers of rows, one for each format: CSV and TSV, JSONL, and the inline items of a YAML manifest."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from batchfish.core.describe import cut, quote
 from batchfish.core.json_text import InvalidJson, read_strictly
-from batchfish.manifest.files import TextFile, changed, open_start, open_text
 from batchfish.manifest.problems import Problems, Refused, RefusedLine, suggest
 from batchfish.manifest.request import REQUEST_FIELDS, TEXT_FIELDS
 from batchfish.manifest.row import RESERVED, Row, read_lines, row_from_map, set_field
+from batchfish.manifest.text_files import TextFile, changed, open_start, open_text
 from batchfish.manifest.yaml_events import MAX_DEPTH, stream_sequence
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Reader: TypeAlias = Callable[[TextFile, Problems], "RowSource | None"]
 ITEM_TEXTS = ("goal", "id", "url", "vars")
-"""Where in an item of YAML an unquoted number stays the text it is."""
+"""The keys of an inline item below which an unquoted number stays a text."""
 DELIMITERS = (",", ";", "\t")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _REMEMBERED = 1000
@@ -32,9 +32,9 @@ _LONGEST_HEADER = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowSource:
-    """A file of rows: `rows` reads it anew each time, noting what is wrong in it.
+    """A file of rows. `rows` reads it from the beginning, and adds what is wrong to the problems.
 
-    `columns` are the names of its variables where a header tells them, None where each row may have its own.
+    `columns` are the names of its variables if it has a header; None if each row may have its own.
     """
 
     file: TextFile
@@ -57,7 +57,7 @@ class CsvHeader:
 
 
 def open_csv(file: TextFile, problems: Problems) -> RowSource | None:
-    """Open a table whose first line names the columns."""
+    """Return the rows of a CSV or TSV file; None if its header is wrong."""
     header = read_csv_header(file, problems)
     if header is None:
         return None
@@ -70,12 +70,12 @@ def open_csv(file: TextFile, problems: Problems) -> RowSource | None:
 
 
 def open_jsonl(file: TextFile, _problems: Problems) -> RowSource:
-    """Open a file of one JSON map a line."""
+    """Return the rows of a file with one JSON map on each line."""
     return RowSource(file=file, rows=partial(_stream_jsonl, file))
 
 
 def open_items(file: TextFile, _problems: Problems) -> RowSource:
-    """Open the inline `items` of a YAML manifest."""
+    """Return the rows in the inline `items` of a YAML manifest."""
     return RowSource(file=file, rows=partial(_stream_items, file))
 
 
@@ -91,7 +91,7 @@ READERS: Mapping[str, Reader] = {
 
 @contextmanager
 def _open_rows(file: TextFile, problems: Problems) -> Iterator[TextIO]:
-    """Open a file of rows; a line that ends its reading is noted."""
+    """Open a file of rows; add a problem for a line that cannot be read, and stop there."""
     try:
         with open_text(file) as stream:
             yield stream
@@ -132,7 +132,7 @@ def _stream_items(file: TextFile, problems: Problems) -> Iterator[Row]:
 
 
 def read_csv_header(file: TextFile, problems: Problems) -> CsvHeader | None:
-    """Read the first line that is not blank; None where there is none to read."""
+    """Return the header in the first line that is not blank; None if there is none, or it is wrong."""
     try:
         with open_start(file) as stream:
             line, lines = _first_record(read_lines(stream))
@@ -158,7 +158,7 @@ def read_csv_header(file: TextFile, problems: Problems) -> CsvHeader | None:
 
 
 def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterator[Row]:
-    """Yield the rows below the header; a row that is wrong is noted and left out."""
+    """Yield the rows below the header. One that is wrong is left out, and added to the problems."""
     remembered: dict[tuple[str, ...], Mapping[str, Any]] = {}
     with _open_rows(file, problems) as stream:
         for line, cells in _records(file, stream, header, problems):
@@ -190,7 +190,7 @@ def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterato
 
 
 def _first_record(lines: Iterator[str]) -> tuple[int, list[str]]:
-    """Take the lines of the first record, which quoted names may break, and the number of the first."""
+    """Return the number of the first record's line and its lines; quoted names may contain line breaks."""
     taken: list[str] = []
     first = quotes = 0
     for number, line in enumerate(lines, 1):
@@ -272,7 +272,7 @@ def _spell_fields(table: Table, opening: str = "@") -> Iterator[str]:
 def _read_fields(
     file: TextFile, line: int, header: CsvHeader, cells: tuple[str, ...], problems: Problems
 ) -> Mapping[str, Any]:
-    """Make request fields of the cells below `@` columns: texts as they stand, everything else as JSON."""
+    """Return the request fields of a row's `@` columns: texts as they are, everything else read as JSON."""
     fields: dict[str, Any] = {}
     for keys, cell in zip(header.fields, cells, strict=True):
         if not cell.strip():

@@ -1,4 +1,4 @@
-"""What the API accepts in a run request, checked before anything is sent."""
+"""The request fields that the API accepts, and the checks made before anything is sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _API_KEY = re.compile(r"\bsk-(?:tinyfish|mino)-")
 _DAY = 86_400
 _KEY_HINT = "No secrets in a manifest: the key is read from TINYFISH_API_KEY."
 SECRET_HINTS = dict.fromkeys(("api_key", "apikey", "key", "token", "TINYFISH_API_KEY"), _KEY_HINT)
-"""What to do about keys that a manifest must not hold."""
+"""Remedies for keys that a manifest must not contain."""
 
 _HINTS = SECRET_HINTS | {
     "password": "No secrets in a manifest: `password_env` names the environment variable that holds it.",
@@ -35,18 +35,21 @@ _HINTS = SECRET_HINTS | {
 
 
 def read_url(value: object) -> str:
-    """Take an absolute http or https URL with a host, as a browser would open it."""
+    """Return an absolute http or https URL with a host; raise Refused for anything else."""
     text = read_text(value)
     return text if is_plain_url(text) else _check_url(text, ("http", "https"))
 
 
 def is_plain_url(text: str) -> bool:
-    """Whether a text is surely such a URL, without a template in it: the quick answer for most rows."""
+    """Whether a text is certainly a valid URL without a template: a quick test that most rows pass."""
     return _PLAIN_URL.fullmatch(text) is not None and "sk-" not in text
 
 
 def read_goal(value: object) -> str:
-    """Take a goal: not blank, and without a marker of ours, which would bind a run to another item."""
+    """Return a goal without blanks around it.
+
+    Raises Refused if it is empty, or contains a marker, which would bind its run to another item.
+    """
     text = read_text(value).strip()
     if "[" in text and MARKER_OPENING in text.lower():
         raise Refused(f"the goal holds `{MARKER_OPENING}`, which marks our own runs", "Remove that line.")
@@ -55,7 +58,7 @@ def read_goal(value: object) -> str:
 
 
 def check_text(text: str) -> None:
-    """Refuse what may stand in no text that is sent or stored: an API key, half of a character, NUL."""
+    """Raise Refused for a text with an API key, a lone surrogate or a NUL in it."""
     if "sk-" in text and _API_KEY.search(text):
         raise Refused("it holds an API key", _KEY_HINT)  # which the message does not repeat
     if "\0" in text:
@@ -68,7 +71,7 @@ def check_text(text: str) -> None:
 
 
 def check_request(request: Mapping[str, Any]) -> list[Fault]:
-    """Name everything in the request fields of an item, but its url and goal, that the API would refuse."""
+    """Return everything that the API would refuse in an item's request fields other than url and goal."""
     faults: list[Fault] = []
     found = read_map(request, REQUEST_FIELDS, (), faults, _HINTS)
     if "output_schema" in request:
@@ -143,7 +146,7 @@ def _check_url(text: str, schemes: tuple[str, ...]) -> str:
 
 
 def _read_webhook_url(value: object) -> str:
-    """Read a URL of https, or of http to this machine, which only the local agent takes."""
+    """Return an https URL, or an http URL of this machine, which only the local agent accepts."""
     text = read_text(value)
     return _check_url(text, ("http", "https") if _LOCAL_LISTENER.match(text) else ("https",))
 
@@ -210,7 +213,7 @@ REQUEST_FIELDS: Table = {
     "use_vault": read_boolean,
     "webhook_url": _read_webhook_url,
 }
-"""The request fields a manifest may set beside url and goal, by the API's own names."""
+"""The request fields that a manifest may set apart from url and goal, under the API's names."""
 
 TEXT_FIELDS = frozenset(
     {
@@ -227,4 +230,4 @@ TEXT_FIELDS = frozenset(
         ("webhook_url",),
     }
 )
-"""The fields whose value is a text: a cell of a table is taken as it stands, and as JSON for all others."""
+"""The fields whose value is a text. Cells of all other fields are read as JSON."""

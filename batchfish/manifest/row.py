@@ -1,4 +1,4 @@
-"""A row: one entry of a manifest as written, whatever the file's format."""
+"""Rows: the entries of a manifest as written, in whatever format."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from batchfish.manifest.request import REQUEST_FIELDS
 from batchfish.manifest.values import Fault
 
 MAX_LINE = 1 << 22
-"""The longest line of a file, in characters: what is longer is no list of rows."""
+"""The longest line of a file of rows, in characters."""
 
 RESERVED = frozenset({"goal", "id", "url"})
-"""The names of an item's own fields; every other bare column is a variable."""
+"""The names of an item's own fields. Any other column without a prefix is a variable."""
 
 _KEYS = tuple(sorted({*RESERVED, "vars", *REQUEST_FIELDS}))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One entry as written; a variable without a value is not in it. `lines` are known for YAML only."""
+    """One entry as written. Variables without a value are left out; `lines` are known for YAML only."""
 
     line: int
     id: str | None = None
@@ -34,7 +34,7 @@ class Row:
     lines: Mapping[Keys, int] | None = None
 
     def line_of(self, keys: Keys) -> int:
-        """Tell the line of a place in the row, or of what is around it."""
+        """Return the line of a key in the row, or of the nearest key around it."""
         lines = self.lines or {}
         while keys and keys not in lines:
             keys = keys[:-1]
@@ -44,7 +44,7 @@ class Row:
 def row_from_map(
     value: object, line: int, lines: Mapping[Keys, int] | None, faults: list[Fault]
 ) -> Row | None:
-    """Make a row of a map such as `{"id": …, "url": …, "vars": {…}}`; None where it is no map."""
+    """Return the row of a map such as `{"id": …, "url": …, "vars": {…}}`; None if it is not a map."""
     if not isinstance(value, Mapping):
         faults.append(Fault(keys=(), message=f"expected a map with url and goal, got {name_kind(value)}"))
         return None
@@ -68,7 +68,7 @@ def row_from_map(
 
 
 def read_variables(value: object, keys: Keys, faults: list[Fault]) -> dict[str, str]:
-    """Read a map of variables as texts; null leaves one unset."""
+    """Return a map of variables as texts; those that are null or blank are left out."""
     if not isinstance(value, Mapping):
         faults.append(Fault(keys=keys, message=f"vars: expected a map, got {name_kind(value)}"))
         return {}
@@ -85,7 +85,10 @@ def read_variables(value: object, keys: Keys, faults: list[Fault]) -> dict[str, 
 
 
 def read_lines(stream: TextIO, line: int = 0) -> Iterator[str]:
-    """Yield the lines of a stream, RefusedLine where one is absurdly long; `line` counts those before."""
+    """Yield the lines of a stream; raise RefusedLine for one longer than MAX_LINE.
+
+    `line` is the number of the line before the first.
+    """
     while text := stream.readline(MAX_LINE):
         line += 1
         if len(text) == MAX_LINE:
@@ -117,7 +120,7 @@ def _read_scalar(keys: Keys, value: object, faults: list[Fault]) -> str | None:
 
 
 def set_field(fields: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Put a value at a place in nested request fields; Refused where something else stands there."""
+    """Set a value in nested request fields; raise Refused if it is set already."""
     for name in keys[:-1]:
         below = fields.setdefault(name, {})
         if not isinstance(below, dict):

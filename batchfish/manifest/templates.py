@@ -1,4 +1,4 @@
-"""Templates that make items of rows: compiling them, and filling them in row by row."""
+"""Templates: compiled once, and rendered with the values of each row to make its item."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from batchfish.manifest.readers import RowSource
     from batchfish.manifest.row import Row
-    from batchfish.manifest.values import Fault, Reader
+    from batchfish.manifest.values import Fault, ValueReader
 
 MAX_ID = 200
 _FOR_ALL = {"goal": "under `defaults` or with --goal", "url": "under `source` of a YAML manifest"}
@@ -36,7 +36,7 @@ _OWN_ID = (None, "id")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Written:
-    """A text of a manifest or of a flag: what it is for, and where it stands."""
+    """A template or condition as written in a manifest or an option, with its place."""
 
     what: str
     text: str
@@ -46,7 +46,7 @@ class Written:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """One source of rows, and what the manifest says of it alone."""
+    """One source of rows, with the settings that apply to it only."""
 
     source: RowSource
     url: Template | None = None
@@ -56,9 +56,9 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shared:
-    """What all rows have in common: defaults, constants, and the variables of flags, which win over a row's.
+    """What all rows share: defaults, constants, and the variables of options, which override a row's.
 
-    `broken` names the texts (url, goal) that were refused already: rows are checked without them.
+    `broken` names the shared templates (url, goal) that are invalid: rows are checked without them.
     """
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -70,12 +70,12 @@ class Shared:
 
 
 def compile_text(
-    written: Written, known: frozenset[str] | None, read: Reader, problems: Problems
+    written: Written, known: frozenset[str] | None, read: ValueReader, problems: Problems
 ) -> Template | None:
-    """Compile a template; None, with a problem noted, where it is wrong or reads a variable that nobody sets.
+    """Return the compiled template; None, with a problem added, if it is invalid or uses an unknown variable.
 
-    `known` are the variables there can be, None where each row may have its own; `read` takes the text itself
-    where nothing has to be filled in.
+    `known` are the names that can be used; None if each row may have its own. `read` checks the text itself
+    if it has no variables.
     """
     try:
         template = compile_template(written.text)
@@ -88,7 +88,7 @@ def compile_text(
 
 
 def compile_where(written: Written, known: frozenset[str] | None, problems: Problems) -> Condition | None:
-    """Compile a condition; None, with a problem noted, where it is wrong."""
+    """Return the compiled condition; None, with a problem added, if it is invalid."""
     try:
         condition = compile_condition(written.text)
     except InvalidExpression as error:
@@ -98,7 +98,7 @@ def compile_where(written: Written, known: frozenset[str] | None, problems: Prob
 
 
 class Renderer:
-    """Makes items of the rows of one read of a manifest, and notes what is wrong with them."""
+    """Makes the items of a manifest's rows in one pass, and adds what is wrong to the problems."""
 
     def __init__(self, shared: Shared, problems: Problems) -> None:
         self._shared = shared
@@ -111,11 +111,14 @@ class Renderer:
 
     @property
     def row_texts(self) -> Collection[Template]:
-        """The templates that rows brought along; only the first thousand are kept."""
+        """The first thousand different templates that rows had of their own."""
         return self._texts.values()
 
     def items(self, part: Part) -> Iterator[ItemSpec]:
-        """Yield the items of one source in the order of its rows; `where` leaves rows out uncounted."""
+        """Yield the items of one source in the order of its rows.
+
+        Rows that `where` leaves out are not numbered.
+        """
         shared = self._shared
         for row in part.source.rows(self._problems):
             item_id = (
@@ -200,7 +203,7 @@ class Renderer:
             return None
 
     def _compile(self, text: str) -> Template:
-        """Compile a template that a row brings along, once for all rows that bring the same."""
+        """Return a row's own template, compiled once for all rows with the same one."""
         template = self._texts.get(text)
         if template is None:
             template = compile_template(text)
@@ -209,7 +212,10 @@ class Renderer:
         return template
 
     def _merge(self, row: Row, part: Part) -> Mapping[str, Any] | None:
-        """Merge the row's request fields over the defaults; equal ones are merged and checked once."""
+        """Return the defaults with the row's request fields; None if they are invalid.
+
+        Equal request fields are merged and checked once.
+        """
         if not row.fields:
             return self._shared.defaults
         key = msgspec.json.encode(row.fields)
@@ -246,7 +252,7 @@ class Renderer:
         part: Part,
         error: ExpressionFailed,
     ) -> None:
-        """Note that a text has no value for a row: once for all rows that lack the same."""
+        """Add the problem that a row lacks a variable; it is shown once for all rows that lack the same."""
         message, remedy = f"{name}: {error}", None
         for variable in sorted(source.variables.difference(values)):
             if quote(variable) in str(error):
@@ -263,7 +269,7 @@ class Renderer:
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge request fields: maps deep, everything else replaced."""
+    """Return `under` with `over` merged into it: maps are merged, everything else is replaced."""
     merged = dict(under)
     for name, value in over.items():
         below = merged.get(name)

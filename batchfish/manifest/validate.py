@@ -62,7 +62,7 @@ class ManifestSummary:
 
 
 def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
-    """Read all rows once and note everything that is wrong with them.
+    """Read all rows once, add everything wrong to the problems, and return what the rows hold.
 
     Raises StorageFailed if the temporary file in which rows are compared cannot be written.
     """
@@ -72,7 +72,7 @@ def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
     properties: dict[str, None] = {}
 
     def read() -> Iterator[tuple[bytes, int, int]]:
-        """Yield what must be unique in each item, and where its row stands."""
+        """Yield the key of each item, and the part and line of its row."""
         schemas: set[int] = set()
         for number, part in enumerate(manifest.parts):
             before, left_out = renderer.row, renderer.left_out
@@ -107,12 +107,12 @@ def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
 
 
 def _key_of(spec: ItemSpec) -> bytes:
-    """Return what must be unique: the id of an item, or what it asks for if its row gives no id."""
+    """Return what must be unique: the id of an item, or the fingerprint of one without an id."""
     return _FINGERPRINT + fingerprint(spec) if spec.id is None else _ID + spec.id.encode()
 
 
 def _find_repeated(manifest: Manifest, rows: Iterable[tuple[bytes, int, int]], problems: Problems) -> int:
-    """Note each row whose key an earlier one has, and return how many of them have no id."""
+    """Add a problem for each row with the key of an earlier one, and return how many have no id."""
     duplicates = 0
     try:
         with closing(sqlite3.connect("", isolation_level=None)) as connection:
@@ -146,7 +146,7 @@ def _name_properties(schema: object) -> Iterable[str]:
 def _check_names(
     manifest: Manifest, names: set[str], row_texts: Iterable[Template], problems: Problems
 ) -> None:
-    """Note variables that checks read and nobody sets, and variables of flags that nobody reads."""
+    """Add a problem for each unknown variable in `checks`, and each `--var` that is used nowhere."""
     shared = manifest.shared
     known = frozenset(names | shared.constants.keys() | shared.forced.keys() | {"id", "url", "result"})
     conditions = [compile_where(written, known, problems) for written in manifest.check_texts]

@@ -1,4 +1,4 @@
-"""How the values of a manifest are read: maps with known keys, texts, durations, shares and counts."""
+"""Readers of a manifest's values: maps with known keys, texts, durations, shares and counts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from batchfish.core.describe import Keys, name_kind, quote, spell_keys
 from batchfish.core.rules import Share
 from batchfish.manifest.problems import Refused, suggest
 
-Reader: TypeAlias = Callable[[object], Any]
-"""Takes a value as written and gives it as meant, or raises Refused."""
-Table: TypeAlias = Mapping[str, "Reader | Table"]
-"""The keys a map may have: how each is read, or what the map below it may have."""
+ValueReader: TypeAlias = Callable[[object], Any]
+"""Returns the value that is meant by what was written, or raises Refused."""
+Table: TypeAlias = Mapping[str, "ValueReader | Table"]
+"""The keys that a map may have, each with the reader of its value or the table of a nested map."""
 MAX_DURATION = 366 * 86400.0
 _WHOLE = 100
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -24,7 +24,7 @@ _SHARE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(%?)", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """Something wrong in a JSON value; `keys` lead to it."""
+    """A problem within a value; `keys` is the path to it."""
 
     keys: Keys
     message: str
@@ -34,7 +34,10 @@ class Fault:
 def read_map(
     value: object, table: Table, keys: Keys, faults: list[Fault], hints: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Read a map by its table and note every fault; `hints` say what to do about keys that do not exist."""
+    """Return a map read by its table; add a fault for every key or value that is wrong.
+
+    `hints` are remedies for some unknown keys.
+    """
     if not isinstance(value, Mapping):
         faults.append(Fault(keys=keys, message=f"expected a map, got {name_kind(value)}"))
         return {}
@@ -58,7 +61,7 @@ def read_map(
 
 
 def read_text(value: object) -> str:
-    """Take a text that is not blank."""
+    """Return a text; raise Refused if it is blank or not a text."""
     if not isinstance(value, str):
         raise Refused(f"expected a text, got {name_kind(value)}", "Quote it.")
     if not value.strip():
@@ -67,14 +70,14 @@ def read_text(value: object) -> str:
 
 
 def read_boolean(value: object) -> bool:
-    """Take true or false."""
+    """Return true or false; raise Refused for anything else."""
     if not isinstance(value, bool):
         raise Refused(f"expected true or false, got {name_kind(value)}")
     return value
 
 
-def one_of(*choices: str) -> Reader:
-    """Make a reader that takes one of some words."""
+def one_of(*choices: str) -> ValueReader:
+    """Return a reader that accepts one of these words."""
 
     def read(value: object) -> str:
         if isinstance(value, str) and value in choices:
@@ -85,13 +88,13 @@ def one_of(*choices: str) -> Reader:
     return read
 
 
-def optional(reader: Reader) -> Reader:
-    """Make a reader that also takes `none`, or null, for no limit."""
+def optional(reader: ValueReader) -> ValueReader:
+    """Return a reader that also accepts `none` or null, for no limit."""
     return lambda value: None if value is None or value == "none" else reader(value)
 
 
 def parse_duration(text: object) -> float:
-    """Read `10m`, `2h`, `1d`, `30s` or `250ms` as seconds; Refused where it is none or more than a year."""
+    """Return the seconds of a duration such as `10m`; raise Refused if it is invalid or over 366 days."""
     found = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise Refused(
@@ -104,7 +107,7 @@ def parse_duration(text: object) -> float:
 
 
 def parse_share(value: object) -> Share:
-    """Read `20%` as a share and `20` as a count; Refused where it is neither."""
+    """Return `20%` as a share and `20` as a count; raise Refused for anything else."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     found = _SHARE.fullmatch(text.strip()) if isinstance(text, str) else None
     remedy = "Write a share as 20%, a count as a whole number."
@@ -117,7 +120,7 @@ def parse_share(value: object) -> Share:
 
 
 def parse_count(value: object, *, least: int = 1, most: int = 1_000_000) -> int:
-    """Take a whole number between two bounds; Refused where it is none."""
+    """Return a whole number within these bounds; raise Refused for anything else."""
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise Refused(f"expected a whole number from {least:,} to {most:,}, got {quote(value)}")
     return value

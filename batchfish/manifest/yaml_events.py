@@ -1,4 +1,4 @@
-"""YAML restricted to JSON's types, read from the parser's events so that every key has its line."""
+"""YAML restricted to JSON's types, read from the parser's events, with the line of every key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_DEPTH = 50
 MAX_FAULTS = 100
 
 Lines: TypeAlias = dict[Keys, int]
-"""On which line each place of a value stands; the empty key is the value itself."""
+"""The line of each part of a value, by its path; the empty path is the value itself."""
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)
@@ -29,7 +29,7 @@ _LONGEST_INTEGER = 18
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YamlFault:
-    """Something in a YAML text that a manifest leaves out, and that can be read past."""
+    """Notation that a manifest does not allow, such as an alias; reading goes on behind it."""
 
     line: int
     message: str
@@ -38,30 +38,31 @@ class YamlFault:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PassedOver:
-    """A list that was not read, and how many entries it has."""
+    """A list that was skipped, with the number of its entries."""
 
     count: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """A value read from YAML, the lines of its parts, and what is wrong with its notation."""
+    """A value read from YAML, with the lines of its parts and the faults of its notation."""
 
     value: Any
     lines: Lines
     faults: tuple[YamlFault, ...] = ()
 
     def line_of(self, keys: Keys) -> int:
-        """Tell the line of a place, or of the nearest place around it."""
+        """Return the line of a key, or of the nearest key around it."""
         while keys and keys not in self.lines:
             keys = keys[:-1]
         return self.lines.get(keys, 1)
 
 
 def read_document(stream: IO[str], *, skip: str | None = None, as_text: tuple[str, ...] = ()) -> Document:
-    """Read one YAML document; a list under the top-level key `skip` is passed over.
+    """Return the only document of a stream; a list under the top-level key `skip` is skipped.
 
-    Below the top-level keys `as_text`, numbers and words stay the text they are. RefusedLine if it is none.
+    Unquoted numbers and words below the top-level keys `as_text` stay texts. Raises RefusedLine if the stream
+    cannot be read.
     """
     reader = _Reader(stream, as_text)
     reader.open_document()
@@ -72,7 +73,7 @@ def read_document(stream: IO[str], *, skip: str | None = None, as_text: tuple[st
 
 
 def stream_sequence(stream: IO[str], key: str, *, as_text: tuple[str, ...] = ()) -> Iterator[Document]:
-    """Yield the entries of the list under a top-level key one by one; nothing where it is no list."""
+    """Yield the entries of the list under a top-level key one by one; none if it is not a list."""
     reader = _Reader(stream, as_text)
     reader.open_document()
     if not isinstance(reader.take(), yaml.MappingStartEvent):
@@ -114,7 +115,7 @@ class _Reader:
             raise RefusedLine(_line(event), "a second document begins", "Keep one manifest a file.")
 
     def take(self) -> Any:  # noqa: ANN401 - PyYAML's events have no common base with these attributes
-        """Go one event on, and note what a manifest leaves out; an alias is never followed."""
+        """Return the next event; add a fault for notation that is not allowed. Aliases are never followed."""
         event, self._next = self.peek(), None
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             mark = "*" if isinstance(event, yaml.AliasEvent) else "&"
@@ -142,7 +143,7 @@ class _Reader:
         return self._next
 
     def skip_value(self) -> PassedOver:
-        """Pass over one value; what is wrong in it is for its own reading to note."""
+        """Skip one value, and the faults in it: they are found when it is read."""
         noted = len(self.faults)
         depth = entries = 0
         while True:
@@ -199,7 +200,7 @@ class _Reader:
 
 
 def _read_plain(text: str, line: int, *, is_text: bool) -> Any:  # noqa: ANN401 - any JSON scalar
-    """Resolve an unquoted scalar as JSON would; `NO`, `1:30`, `010` and dates stay texts."""
+    """Return the value of an unquoted scalar as in JSON; `NO`, `1:30`, `010` and dates stay texts."""
     if text in _WORDS and not (is_text and _WORDS[text] is not None):
         return _WORDS[text]
     if is_text:

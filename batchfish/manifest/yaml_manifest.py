@@ -21,10 +21,10 @@ from batchfish.core.rules import (
     Rules,
     UnansweredRules,
 )
-from batchfish.manifest.files import TextFile, open_text
 from batchfish.manifest.problems import Problems, Refused, RefusedLine
 from batchfish.manifest.request import REQUEST_FIELDS, SECRET_HINTS, check_request, check_text
 from batchfish.manifest.row import RESERVED, read_variables
+from batchfish.manifest.text_files import TextFile, open_text
 from batchfish.manifest.values import (
     Fault,
     Table,
@@ -41,7 +41,7 @@ from batchfish.manifest.yaml_events import Document, PassedOver, read_document
 
 FORMAT_VERSION = 1
 LONGEST_NAME = 80
-"""In bytes: with a suffix it still names a file."""
+"""In bytes, so that a file can still be named so with a suffix."""
 _NAME = re.compile(r"\w(?:[\w-]|\.(?![0-9]+$)(?!db$))*")
 _TEXTS = ("name", "description", "vars")
 _CAUSES = ("system_failure", "unknown", "run_timeout")
@@ -51,7 +51,7 @@ _OUTPUT_VARIABLES = ("batch",)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceSettings:
-    """A file of rows as the manifest names it."""
+    """The section `source` of a manifest."""
 
     path: str
     id: str | None = None
@@ -61,7 +61,7 @@ class SourceSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """A batch as a whole; a manifest that is a mere table has none of this."""
+    """The sections of a YAML manifest other than its items; a CSV or JSONL file has none of them."""
 
     name: str | None = None
     description: str | None = None
@@ -74,12 +74,12 @@ class Settings:
     document: Document = field(default_factory=lambda: Document(value={}, lines={}))
 
     def line_of(self, *keys: str | int) -> int | None:
-        """Tell the line of a place in the manifest; None where the manifest has no such places."""
+        """Return the line of a key in the manifest; None if the manifest is not YAML."""
         return self.document.line_of(keys) if self.document.lines else None
 
 
 def read_settings(file: TextFile, problems: Problems) -> Settings | None:
-    """Read a YAML manifest without its items; None where it cannot be read at all."""
+    """Return the sections of a YAML manifest other than its items; None if it cannot be read at all."""
     try:
         with open_text(file) as stream:
             document = read_document(stream, skip="items", as_text=_TEXTS)
@@ -96,7 +96,7 @@ def read_settings(file: TextFile, problems: Problems) -> Settings | None:
 
 
 def read_rules(sections: Mapping[str, Any], faults: list[Fault]) -> Rules:
-    """Read the sections of a manifest that are rules; a fault leaves the default in its place."""
+    """Return the rules in the sections of a manifest; what is wrong keeps its default."""
     read = {
         name: read_map(sections[name], table, (name,), faults)
         for name, table in _TABLES.items()
@@ -118,7 +118,10 @@ def read_rules(sections: Mapping[str, Any], faults: list[Fault]) -> Rules:
 
 
 def read_name(value: object) -> str:
-    """Take a name for a batch: it names a file, and `.2`, `@` and `/` have meanings of their own."""
+    """Return the name of a batch; raise Refused if a file could not be named so.
+
+    An `@`, a `/` and a number after a dot have meanings of their own.
+    """
     text = read_text(value)
     if not _NAME.fullmatch(text) or len(text.encode()) > LONGEST_NAME:
         raise Refused(f"{quote(text)} cannot name a batch", "Use letters, digits, - and _, at most 80.")
@@ -126,7 +129,7 @@ def read_name(value: object) -> str:
 
 
 def name_after(path: Path) -> str:
-    """Name a batch after its file, as far as the file's name can be one."""
+    """Return a name for a batch whose manifest gives none, made of its file's name."""
     letters = re.sub(r"[^\w-]+", "-", path.stem).encode("utf-8", "ignore")
     return letters[:LONGEST_NAME].decode("utf-8", "ignore").strip("-_") or "batch"
 
@@ -315,7 +318,7 @@ _TABLES: Mapping[str, Table] = {
     "output": {"columns": _read_columns, "explode": _read_explode, "path": _read_output_path},
 }
 RULE_KEYS = {section: tuple(table) for section, table in _TABLES.items()}
-"""Which keys each section of rules has."""
+"""The keys of each section of rules."""
 _SOURCE: Table = {"id": read_text, "path": read_text, "url": read_text, "where": read_text}
 _TOP: Table = {
     "batchfish": _read_version,

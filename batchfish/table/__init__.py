@@ -1,1 +1,1 @@
-"""Results become a typed table: Parquet, CSV or JSONL."""
+"""The table of a batch: typed columns made of its results, as Parquet, CSV or JSONL."""

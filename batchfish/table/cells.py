@@ -1,4 +1,4 @@
-"""The typed cells of a row, read from the JSON text of a result."""
+"""Records of the table: the typed cells that are read from the JSON text of a result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Cell: TypeAlias = str | int | float | date | None
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 EXACT_IN_FLOAT64 = 2**53
-"""Every integer up to here is a Float64; of those beyond, some are."""
+"""Every integer up to this one is exact as a Float64; some of those above are not."""
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?P<decimals>\.\d+)?(?P<exponent>[eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 400  # digits of the largest Float64, and some more
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -39,7 +39,7 @@ _NOUNS = {
     Kind.LIST: "a list",
     Kind.OBJECT: "an object",
 }
-# What a value must be for its cell to need no second look. A larger number takes the careful way.
+# Numbers in these ranges fit for certain. Larger ones are read value by value.
 _INT64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
 _EXACT = Annotated[int, Meta(ge=-EXACT_IN_FLOAT64, le=EXACT_IN_FLOAT64)]
 _DECODED_AS: dict[Kind, Any] = {
@@ -57,9 +57,9 @@ _READ_WHOLE = {Kind.STRING, Kind.INT64, Kind.FLOAT64, Kind.BOOL, Kind.DATE}
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One row of the table: an item, or with `index` one record of its list, and what its result holds.
+    """One row of the table: an item, or with `index` one record of its exploded list.
 
-    `text` is the JSON text of the result, or of the record; `error` names what is in it but in no typed cell.
+    `text` is the JSON text of the result, or of the record; `error` names the values that fit no typed cell.
     """
 
     outcome: Outcome
@@ -71,13 +71,13 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Why a value is not in its cell, in words that follow the value."""
+    """The reason why a value does not fit its cell, in words that follow the value."""
 
     why: str
 
 
 class RecordReader:
-    """Reads results into typed cells: in one go where all fits, else one by one to say what does not."""
+    """Reads results into typed cells: all at once if every value fits, otherwise value by value."""
 
     def __init__(self, plan: ColumnPlan) -> None:
         """Compile the plan into decoders."""
@@ -108,7 +108,7 @@ class RecordReader:
         return (Record(outcome, None, text, self._blank, _joined(notes)),)
 
     def _record(self, outcome: Outcome, index: int | None, text: str, notes: Sequence[str]) -> Record:
-        """Read one result or record into its cells, and say what did not fit."""
+        """Return the record of one result, or of one element of its list."""
         fitting = self._decode_record(text) if self._decode_record is not None else None
         if fitting is not None:
             return Record(outcome, index, text, fitting, _joined(notes))
@@ -116,7 +116,7 @@ class RecordReader:
         return Record(outcome, index, text, cells, _joined([*notes, *misfits]))
 
     def _cells(self, text: str) -> tuple[tuple[Cell, ...], list[str]]:
-        """Read one result or record value by value."""
+        """Return the cells of one result or record read value by value, and why values do not fit."""
         found = split_object(text)
         if found is None and all(column.source is not None for column in self._columns):
             noun = "result" if self._explode is None else "record"
@@ -133,7 +133,7 @@ class RecordReader:
         return tuple(cells), misfits
 
     def _list(self, text: str) -> list[str] | None:
-        """Take the list to explode out of a result, as the text of each record; None if there is none."""
+        """Return the elements of the list to explode as JSON text; None if the result has no such list."""
         if self._decode_list is not None:
             records = self._decode_list(text)
             if records is not None:
@@ -147,7 +147,7 @@ class RecordReader:
 
 
 def read_cell(kind: Kind, text: str) -> Cell | Misfit:
-    """Read the JSON text of one value as what its column holds; null fits every column."""
+    """Return the cell for the JSON text of a value, or why it does not fit; null fits every column."""
     if text == "null":
         return None
     match kind:
@@ -167,7 +167,7 @@ def read_cell(kind: Kind, text: str) -> Cell | Misfit:
 
 
 def read_string(kind: Kind, value: str) -> Cell | Misfit:
-    """Read the value of a JSON string as a STRING, TEXT, DATE or DATETIME."""
+    """Return the cell for a JSON string in a column of kind STRING, TEXT, DATE or DATETIME."""
     match kind:
         case Kind.DATE:
             return _date(value)
@@ -178,7 +178,7 @@ def read_string(kind: Kind, value: str) -> Cell | Misfit:
 
 
 def not_a(kind: Kind) -> Misfit:
-    """Say that a value is not what its column holds."""
+    """Return the Misfit of a value that is of another type than its column."""
     return Misfit(f"is not {_NOUNS[kind]}")
 
 
@@ -188,9 +188,9 @@ def shown(text: str) -> str:
 
 
 def _record_decoder(columns: Sequence[ResultColumn]) -> Callable[[str], tuple[Cell, ...] | None] | None:
-    """Make a function that reads a record in which everything fits, and returns None for any other.
+    """Return a function that reads a record in which every value fits, and returns None for any other.
 
-    It must agree with `split_object` and `read_cell` wherever it answers. None where it cannot be made.
+    Its cells equal those of `split_object` and `read_cell`. None if no such function can be made.
     """
     if not columns:
         return lambda _: ()
@@ -230,7 +230,7 @@ def _record_decoder(columns: Sequence[ResultColumn]) -> Callable[[str], tuple[Ce
 
 
 def _list_decoder(path: Sequence[str]) -> Callable[[str], list[str] | None] | None:
-    """Make a function that takes the list at `path` out of well-formed JSON; None where it cannot be made."""
+    """Return a function that returns the elements of the list at `path`; None if it cannot be made."""
     wrapped: Any = list[Raw]
     try:
         for name in reversed(path):
@@ -252,12 +252,12 @@ def _list_decoder(path: Sequence[str]) -> Callable[[str], list[str] | None] | No
 
 
 def _joined(notes: Sequence[str]) -> str | None:
-    """Make one text of what is to be said."""
+    """Return the notes as one text; None if there are none."""
     return "; ".join(notes) or None
 
 
 def _integer(text: str) -> int | Misfit:
-    """Read an integer, also one spelled 12.0 or 1e3."""
+    """Return an integer, which may be spelled 12.0 or 1e3."""
     number = _NUMBER.fullmatch(text)
     if number is None:
         return not_a(Kind.INT64)
@@ -274,7 +274,7 @@ def _integer(text: str) -> int | Misfit:
 
 
 def _number(text: str) -> float | Misfit:
-    """Read a number: a decimal as the nearest Float64, as everywhere; an integer with every digit."""
+    """Return a number: a decimal as the nearest Float64; an integer only if every digit is kept."""
     number = _NUMBER.fullmatch(text)
     if number is None:
         return not_a(Kind.FLOAT64)
@@ -288,7 +288,7 @@ def _number(text: str) -> float | Misfit:
 
 
 def _date(value: str) -> date | Misfit:
-    """Read a full date."""
+    """Return a full date."""
     if _DATE.fullmatch(value) is None:
         return not_a(Kind.DATE)
     try:
@@ -298,7 +298,7 @@ def _date(value: str) -> date | Misfit:
 
 
 def _datetime(value: str) -> datetime | Misfit:
-    """Read an instant; without a time zone it is none, and none is guessed."""
+    """Return a time in UTC; one without a time zone does not fit."""
     parts = _DATETIME.fullmatch(value)
     if parts is None:
         return not_a(Kind.DATETIME)
@@ -313,5 +313,5 @@ def _datetime(value: str) -> datetime | Misfit:
 
 
 def _is_unicode(value: str) -> bool:
-    """Tell whether a string can be stored as UTF-8."""
+    """Whether a string can be encoded as UTF-8."""
     return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What the cells of one column hold; every cell may also be null."""
+    """The type of a column's cells; every cell may also be null."""
 
     STRING = "string"
     INT64 = "int64"
@@ -25,9 +25,9 @@ class Kind(StrEnum):
     BOOL = "bool"
     DATE = "date"
     DATETIME = "datetime"
-    """An instant, to the microsecond, in UTC: what a page says."""
+    """A time from a page, in UTC, to the microsecond."""
     INSTANT = "instant"
-    """An instant, to the millisecond, in UTC: what the API or we say."""
+    """A time from the API or of our own, in UTC, to the millisecond."""
     LIST = "list"
     """A JSON array, as its text."""
     OBJECT = "object"
@@ -73,7 +73,7 @@ DECLARABLE = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResultColumn:
-    """A typed column filled from a result: `source` is the property, None for the record itself."""
+    """A typed column of results: `source` is the property it shows, None for the whole record."""
 
     name: str
     kind: Kind
@@ -82,7 +82,7 @@ class ResultColumn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColumnPlan:
-    """The columns of one table; `explode` is the way from a result to its list, () for the result itself."""
+    """The columns of one table; `explode` is the path to a result's list, () for the result itself."""
 
     results: tuple[ResultColumn, ...] = ()
     inputs: tuple[str, ...] = ()
@@ -101,19 +101,19 @@ class ColumnPlan:
 
 
 def leading(*, is_exploded: bool) -> tuple[tuple[str, Kind], ...]:
-    """Name the columns before the result's own; an exploded table's key is item_id and record_index."""
+    """Return the columns before the result's own; an exploded table also has record_index."""
     return (LEADING[0], RECORD_INDEX, *LEADING[1:]) if is_exploded else LEADING
 
 
 def input_column(variable: str) -> str:
-    """Name the column that carries one variable of the manifest's rows."""
+    """Return the name of the column for a variable of the manifest's rows."""
     return f"input_{_text(variable)}"
 
 
 def plan_columns(
     schemas: Sequence[Mapping[str, Any]], inputs: Sequence[str], output: OutputRules
 ) -> ColumnPlan:
-    """Decide the columns from a batch's distinct schemas and the variables of its rows.
+    """Return the columns for a batch's distinct schemas and the variables of its rows.
 
     Several schemas become one: a property of one type keeps it, of two kinds of number is Float64, otherwise
     is text. Without a schema the result's columns are those that `output.columns` names. Raises WrongInput
@@ -139,7 +139,7 @@ def plan_columns(
 
 
 def kind_of(node: object) -> Kind:
-    """Decide what a column holds whose values are what `node`, a part of a schema, describes."""
+    """Return the kind of a column for the values that `node`, a part of a schema, describes."""
     match node:
         case {"anyOf": [*branches]} if branches:
             return reduce(_widened, map(kind_of, branches))
@@ -164,7 +164,7 @@ def kind_of(node: object) -> Kind:
 
 
 def unify(records: Iterable[Mapping[str | None, Kind]]) -> dict[str | None, Kind]:
-    """Make one set of properties of several, in the order they first appear."""
+    """Return the properties of several records as one, in the order in which they first appear."""
     unified: dict[str | None, Kind] = {}
     for record in records:
         for source, kind in record.items():
@@ -175,7 +175,7 @@ def unify(records: Iterable[Mapping[str | None, Kind]]) -> dict[str | None, Kind
 
 
 def declared(name: str, dtype: str) -> Kind:
-    """Read a type that `output.columns` gives."""
+    """Return the kind for a type in `output.columns`."""
     if dtype not in DECLARABLE:
         types = ", ".join(sorted(DECLARABLE))
         raise WrongInput(f"output.columns.{name}: {dtype!r} is no type. Use one of {types}.")
@@ -183,7 +183,7 @@ def declared(name: str, dtype: str) -> Kind:
 
 
 def _path(explode: str) -> tuple[str, ...]:
-    """Take `result.a.b` apart."""
+    """Return the names in a path such as `result.a.b`, without the first."""
     root, *names = explode.split(".")
     if root != "result" or not all(names):
         raise WrongInput(f"output.explode: {explode!r} is no path to a list. Write it like result.products.")
@@ -191,7 +191,7 @@ def _path(explode: str) -> tuple[str, ...]:
 
 
 def _item_schemas(schemas: Sequence[Mapping[str, Any]], path: tuple[str, ...]) -> list[Mapping[str, Any]]:
-    """Find what each schema says of the records of the list at `path`."""
+    """Return the parts of the schemas that describe the elements of the list at `path`."""
     found = [items for schema in schemas for at, items in _lists(schema) if at == path]
     if schemas and not found:
         lists = [_spelled(at) for schema in schemas for at, _ in _lists(schema)]
@@ -203,7 +203,7 @@ def _item_schemas(schemas: Sequence[Mapping[str, Any]], path: tuple[str, ...]) -
 def _lists(
     schema: Mapping[str, Any], at: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Yield the way to each list that records can come from (none inside other lists), and its items."""
+    """Yield the path of each list that is not inside another, and the schema of its elements."""
     match schema:
         case {"type": "array"}:
             items = schema.get("items")
@@ -215,7 +215,7 @@ def _lists(
 
 
 def _properties(schema: Mapping[str, Any], *, is_item: bool) -> dict[str | None, Kind]:
-    """List what one record may hold; a list's item that is no object is a record of one value, named None."""
+    """Return the kinds of a record's properties; an element that is not an object has one, named None."""
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         return {None: kind_of(schema)} if is_item and kind_of(schema) is not Kind.OBJECT else {}
@@ -225,7 +225,7 @@ def _properties(schema: Mapping[str, Any], *, is_item: bool) -> dict[str | None,
 
 
 def _named(kinds: Mapping[str | None, Kind], label: str, taken: AbstractSet[str]) -> Iterator[ResultColumn]:
-    """Name each column after its property, with `result_` before it for as long as the name is another's."""
+    """Yield the column of each property, with `result_` before its name until no other has that name."""
     names = {source: _text(label if source is None else source) for source in kinds}
     wanted = set(names.values()) - taken
     used = set(taken)
@@ -240,24 +240,24 @@ def _named(kinds: Mapping[str | None, Kind], label: str, taken: AbstractSet[str]
 
 
 def _widened(one: Kind, other: Kind) -> Kind:
-    """Find the kind that holds the values of both."""
+    """Return the kind that holds the values of both."""
     if one is other:
         return one
     return Kind.FLOAT64 if {one, other} == {Kind.INT64, Kind.FLOAT64} else Kind.TEXT
 
 
 def _text(name: str) -> str:
-    r"""Spell half a surrogate pair, which JSON can escape but a file cannot hold, as `\udXXX`."""
+    r"""Return a name with lone surrogates, which a file cannot hold, spelled `\udXXX`."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _spelled(path: tuple[str, ...]) -> str:
-    """Spell a path as `output.explode` has it."""
+    """Return a path as it is written in `output.explode`."""
     return ".".join(("result", *path))
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
-    """Say which known name was probably meant, or all there are."""
+    """Return the hint that names the nearest known name, or the known ones."""
     if not known:
         return " There is none."
     close = get_close_matches(name, known, n=1)

@@ -1,4 +1,4 @@
-"""Rows become polars frames of bounded size; this module imports polars, so it is imported late itself."""
+"""Polars frames of bounded size, made of outcomes; this module imports polars, so import it late."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from batchfish.core.outcomes import Outcome
 
-# What is in the works stays within the processor's cache: larger frames take longer, not less.
+# Frames that fit the processor's cache are written faster than larger ones.
 FRAME_ROWS = 1_000
 FRAME_BYTES = 16 * 2**20
 
@@ -34,18 +34,18 @@ _DTYPES: dict[Kind, pl.DataType] = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-# What a date of four digits can be: a server's clock may say anything.
+# The times that a year of four digits can express: a server's clock may be wrong.
 _FIRST_INSTANT = datetime(1, 1, 1, tzinfo=UTC).timestamp()
 _LAST_INSTANT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 def schema_of(plan: ColumnPlan) -> dict[str, pl.DataType]:
-    """Give every column of the table its dtype, in order."""
+    """Return the polars schema of the table."""
     return {name: _DTYPES[kind] for name, kind in plan.columns.items()}
 
 
 def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator[pl.DataFrame]:
-    """Yield the table as frames of at most FRAME_ROWS rows, and hardly more than FRAME_BYTES of results."""
+    """Yield the table as frames of at most FRAME_ROWS rows and about FRAME_BYTES of results."""
     records: list[Record] = []
     size = 0
     for record in _records_of(plan, chunks):
@@ -60,7 +60,7 @@ def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator
 
 
 def _records_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator[Record]:
-    """Read the results of all rows into records."""
+    """Yield the records of all outcomes."""
     reader = RecordReader(plan)
     for chunk in chunks:
         for row in chunk:
@@ -70,14 +70,14 @@ def _records_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterat
 
 
 def _emptied(plan: ColumnPlan, records: list[Record]) -> pl.DataFrame:
-    """Turn records into a frame and let go of them: their text would be there twice while it is written."""
+    """Return the frame of the records and clear them, so that their text is not kept while it is written."""
     frame = _frame(plan, records)
     records.clear()
     return frame
 
 
 def _frame(plan: ColumnPlan, records: Sequence[Record]) -> pl.DataFrame:
-    """Turn records into typed columns."""
+    """Return the frame of the records."""
     rows = [record.outcome for record in records]
     indexes = [record.index for record in records]
     cells = zip(*(record.cells for record in records), strict=True)
@@ -100,7 +100,7 @@ def _frame(plan: ColumnPlan, records: Sequence[Record]) -> pl.DataFrame:
 
 
 def _fixed(name: str, kind: Kind, rows: Sequence[Outcome]) -> pl.Series:
-    """Make the column of what is known of every item."""
+    """Return a column that does not depend on the results."""
     match name:
         case "queue_s":
             return _elapsed(name, rows, "submitted_at", "started_at")
@@ -111,19 +111,19 @@ def _fixed(name: str, kind: Kind, rows: Sequence[Outcome]) -> pl.Series:
 
 
 def _elapsed(name: str, rows: Sequence[Outcome], start: str, end: str) -> pl.Series:
-    """Make the column of the seconds between two times, to the millisecond."""
+    """Return a column of the seconds between two times, to the millisecond."""
     starts = _seconds(name, list(map(attrgetter(start), rows)))
     return (_seconds(name, list(map(attrgetter(end), rows))) - starts).round(3)
 
 
 def _seconds(name: str, values: Sequence[float | None]) -> pl.Series:
-    """Make a column of epoch seconds, null where they lie outside the years 1 to 9999."""
+    """Return a column of epoch seconds, with null for times outside the years 1 to 9999."""
     seconds = pl.Series(name, values, dtype=pl.Float64)
     return seconds.set(~seconds.is_between(_FIRST_INSTANT, _LAST_INSTANT), None)
 
 
 def _series(name: str, kind: Kind, values: Sequence[Any]) -> pl.Series:
-    """Make one column; a whole number that 64 bits don't hold becomes null."""
+    """Return one column; an integer of more than 64 bits becomes null."""
     match kind:
         case Kind.INSTANT:
             return (_seconds(name, values) * 1000).round().cast(pl.Int64).cast(_DTYPES[kind])
@@ -140,5 +140,5 @@ def _series(name: str, kind: Kind, values: Sequence[Any]) -> pl.Series:
 
 
 def _spelled(value: str | None) -> str | None:
-    r"""Spell half a surrogate pair, which an API may send but UTF-8 cannot hold, as `\udXXX`."""
+    r"""Return a text with lone surrogates, which UTF-8 cannot hold, spelled `\udXXX`."""
     return None if value is None else value.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Where a table goes: what may be replaced there, and a file that appears whole or not at all."""
+"""The file that a table is written to: whether it may be replaced, and its atomic replacement."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _RESERVED = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileMark:
-    """What a written file held: enough to know it again, wherever it was moved or restored to."""
+    """Size and digest of a file we wrote, by which it is recognised even if it was moved or restored."""
 
     size: int
     sha256: str
 
 
 def is_same_file(path: Path, recorded: FileMark) -> bool:
-    """Tell whether a regular file (not a link to one) still holds what was recorded when it was written."""
+    """Whether a regular file, not a link to one, still has the recorded size and digest."""
     try:
         facts = path.lstat()
         if not stat.S_ISREG(facts.st_mode) or facts.st_size != recorded.size:
@@ -47,7 +47,7 @@ def is_same_file(path: Path, recorded: FileMark) -> bool:
 
 
 def mark_of(file: BinaryIO) -> FileMark:
-    """Read a file from its beginning, for its mark."""
+    """Return the mark of a file, which is read from its beginning."""
     digest = hashlib.sha256()
     size = 0
     file.seek(0)
@@ -64,11 +64,11 @@ def check_target(
     may_replace: bool = False,
     parents_under: Path | None = None,
 ) -> None:
-    """Refuse a target that `write_table` would refuse: cheap, so ask before a run costs money.
+    """Raise the error that `write_table` would raise for this target, before a run costs money.
 
-    What stands there may be replaced if it is a file that we wrote (`written`) or a person agreed
-    (`may_replace`); a symbolic link never is, nor followed. Folders that do not exist are made only under
-    `parents_under`. Raises WrongInput, NeedsYes or StorageFailed.
+    An existing file may be replaced if we wrote it (`written`) or a person agreed (`may_replace`). A symbolic
+    link is neither replaced nor followed. Missing folders are created only below `parents_under`. Raises
+    WrongInput, NeedsYes or StorageFailed.
     """
     if target.suffix not in TABLE_SUFFIXES:
         raise WrongInput(f"{target}: a table is written as {', '.join(TABLE_SUFFIXES)}: name one of them")
@@ -93,16 +93,16 @@ def check_target(
 
 
 def make_parents(target: Path, parents_under: Path | None) -> None:
-    """Make the folders above a target, where `check_target` says that they may be made."""
+    """Create the missing folders of a target that lies below `parents_under`."""
     if parents_under is not None and _is_under(target, parents_under):
         target.parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """Hand out a new file, its owner's alone, that takes the target's place when the block ends well.
+    """Open a new file with mode 0600, which replaces the target if the block ends without an exception.
 
-    Otherwise it is removed and what stood there stays. What a killed process left behind is removed, too.
+    Otherwise it is removed, and the target stays as it was. Temporary files of killed processes are removed.
     """
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -124,18 +124,18 @@ def replacing(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
 
 
 def name_for_file(text: str) -> str:
-    """Make of any text one name that is safe within a path: no separator, no leading dot or dash."""
+    """Return a file name made of any text: without separators, and without a leading dot or dash."""
     name = _NOT_IN_A_NAME.sub("_", text).strip("._-")[:100]
     return f"_{name}" if not name or _RESERVED.fullmatch(name) else name
 
 
 def reason_of(error: Exception) -> str:
-    """Say what the operating system, or a library, said."""
+    """Return the message of the operating system or the library, on one line."""
     return error.strerror or str(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
 
 
 def _check_folder(target: Path, parents_under: Path | None) -> None:
-    """Refuse a folder that is missing and may not be made, or that cannot be written to."""
+    """Raise StorageFailed if the folder is missing and may not be created, or cannot be written to."""
     folder = target.parent
     while not folder.exists():
         if parents_under is None or not _is_under(target, parents_under):
@@ -150,12 +150,12 @@ def _check_folder(target: Path, parents_under: Path | None) -> None:
 
 
 def _is_under(target: Path, folder: Path) -> bool:
-    """Tell whether a target lies in a folder, wherever links and `..` on the way lead."""
+    """Whether a target lies in a folder, after links and `..` are resolved."""
     return target.parent.resolve().is_relative_to(folder.resolve())
 
 
 def _temporary(folder: int) -> tuple[str, int]:
-    """Create a file for our own eyes and lock it, so that others see that its writer lives."""
+    """Create and lock a temporary file with mode 0600; the lock shows that its writer is alive."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     while True:
         name = f".batchfish-{secrets.token_hex(8)}.tmp"
@@ -168,13 +168,13 @@ def _temporary(folder: int) -> tuple[str, int]:
 
 
 def _check_untouched(folder: int, name: str, descriptor: int) -> None:
-    """Make sure that a name still means the file we wrote."""
+    """Raise StorageFailed if another file has taken the name of ours."""
     if not os.path.samestat(os.stat(name, dir_fd=folder, follow_symlinks=False), os.fstat(descriptor)):
         raise StorageFailed(f"{name}: another process put its own file there")
 
 
 def _remove_leftovers(folder: int) -> None:
-    """Remove temporary files of writers that were killed: those that nobody holds locked."""
+    """Remove the temporary files of writers that were killed: those without a lock."""
     for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
         with suppress(OSError):
             descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)

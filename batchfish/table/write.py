@@ -1,4 +1,4 @@
-"""Writing a table file in bounded memory, whole or not at all; this module imports polars."""
+"""Writing of table files, in bounded memory and atomically; this module imports polars."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NUMBER = r"^[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableReport:
-    """What was written: `mark` is what to record, to know the file again as one's own."""
+    """What was written. Record `mark`, to recognise the file as our own later."""
 
     path: Path
     rows: int
@@ -99,10 +99,10 @@ def write_table(  # noqa: PLR0913 - one function for all that may be asked of a 
 
 
 def made_safe(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put `'` before each text that would run as a formula, and show NUL, at which many readers stop, as ␀.
+    """Return a frame with `'` before each text that a spreadsheet would run as a formula, and NUL as ␀.
 
-    Typed numbers are no text and stay, and so does a text that is exactly a number, such as -5. A spreadsheet
-    that is told to split at another sign than the comma makes cells of its own, which this knows nothing of.
+    Numbers do not change, nor does a text that is a number, such as -5. Many readers stop at a NUL. A
+    spreadsheet that is told to split cells at another character than the comma is not protected.
     """
     texts = [column for column in frame.iter_columns() if column.dtype == pl.String]
     return frame.with_columns(
@@ -113,12 +113,12 @@ def made_safe(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def safe_names(names: list[str]) -> list[str]:
-    """Make the header safe in the same way."""
+    """Return the names of columns, escaped in the same way."""
     return pl.select(_safe(pl.lit(pl.Series(names, dtype=pl.String)))).to_series().to_list()
 
 
 def _give_back_large_blocks() -> None:
-    """Make glibc return freed blocks of a megabyte to the system; other C libraries are left as they are.
+    """Make glibc return freed blocks of a megabyte to the system; other C libraries stay as they are.
 
     By itself it learns from the first large block to keep such blocks, in an arena for each of polars'
     threads: the copies of a cell of 20 MB then stay with the process (mallopt(3)).
@@ -132,7 +132,7 @@ def _give_back_large_blocks() -> None:
 
 @dataclass(slots=True)
 class _Source:
-    """The frames on their way into a file, counted; `failure` is what ended them early."""
+    """The frames of a table and their number of rows; `failure` is the exception that ended them early."""
 
     frames: Iterator[pl.DataFrame]
     rows: int = 0
@@ -152,7 +152,7 @@ class _Source:
 
 
 def _write_parquet(file: BinaryIO, plan: ColumnPlan, source: _Source, sizes: Iterable[int]) -> None:
-    """Stream frames into row groups of about _ROW_GROUP_BYTES."""
+    """Write frames in row groups of about _ROW_GROUP_BYTES."""
     frames = iter(source)
     first = next(frames, pl.DataFrame(schema=schema_of(plan)))
     fitting = int(_ROW_GROUP_BYTES * first.height / max(first.estimated_size(), 1))
@@ -172,10 +172,10 @@ def _write_parquet(file: BinaryIO, plan: ColumnPlan, source: _Source, sizes: Ite
 
 
 def _row_group_rows(sizes: Iterable[int]) -> int:
-    """Choose the largest row group whose results take no more than the limit, wherever in the table it is.
+    """Return the largest number of rows whose results stay within the limit anywhere in the table.
 
-    One large result alone makes no group smaller. A table of very many rows keeps a number of groups that
-    can be read, even if that takes memory.
+    A single result above the limit does not make groups smaller. A table of very many rows keeps to
+    _MOST_ROW_GROUPS groups even if that takes more memory.
     """
     each = array("q", sizes)
     limit = max(_ROW_GROUP_BYTES, max(each, default=0))
@@ -188,9 +188,9 @@ def _row_group_rows(sizes: Iterable[int]) -> int:
 
 
 def _write_csv(file: BinaryIO, plan: ColumnPlan, source: _Source, *, is_raw: bool) -> None:
-    """Append frame after frame: polars' own CSV sink keeps 100,000 rows in memory, of any size.
+    """Write frames one by one: polars' own CSV sink keeps 100,000 rows in memory, whatever their size.
 
-    Every text is quoted, so that a lone CR in one ends no line.
+    Every text is quoted, so that a CR in it does not end the line.
     """
     names = list(plan.columns)
     header = StringIO()
@@ -205,14 +205,14 @@ def _write_csv(file: BinaryIO, plan: ColumnPlan, source: _Source, *, is_raw: boo
 
 
 def _write_jsonl(file: BinaryIO, source: _Source) -> None:
-    """Append frame after frame, for the same reason."""
+    """Write frames one by one, for the same reason."""
     for frame in source:
         frame.write_ndjson(file)
         del frame
 
 
 def _count_lines(path: Path, *, are_texts_quoted: bool) -> int:
-    """Count the ends of lines in a file, a block at a time; those between quotes end no line."""
+    """Return the number of lines in a file; line breaks between quotes do not count."""
     found, is_inside = 0, False
     with path.open("rb") as file:
         while block := file.read(_READ_BYTES):
@@ -226,7 +226,7 @@ def _count_lines(path: Path, *, are_texts_quoted: bool) -> int:
 
 
 def _check(path: Path, target: Path, plan: ColumnPlan, rows: int) -> None:
-    """Read back what polars made of it: the same columns, and as many rows as went in."""
+    """Read the file back; raise StorageFailed if it lacks columns or rows."""
     match target.suffix:
         case ".parquet":
             table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
@@ -244,7 +244,7 @@ def _check(path: Path, target: Path, plan: ColumnPlan, rows: int) -> None:
 
 
 def _is_unsafe(column: pl.Series) -> bool:
-    """Return whether anything in a column is to be changed: mostly nothing is, and a copy may be large."""
+    """Whether any text of a column must be changed: mostly none, and a copy may be large."""
     return bool((column.str.contains("\0", literal=True) | column.str.contains(_FORMULA)).any())
 
 

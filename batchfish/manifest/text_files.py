@@ -1,4 +1,4 @@
-"""The files a manifest is read from: that they are what they should be, and stay so between two reads."""
+"""The text files of a manifest: opened so that bad bytes and changes between two reads are found."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TextFile:
 
 
 def inspect_file(path: Path) -> TextFile:
-    """Return a file that can be read; Refused where it is missing, not a regular file or not readable."""
+    """Return a file that can be read; raise Refused if it is missing, not a regular file or unreadable."""
     try:
         # The kind is asked before the file is opened: opening a pipe would wait for its writer.
         mode = path.stat().st_mode
@@ -62,8 +62,8 @@ def inspect_file(path: Path) -> TextFile:
 def open_text(file: TextFile) -> Iterator[TextIO]:
     """Open a file to read all of it.
 
-    The first time, RefusedLine is raised where a line is not text. Later, and whenever the file changes while
-    it is read, WrongInput is raised if it is not the same file, at the end at the latest.
+    Raises RefusedLine for a line that is not text, the first time the file is read. Raises WrongInput, at the
+    end at the latest, if the file changes while it is read or differs from its first read.
     """
     try:
         with file.path.open("rb", buffering=0) as raw:
@@ -83,23 +83,23 @@ def open_text(file: TextFile) -> Iterator[TextIO]:
 
 @contextmanager
 def open_start(file: TextFile) -> Iterator[TextIO]:
-    """Open a file to read its first lines; RefusedLine where one of them is not text."""
+    """Open a file to read its first lines; raise RefusedLine if one of them is not text."""
     with file.path.open("rb", buffering=0) as raw:
         reader = _CheckedReader(raw, _forbidden_in(file.path))
         yield io.TextIOWrapper(io.BufferedReader(reader, _CHUNK), encoding="utf-8-sig", newline="")
 
 
 def changed(path: Path) -> WrongInput:
-    """Return the error for a file that changed while it was being read."""
+    """Return the error for a file that changed between or during its reads."""
     return WrongInput(
         f"{cut(path, 200)}: it changed while it was being read. Start again when it is written whole."
     )
 
 
 def spool_standard_input(stream: BinaryIO, folder: Path) -> Path:
-    """Copy a manifest from standard input into `folder`, for its owner alone; the suffix says what it is.
+    """Copy standard input to a file in `folder`, readable by its owner only, and return its path.
 
-    StorageFailed where it cannot be copied to there.
+    The suffix is that of the format found. Raises StorageFailed if the file cannot be written.
     """
     spool = folder / f"stdin.{os.getpid()}.part"
     start = bytearray()
@@ -117,7 +117,7 @@ def spool_standard_input(stream: BinaryIO, folder: Path) -> Path:
 
 
 def detect_format(start: bytes) -> str:
-    """Tell by its first lines what a manifest is written in: `.yaml`, `.jsonl` or `.csv`."""
+    """Return the suffix for a manifest that starts with these bytes: `.yaml`, `.jsonl` or `.csv`."""
     text = start.decode("utf-8-sig", "replace")
     lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
     first = next(lines, "")

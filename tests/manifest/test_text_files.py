@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.manifest.files import detect_format, inspect_file, open_text, spool_standard_input
 from batchfish.manifest.load import ManifestOptions, load_manifest
 from batchfish.manifest.problems import RefusedLine
+from batchfish.manifest.text_files import detect_format, inspect_file, open_text, spool_standard_input
 
 if TYPE_CHECKING:
     from pathlib import Path
