@@ -50,7 +50,7 @@ class SubmitDeferred:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubmitRejected:
-    """The API refused the request itself: sent again it would be refused again."""
+    """The API refused the request itself, and would refuse it again."""
 
     reason: str
     message: str
@@ -92,7 +92,7 @@ class ProvenAbsent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CannotTell:
-    """Whether the unanswered create made a run cannot be found out: a person decides."""
+    """It cannot be found out whether the unanswered create made a run: a person decides."""
 
     message: str
 
@@ -124,7 +124,7 @@ class RunMisnamed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFound:
-    """The API shows a run as it should that was held as lost or for its marker."""
+    """The API shows again, with its own marker, a run that was held as lost or under another marker."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -154,14 +154,14 @@ def _apply(
 
 
 def _succeeds_first(item: Item, event: Event) -> bool:
-    """Whether a run reached its goal while the item has no success yet, so that the item turns to it."""
+    """Whether an event is the item's first success; the item then follows that run, whichever it followed."""
     if not isinstance(event, RunEnded) or item.status is Status.SUCCEEDED:
         return False
     return event.run.status == "COMPLETED" and event.failed_check is None
 
 
 def _is_surplus_cancelled(attempt: Attempt, item: Item, event: Step) -> bool:
-    """Whether a run was cancelled at our request that was surplus until the item turned to it."""
+    """Whether an item follows a run that was cancelled as surplus, because the run before it had ended."""
     is_cancelled = isinstance(event, RunEnded) and event.run.status == "CANCELLED"
     is_turned_to = item.status is Status.RUNNING and item.reason is not None
     return is_cancelled and is_turned_to and attempt.cause == SURPLUS
@@ -179,7 +179,7 @@ def _as_decided(item: Item, circumstances: Circumstances) -> Item:
 
 
 def _follow_open(item: Item, open_attempts: Sequence[Attempt]) -> Item:
-    """Return the item following its best open attempt, where that ranks before its status (law 2)."""
+    """Return the item following its best open attempt, if that ranks before its own status (law 2)."""
     better = [one for one in open_attempts if _RANKS[one.state] < _WAITS.get(item.status, 0)]
     if not better:
         return item
@@ -197,7 +197,7 @@ def _follow_open(item: Item, open_attempts: Sequence[Attempt]) -> Item:
 
 
 def _adopt(item: Item, attempt: Attempt | None, event: Adopted, circumstances: Circumstances) -> Change:
-    """Bind a found run to its item, whatever the item's status; of two alive it follows the first created."""
+    """Bind a found run to its item in any status; of two runs alive the item follows the first created."""
     if attempt is not None and attempt.run_id is not None:
         raise IllegalTransition(f"attempt {attempt.k} has the run {attempt.run_id} already")
     found = attempt or _unintended_attempt(item.pk, event, circumstances.now)
@@ -241,7 +241,7 @@ def _is_first(one: Attempt, other: Attempt) -> bool:
 
 
 def _move(item: Item, event: Step, circumstances: Circumstances) -> Item:
-    """Return the item after an event about the attempt that it follows, as if it had no other one."""
+    """Return the item after an event about the attempt that it follows; other attempts are ignored."""
     match event:
         case Intended(k=k):
             return replace(item, status=Status.SUBMITTING, k=k, follows=k, due_at=0.0)

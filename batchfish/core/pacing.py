@@ -51,9 +51,9 @@ class Pacing:
         return backoff.exponential(self.bad_rounds, first=FIRST_BACKOFF, longest=LONGEST_BACKOFF)
 
     def room(self, open_attempts: int, alive: int) -> int:
-        """Return how many creates may be sent beside `open_attempts`, of which `alive` may have a run alive.
+        """Return how many more creates may be sent; `alive` of the `open_attempts` do not wait for a person.
 
-        Attempts that wait for a person hold their slots, but are no evidence of what the API accepts.
+        Those that wait hold their slots, but are no evidence of how many runs the API accepts.
         """
         return max(0, min(self.concurrency - open_attempts, self.limit - alive))
 

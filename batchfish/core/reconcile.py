@@ -77,7 +77,7 @@ class SearchAgain:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Whether a run exists cannot be found out: a person decides."""
+    """It cannot be found out whether a run exists: a person decides."""
 
     message: str
 

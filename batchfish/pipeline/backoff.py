@@ -1,4 +1,4 @@
-"""Requests without an answer: how reads are repeated, and when an outage ends the run.
+"""Requests without an answer: reads are repeated with backoff, and a long outage ends the run.
 
 A poll or a search only reads, so it is repeated until it is answered. A create is never repeated here.
 """
@@ -34,10 +34,10 @@ OUTAGE_GRACE = 1.0
 
 
 def retrying(ctx: Context, gives_up: Callable[[], bool] = lambda: False) -> AsyncRetrying:
-    """Return the repetition of a read by a stage: until an answer, the stages detach, or `gives_up()`.
+    """Return what repeats a read of a stage until it is answered, the stages detach, or `gives_up()` is true.
 
-    In the latter two cases the last WebAgentUnavailable is raised. A wait that the API asks for holds up all
-    reads. The caller notes the answer.
+    In the last two cases it raises the last WebAgentUnavailable. Each failure is noted, and a wait that the
+    API asks for holds up all reads. The caller notes the answer.
     """
 
     async def before(_state: RetryCallState) -> None:
@@ -53,7 +53,10 @@ def retrying(ctx: Context, gives_up: Callable[[], bool] = lambda: False) -> Asyn
 
 
 def retrying_alone(clock: Clock, chance: Callable[[], float], gives_up: Callable[[], bool]) -> AsyncRetrying:
-    """Return the repetition of a read without a batch: until an answer, or `gives_up()` after one without."""
+    """Return what repeats a read outside the stages until it is answered, or `gives_up()` is true.
+
+    Then it raises the last WebAgentUnavailable.
+    """
 
     def wait(state: RetryCallState) -> float:
         asked = _error_of(state).retry_after
@@ -81,10 +84,10 @@ async def within_outage(
     max_outage: float,
     notice: Callable[[str], None],
 ) -> T:
-    """Return what a read finds that is made before the stages start.
+    """Wait for a read that is made before the stages start, and return its result.
 
-    WebAgentUnavailable where it has not ended after `max_outage` seconds, whether it waits, is repeated, or
-    lists page after page. A notice is given once it takes longer than usual.
+    It may take `max_outage` seconds, including all waits, repetitions and pages; then WebAgentUnavailable is
+    raised. A notice is shown once it takes longer than usual.
     """
     reading = asyncio.ensure_future(read)
     try:
@@ -171,13 +174,13 @@ def hold_creates(ctx: Context, seconds: float | None, cause: str) -> None:
 
 
 def hold_reads(ctx: Context, seconds: float | None, cause: str) -> None:
-    """Send no request at all for this long, because the API asked for it in the answer to a read."""
+    """Send no request of any kind for this long, since the API asked for it in the answer to a read."""
     hold_creates(ctx, seconds, cause)
     session = ctx.session
     session.reads_wait_until = max(session.reads_wait_until, ctx.clock.boottime() + (seconds or 0.0))
 
 
 async def wait_to_read(ctx: Context) -> None:
-    """Return when requests that only read may be sent."""
+    """Wait until reads may be sent."""
     while (left := ctx.session.reads_wait_until - ctx.clock.boottime()) > 0:
         await ctx.clock.sleep(left)

@@ -1,4 +1,4 @@
-"""Time and waiting in the stages: the clock that they are given, and how they wake each other."""
+"""The clock that the stages are given, and the wake-ups by which they notice each other's changes."""
 
 from __future__ import annotations
 

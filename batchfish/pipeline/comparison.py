@@ -54,7 +54,7 @@ async def compare_at_start(ctx: Context, batch: int) -> None:
 
 
 async def compare_regularly(ctx: Context) -> None:
-    """Repeat the comparison every ten minutes of submitting, and once when nothing else is left to do."""
+    """Compare every ten minutes while creates are sent, and once when nothing else is left to do."""
     listener = ctx.wakeup.listen()
     session, put_off_until = ctx.session, 0.0
     while not ctx.is_over():
@@ -81,8 +81,8 @@ async def compare_regularly(ctx: Context) -> None:
 async def _compare_meanwhile(ctx: Context) -> None:
     """Compare the batch while the stages work, and report the runs whose marker cannot be read.
 
-    They do not stop the run: the search for an item that may own one of them holds it, or does not send it
-    again.
+    They do not stop the run: an item that may own one of them is held, or not sent again, after a search of
+    its own.
     """
     began_at = ctx.clock.boottime()
     unread = await _compare(
@@ -166,7 +166,7 @@ def _adopt_unknown(ctx: Context, batch: int, listed: Sequence[RunSnapshot]) -> S
 def _is_rest_unchanged(
     ctx: Context, batch: int, last: Comparison, since: float, recent: Sequence[RunSnapshot], total: int
 ) -> bool:
-    """Whether the server counts as many runs besides the recent ones as the journal knows.
+    """Whether the server counts as many older runs as the journal knows.
 
     A recent run that was not listed yet may be counted, and so may one whose create has no answer yet.
     """

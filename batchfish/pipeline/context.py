@@ -188,13 +188,13 @@ class Context:
         self.wakeup.wake()
 
     def unanswered_now(self, message: str) -> SubmitUnanswered:
-        """Return the event that a create is given up now without an answer."""
+        """Return the event of a create that is given up now, without an answer."""
         return SubmitUnanswered(
             message=message, given_up_at=self.clock.boottime(), boot_id=self.clock.boot_id
         )
 
     def has_detached(self) -> bool:
-        """Whether the stages end, although runs may be alive."""
+        """Whether the run was told to stop without following the runs that are alive."""
         return self.session.stop is not None and self.session.stop.detaches
 
     def may_submit(self) -> bool:

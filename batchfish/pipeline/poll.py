@@ -145,9 +145,9 @@ def _record(ctx: Context, polled: Sequence[Tracked], result: PollResult, watches
 
 
 def _controls(ctx: Context, due: Sequence[Tracked], watches: Watches) -> list[str]:
-    """Return the id of a known run to poll beside runs that may be lost, where no other would be found.
+    """Return the id of a run that the API must know, to poll with runs that may all be lost.
 
-    Only if it is found is the loss of the others believed.
+    They are believed to be lost only if it is found.
     """
     gone = {run_id for run_id, watch in watches.by_run.items() if watch.gone_since is not None}
     may_be_lost = any(one.attempt.run_id in gone and one.attempt.state is AttemptState.RUNNING for one in due)
@@ -210,7 +210,7 @@ def _note_time(ctx: Context, one: Tracked, run: RunSnapshot, result: PollResult,
 
 
 def _other_marker(run: RunSnapshot, marker: str) -> str | None:
-    """Return the marker of another attempt that a run carries, None where it carries none."""
+    """Return the marker in a run's goal if it is another attempt's, else None."""
     carried = identity.read_marker(run.goal) if run.goal is not None else None
     return None if carried is None or not marker or str(carried) == marker else str(carried)
 
@@ -243,11 +243,11 @@ def _note_change(ctx: Context, watch: Watch, changed_at: float | None) -> None:
 
 
 def _lasted(ctx: Context, watch: Watch, result: PollResult) -> float:
-    """Return for how long a run has at least been in its status, in seconds.
+    """Return the least time for which a run has been in its status, in seconds.
 
-    By the server's own clock; where it does not say, since a poll of this process first showed it so, by
-    the boot clock. That is too little after a restart, but no clock that is set wrong makes it too much, so
-    that no run is cancelled too early.
+    It is measured by the server's clock. Where the server does not send its time, it is the time since a poll
+    of this process first showed the status, by the boot clock: too little after a restart, but never too much
+    because a clock is set wrong, so that no run is cancelled too early.
     """
     if result.server_date is None:
         return ctx.clock.boottime() - watch.same_since
@@ -284,7 +284,7 @@ def _report(ctx: Context, one: Tracked, event: Event) -> None:
 
 
 def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], watches: Watches) -> None:
-    """Stop where only runs are left that have not changed for `limits.stuck`, so that the table is made."""
+    """Stop the run if all runs that are left have not changed for `limits.stuck`, so that a table is made."""
     running = [one for one in tracked if one.attempt.state is AttemptState.RUNNING]
     for one in running:
         watch = watches.by_run.get(one.attempt.run_id or "")

@@ -51,8 +51,8 @@ class SearchRecord:
 class Controls:
     """Runs known to exist that searches must find, by their markers.
 
-    `found` tells which were found in the present round, so that each is searched for once in it;
-    `missed_since` is when one was first not found, in boot-time seconds.
+    `found` is whether each was found in the present round, so that it is searched for only once;
+    `missed_since` is when it was first not found, in boot-time seconds.
     """
 
     found: dict[str, bool] = field(default_factory=dict)
@@ -148,7 +148,7 @@ async def _gather_evidence(
 async def _search_for_control(
     ctx: Context, one: Tracked, controls: Controls, rules: UnansweredRules
 ) -> Control:
-    """Search for a run that surely exists in the way in which the unanswered create's was searched for."""
+    """Search for a run that is known to exist, in the same way as for the unanswered create's."""
     attempt = one.attempt
     fresh = ctx.journal.control_of(attempt, after=attempt.given_up_at or 0.0)
     known = fresh or ctx.journal.control_of(attempt)

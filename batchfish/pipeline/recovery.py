@@ -1,4 +1,4 @@
-"""The recovery that every process makes before its first create: its key, open creates, unknown runs."""
+"""The recovery before the first create of a process: the key is checked, and open creates are given up."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def _due_items(ctx: Context, room: int) -> Sequence[Item]:
 
 
 def _room(ctx: Context) -> int:
-    """Return how many creates may be sent now, as slots and connections are free."""
+    """Return how many creates may be sent now: for each a slot and a connection are free."""
     if ctx.is_idle() or not _may_send(ctx):
         return 0
     slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive())
@@ -104,12 +104,12 @@ def _states_of_batch(ctx: Context) -> set[AttemptState]:
 
 
 def _may_send(ctx: Context) -> bool:
-    """Whether creates may be sent now: the run does not stop, and no wait is left."""
+    """Whether creates may be sent now: the run is not stopping, and no wait that was asked for is left."""
     return ctx.may_submit() and ctx.session.creates_wait_until <= ctx.clock.boottime()
 
 
 def _stop_if_only_held_are_left(ctx: Context) -> None:
-    """Stop where the next create waits for slots that only a person can free."""
+    """Stop the run if only a person can free the slot that the next create needs."""
     if ctx.count_alive() or ctx.is_idle() or not _may_send(ctx):
         return
     if ctx.session.pacing.room(ctx.journal.count_open(), 0) == 0:
@@ -131,8 +131,7 @@ def _stop_if_only_held_are_left(ctx: Context) -> None:
 async def _search_before_resending(ctx: Context, items: Sequence[Item]) -> None:
     """Search once more for the runs of items that were sent before, and adopt those that are found.
 
-    An absence that was proven may be hours old by now. Creates that were surely refused need no search. The
-    run stops where a search proves nothing.
+    The proof that they have no run may be hours old by now. The run stops if a search proves nothing.
     """
     for item in items:
         text = search_text(identity.make_marker(ctx.batch.batch8, item.key, item.k))
