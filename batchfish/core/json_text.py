@@ -162,7 +162,7 @@ def read_strictly(text: str, *, max_depth: int) -> Any:  # noqa: ANN401 - any JS
     except RecursionError:
         raise InvalidJson(f"nested deeper than {max_depth} levels") from None
     except UnicodeEncodeError:
-        raise InvalidJson("a text holds half of a surrogate pair", "Write the whole character.") from None
+        raise InvalidJson("a text contains a lone surrogate", "Write the whole character.") from None
     if is_nested_deeper(text.encode(errors="replace"), max_depth):
         raise InvalidJson(f"nested deeper than {max_depth} levels")
     return value
@@ -234,12 +234,12 @@ def _read_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidJson(f"the key '{cut(twice)}' stands twice", "Remove one.")
+        raise InvalidJson(f"the key '{cut(twice)}' occurs twice", "Remove one.")
     return found
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidJson(f"{name} is no JSON", "Write null, or leave it out.")
+    raise InvalidJson(f"{name} is not JSON", "Write null, or leave it out.")
 
 
 def _read_integer(digits: str) -> int:

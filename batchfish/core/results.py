@@ -80,7 +80,7 @@ def _parse(text: str) -> Any:  # noqa: ANN401 - any JSON value
     except RecursionError:
         raise UnreadableResult("the result is nested too deeply to be read") from None
     except ValueError as error:
-        raise UnreadableResult(f"the result is no JSON: {cut(str(error), 100)}") from None
+        raise UnreadableResult(f"the result is not JSON: {cut(str(error), 100)}") from None
 
 
 def _read_integer(digits: str) -> int | float:

@@ -147,9 +147,9 @@ class _Loader:
         suffix = file.path.suffix.lower()
         if suffix not in suffixes:
             message = (
-                f"{cut(file.path)} has no known format" if place != file.path else "the format is not known"
+                f"{cut(file.path)} has no known format" if place != file.path else "the format is unknown"
             )
-            self._problems.add(place, line, message, f"Known here: {', '.join(suffixes)}.")
+            self._problems.add(place, line, message, f"Known: {', '.join(suffixes)}.")
             return None
         return READERS[suffix](file, self._problems)
 

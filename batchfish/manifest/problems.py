@@ -111,4 +111,4 @@ def suggest(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=1) or get_close_matches(name.lower(), names, n=1)
     if near:
         return f"Did you mean {quote(near[0])}?"
-    return f"Known here: {', '.join(names)}." if names else "None is known here."
+    return f"Known: {', '.join(names)}." if names else "None is known."

@@ -165,7 +165,7 @@ def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterato
             if len(cells) != len(header.names):
                 count = f"{len(cells)} cell{'s' if len(cells) > 1 else ''}"
                 message = f"{count} where the header has {len(header.names)} columns"
-                remedy = f"Put a cell that holds {_name(header.delimiter)} in double quotes."
+                remedy = f"Put a cell that contains {_name(header.delimiter)} in double quotes."
                 problems.add(file.path, line, message, remedy)
                 continue
             written = tuple([cells[index] for index in header.fields.values()])
@@ -220,7 +220,7 @@ def _sort_columns(
     written = tuple(names)
     if url := next((name for name in names if _URL.match(name)), None):
         remedy = "Put a line above it that names the columns: url"
-        problems.add(file.path, line, f"the header is missing: the first line holds {quote(url)}", remedy)
+        problems.add(file.path, line, f"the header is missing: the first line contains {quote(url)}", remedy)
         names = [f"#{name}" for name in names]
     for index, name in enumerate(names):
         if name.startswith("#"):
@@ -230,14 +230,14 @@ def _sort_columns(
             problems.add(file.path, line, f"column {index + 1} of the header has no name", remedy)
         elif names.index(name) < index:
             message = (
-                f"the column {quote(name)} stands twice, as number {names.index(name) + 1} and {index + 1}"
+                f"the column {quote(name)} occurs twice, as columns {names.index(name) + 1} and {index + 1}"
             )
             problems.add(file.path, line, message, "Rename one, or begin its name with # to have it ignored.")
         elif name.startswith("@"):
             keys = tuple(name[1:].split("."))
             if _find_reader(keys) is None:
                 remedy = suggest(name, _spell_fields(REQUEST_FIELDS))
-                problems.add(file.path, line, f"{quote(name)} is no request field", remedy)
+                problems.add(file.path, line, f"{quote(name)} is not a request field", remedy)
             else:
                 fields[keys] = index
         elif name in RESERVED:
@@ -327,7 +327,10 @@ def _explain(message: str) -> tuple[str, str]:
             f"a cell of this row is longer than {csv.field_size_limit():,} characters",
             "Is a quote that opens in it never closed?",
         )
-    return f"not valid CSV: {message}", 'Put a cell that holds a " in double quotes, and double it in there.'
+    return (
+        f"not valid CSV: {message}",
+        'Put a cell that contains a " in double quotes, and double it in there.',
+    )
 
 
 def _name(delimiter: str) -> str:

@@ -29,7 +29,7 @@ SECRET_HINTS = dict.fromkeys(("api_key", "apikey", "key", "token", "TINYFISH_API
 
 _HINTS = SECRET_HINTS | {
     "password": "No secrets in a manifest: `password_env` names the environment variable that holds it.",
-    "vars": "Constants stand under `vars` at the top, and a row's own under the row's `vars`.",
+    "vars": "Constants go under `vars` at the top, a row's own under the row's `vars`.",
     "feature_flags": "The API no longer has it.",
 }
 
@@ -52,7 +52,9 @@ def read_goal(value: object) -> str:
     """
     text = read_text(value).strip()
     if "[" in text and MARKER_OPENING in text.lower():
-        raise Refused(f"the goal holds `{MARKER_OPENING}`, which marks our own runs", "Remove that line.")
+        raise Refused(
+            f"the goal contains `{MARKER_OPENING}`, which marks the runs of batchfish", "Remove that line."
+        )
     check_text(text)
     return text
 
@@ -60,14 +62,14 @@ def read_goal(value: object) -> str:
 def check_text(text: str) -> None:
     """Raise Refused for a text with an API key, a lone surrogate or a NUL in it."""
     if "sk-" in text and _API_KEY.search(text):
-        raise Refused("it holds an API key", _KEY_HINT)  # which the message does not repeat
+        raise Refused("it contains an API key", _KEY_HINT)  # which the message does not repeat
     if "\0" in text:
-        raise Refused("it holds a NUL character", "Remove it.")
+        raise Refused("it contains a NUL character", "Remove it.")
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise Refused("it holds half of a character, which is no UTF-8", "Remove it.") from None
+            raise Refused("it contains a lone surrogate, which is not UTF-8", "Remove it.") from None
 
 
 def check_request(request: Mapping[str, Any]) -> list[Fault]:
@@ -98,7 +100,7 @@ def _check_pairs(request: Mapping[str, Any], faults: list[Fault]) -> None:
 
 def _check_proxy(proxy: Mapping[str, Any], found: Mapping[str, Any], faults: list[Fault]) -> None:
     if "enabled" not in proxy:
-        message = "proxy_config has no `enabled`, which the API demands"
+        message = "proxy_config has no `enabled`, which the API requires"
         faults.append(Fault(keys=("proxy_config",), message=message, remedy="Write `enabled: true` in it."))
     is_custom = proxy.get("type") == "custom"
     if is_custom and "url" not in proxy:
@@ -119,9 +121,9 @@ def _check_proxy(proxy: Mapping[str, Any], found: Mapping[str, Any], faults: lis
 def _check_url(text: str, schemes: tuple[str, ...]) -> str:
     shown = quote(text)
     if any(letter.isspace() or not letter.isprintable() for letter in text):
-        raise Refused(f"the URL {shown} holds spaces or control characters", "Write a space as %20.")
+        raise Refused(f"the URL {shown} contains spaces or control characters", "Write a space as %20.")
     if "\\" in text:
-        raise Refused(f"the URL {shown} holds a backslash", "Write / instead.")
+        raise Refused(f"the URL {shown} contains a backslash", "Write / instead.")
     if not _SCHEME.match(text):
         has_host = "." in text.partition("/")[0]
         remedy = (
@@ -132,12 +134,12 @@ def _check_url(text: str, schemes: tuple[str, ...]) -> str:
         parts = urlsplit(text)
         host, port, user = parts.hostname, parts.port, parts.username
     except ValueError as error:
-        raise Refused(f"{shown} is no URL: {error}") from None
+        raise Refused(f"{shown} is not a URL: {error}") from None
     if parts.scheme not in schemes:
         raise Refused(f"the URL {shown} is not {' or '.join(schemes)}", f"Begin it with {schemes[-1]}://.")
     if user is not None or "@" in parts.netloc:
         remedy = "Log in with use_vault or a profile; for a proxy there are username and password_env."
-        raise Refused("a URL must not hold a user name or password", remedy)
+        raise Refused("a URL must not contain a user name or password", remedy)
     is_host = host is not None and (parts.netloc.startswith("[") or _HOST.fullmatch(host))
     if not is_host or port == 0:
         raise Refused(f"the URL {shown} has no valid host", "Write it as https://host/path.")
@@ -158,7 +160,7 @@ def _read_proxy_url(value: object) -> str:
 def _read_country(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"[A-Z]{2}", value, re.ASCII):
         return value
-    raise Refused(f"{quote(value)} is no country code", "Write two capital letters, such as US, GB, DE.")
+    raise Refused(f"{quote(value)} is not a country code", "Write two capital letters, such as US, GB, DE.")
 
 
 def _read_variable_name(value: object) -> str:

@@ -62,7 +62,7 @@ def row_from_map(
             fields[name] = member
         else:
             near = get_close_matches(name, _KEYS, n=1)
-            remedy = f"Did you mean {quote(near[0])}?" if near else "A variable stands under `vars`."
+            remedy = f"Did you mean {quote(near[0])}?" if near else "A variable goes under `vars`."
             faults.append(Fault(keys=(name,), message=f"unknown key {quote(name)}", remedy=remedy))
     return Row(line=line, variables=variables, fields=fields, lines=lines, **own)
 
@@ -124,7 +124,7 @@ def set_field(fields: dict[str, Any], keys: tuple[str, ...], value: Any) -> None
     for name in keys[:-1]:
         below = fields.setdefault(name, {})
         if not isinstance(below, dict):
-            raise Refused(f"{name} is no map")
+            raise Refused(f"{name} is not a map")
         fields = below
     if keys[-1] in fields:
         raise Refused(f"{'.'.join(keys)} is set twice")

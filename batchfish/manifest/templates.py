@@ -234,12 +234,12 @@ class Renderer:
         if item_id is None:
             if part.id_column is None:
                 return False
-            message = f"{quote(part.id_column)} names the items, and is not set here"
+            message = f"the id column {quote(part.id_column)} is empty"
             self._problems.add_recurring(part.source.file.path, row.line, message, "Fill it in.")
             return True
         if len(item_id) <= MAX_ID and item_id.isprintable():
             return False
-        message = f"the id {quote(item_id)} holds control characters, or more than {MAX_ID}"
+        message = f"the id {quote(item_id)} contains control characters, or more than {MAX_ID}"
         self._note(("id",), message, "Use a short text on one line.", row, part)
         return True
 

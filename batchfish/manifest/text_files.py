@@ -48,7 +48,9 @@ def inspect_file(path: Path) -> TextFile:
         if stat.S_ISDIR(mode):
             raise Refused(f"{cut(path)} is a folder", "Name a file in it.")
         if not stat.S_ISREG(mode):
-            raise Refused(f"{cut(path)} is no regular file", "Pipe it in instead, and give `-` as the file.")
+            raise Refused(
+                f"{cut(path)} is not a regular file", "Pipe it in instead, and give `-` as the file."
+            )
         with path.open("rb") as stream:
             state = os.fstat(stream.fileno())
     except FileNotFoundError:
@@ -160,7 +162,7 @@ class _CheckedReader(io.RawIOBase):
             text = self._decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
             line = self._line + error.object[: error.start].count(b"\n")
-            message = f"the byte 0x{error.object[error.start]:02x} is no UTF-8"
+            message = f"the byte 0x{error.object[error.start]:02x} is not UTF-8"
             is_utf16 = error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
             remedy = f"Save the file as UTF-8{', not as UTF-16' if is_utf16 else ''}."
             raise RefusedLine(line, message, remedy) from None
@@ -176,9 +178,9 @@ def _forbidden_in(path: Path) -> re.Pattern[str]:
 
 def _explain_character(character: str) -> tuple[str, str]:
     if character == "\0":
-        return "it holds a NUL character", "Save the file as UTF-8 text; NULs often mean UTF-16."
+        return "it contains a NUL character", "Save the file as UTF-8 text; NULs often mean UTF-16."
     return (
-        f"it holds the control character U+{ord(character):04X}",
+        f"it contains the control character U+{ord(character):04X}",
         "Remove it, or write it as an escape in quotes.",
     )
 

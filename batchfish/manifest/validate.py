@@ -123,7 +123,7 @@ def _find_repeated(manifest: Manifest, rows: Iterable[tuple[bytes, int, int]], p
                 first_path = manifest.parts[first_part].source.file.path
                 first = f"on line {first_line}" + (f" of {first_path}" if first_part != part else "")
                 if key.startswith(_ID):
-                    message = f"the id {quote(key.removeprefix(_ID).decode())} stands twice, first {first}"
+                    message = f"the id {quote(key.removeprefix(_ID).decode())} occurs twice, first {first}"
                     problems.add(path, line, message, "Give each row an id of its own.")
                     continue
                 duplicates += 1
@@ -154,6 +154,4 @@ def _check_names(
     texts += [text for part in manifest.parts for text in (part.url, part.where)]
     read = names.union(shared.constants, *(text.variables for text in texts if text is not None))
     for name in sorted(shared.forced.keys() - read):
-        problems.add(
-            "--var", None, f"{quote(name)} is read nowhere in the manifest", suggest(name, read - known)
-        )
+        problems.add("--var", None, f"{quote(name)} is not used in the manifest", suggest(name, read - known))

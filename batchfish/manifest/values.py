@@ -82,7 +82,7 @@ def one_of(*choices: str) -> ValueReader:
     def read(value: object) -> str:
         if isinstance(value, str) and value in choices:
             return value
-        remedy = suggest(value, choices) if isinstance(value, str) else f"Known here: {', '.join(choices)}."
+        remedy = suggest(value, choices) if isinstance(value, str) else f"Known: {', '.join(choices)}."
         raise Refused(f"{quote(value)} is not one of {', '.join(choices)}", remedy)
 
     return read

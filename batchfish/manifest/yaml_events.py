@@ -185,7 +185,7 @@ class _Reader:
             name, where = event.value, (*keys, event.value)
             if name in found:
                 first = lines[where]
-                self._note(event, f"the key '{cut(name)}' stands twice, first on line {first}", "Remove one.")
+                self._note(event, f"the key '{cut(name)}' occurs twice, first on line {first}", "Remove one.")
             lines[where] = _line(event)
             if skip == name and not keys and isinstance(self.peek(), yaml.SequenceStartEvent):
                 found[name] = self.skip_value()
@@ -234,7 +234,7 @@ def _explain(error: yaml.MarkedYAMLError) -> RefusedLine:
         message = "a value cannot begin with this character"
         remedy = "Indent with spaces, not with tabs; quote a text that begins with @, ` or %."
     elif "mapping values" in message:
-        remedy = "Quote a text that holds `: `, and check the indentation."
+        remedy = "Quote a text that contains `: `, and check the indentation."
     elif "Unicode character escape" in message:
         remedy = "Write the character itself instead of half a pair of escapes."
     elif is_open_quote:

@@ -195,7 +195,7 @@ def _read_source(value: object, faults: list[Fault]) -> SourceSettings | None:
 def _read_version(value: object) -> int:
     if value != FORMAT_VERSION or isinstance(value, bool):
         raise Refused(
-            f"the format version {quote(value)} is not known", f"Write `batchfish: {FORMAT_VERSION}`."
+            f"the format version {quote(value)} is unknown", f"Write `batchfish: {FORMAT_VERSION}`."
         )
     return FORMAT_VERSION
 
@@ -255,13 +255,15 @@ def _read_condition(value: object) -> str:
 def _read_reason(value: object) -> str:
     text = read_text(value)
     if len(text) > _LONGEST_REASON or not text.replace("_", "a").isalnum() or not text.isascii():
-        raise Refused(f"{quote(text)} is no reason", "Use letters, digits and _ only, such as wrong_book.")
+        raise Refused(
+            f"{quote(text)} is not a valid reason", "Use letters, digits and _ only, such as wrong_book."
+        )
     return text
 
 
 def _read_causes(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise Refused(f"expected a list, got {name_kind(value)}", f"Known here: {', '.join(_CAUSES)}.")
+        raise Refused(f"expected a list, got {name_kind(value)}", f"Known: {', '.join(_CAUSES)}.")
     read = one_of(*_CAUSES)
     return tuple(dict.fromkeys(read(entry) for entry in value))
 
@@ -275,7 +277,7 @@ def _read_output_path(value: object) -> str:
     if unknown := template.variables.difference(_OUTPUT_VARIABLES):
         raise Refused(f"{quote(min(unknown))} is not known in a path", "Only {{ batch }} is.")
     if PurePath(text).suffix.lower() not in TABLE_SUFFIXES:
-        raise Refused(f"{quote(text)} is no table file", f"End it with {', '.join(TABLE_SUFFIXES)}.")
+        raise Refused(f"{quote(text)} is not a table file", f"End it with {', '.join(TABLE_SUFFIXES)}.")
     return text
 
 
@@ -283,7 +285,7 @@ def _read_explode(value: object) -> str:
     text = read_text(value)
     parts = text.split(".")
     if parts[0] != "result" or not all(part.isidentifier() for part in parts):
-        raise Refused(f"{quote(text)} is no place in the result", "Write it as result.products.")
+        raise Refused(f"{quote(text)} is not a path into the result", "Write it as result.products.")
     return text
 
 

@@ -174,7 +174,7 @@ def read_string(kind: Kind, value: str) -> Cell | Misfit:
         case Kind.DATETIME:
             return _datetime(value)
         case _:
-            return value if _is_unicode(value) else Misfit("holds half a surrogate pair, which is no text")
+            return value if _is_unicode(value) else Misfit("contains a lone surrogate, which is not text")
 
 
 def not_a(kind: Kind) -> Misfit:

@@ -178,7 +178,7 @@ def declared(name: str, dtype: str) -> Kind:
     """Return the kind for a type in `output.columns`."""
     if dtype not in DECLARABLE:
         types = ", ".join(sorted(DECLARABLE))
-        raise WrongInput(f"output.columns.{name}: {dtype!r} is no type. Use one of {types}.")
+        raise WrongInput(f"output.columns.{name}: {dtype!r} is not a type. Use one of {types}.")
     return DECLARABLE[dtype]
 
 
@@ -186,7 +186,9 @@ def _path(explode: str) -> tuple[str, ...]:
     """Return the names in a path such as `result.a.b`, without the first."""
     root, *names = explode.split(".")
     if root != "result" or not all(names):
-        raise WrongInput(f"output.explode: {explode!r} is no path to a list. Write it like result.products.")
+        raise WrongInput(
+            f"output.explode: {explode!r} is not a path to a list. Write it like result.products."
+        )
     return tuple(names)
 
 

@@ -144,7 +144,7 @@ def _check_folder(target: Path, parents_under: Path | None) -> None:
             )
         folder = folder.parent
     if not folder.is_dir():
-        raise StorageFailed(f"{folder} is no folder: name another file")
+        raise StorageFailed(f"{folder} is not a folder: name another file")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StorageFailed(f"{folder} cannot be written to: change its permissions, or name another file")
 

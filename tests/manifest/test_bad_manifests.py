@@ -102,13 +102,13 @@ CASES = (
         kind="typo",
         line=1,
         message="unknown key 'title'",
-        remedy="A variable stands under `vars`.",
+        remedy="A variable goes under `vars`.",
     ),
     Bad(
         file="unknown_field.csv",
         kind="typo",
         line=1,
-        message="'@browser_profle' is no request field",
+        message="'@browser_profle' is not a request field",
         remedy="Did you mean '@browser_profile'?",
     ),
     Bad(
@@ -143,14 +143,14 @@ CASES = (
         file="key_twice.yaml",
         kind="key twice",
         line=5,
-        message="the key 'goal' stands twice, first on line 3",
+        message="the key 'goal' occurs twice, first on line 3",
         remedy="Remove one.",
     ),
     Bad(
         file="key_twice.jsonl",
         kind="key twice",
         line=1,
-        message="the key 'url' stands twice",
+        message="the key 'url' occurs twice",
         remedy="Remove one.",
     ),
     Bad(
@@ -165,7 +165,7 @@ CASES = (
         kind="YAML syntax",
         line=3,
         message="mapping values are not allowed",
-        remedy="Quote a text that holds `: `",
+        remedy="Quote a text that contains `: `",
     ),
     Bad(
         file="open_quote.yaml",
@@ -260,7 +260,7 @@ CASES = (
         file="unknown_version.yaml",
         kind="version",
         line=1,
-        message="the format version 2 is not known",
+        message="the format version 2 is unknown",
         remedy="Write `batchfish: 1`.",
     ),
     Bad(
@@ -302,7 +302,7 @@ CASES = (
         file="output_format.yaml",
         kind="output",
         line=3,
-        message="'results.xlsx' is no table file",
+        message="'results.xlsx' is not a table file",
         remedy=".parquet",
     ),
     Bad(
@@ -330,7 +330,7 @@ CASES = (
         file="rows.xlsx",
         kind="file format",
         line=None,
-        message="the format is not known",
+        message="the format is unknown",
         remedy=".csv, .jsonl",
     ),
     Bad(
@@ -498,14 +498,14 @@ CASES = (
         file="space_in_url.yaml",
         kind="URL",
         line=4,
-        message="holds spaces or control characters",
+        message="contains spaces or control characters",
         remedy="%20",
     ),
     Bad(
         file="login_in_url.yaml",
         kind="URL",
         line=4,
-        message="must not hold a user name or password",
+        message="must not contain a user name or password",
         remedy="use_vault",
     ),
     Bad(file="no_goal.yaml", kind="goal or url missing", line=3, message="the row has no goal"),
@@ -521,14 +521,14 @@ CASES = (
         file="forged_marker.yaml",
         kind="forged marker",
         line=3,
-        message="the goal holds `[ref bf-`",
+        message="the goal contains `[ref bf-`",
         remedy="Remove that line.",
     ),
     Bad(
         file="marker_in_cell.csv",
         kind="forged marker",
         line=2,
-        message="the goal holds `[ref bf-`",
+        message="the goal contains `[ref bf-`",
         remedy="Remove that line.",
     ),
     Bad(
@@ -541,7 +541,7 @@ CASES = (
         file="key_in_goal.yaml",
         kind="secret",
         line=3,
-        message="it holds an API key",
+        message="it contains an API key",
         remedy="TINYFISH_API_KEY",
     ),
     Bad(
@@ -555,7 +555,7 @@ CASES = (
         file="country.yaml",
         kind="request field",
         line=4,
-        message="'us' is no country code",
+        message="'us' is not a country code",
         remedy="US, GB, DE",
     ),
     Bad(
@@ -586,8 +586,8 @@ CASES = (
         message="@use_vault: not valid JSON",
         remedy="Write true, false",
     ),
-    Bad(file="id_twice.yaml", kind="id twice", line=6, message="the id 'a' stands twice, first on line 4"),
-    Bad(file="id_twice.csv", kind="id twice", line=4, message="the id 'a' stands twice, first on line 2"),
+    Bad(file="id_twice.yaml", kind="id twice", line=6, message="the id 'a' occurs twice, first on line 4"),
+    Bad(file="id_twice.csv", kind="id twice", line=4, message="the id 'a' occurs twice, first on line 2"),
     Bad(
         file="row_twice.yaml",
         kind="row twice",
@@ -621,7 +621,7 @@ CASES = (
         file="header_twice.csv",
         kind="header",
         line=1,
-        message="the column 'title' stands twice, as number 3 and 4",
+        message="the column 'title' occurs twice, as columns 3 and 4",
         remedy="Rename one",
     ),
     Bad(
@@ -635,7 +635,7 @@ CASES = (
         file="no_header.csv",
         kind="header",
         line=1,
-        message="the header is missing: the first line holds 'https://books.example/1'",
+        message="the header is missing: the first line contains 'https://books.example/1'",
         remedy="Put a line above it",
     ),
     Bad(
@@ -645,7 +645,7 @@ CASES = (
         message="without the marker, a run cannot be found again",
         remedy="Write `then: hold`.",
     ),
-    Bad(file="nul.csv", kind="NUL", line=3, message="it holds a NUL character", remedy="UTF-8"),
+    Bad(file="nul.csv", kind="NUL", line=3, message="it contains a NUL character", remedy="UTF-8"),
     Bad(
         file="control_character.yaml",
         kind="control character",
@@ -657,22 +657,22 @@ CASES = (
         file="bad_utf8.yaml",
         kind="UTF-8",
         line=3,
-        message="the byte 0xe9 is no UTF-8",
+        message="the byte 0xe9 is not UTF-8",
         remedy="Save the file as UTF-8.",
     ),
     Bad(
         file="bad_utf8.csv",
         kind="UTF-8",
         line=3,
-        message="the byte 0xe9 is no UTF-8",
+        message="the byte 0xe9 is not UTF-8",
         remedy="Save the file as UTF-8.",
     ),
-    Bad(file="utf16.csv", kind="UTF-8", line=1, message="the byte 0xff is no UTF-8", remedy="not as UTF-16"),
+    Bad(file="utf16.csv", kind="UTF-8", line=1, message="the byte 0xff is not UTF-8", remedy="not as UTF-16"),
     Bad(
         file="half_character.jsonl",
         kind="UTF-8",
         line=1,
-        message="half of a surrogate pair",
+        message="lone surrogate",
         remedy="Write the whole character.",
     ),
     Bad(
@@ -683,7 +683,7 @@ CASES = (
         remedy="never closed?",
     ),
     Bad(file="bad_json.jsonl", kind="JSON syntax", line=2, message="not valid JSON"),
-    Bad(file="nan.jsonl", kind="JSON syntax", line=1, message="NaN is no JSON"),
+    Bad(file="nan.jsonl", kind="JSON syntax", line=1, message="NaN is not JSON"),
 )
 
 

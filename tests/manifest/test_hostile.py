@@ -166,5 +166,5 @@ def test_a_bomb_is_refused_within_two_seconds(folder: Path, name: str, content: 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     os.mkfifo(path)
-    with pytest.raises(ManifestError, match="no regular file"):
+    with pytest.raises(ManifestError, match="not a regular file"):
         load_manifest(path)

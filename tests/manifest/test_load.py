@@ -379,15 +379,15 @@ class TestFlags:
         [
             (ManifestOptions(goal=" "), "--goal: goal: it is empty."),
             (ManifestOptions(goal="Read {{ x"), "--goal: goal: not an expression"),
-            (ManifestOptions(goal="Read.", variables={"titel": "x"}), "--var: 'titel' is read nowhere"),
+            (ManifestOptions(goal="Read.", variables={"titel": "x"}), "--var: 'titel' is not used"),
             (ManifestOptions(goal="Read.", variables={"url": "x"}), "--var: 'url' is a field of the item"),
             (
                 ManifestOptions(goal="{{ x }}", variables={"x": "sk-tinyfish-1"}),
-                "--var: x: it holds an API key",
+                "--var: x: it contains an API key",
             ),
             (
                 ManifestOptions(goal="{{ x }}", variables={"x": "\udcff"}),
-                "--var: x: it holds half of a character",
+                "--var: x: it contains a lone surrogate",
             ),
         ],
     )
@@ -414,13 +414,13 @@ class TestIdentity:
         )
         path = write("a.yaml", text)
         assert messages(path).startswith(
-            f"{path.parent / 'rows.csv'}:2: the id 'a' stands twice, first on line 4 of {path}."
+            f"{path.parent / 'rows.csv'}:2: the id 'a' occurs twice, first on line 4 of {path}."
         )
 
     def test_thousands_of_ids_are_told_apart(self, write: Write) -> None:
         rows = "".join(f"b{number},https://books.example/{number}\n" for number in range(5000))
         told = messages(write("a.csv", f"id,url\n{rows}b4321,https://books.example/x\n"), ONE_GOAL)
-        assert "a.csv:5002: the id 'b4321' stands twice, first on line 4323." in told
+        assert "a.csv:5002: the id 'b4321' occurs twice, first on line 4323." in told
 
     def test_a_temporary_folder_without_room_is_named_as_the_cause(
         self, write: Write, monkeypatch: pytest.MonkeyPatch
@@ -434,7 +434,7 @@ class TestIdentity:
     def test_the_id_column_must_be_filled_in(self, write: Write) -> None:
         write("rows.csv", "n,url\n1,https://books.example/1\n,https://books.example/2\n")
         path = write("a.yaml", "batchfish: 1\ndefaults: {goal: Read.}\nsource: {path: rows.csv, id: n}\n")
-        assert "rows.csv:3: 'n' names the items, and is not set here." in messages(path)
+        assert "rows.csv:3: the id column 'n' is empty." in messages(path)
 
 
 IO_COUNTS = Path("/proc/self/io")

@@ -61,7 +61,7 @@ def test_faults_of_notation_are_noted_and_read_past() -> None:
         (3, "anchors and aliases are not part of a manifest: &x"),
         (3, "tags are not part of a manifest: tag:yaml.org,2002:int"),
         (4, "anchors and aliases are not part of a manifest: *x"),
-        (5, "the key 'a' stands twice, first on line 3"),
+        (5, "the key 'a' occurs twice, first on line 3"),
     ]
 
 

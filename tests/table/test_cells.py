@@ -57,8 +57,8 @@ def test_a_value_that_fits_is_the_cell(kind: Kind, text: str, cell: object) -> N
     ("kind", "text", "why"),
     [
         (Kind.STRING, "12", "is not a string"),
-        (Kind.STRING, '"\\ud800"', "half a surrogate pair"),
-        (Kind.TEXT, '"\\udfff"', "half a surrogate pair"),
+        (Kind.STRING, '"\\ud800"', "lone surrogate"),
+        (Kind.TEXT, '"\\udfff"', "lone surrogate"),
         (Kind.FLOAT64, '"12"', "is not a number"),
         (Kind.FLOAT64, '"n/a"', "is not a number"),
         (Kind.FLOAT64, "true", "is not a number"),
