@@ -51,12 +51,13 @@ demo: .venv/.ready-to-run ## Read the sample site into a table, on this machine 
 
 .PHONY: test
 test: .venv/.ready-to-develop ## Run the fast tests on all cores (ARGS="-k word" for some of them)
-	@# Two workers a core: many tests wait, for a process they started or for the disk.
-	.venv/bin/pytest -n $$((2 * $$(nproc))) --dist worksteal -m "not slow" $(ARGS)
+	@# Two workers a core: many tests wait, for a process they started or for the disk. What they compile is kept
+	# even where the environment says otherwise: each of some hundred processes would compile it again.
+	env -u PYTHONDONTWRITEBYTECODE .venv/bin/pytest -n $$((2 * $$(nproc))) --dist worksteal -m "not slow" $(ARGS)
 
 .PHONY: test-all
 test-all: .venv/.ready-to-develop ## Run every test: long sweeps, many more examples
-	@.venv/bin/pytest -n auto --hypothesis-profile thorough $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE .venv/bin/pytest -n auto --hypothesis-profile thorough $(ARGS)
 
 .PHONY: lint
 lint: .venv/.ready-to-develop ## Check style, types and layers, without running tests
