@@ -359,8 +359,11 @@ class ModelServer:
 
     def _from_cache(self, request: httpx.Request) -> httpx.Response | None:
         """Answer as a cache does: with what it has, and that answer's own Date."""
-        kept, faults = self.cache.get(self._cache_key(request)), self.faults
-        if kept is None or request.method != "GET" or self.loop.now >= kept.at + faults.cache_seconds:
+        faults = self.faults
+        if request.method != "GET" or not faults.cache_seconds:
+            return None
+        kept = self.cache.get(self._cache_key(request))
+        if kept is None or self.loop.now >= kept.at + faults.cache_seconds:
             return None
         if faults.cache_obeys and "no-cache" in request.headers.get("cache-control", ""):
             return None

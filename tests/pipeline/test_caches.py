@@ -9,13 +9,14 @@ import pytest
 
 from tests.pipeline.history import living
 from tests.pipeline.model_server import Faults
+from tests.pipeline.seeds import seeds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ITEMS = 10
 CACHED = Faults(acts_then_resets=0.4, earliest_act=1.0, latest_act=5.0, longest_lag=1.0, cache_seconds=60.0)
-SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 40))]
+SEEDS = seeds(1, of=40)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

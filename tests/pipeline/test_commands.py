@@ -8,6 +8,7 @@ import pytest
 
 from tests.pipeline.history import SETTLE, goal_of, living
 from tests.pipeline.model_server import Faults
+from tests.pipeline.seeds import seeds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ LOSSY = Faults(
 )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(1, of=20))
 def test_a_batch_that_is_killed_twice_costs_one_run_an_item(tmp_path: Path, seed: int) -> None:
     with living(tmp_path, seed=seed, faults=LOSSY) as history:
         shop = history.folder("shop", items=12)
@@ -35,6 +36,18 @@ def test_a_batch_that_is_killed_twice_costs_one_run_an_item(tmp_path: Path, seed
         assert shop.statuses() == {"succeeded": 12}
         assert (history.server.violations, len(history.server.runs)) == ([], 12)
         assert shop.foreign_results() == []
+
+
+def test_reads_that_fail_are_repeated_also_before_a_batch_begins(tmp_path: Path) -> None:
+    with living(tmp_path, seed=1, faults=Faults(reads_fail=0.6), payments=3) as history:
+        shop = history.folder("shop")
+        for items in (1, 2, 3):
+            shop.write({f"i{number}": goal_of(number) for number in range(items)})
+            assert shop.run("--new", "-y").code == 0
+        more = shop.rename("more.yaml")
+        more.write({"i9": "Read something else."})
+        assert more.run().code == 0
+        assert history.server.violations == []
 
 
 def test_edits_cost_what_is_new_and_what_a_person_agrees_to(tmp_path: Path) -> None:

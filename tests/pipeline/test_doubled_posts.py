@@ -8,6 +8,7 @@ import pytest
 
 from tests.pipeline.history import living
 from tests.pipeline.model_server import Faults
+from tests.pipeline.seeds import seeds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +17,7 @@ ITEMS = 10
 FOREVER = 1e6
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 40))]
-)
+@pytest.mark.parametrize("seed", seeds(3, of=40))
 def test_a_batch_reports_and_cancels_what_is_too_many(tmp_path: Path, seed: int) -> None:
     with living(tmp_path, seed=seed, faults=Faults(doubles=0.3), durations=(2.0, 9.0)) as history:
         server = history.server

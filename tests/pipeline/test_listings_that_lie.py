@@ -12,6 +12,7 @@ from batchfish.pipeline import search
 from tests.journal.building import connection_of
 from tests.pipeline.history import goal_of, living
 from tests.pipeline.model_server import Faults
+from tests.pipeline.seeds import seeds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,7 @@ LYING = [
     pytest.param(replace(LOSSY, searched_goal=300), id="beginnings searched"),
     pytest.param(replace(LOSSY, listed_goal=0), id="goals left out"),
 ]
-SEEDS = [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 40))]
+SEEDS = seeds(1, of=40)
 
 
 def hold_to_the_promise(history: History, shop: Folder) -> None:

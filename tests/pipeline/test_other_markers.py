@@ -138,12 +138,23 @@ class AheadClock(VirtualClock):
         return super().now() + self.ahead
 
 
-def age(folder: Path, *, ahead: float = 0.0, **limits: Any) -> Simulation:  # noqa: ANN401 - any limit
+def age(
+    folder: Path,
+    *,
+    ahead: float = 0.0,
+    poll_interval: float = 60.0,
+    **limits: Any,  # noqa: ANN401 - any limit
+) -> Simulation:
     rules = Rules(
         limits=Limits(concurrency=5, stuck=STUCK, **limits), unanswered=UnansweredRules(settle=10.0)
     )
     simulation = Simulation(
-        folder=folder, seed=1, items=2, rules=rules, wrap=timeless, options=RunOptions(poll_interval=20.0)
+        folder=folder,
+        seed=1,
+        items=2,
+        rules=rules,
+        wrap=timeless,
+        options=RunOptions(poll_interval=poll_interval),
     )
     simulation.clock = AheadClock(simulation.loop)
     simulation.clock.ahead = ahead
@@ -178,7 +189,7 @@ def test_a_clock_that_is_wrong_by_less_than_the_margin_ages_no_run(tmp_path: Pat
 
 @pytest.mark.parametrize("ahead", [0.0, -1e8, 1e8])
 def test_no_wrong_clock_cancels_a_run_before_its_time(tmp_path: Path, ahead: float) -> None:
-    simulation = age(tmp_path, ahead=ahead, run_timeout=1_000.0)
+    simulation = age(tmp_path, ahead=ahead, poll_interval=20.0, run_timeout=1_000.0)
     cancelled_at: list[float] = []
     simulation.server.on_cancel.append(lambda _: cancelled_at.append(simulation.loop.now))
     simulation.run()

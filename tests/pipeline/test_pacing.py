@@ -103,9 +103,9 @@ def test_a_burst_of_refusals_costs_about_the_wait_that_was_asked_for(
 
 @pytest.mark.parametrize("retry_after", [None, "1"])
 def test_an_api_that_takes_ten_at_once_is_kept_at_ten(tmp_path: Path, retry_after: str | None) -> None:
-    """The ideal is a batch that knows of the limit: 200 items at `-j 10`, without a refusal."""
-    ideal = live(new(tmp_path, "ideal"), 200, 10)
-    found_out = live(new(tmp_path, "found_out"), 200, 50, most=10, retry_after=retry_after)
+    """The ideal is a batch that knows of the limit: 100 items at `-j 10`, without a refusal."""
+    ideal = live(new(tmp_path, "ideal"), 100, 10)
+    found_out = live(new(tmp_path, "found_out"), 100, 50, most=10, retry_after=retry_after)
     assert found_out.most_alive == 10
     assert found_out.refused < 30
     assert found_out.loop.now <= 1.15 * ideal.loop.now
@@ -140,12 +140,12 @@ def test_no_create_is_sent_before_the_end_of_a_wait_also_if_its_intent_was_commi
 
 
 def test_an_api_that_takes_more_after_a_while_is_used(tmp_path: Path) -> None:
-    """The limit of ten is another client's doing, and goes after half a minute."""
-    simulation = Simulation(folder=tmp_path, seed=7, items=300, rules=settle_of(10.0, concurrency=40))
+    """The limit of ten is another client's doing, and goes after fifteen seconds."""
+    simulation = Simulation(folder=tmp_path, seed=7, items=200, rules=settle_of(10.0, concurrency=40))
     server = simulation.server = RefusingServer(
         loop=simulation.loop, chance=simulation.chance, faults=Faults(), concurrency=40, most=10
     )
-    simulation.loop.call_later(30.0, setattr, server, "most", 1_000_000)
+    simulation.loop.call_later(15.0, setattr, server, "most", 1_000_000)
     assert simulation.run().stop is None
     assert server.most_alive == 40
     assert server.early == []

@@ -8,6 +8,7 @@ import pytest
 
 from tests.pipeline.history import living
 from tests.pipeline.model_server import Faults
+from tests.pipeline.seeds import seeds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,7 @@ ITEMS = 10
 
 @pytest.mark.parametrize("name", ["shop.yaml", "prices.yaml"])
 @pytest.mark.parametrize("apart", [0.0, 0.7])
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))])
+@pytest.mark.parametrize("seed", seeds(1, of=20))
 def test_two_folders_begun_at_once_cost_one_run_a_process_at_most(
     tmp_path: Path, seed: int, apart: float, name: str
 ) -> None:

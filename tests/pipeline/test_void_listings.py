@@ -72,7 +72,7 @@ def test_an_unanswered_create_is_held_where_every_listing_breaks_off(tmp_path: P
         wrap=breaking_off(lambda: simulation.server.creates >= 3),
     )
     server = simulation.server
-    server.durations = (2_000.0, 2_000.0)  # polls are answered all the time
+    server.durations = (200.0, 200.0)  # polls are answered all the time
 
     def lose_the_third() -> None:
         server.faults = Faults(acts_then_resets=1.0 if server.creates == 3 else 0.0)
