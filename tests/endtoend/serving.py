@@ -76,16 +76,16 @@ def serving(folder: Path, simulate: str, *, cap: int = 50, port: int = 0) -> Ite
         process.wait(PATIENCE)
 
 
-def until(happened: Callable[[], object], *, within: float = PATIENCE) -> None:
-    """Return as soon as something has happened; the wait is for an event, never for luck."""
-    assert happens_within(within, happened), "it has not happened"
+def until(happened: Callable[[], object], *, within: float = PATIENCE, every: float = 0.02) -> None:
+    """Return as soon as something has happened; it is asked for `every` so many seconds."""
+    assert happens_within(within, happened, every=every), "it has not happened"
 
 
-def happens_within(seconds: float, happened: Callable[[], object]) -> bool:
-    """Tell whether something happens in so many seconds, as soon as it has."""
+def happens_within(seconds: float, happened: Callable[[], object], *, every: float = 0.002) -> bool:
+    """Return whether something happens in so many seconds, as soon as it has."""
     deadline = time.monotonic() + seconds
     while not happened():
         if time.monotonic() >= deadline:
             return False
-        time.sleep(0.002)
+        time.sleep(every)
     return True

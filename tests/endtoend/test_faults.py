@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.process
 
-FAULTS = "sigma=0.5,lag=1,reset=0.02,error=0.02,busy=0.02,look_error=0.02"
+FAULTS = "sigma=0.5,lag=1,busy=0.02,look_error=0.02"
 
 
 def check_table(path: Path, urls: set[str]) -> None:
@@ -29,17 +29,21 @@ def check_table(path: Path, urls: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "at_once", "duration", "settle"),
+    ("count", "at_once", "duration", "lost", "settle"),
     [
-        pytest.param(200, 12, 0.6, "2s", id="200"),
-        pytest.param(2000, 50, 1.0, "5s", id="2000", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(60, 12, 0.6, 0.08, "2s", id="60"),
+        pytest.param(
+            2000, 50, 1.0, 0.02, "5s", id="2000", marks=[pytest.mark.slow, pytest.mark.timeout(900)]
+        ),
     ],
 )
 def test_every_item_ends_once_whatever_becomes_of_answers(
-    tmp_path: Path, count: int, at_once: int, duration: float, settle: str
+    tmp_path: Path, count: int, at_once: int, duration: float, lost: float, settle: str
 ) -> None:
     with (
-        serving(tmp_path / "server", f"{FAULTS},duration={duration}", cap=at_once) as server,
+        serving(
+            tmp_path / "server", f"{FAULTS},reset={lost},error={lost},duration={duration}", cap=at_once
+        ) as server,
         Desk(folder=tmp_path, base_url=server.base_url) as desk,
     ):
         desk.write_rows("shop.csv", count)
@@ -56,6 +60,6 @@ def test_every_item_ends_once_whatever_becomes_of_answers(
         journal = JournalView(tmp_path / ".batchfish" / "shop.db")
         assert journal.statuses() == {"succeeded": count}
         causes = dict(journal.read("SELECT cause, count(*) FROM attempts GROUP BY cause"))
-        assert causes["adopted"] >= count // 200, "no answer was lost: the test has shown nothing"
-        assert journal.count("absent") >= count // 200, "no create failed: the test has shown nothing"
+        assert causes.get("adopted", 0) >= count * lost / 4, "no answer was lost: the test has shown nothing"
+        assert journal.count("absent") >= count * lost / 4, "no create failed: the test has shown nothing"
         check_table(tmp_path / "out.parquet", {run.url for run in runs})

@@ -28,7 +28,7 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("number", [8, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [4, pytest.param(20, marks=pytest.mark.slow)])
 def test_one_of_many_starts_owns_the_batch(tmp_path: Path, number: int) -> None:
     barrier, signal_to_start = os.pipe()
     python = (sys.executable, "-c", AT_THE_SIGNAL, str(barrier))
