@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.process
 
 CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
+ONE = [
+    signal.SIGTERM,
+    *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGHUP, signal.SIGINT)),
+]
+"""For the stages in which one handler takes them all, as the tests of the other stages show."""
 NOWHERE = "http://127.0.0.1:9"
 RUN = ("run", "shop.csv", "--goal", "Read it.", "--settle", "2s")
 
@@ -71,7 +76,7 @@ def test_while_the_command_is_imported(desk: Desk, module: str, number: signal.S
     assert end_with(process, number) == ""
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", ONE)
 def test_while_the_manifest_is_read(desk: Desk, number: signal.Signals) -> None:
     os.mkfifo(desk.folder / "goal.txt")
     process = desk.start("run", "shop.csv", "--goal-file", "goal.txt")
@@ -80,7 +85,7 @@ def test_while_the_manifest_is_read(desk: Desk, number: signal.Signals) -> None:
     assert not (desk.folder / ".batchfish").exists()
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", ONE)
 def test_while_the_journal_is_owned_and_no_batch_has_begun(desk: Desk, number: signal.Signals) -> None:
     os.mkfifo(desk.folder / "key", 0o600)
     process = desk.start(*RUN, "--api-key-file", "key")
@@ -110,7 +115,7 @@ def test_while_the_event_loop_awaits_the_look_for_a_lost_journal(
     assert journal.read("SELECT count(*) FROM batches") == [(0,)]
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", ONE)
 def test_while_the_table_is_written(tmp_path: Path, number: signal.Signals) -> None:
     """The runs have ended and are recorded: the next `run` writes the table and sends nothing."""
     with (

@@ -25,8 +25,8 @@ CREATES_AT_ONCE = 8
 
 @pytest.fixture
 def slow_shop(command: Command, request: pytest.FixtureRequest) -> Iterator[Shop]:
-    """Give a batch at a server of its own whose runs take a second and a half."""
-    with serving(command.folder / "server", "duration=1.5") as server:
+    """Give a batch at a server of its own whose runs take about a second."""
+    with serving(command.folder / "server", "duration=0.8") as server:
         yield open_shop(command, server, request.node.nodeid)
 
 

@@ -110,19 +110,6 @@ def test_an_outage_midway_is_try_later_and_the_same_command_goes_on(
     assert shop.paid() == [1, 2, 3]
 
 
-@pytest.mark.process
-def test_looks_that_fail_are_repeated_also_before_a_batch_begins(
-    command: Command, request: pytest.FixtureRequest
-) -> None:
-    with serving(command.folder / "server", "duration=0.02,look_error=0.6") as server:
-        shop = open_shop(command, server, request.node.nodeid)
-        for turn in range(3):
-            shop.write(*range(turn + 1))
-            assert shop.run("--new", "-y").code == 0
-        shop.file.rename(shop.file.with_name(f"{shop.name}more.csv"))
-        assert command("run", f"{shop.name}more.csv", "--goal", "Read.", "--settle", "2s").code == 0
-
-
 @pytest.mark.parametrize(("flags", "said"), [((), "`unanswered.settle`"), (("--settle", "2s"), "--settle")])
 def test_a_short_settle_at_an_api_over_the_network_asks_before_anything_begins(
     command: Command, flags: tuple[str, ...], said: str

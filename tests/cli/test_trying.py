@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tests.cli.conftest import Command
+
 pytestmark = pytest.mark.process
 
 MANIFEST = """
@@ -80,21 +82,15 @@ def test_a_try_shows_what_happens_and_then_the_result(folder: Path) -> None:
     assert booked(folder) == [("http://books.example/emma", "COMPLETED")]
 
 
-def test_each_try_is_one_more_run_and_none_is_a_default_of_other_verbs(folder: Path) -> None:
+def test_each_try_is_one_more_run_and_none_is_a_default_of_other_verbs(
+    folder: Path, command: Command
+) -> None:
     for number in (1, 2):
         code, _, err = finish(start(folder, "--json"))
         assert code == 0, err
         assert len(booked(folder)) == number
-    looked = subprocess.run(
-        [sys.executable, "-m", "batchfish", "status", "--local"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert looked.returncode == 2
-    assert "No batch is known" in looked.stderr
+    status = command("status", "--local")
+    assert (status.code, "No batch is known" in status.err) == (2, True)
 
 
 def test_a_try_that_waits_over_run_gives_the_result_alone(folder: Path) -> None:
@@ -121,6 +117,6 @@ def test_a_try_that_was_left_alone_is_followed_by_the_next_and_not_paid_again(fo
     assert len(booked(folder)) == 1
 
 
-def test_an_item_that_is_not_there_is_named(folder: Path) -> None:
-    code, _, err = finish(start(folder, "--item", "persuasion"))
-    assert (code, "no item is called persuasion" in err) == (2, True)
+def test_an_item_that_is_not_there_is_named(folder: Path, command: Command) -> None:
+    outcome = command("try", "books.yaml", "--local", "--item", "persuasion")
+    assert (outcome.code, "no item is called persuasion" in outcome.err) == (2, True)
