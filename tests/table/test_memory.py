@@ -95,7 +95,9 @@ def test_results_are_read_by_their_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+@pytest.mark.parametrize(
+    "suffix", [".parquet", *(pytest.param(name, marks=pytest.mark.slow) for name in (".csv", ".jsonl"))]
+)
 def test_results_of_two_megabytes_take_the_memory_of_a_few(tmp_path: Path, suffix: str) -> None:
     """They are 160 MB. The first rows are small, and tell nothing about the others."""
     base, peak = peaks(tmp_path, suffix, [*[16] * 50, *[2 * MEBI] * 80])

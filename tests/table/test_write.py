@@ -309,8 +309,9 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("after", [0, 1, 20_000])
-@pytest.mark.parametrize("failure", [Stop("journal gone"), OSError(5, "disk"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    ("after", "failure"), [(0, Stop("journal gone")), (1, OSError(5, "disk")), (20_000, KeyboardInterrupt())]
+)
 def test_a_source_that_fails_leaves_the_old_file_and_its_own_exception(
     tmp_path: Path, suffix: str, after: int, failure: BaseException
 ) -> None:
@@ -439,7 +440,9 @@ except StorageFailed as error:
 
 @pytest.mark.process
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("limit", [0, pytest.param(1000, marks=pytest.mark.slow), 200_000])
+@pytest.mark.parametrize(
+    "limit", [*(pytest.param(few, marks=pytest.mark.slow) for few in (0, 1000)), 200_000]
+)
 def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path: Path, suffix: str, limit: int) -> None:
     """A limit on the size of files stands for the full disk."""
     target = tmp_path / f"out{suffix}"
