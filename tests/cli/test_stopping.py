@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.cli.conftest import Command
+    from tests.endtoend.serving import Server
 
 pytestmark = pytest.mark.process
 
@@ -23,11 +24,17 @@ DETACHES_WITHIN = 20.0
 CREATES_AT_ONCE = 8
 
 
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Serve runs that take about a second, from a server that these tests may stop for a while."""
+    with serving(tmp_path_factory.mktemp("slow"), "duration=0.8") as server:
+        yield server
+
+
 @pytest.fixture
-def slow_shop(command: Command, request: pytest.FixtureRequest) -> Iterator[Shop]:
-    """Give a batch at a server of its own whose runs take about a second."""
-    with serving(command.folder / "server", "duration=0.8") as server:
-        yield open_shop(command, server, request.node.nodeid)
+def slow_shop(command: Command, slow: Server, request: pytest.FixtureRequest) -> Shop:
+    """Return a batch whose runs take about a second."""
+    return open_shop(command, slow, request.node.nodeid)
 
 
 @pytest.mark.parametrize(
