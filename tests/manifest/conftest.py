@@ -1,4 +1,4 @@
-"""What tests of manifests share: a way to write one down, and to read it."""
+"""Shared by the tests of manifests: a fixture that writes a file."""
 
 from __future__ import annotations
 

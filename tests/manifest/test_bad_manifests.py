@@ -1,4 +1,4 @@
-"""Every class of wrong manifest: the line, the words and the remedy that its reader gets."""
+"""Wrong manifests, a file for each kind of mistake, and the line, message and remedy that it gives."""
 
 from __future__ import annotations
 
@@ -698,7 +698,7 @@ def problems_of(case: Bad) -> tuple[Problem, ...]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.file)
-def test_a_wrong_manifest_is_met_with_its_line_what_is_wrong_and_a_remedy(case: Bad) -> None:
+def test_a_wrong_manifest_gives_line_message_and_remedy(case: Bad) -> None:
     problems = problems_of(case)
     assert [problem for problem in problems if _is_told(problem, case)], "\n".join(map(str, problems))
 
@@ -712,7 +712,7 @@ def test_no_message_shows_a_secret_or_a_line_break(case: Bad) -> None:
         assert "secret@" not in str(problem)
 
 
-def test_every_wrong_file_stands_in_the_table() -> None:
+def test_every_file_in_bad_has_a_case() -> None:
     assert {case.file for case in CASES} == {path.name for path in BAD.iterdir()} - GOOD
 
 

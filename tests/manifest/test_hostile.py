@@ -1,4 +1,4 @@
-"""Whatever the bytes of a manifest: a list of problems or a stream of items, soon, and no traceback."""
+"""Arbitrary bytes as manifests: each gives items or a list of problems, quickly and without a traceback."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(suffix=st.sampled_from(SUFFIXES), content=st.binary(max_size=300))
-def test_any_bytes_are_met_with_problems(folder: Path, suffix: str, content: bytes) -> None:
+def test_any_bytes_give_items_or_problems(folder: Path, suffix: str, content: bytes) -> None:
     path = folder / f"any{suffix}"
     path.write_bytes(content)
     read_quietly(path)
@@ -102,7 +102,7 @@ def test_any_bytes_are_met_with_problems(folder: Path, suffix: str, content: byt
     seed=st.sampled_from(SEEDS),
     edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 6), st.lists(PIECES, max_size=3)), max_size=4),
 )
-def test_a_mutilated_manifest_is_met_with_problems(
+def test_a_mutilated_manifest_gives_items_or_problems(
     folder: Path, seed: Path, edits: list[tuple[float, int, list[bytes]]]
 ) -> None:
     content = seed.read_bytes()
@@ -128,7 +128,7 @@ def test_a_mutilated_manifest_is_met_with_problems(
         ["defaults", "vars", "items", "source", "limits", "retry", "checks", "output", "unanswered", "name"]
     ),
 )
-def test_any_value_under_a_known_key_is_met_with_problems(folder: Path, value: object, key: str) -> None:
+def test_any_value_of_a_known_key_gives_items_or_problems(folder: Path, value: object, key: str) -> None:
     path = folder / "value.yaml"
     path.write_text(
         "batchfish: 1\nitems: [{url: 'https://books.example/'}]\n" if key != "items" else "batchfish: 1\n"
@@ -163,7 +163,7 @@ def test_a_bomb_is_refused_within_two_seconds(folder: Path, name: str, content: 
     assert time.process_time() - began < 2
 
 
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     os.mkfifo(path)
     with pytest.raises(ManifestError, match="not a regular file"):

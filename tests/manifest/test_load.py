@@ -1,4 +1,4 @@
-"""What a manifest asks for, in its three spellings and under flags."""
+"""Manifests in YAML, CSV and JSONL, with options of the command line."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def whole(write: Write) -> Manifest:
 
 
 class TestYaml:
-    def test_inline_items_come_first_and_then_the_rows_of_the_source(self, whole: Manifest) -> None:
+    def test_inline_items_come_before_the_rows_of_the_source(self, whole: Manifest) -> None:
         items = list(whole.items())
         assert [(item.row, item.line, item.id) for item in items] == [
             (1, 17, "b1"),
@@ -136,12 +136,12 @@ class TestYaml:
             ),
         )
 
-    def test_what_is_left_out_has_its_default(self, write: Write) -> None:
+    def test_keys_left_out_have_their_defaults(self, write: Write) -> None:
         text = 'batchfish: 1\nitems: [{url: "https://books.example/", goal: Read.}]\n'
         manifest = load_manifest(write("my books.yaml", text))
         assert (manifest.rules, manifest.period, manifest.name) == (Rules(), None, "my-books")
 
-    def test_it_can_be_stored_as_json_and_its_rules_read_back(self, whole: Manifest) -> None:
+    def test_rules_survive_being_stored_as_json(self, whole: Manifest) -> None:
         stored = json.loads(json.dumps(whole.resolved()))
         assert rules_from(stored) == whole.rules
         assert (stored["name"], stored["period"], stored["variables"]) == (
@@ -151,7 +151,7 @@ class TestYaml:
         )
         assert stored["defaults"]["goal"].startswith("Read the title")
 
-    def test_a_check_tells_what_there_is(self, whole: Manifest) -> None:
+    def test_a_check_returns_items_sources_and_variables(self, whole: Manifest) -> None:
         summary = whole.check()
         assert summary.items == 3
         assert [(source.items, source.left_out, source.delimiter) for source in summary.sources] == [
@@ -161,7 +161,7 @@ class TestYaml:
         assert summary.variables == ("active", "currency", "isbn", "title")
         assert summary.properties == ("title", "price")
 
-    def test_norway_sexagesimals_octals_and_dates_stay_texts(self, write: Write) -> None:
+    def test_norway_sexagesimals_octals_and_dates_are_texts(self, write: Write) -> None:
         text = (
             "batchfish: 1\n"
             "items:\n"
@@ -171,7 +171,7 @@ class TestYaml:
         (item,) = read(write("a.yaml", text))
         assert (item.id, item.goal) == ("007", "NO 1:30 010 2024-01-31 1.10")
 
-    def test_a_row_merges_its_maps_over_the_defaults_and_replaces_lists(self, write: Write) -> None:
+    def test_maps_are_merged_over_the_defaults_and_lists_replace_them(self, write: Write) -> None:
         text = (
             "batchfish: 1\n"
             "defaults:\n"
@@ -191,20 +191,20 @@ class TestYaml:
             "credential_item_ids": ["c"],
         }
 
-    def test_single_braces_and_block_marks_mean_nothing_in_a_goal(self, write: Write) -> None:
+    def test_single_braces_and_block_tags_are_text_in_a_goal(self, write: Write) -> None:
         goal = 'Return {"price": 1} or {% if %} {# 5 #} as {{ "{{" }}'
         text = f"batchfish: 1\nitems:\n  - {{url: 'https://books.example/', goal: '{goal}'}}\n"
         (item,) = read(write("a.yaml", text))
         assert item.goal == 'Return {"price": 1} or {% if %} {# 5 #} as {{'
 
-    def test_the_source_lies_beside_the_manifest_unless_a_folder_is_given(self, write: Write) -> None:
+    def test_the_source_is_relative_to_the_manifest_or_a_given_folder(self, write: Write) -> None:
         write("other/rows.csv", "id,url\na,https://books.example/1\n")
         path = write("a.yaml", "batchfish: 1\nsource: {path: rows.csv}\n")
         options = ManifestOptions(goal="Read.", folder=path.parent / "other")
         assert [item.id for item in read(path, options)] == ["a"]
         assert "there is no file" in messages(path, ONE_GOAL)
 
-    def test_all_errors_are_told_at_once_those_of_the_rows_as_well(self, write: Write) -> None:
+    def test_all_errors_are_reported_at_once_with_those_of_rows(self, write: Write) -> None:
         write("rows.csv", "id,url,title\na,/1,Emma\na,https://books.example/2,Dracula\nb\n")
         text = (
             "batchfish: 1\nperiod: dayly\ndefaults: {goal: 'Read {{ titel }}', browser_profil: lite}\n"
@@ -222,7 +222,7 @@ class TestYaml:
             ("rows.csv", 4),
         ]
 
-    def test_a_thousand_errors_are_counted_and_a_hundred_shown(self, write: Write) -> None:
+    def test_of_a_thousand_errors_a_hundred_are_shown(self, write: Write) -> None:
         rows = "".join(f"{number},/{number}\n" for number in range(1000))
         path = write("a.csv", "id,url\n" + rows)
         with pytest.raises(ManifestError) as caught:
@@ -230,7 +230,7 @@ class TestYaml:
         assert (caught.value.total, len(caught.value.problems)) == (1000, 100)
         assert str(caught.value).endswith("… and 900 more")
 
-    def test_what_all_rows_lack_is_told_once_with_the_lines(self, write: Write) -> None:
+    def test_what_all_rows_lack_is_reported_once_with_lines(self, write: Write) -> None:
         rows = "".join(f"{number},https://books.example/{number},\n" for number in range(1000))
         told = messages(write("a.csv", "id,url,title\n" + rows), ManifestOptions(goal="Read {{ title }}."))
         assert "a.csv:2: goal: 'title' is not set (also on lines 3, 4, 5, 6, 7 and 994 more)." in told
@@ -285,13 +285,13 @@ class TestCsv:
         with pytest.raises(ManifestError, match="not https"):
             read(write("a.csv", f"url,@webhook_url\nhttps://books.example/1,http://{host}/hook\n"), ONE_GOAL)
 
-    def test_an_empty_cell_is_not_set_and_default_covers_it(self, write: Write) -> None:
+    def test_an_empty_cell_is_unset_and_default_replaces_it(self, write: Write) -> None:
         text = "url,title,@browser_profile\nhttps://books.example/1,,\nhttps://books.example/2, ,\n"
         options = ManifestOptions(goal="Read {{ title | default('it') }}.")
         items = read(write("a.csv", text), options)
         assert [(item.goal, item.inputs, item.request) for item in items] == [("Read it.", {}, {})] * 2
 
-    def test_a_byte_order_mark_blank_lines_and_line_breaks_in_cells_are_fine(self, write: Write) -> None:
+    def test_byte_order_mark_blank_lines_and_multiline_cells_are_read(self, write: Write) -> None:
         text = (
             '\ufeff\r\nid,url,title\r\n\r\na,https://books.example/1,"two\r\nlines"\r\n'
             ",,\r\nb,https://books.example/2,x\r\n"
@@ -302,14 +302,14 @@ class TestCsv:
             (7, "b", "x"),
         ]
 
-    def test_a_rows_own_goal_wins_over_the_flag_and_is_a_template_too(self, write: Write) -> None:
+    def test_a_rows_goal_overrides_the_option_and_is_a_template(self, write: Write) -> None:
         text = "url,goal,title\nhttps://books.example/1,Read {{ title }}.,Emma\nhttps://books.example/2,,x\n"
         assert [item.goal for item in read(write("a.csv", text), ONE_GOAL)] == [
             "Read Emma.",
             "Read the price.",
         ]
 
-    def test_braces_that_come_out_of_a_cell_are_data(self, write: Write) -> None:
+    def test_braces_from_a_cell_are_data(self, write: Write) -> None:
         text = "url,title\nhttps://books.example/1,{{ secret }}\n"
         (item,) = read(write("a.csv", text), ManifestOptions(goal="Read {{ title }}."))
         assert item.goal == "Read {{ secret }}."
@@ -337,7 +337,7 @@ class TestJsonl:
 
 
 class TestFlags:
-    def test_a_flags_variable_wins_over_a_rows_which_wins_over_a_constant(self, write: Write) -> None:
+    def test_options_override_rows_and_rows_override_constants(self, write: Write) -> None:
         text = (
             "batchfish: 1\nvars: {a: constant, b: constant, c: constant}\n"
             "defaults: {goal: '{{ a }} {{ b }} {{ c }}'}\n"
@@ -347,7 +347,7 @@ class TestFlags:
         assert item.goal == "constant row flag"
         assert item.inputs == {"b": "row", "c": "flag"}
 
-    def test_a_schema_file_stands_for_the_defaults(self, write: Write) -> None:
+    def test_a_schema_file_replaces_the_default_schema(self, write: Write) -> None:
         schema: dict[str, Any] = {"type": "object", "properties": {"price": {"type": "number"}}}
         path = write("a.csv", "url\nhttps://books.example/1\n")
         for name in ("s.json", "s.yaml"):
@@ -391,22 +391,22 @@ class TestFlags:
             ),
         ],
     )
-    def test_a_wrong_flag_is_named(self, write: Write, options: ManifestOptions, told: str) -> None:
+    def test_a_wrong_option_is_named(self, write: Write, options: ManifestOptions, told: str) -> None:
         assert told in messages(write("a.csv", "url,title\nhttps://books.example/1,x\n"), options)
 
 
 class TestIdentity:
-    def test_repeated_rows_without_ids_are_numbered_when_that_is_allowed(self, write: Write) -> None:
+    def test_repeated_rows_without_ids_can_be_allowed(self, write: Write) -> None:
         path = write("a.csv", "url\n" + "https://books.example/1\n" * 3)
         manifest = load_manifest(path, ManifestOptions(goal="Read.", allow_duplicates=True))
         assert manifest.check().duplicates == 2
         assert [item.row for item in manifest.items()] == [1, 2, 3]
 
-    def test_rows_that_ask_for_the_same_under_different_ids_are_fine(self, write: Write) -> None:
+    def test_equal_rows_with_different_ids_are_allowed(self, write: Write) -> None:
         text = "id,url\na,https://books.example/1\nb,https://books.example/1\n"
         assert len(read(write("a.csv", text), ONE_GOAL)) == 2
 
-    def test_an_id_that_stands_in_both_sources_names_both_files(self, write: Write) -> None:
+    def test_an_id_in_both_sources_is_reported_with_both_files(self, write: Write) -> None:
         write("rows.csv", "id,url\na,https://books.example/1\n")
         text = (
             "batchfish: 1\ndefaults: {goal: Read.}\nsource: {path: rows.csv}\n"
@@ -417,21 +417,19 @@ class TestIdentity:
             f"{path.parent / 'rows.csv'}:2: the id 'a' occurs twice, first on line 4 of {path}."
         )
 
-    def test_thousands_of_ids_are_told_apart(self, write: Write) -> None:
+    def test_a_repeated_id_among_thousands_is_found(self, write: Write) -> None:
         rows = "".join(f"b{number},https://books.example/{number}\n" for number in range(5000))
         told = messages(write("a.csv", f"id,url\n{rows}b4321,https://books.example/x\n"), ONE_GOAL)
         assert "a.csv:5002: the id 'b4321' occurs twice, first on line 4323." in told
 
-    def test_a_temporary_folder_without_room_is_named_as_the_cause(
-        self, write: Write, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_full_temporary_folder_is_reported(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
         setup = f"PRAGMA max_page_count = 3;{validate._SETUP}"  # noqa: SLF001 - a full disk cannot be asked for
         monkeypatch.setattr(validate, "_SETUP", setup)
         rows = "".join(f"https://books.example/{number}\n" for number in range(1000))
         with pytest.raises(StorageFailed, match=r"database or disk is full.*TMPDIR"):
             load_manifest(write("a.csv", f"url\n{rows}"), ONE_GOAL).check()
 
-    def test_the_id_column_must_be_filled_in(self, write: Write) -> None:
+    def test_an_empty_id_column_is_reported(self, write: Write) -> None:
         write("rows.csv", "n,url\n1,https://books.example/1\n,https://books.example/2\n")
         path = write("a.yaml", "batchfish: 1\ndefaults: {goal: Read.}\nsource: {path: rows.csv, id: n}\n")
         assert "rows.csv:3: the id column 'n' is empty." in messages(path)
@@ -454,7 +452,7 @@ def replace_unseen(path: Path, text: str) -> None:
 
 
 class TestTwoReads:
-    def test_a_source_that_changes_between_the_reads_is_an_error(self, write: Write) -> None:
+    def test_a_source_that_changes_between_reads_is_an_error(self, write: Write) -> None:
         path = write("a.csv", "url\nhttps://books.example/1\n")
         manifest = load_manifest(path, ONE_GOAL)
         manifest.check()
@@ -462,7 +460,7 @@ class TestTwoReads:
         with pytest.raises(WrongInput, match="changed while it was being read"):
             list(manifest.items())
 
-    def test_a_change_that_keeps_size_and_time_is_seen_in_the_bytes(self, write: Write) -> None:
+    def test_a_change_that_keeps_size_and_time_is_found_by_digest(self, write: Write) -> None:
         path = write("a.csv", "url\nhttps://books.example/1\n")
         manifest = load_manifest(path, ONE_GOAL)
         manifest.check()
@@ -470,7 +468,7 @@ class TestTwoReads:
         with pytest.raises(WrongInput, match="changed while it was being read"):
             list(manifest.items())
 
-    def test_a_header_that_changes_before_the_rows_are_read_is_an_error(self, write: Write) -> None:
+    def test_a_header_that_changes_before_the_first_read_is_an_error(self, write: Write) -> None:
         path = write("a.csv", "url,a,b\nhttps://books.example/1,1,2\n")
         manifest = load_manifest(path, ONE_GOAL)
         replace_unseen(path, "url,b,a\nhttps://books.example/1,1,2\n")
@@ -479,7 +477,7 @@ class TestTwoReads:
 
     @pytest.mark.skipif(not IO_COUNTS.exists(), reason="the kernel counts no bytes that were read")
     @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
-    def test_rows_are_read_once_and_rendered_once_to_check_them_and_again_to_insert_them(
+    def test_rows_are_read_and_rendered_twice(
         self, write: Write, monkeypatch: pytest.MonkeyPatch, suffix: str
     ) -> None:
         rendered = 0
@@ -516,13 +514,13 @@ class TestTwoReads:
         with pytest.raises(WrongInput, match="changed while it was being read"):
             manifest.check()
 
-    def test_the_first_items_can_be_had_without_the_rest(self, write: Write) -> None:
+    def test_items_can_be_left_unread(self, write: Write) -> None:
         path = write("a.csv", "url\nhttps://books.example/1\nhttps://books.example/2\n")
         items = load_manifest(path, ONE_GOAL).items()
         assert next(items).url == "https://books.example/1"
         items.close()  # type: ignore[attr-defined]  # a generator
 
-    def test_items_of_a_wrong_manifest_end_in_its_error(self, write: Write) -> None:
+    def test_items_of_a_wrong_manifest_end_with_its_error(self, write: Write) -> None:
         path = write("a.csv", "id,url\na,https://books.example/1\nb,/2\n")
         items = load_manifest(path, ONE_GOAL).items()
         assert next(items).id == "a"

@@ -1,4 +1,4 @@
-"""Files as they were when first read, and standard input as one."""
+"""The text files of a manifest, and standard input that is copied to one."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class TestStandardInput:
             (b"\xff\xfe", ".csv"),
         ],
     )
-    def test_its_format_is_told_by_its_first_lines(self, text: bytes, suffix: str) -> None:
+    def test_its_format_is_found_by_its_first_lines(self, text: bytes, suffix: str) -> None:
         assert detect_format(text) == suffix
 
-    def test_it_is_kept_for_its_owner_under_a_name_of_ours(self, tmp_path: Path) -> None:
+    def test_it_is_copied_to_a_file_of_mode_0600(self, tmp_path: Path) -> None:
         text = b"id,url\na,https://books.example/1\n"
         path = spool_standard_input(io.BytesIO(text), tmp_path / ".batchfish")
         assert path == tmp_path / ".batchfish" / "stdin.csv"
@@ -46,7 +46,7 @@ class TestStandardInput:
         manifest = load_manifest(path, ManifestOptions(goal="Read.", folder=tmp_path))
         assert (manifest.name, manifest.folder, manifest.check().items) == ("stdin", tmp_path, 1)
 
-    def test_a_link_that_lies_in_wait_is_not_followed(self, tmp_path: Path) -> None:
+    def test_a_symbolic_link_at_its_name_is_not_followed(self, tmp_path: Path) -> None:
         victim = tmp_path / "victim"
         victim.write_text("mine")
         (tmp_path / "stdin.csv").symlink_to(victim)
@@ -54,7 +54,7 @@ class TestStandardInput:
         assert victim.read_text() == "mine"
         assert not (tmp_path / "stdin.csv").is_symlink()
 
-    def test_a_later_one_takes_the_place_of_an_earlier(self, tmp_path: Path) -> None:
+    def test_a_later_copy_replaces_an_earlier_one(self, tmp_path: Path) -> None:
         for text in (b"url\n" + b"x" * 1_000_000, b"url\n"):
             path = spool_standard_input(io.BytesIO(text), tmp_path)
         assert path.read_bytes() == b"url\n"
@@ -81,14 +81,14 @@ class TestFirstRead:
             read_through(path)
         assert caught.value.line == 3
 
-    def test_a_bad_byte_behind_what_a_reader_takes_is_found(self, tmp_path: Path) -> None:
+    def test_a_bad_byte_in_the_unread_rest_is_found(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
         path.write_bytes(b"url\n" * 100_000 + b"\xe9")
         with pytest.raises(RefusedLine) as caught, open_text(inspect_file(path)) as stream:
             stream.readline()
         assert caught.value.line == 100_001
 
-    def test_control_characters_are_accepted_in_tables_and_refused_in_yaml(self, tmp_path: Path) -> None:
+    def test_control_characters_are_refused_in_yaml_only(self, tmp_path: Path) -> None:
         for name, is_fine in (("a.csv", True), ("a.jsonl", True), ("a.yaml", False)):
             path = tmp_path / name
             path.write_bytes(b"a\x0bb\n")

@@ -1,4 +1,4 @@
-"""Durations, shares and counts as people write them."""
+"""Durations, shares and counts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_duration_is_a_number_and_its_unit(text: str, seconds: float) -> None:
         None,
     ],
 )
-def test_anything_else_is_no_duration(text: object) -> None:
+def test_anything_else_is_not_a_duration(text: object) -> None:
     with pytest.raises(Refused, match="duration"):
         parse_duration(text)
 
@@ -67,7 +67,7 @@ def test_a_share_is_a_percentage_or_a_count(written: object, share: Share) -> No
 
 
 @pytest.mark.parametrize("written", ["", "%", "101%", "-1", "2.5", 2.5, True, None, "20 percent", [20]])
-def test_anything_else_is_no_share(written: object) -> None:
+def test_anything_else_is_not_a_share(written: object) -> None:
     with pytest.raises(Refused, match="share"):
         parse_share(written)
 

@@ -1,4 +1,4 @@
-"""YAML restricted to JSON's types, each part with its line."""
+"""YAML restricted to JSON's types, with the line of every key."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from batchfish.manifest.yaml_events import PassedOver, read_document, stream_seq
         ('a: "\\u00e9\\n"', {"a": "é\n"}),
     ],
 )
-def test_only_json_scalars_have_meaning_all_others_stay_texts(text: str, value: object) -> None:
+def test_scalars_that_are_not_json_are_texts(text: str, value: object) -> None:
     found = read_document(io.StringIO(text)).value
     if value is None:  # all entries stay as they are written
         value = {"a": text.removeprefix("a: [").removesuffix("]").split(", ")}
     assert found == value
 
 
-def test_every_place_has_its_line() -> None:
+def test_every_key_has_its_line() -> None:
     document = read_document(io.StringIO("a: 1\nb:\n  - x\n  - c: |\n      text\n    d: 2\n"))
     assert [document.line_of(keys) for keys in (("a",), ("b",), ("b", 0), ("b", 1, "c"), ("b", 1, "d"))] == [
         1,
@@ -53,7 +53,7 @@ def test_every_place_has_its_line() -> None:
     assert document.line_of(("nowhere",)) == 1
 
 
-def test_faults_of_notation_are_noted_and_read_past() -> None:
+def test_reading_goes_on_behind_faults_of_notation() -> None:
     text = "%TAG ! tag:x,2000:\n---\na: &x !!int 1\nb: *x\na: 2\n"
     document = read_document(io.StringIO(text))
     assert [(fault.line, fault.message) for fault in document.faults] == [
@@ -65,7 +65,7 @@ def test_faults_of_notation_are_noted_and_read_past() -> None:
     ]
 
 
-def test_a_list_is_passed_over_and_read_later_entry_by_entry() -> None:
+def test_a_list_is_skipped_and_later_read_entry_by_entry() -> None:
     text = "other: {items: [9]}\nitems:\n  - {n: 1, as: 010}\n  - [2, {x: 3}]\n  - four\nlast: 5\n"
     document = read_document(io.StringIO(text), skip="items")
     assert document.value == {"other": {"items": [9]}, "items": PassedOver(count=3), "last": 5}
@@ -74,7 +74,7 @@ def test_a_list_is_passed_over_and_read_later_entry_by_entry() -> None:
     assert [entry.line_of(()) for entry in entries] == [3, 4, 5]
 
 
-def test_only_lists_are_passed_over() -> None:
+def test_only_lists_are_skipped() -> None:
     assert read_document(io.StringIO("items: {a: 1}"), skip="items").value == {"items": {"a": 1}}
     assert list(stream_sequence(io.StringIO("items: {a: 1}"), "items")) == []
     assert list(stream_sequence(io.StringIO("- items"), "items")) == []

@@ -1,4 +1,4 @@
-"""A table is scored value by value; a wrong value or an invented one is never made up for by right ones."""
+"""The score of a demo table: each value is right, missed or wrong."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def mark(rows: dict[str, Any]) -> dict[str, Mark]:
     return {f"{each.item} {each.path}".strip(): each.mark for each in findings if each.mark is not Mark.RIGHT}
 
 
-def test_a_right_table_is_good_whatever_its_punctuation_and_spelling_of_numbers() -> None:
+def test_punctuation_and_spelling_of_numbers_do_not_matter() -> None:
     assert mark(make_rows()) == {}
     assert score.is_good(list(score.compare(ANSWERS, make_rows())))
 
@@ -95,23 +95,23 @@ def test_a_right_table_is_good_whatever_its_punctuation_and_spelling_of_numbers(
         ),
     ],
 )
-def test_a_value_is_missed_where_there_is_none_and_wrong_where_there_is_another(
+def test_an_absent_value_is_missed_and_another_is_wrong(
     changes: dict[str, object], marks: dict[str, Mark]
 ) -> None:
     assert mark(make_rows(**changes)) == marks
 
 
-def test_all_values_of_a_readable_page_that_failed_are_missed_even_those_that_should_be_null() -> None:
+def test_all_values_of_a_failed_readable_page_are_missed() -> None:
     assert set(mark(make_rows(city_cork=None)).values()) == {Mark.MISSED}
     assert len(mark(make_rows(city_cork=None))) == 3
 
 
-def test_a_page_that_must_fail_is_wrong_when_it_succeeds_and_missed_when_it_does_not_say_why() -> None:
+def test_a_page_that_must_fail_has_to_say_why() -> None:
     assert mark(make_rows(missing_page={"title": "The Lost Folio"})) == {"missing-page": Mark.WRONG}
     assert mark(make_rows(missing_page=None)) == {"missing-page": Mark.MISSED}
 
 
-def test_one_wrong_value_spoils_a_table_and_so_does_a_page_that_should_have_failed() -> None:
+def test_one_wrong_value_makes_a_table_bad() -> None:
     many = {f"city-{n}": {"result": {"name": "Cork"}} for n in range(1000)}
     rows: dict[str, dict[str, Any]]
     rows = {item: {"status": "succeeded", "result": '{"name": "Cork"}'} for item in many}
@@ -123,7 +123,7 @@ def test_one_wrong_value_spoils_a_table_and_so_does_a_page_that_should_have_fail
     assert not score.is_good(list(score.compare(ANSWERS, make_rows(missing_page={"title": "?"}))))
 
 
-def test_pages_in_other_languages_may_fail_but_say_nothing_wrong() -> None:
+def test_pages_in_other_languages_may_fail_but_not_be_wrong() -> None:
     answers: dict[str, Any] = {"city-cork": ANSWERS["city-cork"], "stadt-bonn": {"result": {"name": "Bonn"}}}
     assert score.is_good(list(score.compare(answers, make_rows(stadt_bonn=None))))
     assert not score.is_good(list(score.compare(answers, make_rows(stadt_bonn={"name": "Köln"}))))

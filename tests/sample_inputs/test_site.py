@@ -1,4 +1,4 @@
-"""The sample site is what its script makes of the facts, and its answer key is true of its pages."""
+"""The sample site is what make_site.py writes, and its pages contain the values of the answer key."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_committed_files_are_what_the_script_makes_of_the_facts() -> None:
     assert different == [], "run `python -m tests.sample_inputs.make_site`, and commit what it writes"
 
 
-def test_the_site_has_many_readable_pages_in_really_different_layouts() -> None:
+def test_the_site_has_many_readable_pages_in_different_layouts() -> None:
     kinds = Counter(row["vars"]["kind"] for row in READABLE)
     assert kinds.total() >= 120
     assert kinds.keys() == LAYOUTS.keys()
@@ -124,7 +124,7 @@ def test_the_answer_key_covers_the_demo_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
-def test_what_is_asked_stays_within_the_api_s_subset_and_the_answers_meet_it(kind: str) -> None:
+def test_schemas_are_in_the_apis_subset_and_answers_meet_them(kind: str) -> None:
     schema = make_site.read_schema(kind)
     assert check_schema(schema) == []
     for row in READABLE:
@@ -142,7 +142,7 @@ def test_a_property_has_one_type_whatever_the_kind_of_page() -> None:
     assert {name: found for name, found in types.items() if len(found) > 1} == {}
 
 
-def test_pages_that_must_fail_are_there_one_of_them_by_not_being_there() -> None:
+def test_pages_that_must_fail_exist_and_one_is_missing() -> None:
     failing = {item: answer for item, answer in ANSWERS.items() if "failure" in answer}
     assert len({answer["failure"] for answer in failing.values()}) >= 6
     missing = [answer["failure"] for answer in failing.values() if not find_file(answer["url"]).is_file()]
@@ -153,7 +153,7 @@ def test_pages_that_must_fail_are_there_one_of_them_by_not_being_there() -> None
     ).strip()
 
 
-def test_a_page_built_by_javascript_says_nothing_itself_but_its_script_finds_the_data() -> None:
+def test_a_page_built_by_javascript_is_empty_without_it() -> None:
     page = find_file(ANSWERS["built-by-javascript"]["url"]).read_text("utf-8")
     assert "Saturn" not in page
     home = SITE / "skyviewer.example"
@@ -162,7 +162,7 @@ def test_a_page_built_by_javascript_says_nothing_itself_but_its_script_finds_the
     assert json.loads((home / "data" / "titan.json").read_text("utf-8"))["Orbits"] == "Saturn"
 
 
-def test_two_sites_are_sent_in_other_encodings_than_utf_8() -> None:
+def test_two_sites_are_not_in_utf_8() -> None:
     german = find_file(ANSWERS["stadt-muenchen"]["url"]).read_bytes()
     assert b"charset=iso-8859-1" in german
     assert "<h1>München</h1>".encode("iso-8859-1") in german

@@ -1,4 +1,4 @@
-"""One JSON value, one cell: typed, or named as what does not fit."""
+"""Cells of each kind, read from the JSON text of one value."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ def test_a_value_that_fits_is_the_cell(kind: Kind, text: str, cell: object) -> N
         (Kind.OBJECT, "[1]", "is not an object"),
     ],
 )
-def test_a_value_that_does_not_fit_is_never_bent_but_named(kind: Kind, text: str, why: str) -> None:
+def test_a_value_that_does_not_fit_is_named_not_changed(kind: Kind, text: str, why: str) -> None:
     found = read_cell(kind, text)
     assert isinstance(found, Misfit)
     assert why in found.why
 
 
 @given(st.integers())
-def test_an_integer_column_holds_an_integer_exactly_or_not_at_all(number: int) -> None:
+def test_an_integer_is_kept_exactly_or_does_not_fit(number: int) -> None:
     found = read_cell(Kind.INT64, str(number))
     assert found == number if -(2**63) <= number < 2**63 else isinstance(found, Misfit)
 

@@ -1,4 +1,4 @@
-"""From schemas and rules to the columns of a table."""
+"""The columns of a table, from schemas and output rules."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def kinds(
     return {column.name: column.kind for column in plan.results}
 
 
-def test_the_columns_stand_in_the_promised_order() -> None:
+def test_columns_have_the_documented_order() -> None:
     plan = plan_columns([schema(title=STRING, price=NUMBER)], ["isbn", "note"], OutputRules())
     assert list(plan.columns) == [
         *FIXED_BEFORE,
@@ -101,12 +101,12 @@ def test_a_property_has_the_type_its_schema_declares(node: dict[str, Any], kind:
     assert kinds(schema(x=node)) == {"x": kind}
 
 
-def test_properties_follow_the_ordering_the_schema_asks_for() -> None:
+def test_properties_follow_the_schemas_ordering() -> None:
     ordered = schema(a=STRING, b=STRING, c=STRING) | {"propertyOrdering": ["c", "a"]}
     assert list(kinds(ordered)) == ["c", "a", "b"]
 
 
-def test_several_schemas_are_unified_without_losing_a_value() -> None:
+def test_several_schemas_are_unified_without_losing_values() -> None:
     one = schema(same=STRING, size=INTEGER, mixed=STRING, only=NUMBER)
     other = schema(same=STRING, size=NUMBER, mixed=INTEGER, late={"type": "boolean"})
     assert kinds(one, other) == {
@@ -118,7 +118,7 @@ def test_several_schemas_are_unified_without_losing_a_value() -> None:
     }
 
 
-def test_a_property_named_like_another_column_gets_a_prefix_and_no_name_stands_twice() -> None:
+def test_a_property_named_like_another_column_gets_a_prefix() -> None:
     nodes = schema(status=STRING, result_status=STRING, result=STRING, input_isbn=STRING, run_s=NUMBER)
     plan = plan_columns([nodes], ["isbn"], OutputRules())
     assert {column.source: column.name for column in plan.results} == {
@@ -131,11 +131,11 @@ def test_a_property_named_like_another_column_gets_a_prefix_and_no_name_stands_t
     assert len(plan.columns) == len(FIXED_BEFORE) + 5 + 2 + 1 + len(FIXED_AFTER)
 
 
-def test_record_index_is_a_name_like_any_other_in_a_table_without_records() -> None:
+def test_record_index_is_an_ordinary_name_without_explode() -> None:
     assert list(kinds(schema(record_index=INTEGER))) == ["record_index"]
 
 
-def test_a_name_that_is_no_text_is_spelled() -> None:
+def test_a_name_with_a_lone_surrogate_is_escaped() -> None:
     plan = plan_columns([schema(**{"a\ud800": STRING})], ["b\udfff"], OutputRules())
     assert [column.name for column in plan.results] == ["a\\ud800"]
     assert "input_b\\udfff" in plan.columns
@@ -151,23 +151,23 @@ def test_columns_override_the_schema_by_name() -> None:
     }
 
 
-def test_without_a_schema_only_the_columns_asked_for_are_typed() -> None:
+def test_without_a_schema_only_output_columns_are_typed() -> None:
     assert kinds() == {}
     assert kinds(columns={"price": "float64", "day": "date"}) == {"price": Kind.FLOAT64, "day": Kind.DATE}
     assert kinds(explode="result.products", columns={"name": "string"}) == {"name": Kind.TEXT}
 
 
-def test_the_records_of_a_list_give_the_columns_of_an_exploded_table() -> None:
+def test_an_exploded_table_has_columns_for_its_records() -> None:
     assert kinds(PRODUCTS, explode="result.products") == {"name": Kind.STRING, "price": Kind.FLOAT64}
     assert kinds(PRODUCTS, explode="result.page.links") == {"href": Kind.STRING}
 
 
-def test_a_list_of_plain_values_gives_one_column_named_after_it() -> None:
+def test_a_list_of_scalars_gives_one_column_of_its_name() -> None:
     assert kinds(PRODUCTS, explode="result.tags") == {"tags": Kind.STRING}
     assert kinds(PRODUCTS, explode="result.tags", columns={"tags": "int64"}) == {"tags": Kind.INT64}
 
 
-def test_lists_of_objects_in_one_schema_and_of_values_in_another_both_have_their_columns() -> None:
+def test_lists_of_objects_and_lists_of_scalars_both_have_columns() -> None:
     other = schema(products={"type": "array", "items": STRING})
     assert kinds(PRODUCTS, other, explode="result.products") == {
         "name": Kind.STRING,
@@ -176,7 +176,7 @@ def test_lists_of_objects_in_one_schema_and_of_values_in_another_both_have_their
     }
 
 
-def test_a_schema_without_the_list_adds_nothing_where_another_has_it() -> None:
+def test_a_schema_without_the_list_adds_no_columns() -> None:
     assert list(kinds(PRODUCTS, schema(title=STRING), explode="result.products")) == ["name", "price"]
 
 
@@ -191,7 +191,7 @@ def test_a_schema_without_the_list_adds_nothing_where_another_has_it() -> None:
         (OutputRules(columns={"total": "float"}), "float64"),
     ],
 )
-def test_a_rule_that_names_nothing_is_refused_with_what_was_meant(rules: OutputRules, said: str) -> None:
+def test_an_output_rule_that_matches_nothing_gives_a_hint(rules: OutputRules, said: str) -> None:
     with pytest.raises(WrongInput) as refused:
         plan_columns([PRODUCTS], [], rules)
     assert said in str(refused.value)

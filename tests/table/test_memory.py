@@ -1,4 +1,4 @@
-"""The memory that a table takes: that of a few of its rows, however many there are and however large."""
+"""The memory that writing a table needs, for many results and for large ones."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def peaks(folder: Path, suffix: str, sizes: list[int]) -> tuple[int, int]:
     return base, peak
 
 
-def test_results_are_read_by_their_bytes(tmp_path: Path) -> None:
+def test_chunks_are_bounded_by_the_bytes_of_results(tmp_path: Path) -> None:
     sizes = [*[16] * 5_000, *[MEBI] * 12, 5 * CHUNK_BYTES, *[16] * 3]
     batch = fill(tmp_path / "journal.db", sizes)
     with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
@@ -98,7 +98,7 @@ def test_results_are_read_by_their_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "suffix", [".parquet", *(pytest.param(name, marks=pytest.mark.slow) for name in (".csv", ".jsonl"))]
 )
-def test_results_of_two_megabytes_take_the_memory_of_a_few(tmp_path: Path, suffix: str) -> None:
+def test_results_of_2_mb_need_memory_for_a_few_of_them(tmp_path: Path, suffix: str) -> None:
     """They are 160 MB. The first rows are small, and tell nothing about the others."""
     base, peak = peaks(tmp_path, suffix, [*[16] * 50, *[2 * MEBI] * 80])
     assert peak - base < 200 * MEBI
@@ -107,7 +107,7 @@ def test_results_of_two_megabytes_take_the_memory_of_a_few(tmp_path: Path, suffi
 @pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
-def test_results_of_twenty_megabytes_take_the_memory_of_a_few(tmp_path: Path, suffix: str) -> None:
+def test_results_of_20_mb_need_memory_for_a_few_of_them(tmp_path: Path, suffix: str) -> None:
     """They are 800 MB. A cell of 20 MB is copied several times on its way."""
     _, peak = peaks(tmp_path, suffix, [20 * MEBI] * 40)
     assert peak <= 300 * MEBI

@@ -1,4 +1,4 @@
-"""The first rows of a table, readable and safe on a terminal."""
+"""The first rows of a table as text for a terminal."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ BOOKS = (
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
-def test_what_matters_stands_in_straight_columns(tmp_path: Path, suffix: str) -> None:
+def test_columns_are_chosen_and_aligned(tmp_path: Path, suffix: str) -> None:
     target = tmp_path / f"out{suffix}"
     write_table(target, PLAN, lambda: iter([BOOKS]))
     assert preview(target, width=50).splitlines() == [
@@ -56,7 +56,7 @@ def test_what_matters_stands_in_straight_columns(tmp_path: Path, suffix: str) ->
     ]
 
 
-def test_a_csv_is_shown_too(tmp_path: Path) -> None:
+def test_a_csv_is_shown(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     write_table(target, PLAN, lambda: iter([BOOKS]))
     heading, *rows = preview(target, rows=1, width=200).splitlines()
@@ -73,7 +73,7 @@ def test_without_typed_columns_the_result_itself_is_shown(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("suffix", "heading"), [(".parquet", "item_id"), (".csv", "item_id"), (".jsonl", "")]
 )
-def test_a_table_without_rows_shows_what_it_has(tmp_path: Path, suffix: str, heading: str) -> None:
+def test_a_table_without_rows_shows_its_columns(tmp_path: Path, suffix: str, heading: str) -> None:
     target = tmp_path / f"out{suffix}"
     write_table(target, PLAN, lambda: iter([]))
     shown = preview(target)
@@ -97,7 +97,7 @@ def test_names_that_look_the_same_are_told_apart(tmp_path: Path) -> None:
 
 
 @given(st.text(), st.integers(20, 120))
-def test_nothing_a_terminal_would_obey_is_shown_and_no_line_is_too_wide(
+def test_lines_are_printable_and_fit_the_terminal(
     tmp_path_factory: pytest.TempPathFactory, text: str, width: int
 ) -> None:
     target = tmp_path_factory.mktemp("table") / "out.jsonl"
@@ -125,7 +125,7 @@ def test_a_long_value_is_cut(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["none.parquet", "none.csv", "none.jsonl", "bad.parquet", "bad.jsonl"])
-def test_a_file_that_cannot_be_read_is_told_in_words(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path, name: str) -> None:
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 not really")
     (tmp_path / "bad.jsonl").write_bytes(b"{")
     with pytest.raises(StorageFailed, match="could not be read"):

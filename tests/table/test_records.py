@@ -1,4 +1,4 @@
-"""Results into records: what fits is typed, what does not is named, nothing is lost or changed."""
+"""Results as records of typed cells, without losing or changing a value."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def cells(record: Record, plan: ColumnPlan = PLAN) -> dict[str | None, object]:
     }
 
 
-def test_a_result_that_fits_fills_its_columns_and_stays_as_it_came() -> None:
+def test_a_result_that_fits_fills_its_columns() -> None:
     raw = (
         b'{"title": "Walden", "price": 7.10, "pages": 352, "in_stock": true, "day": "1854-08-09",'
         b' "seen": "2026-11-24T01:00:00+01:00", "tags": [ "a", 1.10 ], "shop": {"x" : 1e999}, "any": 3.50,'
@@ -83,7 +83,7 @@ def test_a_result_that_fits_fills_its_columns_and_stays_as_it_came() -> None:
     assert record.error is None
 
 
-def test_what_does_not_fit_is_named_and_the_rest_is_read() -> None:
+def test_values_that_do_not_fit_are_named_and_others_read() -> None:
     record = read_one(b'{"title": "Walden", "price": "n/a", "pages": "12", "in_stock": 1}')
     assert cells(record) == {"title": "Walden"}
     assert record.error == (
@@ -124,9 +124,7 @@ HOSTILE: list[tuple[str, bytes, dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("raw", "expected", "said"), [case[1:] for case in HOSTILE], ids=[case[0] for case in HOSTILE]
 )
-def test_a_hostile_result_keeps_its_row_its_text_and_whatever_fits(
-    raw: bytes, expected: dict[str, Any], said: str
-) -> None:
+def test_a_hostile_result_keeps_its_row_and_its_text(raw: bytes, expected: dict[str, Any], said: str) -> None:
     record = read_one(raw)
     assert cells(record) == expected
     assert said in (record.error or "")
@@ -136,7 +134,7 @@ def test_a_hostile_result_keeps_its_row_its_text_and_whatever_fits(
         assert record.text.encode() == raw
 
 
-def test_bytes_that_are_not_utf8_are_spelled_so_that_they_can_be_had_back() -> None:
+def test_bytes_that_are_not_utf8_are_escaped_without_loss() -> None:
     record = read_one(b'{"title":"caf\xe9"}')
     assert record.text == '{"title":"caf\\udce9"}'
     assert json.loads(record.text)["title"].encode("utf-8", "surrogateescape") == b"caf\xe9"
@@ -150,7 +148,7 @@ def test_an_item_without_a_result_has_one_row_without_cells() -> None:
 
 
 @pytest.mark.parametrize("answer", [b'{"run_id":"r","result":%s}', b'{"data":[{"run_id":"r","result":%s}]}'])
-def test_a_result_is_found_in_an_answer_that_was_kept_whole(answer: bytes) -> None:
+def test_a_result_is_found_in_a_whole_answer(answer: bytes) -> None:
     record = read_one(answer % b'{"title":"a","price":NaN}', is_whole_answer=True)
     assert record.text == '{"title":"a","price":NaN}'
     assert cells(record) == {"title": "a"}
@@ -159,13 +157,13 @@ def test_a_result_is_found_in_an_answer_that_was_kept_whole(answer: bytes) -> No
 @pytest.mark.parametrize(
     "answer", [b'{"data":[{"result":1},{"result":2}]}', b'{"data":[]}', b"<html>", b'{"a":1}']
 )
-def test_an_answer_without_one_result_is_kept_whole(answer: bytes) -> None:
+def test_a_whole_answer_without_one_result_is_shown(answer: bytes) -> None:
     record = read_one(answer, is_whole_answer=True)
     assert record.text == answer.decode()
     assert record.error == "result: is not found in the answer about its run"
 
 
-def test_without_typed_columns_any_result_is_fine() -> None:
+def test_without_typed_columns_any_result_fits() -> None:
     plan = plan_columns([], [], OutputRules())
     record = read_one(b'["anything"]', plan)
     assert (record.text, record.error) == ('["anything"]', None)
@@ -198,7 +196,7 @@ def test_each_record_of_a_list_is_a_row_with_its_own_text() -> None:
     ]
 
 
-def test_one_hostile_record_does_not_spoil_its_neighbours() -> None:
+def test_a_hostile_record_does_not_affect_others() -> None:
     records = read(
         exploded('{"title":"a"}', '{"price":NaN}', '{"title":"\\ud800"}', '{"title":"b"}'), EXPLODED
     )
@@ -221,7 +219,7 @@ def test_an_item_without_records_keeps_one_row(raw: bytes, error: str | None) ->
     assert (record.index, record.text, record.error) == (None, raw.decode(), error)
 
 
-def test_a_list_of_plain_values_is_exploded_into_its_column() -> None:
+def test_a_list_of_scalars_is_exploded_into_its_column() -> None:
     plan = plan_columns([BOOK], [], OutputRules(explode="result.tags"))
     records = read(b'{"tags":["a",5,"\\u00e9"]}', plan)
     assert [record.cells for record in records] == [("a",), (None,), ("é",)]
@@ -274,7 +272,7 @@ ORDINARY = st.fixed_dictionaries(
 )
 @example(result={"price": 2**53 + 1, "pages": 2**63}, indent=None)
 @example(result={"price": float(2**53), "pages": 1e3}, indent=None)
-def test_the_quick_way_and_the_careful_way_read_the_same(result: dict[str, Any], indent: int | None) -> None:
+def test_decoding_at_once_and_value_by_value_agree(result: dict[str, Any], indent: int | None) -> None:
     """A stray NaN, in a member that nobody asked for, forces the careful way."""
     quick = read_one(json.dumps(result, indent=indent).encode())
     careful = read_one(json.dumps({**result, "nobody asked": float("nan")}, indent=indent).encode())
@@ -283,7 +281,7 @@ def test_the_quick_way_and_the_careful_way_read_the_same(result: dict[str, Any],
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_whatever_comes_makes_a_row(raw: bytes) -> None:
+def test_any_bytes_make_a_row(raw: bytes) -> None:
     for plan in (PLAN, EXPLODED):
         for is_whole in (False, True):
             for record in read(raw, plan, is_whole_answer=is_whole):

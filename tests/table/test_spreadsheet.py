@@ -1,4 +1,4 @@
-"""A CSV that a spreadsheet cannot run: texts stay texts, numbers stay numbers."""
+"""Formulas in CSV files, which a spreadsheet would run."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def safe(text: str) -> str:
 
 
 @pytest.mark.parametrize("text", FORMULAS)
-def test_a_text_that_would_run_is_made_text(text: str) -> None:
+def test_a_formula_is_escaped(text: str) -> None:
     assert safe(text) == "'" + text.replace("\0", "␀")
     assert safe_names([text]) == [safe(text)]
 
 
 @pytest.mark.parametrize("text", PLAIN)
-def test_any_other_text_and_a_text_that_is_a_number_stay(text: str) -> None:
+def test_other_texts_and_numbers_are_not_changed(text: str) -> None:
     assert safe(text) == text
 
 
@@ -113,7 +113,7 @@ def test_any_other_text_and_a_text_that_is_a_number_stay(text: str) -> None:
     st.text(alphabet=st.sampled_from("=+-@\uff1d\uff0b\uff0d\uff20 \t\r\n\u00a0\u200b\ufeff0159.eEa'\",;"))
     | st.text()
 )
-def test_no_text_is_left_that_would_run(text: str) -> None:
+def test_no_formula_is_left(text: str) -> None:
     """Judged by rules written anew: what follows the unseen decides."""
     made = safe(text)
     seen = made
@@ -127,11 +127,11 @@ def test_no_text_is_left_that_would_run(text: str) -> None:
     )
 
 
-def test_a_nul_is_shown_since_many_readers_stop_at_one() -> None:
+def test_a_nul_is_replaced_by_a_visible_sign() -> None:
     assert safe("a\0b") == "a␀b"
 
 
-def test_typed_columns_and_nulls_stay() -> None:
+def test_typed_columns_and_nulls_are_not_changed() -> None:
     frame = pl.DataFrame({"n": [-5, None], "f": [-0.5, 1e-7], "b": [True, None], "s": [None, "=1"]})
     assert made_safe(frame).rows() == [(-5, -0.5, True, None), (None, 1e-7, None, "'=1")]
 
@@ -139,7 +139,7 @@ def test_typed_columns_and_nulls_stay() -> None:
 @pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
-def test_libreoffice_finds_formulas_in_the_raw_file_alone(tmp_path: Path) -> None:
+def test_libreoffice_finds_formulas_only_in_the_raw_file(tmp_path: Path) -> None:
     """It is told to run formulas where it finds them; the raw file shows that it would."""
     rows = [
         Outcome(item_id=f"b{number}", batch="b", row=number, url=text, status="failed", inputs={"=in": text})

@@ -1,4 +1,4 @@
-"""What may be replaced, and a file that appears whole or not at all."""
+"""The target of a table: what may be replaced, and atomic replacement."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write(target: Path, content: bytes) -> FileMark:
         return mark_of(file)
 
 
-def test_a_new_file_takes_its_place_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
+def test_a_new_file_appears_whole_with_mode_0600(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     target.write_bytes(b"old")
     with replacing(target) as (file, beside):
@@ -42,7 +42,7 @@ def test_a_new_file_takes_its_place_whole_and_for_its_owner_alone(tmp_path: Path
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("half-way"), KeyboardInterrupt()])
-def test_after_a_failure_the_old_file_stands_alone(tmp_path: Path, failure: BaseException) -> None:
+def test_after_a_failure_only_the_old_file_exists(tmp_path: Path, failure: BaseException) -> None:
     target = tmp_path / "out.csv"
     target.write_bytes(b"old")
 
@@ -57,7 +57,7 @@ def test_after_a_failure_the_old_file_stands_alone(tmp_path: Path, failure: Base
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_file_put_in_the_temporary_ones_place_is_not_taken_for_it(tmp_path: Path) -> None:
+def test_a_replaced_temporary_file_is_detected(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
 
     def write_and_be_robbed() -> None:
@@ -71,7 +71,7 @@ def test_a_file_put_in_the_temporary_ones_place_is_not_taken_for_it(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_has_stays(tmp_path: Path) -> None:
+def test_only_temporary_files_of_killed_writers_are_removed(tmp_path: Path) -> None:
     dead = tmp_path / f".batchfish-{'0' * 16}.tmp"
     dead.write_bytes(b"half")
     other = tmp_path / ".batchfish-notes.tmp"
@@ -94,7 +94,7 @@ def test_a_link_among_the_leftovers_is_not_followed(tmp_path: Path) -> None:
     assert precious.read_bytes() == b"precious"
 
 
-def test_a_written_file_is_known_again_until_it_changes(tmp_path: Path) -> None:
+def test_a_written_file_is_recognised_until_it_changes(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     mark = write(target, b"a,b\n")
     assert is_same_file(target, mark)
@@ -115,7 +115,7 @@ def test_a_written_file_is_known_again_until_it_changes(tmp_path: Path) -> None:
     assert not is_same_file(tmp_path, mark)
 
 
-def test_only_what_we_wrote_or_a_person_gives_up_is_replaced(tmp_path: Path) -> None:
+def test_only_our_files_are_replaced_without_a_yes(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     check_target(target)
     mark = write(target, b"ours")
@@ -147,7 +147,7 @@ def test_links_folders_and_devices_are_refused_even_with_a_yes(tmp_path: Path) -
     assert (tmp_path / "real.csv").read_bytes() == b"precious"
 
 
-def test_folders_are_made_only_where_they_may_be(tmp_path: Path) -> None:
+def test_folders_are_created_only_where_allowed(tmp_path: Path) -> None:
     target = tmp_path / "results" / "deep" / "out.csv"
     with pytest.raises(StorageFailed, match="make that folder first"):
         check_target(target)
@@ -160,7 +160,7 @@ def test_folders_are_made_only_where_they_may_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["../outside/out.csv", "link/sub/out.csv"])
-def test_a_way_that_leads_out_of_the_allowed_folder_makes_nothing(tmp_path: Path, way: str) -> None:
+def test_a_path_out_of_the_allowed_folder_makes_no_folder(tmp_path: Path, way: str) -> None:
     allowed = tmp_path / "allowed"
     allowed.mkdir()
     (tmp_path / "other").mkdir()
@@ -187,7 +187,7 @@ def test_a_folder_without_write_permission_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\0b.csv", "x" * 300 + ".csv"])
-def test_a_name_the_system_refuses_is_told_in_words(tmp_path: Path, name: str) -> None:
+def test_a_name_that_the_system_refuses_is_reported(tmp_path: Path, name: str) -> None:
     with pytest.raises(StorageFailed):
         check_target(tmp_path / name)
 
@@ -265,5 +265,5 @@ def test_any_text_becomes_one_name_inside_its_folder(tmp_path: Path, text: str) 
     assert [path.name for path in tmp_path.iterdir()] == [f"{name}.csv"]
 
 
-def test_a_batchs_name_stays_readable() -> None:
+def test_a_batch_name_stays_readable() -> None:
     assert name_for_file("book-prices@2026-11-24.2") == "book-prices@2026-11-24.2"

@@ -1,4 +1,4 @@
-"""A table written to disk: typed, in order, whole or not at all."""
+"""Table files on disk: their types, their order, and what failures leave behind."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_parquet_holds_every_value_in_its_type(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rows", [(), (FAILED,), (FULL,)])
-def test_parquet_has_the_declared_types_whatever_came(tmp_path: Path, rows: tuple[Outcome, ...]) -> None:
+def test_parquet_has_the_declared_types_for_any_results(tmp_path: Path, rows: tuple[Outcome, ...]) -> None:
     report = write(tmp_path / "out.parquet", *rows)
     assert report.rows == len(rows)
     instant = pl.Datetime("ms", "UTC")
@@ -207,9 +207,7 @@ def test_a_table_without_rows_has_its_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_many_chunks_keep_their_order_and_the_same_rows_make_the_same_file(
-    tmp_path: Path, suffix: str
-) -> None:
+def test_many_chunks_keep_their_order_and_give_equal_files(tmp_path: Path, suffix: str) -> None:
     one = write_table(tmp_path / f"one{suffix}", PLAN, many(12_345))
     two = write_table(tmp_path / f"two{suffix}", PLAN, many(12_345))
     assert one.rows == 12_345
@@ -218,7 +216,7 @@ def test_many_chunks_keep_their_order_and_the_same_rows_make_the_same_file(
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_an_exploded_table_has_a_row_a_record(tmp_path: Path, suffix: str) -> None:
+def test_an_exploded_table_has_one_row_for_each_record(tmp_path: Path, suffix: str) -> None:
     books = {"type": "object", "properties": {"books": {"type": "array", "items": SCHEMA}}}
     plan = plan_columns([books], [], OutputRules(explode="result.books"))
     rows = [
@@ -251,7 +249,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_hostile_results_each_keep_their_row_and_spoil_no_other(tmp_path: Path, suffix: str) -> None:
+def test_hostile_results_keep_their_rows_and_affect_no_others(tmp_path: Path, suffix: str) -> None:
     rows = [
         fact
         for number, raw in enumerate(NASTY)
@@ -263,7 +261,7 @@ def test_hostile_results_each_keep_their_row_and_spoil_no_other(tmp_path: Path, 
     assert all(record["result_error"] for record in (found[0], found[2], found[6], *found[10::2]))
 
 
-def test_half_a_surrogate_pair_anywhere_is_spelled(tmp_path: Path) -> None:
+def test_lone_surrogates_are_escaped_everywhere(tmp_path: Path) -> None:
     nasty = row(1, url="https://x.example/\ud800", inputs={"isbn": "\udfff"}, error_message="é\udc80")
     (found,) = read(write(tmp_path / "out.parquet", nasty, plan=PLAN).path)
     assert found["url"] == "https://x.example/\\ud800"
@@ -273,14 +271,14 @@ def test_half_a_surrogate_pair_anywhere_is_spelled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1e300, 1e15])
-def test_a_time_outside_the_calendar_is_no_time(tmp_path: Path, suffix: str, seconds: float) -> None:
+def test_a_time_outside_the_calendar_is_null(tmp_path: Path, suffix: str, seconds: float) -> None:
     nasty = row(1, submitted_at=0.0, started_at=seconds, finished_at=5.0, steps=2**70)
     (found,) = read(write(tmp_path / f"out{suffix}", nasty).path)
     assert [found[name] or None for name in ("started_at", "queue_s", "run_s", "steps")] == [None] * 4
     assert str(found["submitted_at"]).startswith("1970-01-01")
 
 
-def test_formulas_are_made_safe_in_csv_alone_and_numbers_stay(tmp_path: Path) -> None:
+def test_formulas_are_escaped_only_in_csv(tmp_path: Path) -> None:
     schema = {"type": "object", "properties": {"=title": {"type": "string"}, "price": {"type": "number"}}}
     plan = plan_columns([schema], ["=in"], OutputRules())
     nasty = row(1, result=b'{"=title":"=1+1","price":-5.5}', inputs={"=in": "-7"}, url="@evil", item_id="-3")
@@ -299,7 +297,7 @@ def test_formulas_are_made_safe_in_csv_alone_and_numbers_stay(tmp_path: Path) ->
         assert (found["=title"], found["url"], found["price"]) == ("=1+1", "@evil", -5.5)
 
 
-def test_every_text_is_quoted_so_that_no_sign_in_it_ends_a_line(tmp_path: Path) -> None:
+def test_every_text_is_quoted_so_that_a_cr_ends_no_line(tmp_path: Path) -> None:
     target = write(tmp_path / "out.csv", row(1, url="a\rb", reason="x;y")).path
     assert b'"a\rb","succeeded","x;y",' in target.read_bytes()
 
@@ -312,7 +310,7 @@ class Stop(Exception):
 @pytest.mark.parametrize(
     ("after", "failure"), [(0, Stop("journal gone")), (1, OSError(5, "disk")), (20_000, KeyboardInterrupt())]
 )
-def test_a_source_that_fails_leaves_the_old_file_and_its_own_exception(
+def test_a_failing_source_keeps_the_old_file_and_its_exception(
     tmp_path: Path, suffix: str, after: int, failure: BaseException
 ) -> None:
     target = tmp_path / f"out{suffix}"
@@ -330,7 +328,7 @@ def test_a_source_that_fails_leaves_the_old_file_and_its_own_exception(
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_source_may_be_tied_to_no_thread(tmp_path: Path, suffix: str) -> None:
+def test_the_source_may_be_read_by_another_thread(tmp_path: Path, suffix: str) -> None:
     """One row at a time, from whichever thread asks, never two at once."""
     busy = threading.Lock()
 
@@ -343,7 +341,7 @@ def test_the_source_may_be_tied_to_no_thread(tmp_path: Path, suffix: str) -> Non
     assert write_table(tmp_path / f"out{suffix}", PLAN, chunks).rows == 5000
 
 
-def test_the_mark_is_recorded_before_the_file_takes_its_place(tmp_path: Path) -> None:
+def test_the_mark_is_recorded_before_the_file_is_renamed(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     old = write(target, FULL)
     recorded: list[FileMark] = []
@@ -357,7 +355,7 @@ def test_the_mark_is_recorded_before_the_file_takes_its_place(tmp_path: Path) ->
     assert is_same_file(target, new.mark)
 
 
-def test_where_recording_fails_nothing_is_replaced(tmp_path: Path) -> None:
+def test_nothing_is_replaced_if_recording_fails(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     old = write(target, FULL)
 
@@ -379,7 +377,7 @@ def test_a_file_that_is_not_ours_is_not_replaced_without_a_yes(tmp_path: Path) -
     assert write(target, FULL, may_replace=True).rows == 1
 
 
-def test_a_refused_target_reads_no_row(tmp_path: Path) -> None:
+def test_no_row_is_read_for_a_refused_target(tmp_path: Path) -> None:
     def chunks() -> Iterator[Sequence[Outcome]]:
         raise AssertionError("the journal was read")
 
@@ -389,7 +387,7 @@ def test_a_refused_target_reads_no_row(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_folders_are_made_under_the_folder_that_allows_it(tmp_path: Path) -> None:
+def test_missing_folders_are_created_below_the_allowed_one(tmp_path: Path) -> None:
     target = tmp_path / "results" / "2026" / "out.csv"
     with pytest.raises(StorageFailed, match="make that folder first"):
         write(target, FULL)
@@ -398,7 +396,7 @@ def test_missing_folders_are_made_under_the_folder_that_allows_it(tmp_path: Path
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_names_that_mean_something_to_a_reader_mean_nothing_here(tmp_path: Path, suffix: str) -> None:
+def test_names_with_glob_or_hive_syntax_are_plain_names(tmp_path: Path, suffix: str) -> None:
     """Brackets and stars are no patterns, and `day=1` is no partition."""
     folder = tmp_path / "day=1" / "[ab]*"
     folder.mkdir(parents=True)
@@ -408,7 +406,7 @@ def test_names_that_mean_something_to_a_reader_mean_nothing_here(tmp_path: Path,
     assert target.exists()
 
 
-def test_a_folder_that_takes_no_file_is_told_in_words() -> None:
+def test_a_folder_that_cannot_be_written_is_reported() -> None:
     from pathlib import Path
 
     with pytest.raises(StorageFailed, match=r"/proc/self/fdinfo/out\.csv"):
@@ -443,7 +441,7 @@ except StorageFailed as error:
 @pytest.mark.parametrize(
     "limit", [*(pytest.param(few, marks=pytest.mark.slow) for few in (0, 1000)), 200_000]
 )
-def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path: Path, suffix: str, limit: int) -> None:
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path, suffix: str, limit: int) -> None:
     """A limit on the size of files stands for the full disk."""
     target = tmp_path / f"out{suffix}"
     target.write_text("old")
@@ -477,9 +475,7 @@ write_table(Path({target!r}), plan_columns([], [], OutputRules()), chunks, may_r
 @pytest.mark.process
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("at", [0, pytest.param(50, marks=pytest.mark.slow), 100])
-def test_a_killed_writer_leaves_the_old_file_and_the_next_one_cleans_up(
-    tmp_path: Path, suffix: str, at: int
-) -> None:
+def test_a_killed_writer_keeps_the_old_file(tmp_path: Path, suffix: str, at: int) -> None:
     target = tmp_path / f"out{suffix}"
     old = write(target, FULL)
     program = KILLED.format(root=str(_root()), at=at, target=str(target))
