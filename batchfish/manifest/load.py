@@ -118,7 +118,7 @@ class _Loader:
                 written = Written(what=name, text=default, file=self._path, line=line)
                 templates[name] = compile_text(written, known, read, self._problems)
             elif name in self._settings.defaults:
-                templates[name] = None  # noted when the defaults were read
+                templates[name] = None  # a problem was added when the defaults were read
         return Shared(
             defaults=defaults,
             url=templates.get("url"),
@@ -228,7 +228,7 @@ class _Loader:
                 check_text(text)
             except Refused as error:
                 self._problems.add("--var", None, f"{cut(name)}: {error}", error.remedy)
-                forced[name] = "-"  # rows are checked with something that is fine
+                forced[name] = "-"  # a valid text, so that the rows can be checked
         return forced
 
 

@@ -13,7 +13,7 @@ from batchfish.core.schema import check_schema
 from batchfish.manifest.problems import Refused
 from batchfish.manifest.values import Fault, Table, one_of, parse_count, read_boolean, read_map, read_text
 
-# The common form of a URL, tried first: everything else is looked at closely.
+# The common form of a URL, tried first; any other is parsed.
 _PLAIN_URL = re.compile(
     r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,4})?(?:[/?#][!#-;=?-\[\]_a-z~]*)?"
 )
@@ -62,7 +62,7 @@ def read_goal(value: object) -> str:
 def check_text(text: str) -> None:
     """Raise Refused for a text with an API key, a lone surrogate or a NUL in it."""
     if "sk-" in text and _API_KEY.search(text):
-        raise Refused("it contains an API key", _KEY_HINT)  # which the message does not repeat
+        raise Refused("it contains an API key", _KEY_HINT)  # the message does not repeat it
     if "\0" in text:
         raise Refused("it contains a NUL character", "Remove it.")
     if not text.isascii():
@@ -166,7 +166,7 @@ def _read_country(value: object) -> str:
 def _read_variable_name(value: object) -> str:
     if isinstance(value, str) and _VARIABLE_NAME.fullmatch(value):
         return value
-    # What stands here by mistake is likely the secret itself: it is not shown.
+    # What is written here by mistake is probably the secret itself, so it is not shown.
     raise Refused(
         "expected the name of an environment variable", "Letters, digits and _ only, such as PROXY_PASSWORD."
     )

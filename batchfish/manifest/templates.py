@@ -274,7 +274,7 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in over.items():
         below = merged.get(name)
         is_deep = isinstance(value, Mapping) and isinstance(below, Mapping)
-        merged[name] = merge(below, value) if is_deep else value  # type: ignore[arg-type]  # is_deep says it
+        merged[name] = merge(below, value) if is_deep else value  # type: ignore[arg-type]  # is_deep
     return merged
 
 

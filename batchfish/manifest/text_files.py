@@ -43,7 +43,7 @@ class TextFile:
 def inspect_file(path: Path) -> TextFile:
     """Return a file that can be read; raise Refused if it is missing, not a regular file or unreadable."""
     try:
-        # The kind is asked before the file is opened: opening a pipe would wait for its writer.
+        # Checked before the file is opened, because opening a pipe would wait for its writer.
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise Refused(f"{cut(path)} is a folder", "Name a file in it.")
@@ -157,7 +157,7 @@ class _CheckedReader(io.RawIOBase):
         return self._sha256.digest()
 
     def _check(self, chunk: bytes, forbidden: re.Pattern[str]) -> None:
-        """Raise RefusedLine for the first line that is not UTF-8 or holds a forbidden character."""
+        """Raise RefusedLine for the first line that is not UTF-8 or contains a forbidden character."""
         try:
             text = self._decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:

@@ -337,7 +337,7 @@ _TOP: Table = {
     "unanswered": _keep,
     "vars": _keep,
 }
-# A key that stands one level too high is no typo: say where it belongs.
+# A key one level too high is not a typo: the hint says where it belongs.
 _TOP_HINTS = {
     **{name: f"It belongs under `{section}`." for section, names in RULE_KEYS.items() for name in names},
     **dict.fromkeys(("url", "goal", *REQUEST_FIELDS), "It belongs under `defaults`."),

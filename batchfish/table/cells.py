@@ -23,7 +23,7 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 EXACT_IN_FLOAT64 = 2**53
 """Every integer up to this one is exact as a Float64; some of those above are not."""
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?P<decimals>\.\d+)?(?P<exponent>[eE][+-]?\d+)?", re.ASCII)
-_LONGEST_NUMBER = 400  # digits of the largest Float64, and some more
+_LONGEST_NUMBER = 400  # more than the digits of the largest Float64
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DATETIME = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.(?P<fraction>\d+))?)?(?P<zone>[Zz]|[+-]\d\d:\d\d)?", re.ASCII
@@ -120,14 +120,16 @@ class RecordReader:
         found = split_object(text)
         if found is None and all(column.source is not None for column in self._columns):
             noun = "result" if self._explode is None else "record"
-            return self._blank, [f"{noun}: {shown(text)} is not {'JSON' if text[:1] == '{' else 'an object'}"]
+            return self._blank, [
+                f"{noun}: {shorten(text)} is not {'JSON' if text[:1] == '{' else 'an object'}"
+            ]
         cells: list[Cell] = []
         misfits = []
         for column in self._columns:
             value = text if column.source is None else (found or {}).get(column.source, "null")
             cell = read_cell(column.kind, value)
             if isinstance(cell, Misfit):
-                misfits.append(f"{column.source or column.name}: {shown(value)} {cell.why}")
+                misfits.append(f"{column.source or column.name}: {shorten(value)} {cell.why}")
                 cell = None
             cells.append(cell)
         return tuple(cells), misfits
@@ -182,7 +184,7 @@ def not_a(kind: Kind) -> Misfit:
     return Misfit(f"is not {_NOUNS[kind]}")
 
 
-def shown(text: str) -> str:
+def shorten(text: str) -> str:
     """Shorten a value for a message."""
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
@@ -257,7 +259,7 @@ def _joined(notes: Sequence[str]) -> str | None:
 
 
 def _integer(text: str) -> int | Misfit:
-    """Return an integer, which may be spelled 12.0 or 1e3."""
+    """Return the integer that a JSON text spells, be it as 12.0 or 1e3; a Misfit for anything else."""
     number = _NUMBER.fullmatch(text)
     if number is None:
         return not_a(Kind.INT64)
@@ -266,7 +268,7 @@ def _integer(text: str) -> int | Misfit:
     try:
         value = Decimal(text)
         is_inside = INT64_MIN <= value <= INT64_MAX
-    except ArithmeticError:  # an exponent past Decimal's own
+    except ArithmeticError:  # an exponent too large for Decimal
         return not_a(Kind.INT64)
     if not is_inside:
         return Misfit("does not fit into 64 bits")
@@ -274,7 +276,7 @@ def _integer(text: str) -> int | Misfit:
 
 
 def _number(text: str) -> float | Misfit:
-    """Return a number: a decimal as the nearest Float64; an integer only if every digit is kept."""
+    """Return the Float64 nearest to a decimal; an integer has to be exact, or is a Misfit."""
     number = _NUMBER.fullmatch(text)
     if number is None:
         return not_a(Kind.FLOAT64)
@@ -288,7 +290,7 @@ def _number(text: str) -> float | Misfit:
 
 
 def _date(value: str) -> date | Misfit:
-    """Return a full date."""
+    """Return a date; a Misfit for anything but YYYY-MM-DD."""
     if _DATE.fullmatch(value) is None:
         return not_a(Kind.DATE)
     try:
@@ -298,7 +300,7 @@ def _date(value: str) -> date | Misfit:
 
 
 def _datetime(value: str) -> datetime | Misfit:
-    """Return a time in UTC; one without a time zone does not fit."""
+    """Return a time in UTC; a Misfit for one without a time zone, which is not guessed."""
     parts = _DATETIME.fullmatch(value)
     if parts is None:
         return not_a(Kind.DATETIME)

@@ -60,7 +60,7 @@ TRAILING = (
     ("streaming_url", Kind.STRING),
 )
 RECORD_INDEX = ("record_index", Kind.INT64)
-# What `output.columns` may ask for. A column asked to be a string takes what is none as its JSON text.
+# The types of `output.columns`. A column of type string shows other values as JSON text.
 DECLARABLE = {
     "float64": Kind.FLOAT64,
     "int64": Kind.INT64,
@@ -92,7 +92,7 @@ class ColumnPlan:
     def columns(self) -> dict[str, Kind]:
         """Every column by its name, in the order of the table."""
         return {
-            **dict(leading(is_exploded=self.explode is not None)),
+            **dict(leading_columns(is_exploded=self.explode is not None)),
             **{column.name: column.kind for column in self.results},
             **dict(RAW),
             **{input_column(name): Kind.STRING for name in self.inputs},
@@ -100,7 +100,7 @@ class ColumnPlan:
         }
 
 
-def leading(*, is_exploded: bool) -> tuple[tuple[str, Kind], ...]:
+def leading_columns(*, is_exploded: bool) -> tuple[tuple[str, Kind], ...]:
     """Return the columns before the result's own; an exploded table also has record_index."""
     return (LEADING[0], RECORD_INDEX, *LEADING[1:]) if is_exploded else LEADING
 
@@ -128,8 +128,8 @@ def plan_columns(
         if schemas and source not in kinds:
             known = [label if known is None else known for known in kinds]
             raise WrongInput(f"output.columns: no schema has a property {name!r}.{_nearest(name, known)}")
-        kinds[source] = declared(name, dtype)
-    taken = {*dict(leading(is_exploded=explode is not None)), *dict(RAW), *dict(TRAILING)}
+        kinds[source] = declared_kind(name, dtype)
+    taken = {*dict(leading_columns(is_exploded=explode is not None)), *dict(RAW), *dict(TRAILING)}
     taken.update(map(input_column, inputs))
     return ColumnPlan(
         results=tuple(_named(kinds, label, taken)),
@@ -169,12 +169,14 @@ def unify(records: Iterable[Mapping[str | None, Kind]]) -> dict[str | None, Kind
     for record in records:
         for source, kind in record.items():
             unified[source] = _widened(unified.get(source, kind), kind)
-    if None in unified and len(unified) > 1:  # some records are objects, others are not: the text of both
+    if (
+        None in unified and len(unified) > 1
+    ):  # some records are objects and others are not: both are shown as text
         unified[None] = Kind.TEXT
     return unified
 
 
-def declared(name: str, dtype: str) -> Kind:
+def declared_kind(name: str, dtype: str) -> Kind:
     """Return the kind for a type in `output.columns`."""
     if dtype not in DECLARABLE:
         types = ", ".join(sorted(DECLARABLE))

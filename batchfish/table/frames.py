@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from batchfish.table.cells import Record, RecordReader
-from batchfish.table.columns import RECORD_INDEX, TRAILING, ColumnPlan, Kind, input_column, leading
+from batchfish.table.columns import RECORD_INDEX, TRAILING, ColumnPlan, Kind, input_column, leading_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,10 +53,10 @@ def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator
         size += len(record.text or "")
         del record
         if len(records) == FRAME_ROWS or size >= FRAME_BYTES:
-            yield _emptied(plan, records)
+            yield _frame_and_clear(plan, records)
             size = 0
     if records:
-        yield _emptied(plan, records)
+        yield _frame_and_clear(plan, records)
 
 
 def _records_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator[Record]:
@@ -69,7 +69,7 @@ def _records_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterat
         del chunk
 
 
-def _emptied(plan: ColumnPlan, records: list[Record]) -> pl.DataFrame:
+def _frame_and_clear(plan: ColumnPlan, records: list[Record]) -> pl.DataFrame:
     """Return the frame of the records and clear them, so that their text is not kept while it is written."""
     frame = _frame(plan, records)
     records.clear()
@@ -85,7 +85,7 @@ def _frame(plan: ColumnPlan, records: Sequence[Record]) -> pl.DataFrame:
         [
             *(
                 _series(name, kind, indexes) if name == RECORD_INDEX[0] else _fixed(name, kind, rows)
-                for name, kind in leading(is_exploded=plan.explode is not None)
+                for name, kind in leading_columns(is_exploded=plan.explode is not None)
             ),
             *(_series(column.name, column.kind, next(cells)) for column in plan.results),
             _series("result", Kind.STRING, [record.text for record in records]),

@@ -38,7 +38,9 @@ def preview(path: Path, *, rows: int = 10, width: int = 100) -> str:
         if not all(isinstance(value, int | float | None) for value in values):
             values = list(map(_printable, values))
         heading = _printable(name)
-        while heading in {column.name for column in shown}:  # two names may differ in what is not printable
+        while heading in {
+            column.name for column in shown
+        }:  # names may differ only in characters that are not printable
             heading += "�"
         shown.append(pl.Series(heading, values, strict=False))
         if max(map(_width, _layout(shown))) > width:

@@ -164,7 +164,7 @@ def _temporary(folder: int) -> tuple[str, int]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(descriptor).st_nlink:
                 return name, descriptor
-        os.close(descriptor)  # taken for a leftover between its creation and its lock
+        os.close(descriptor)  # another process removed it between its creation and its lock
 
 
 def _check_untouched(folder: int, name: str, descriptor: int) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from batchfish.core.outcomes import Outcome
     from batchfish.table.columns import ColumnPlan
 
-# A row group is what polars holds several of in memory; many small ones make a file large and slow to open.
+# Polars keeps several row groups in memory; many small ones make a file large and slow to open.
 _ROW_GROUP_BYTES = 16 * 2**20
 _ROW_GROUP_ROWS = (50_000, 20_000, 5_000, 1_000, 200, 50, 10, 3, 1)
 _MOST_ROW_GROUPS = 5_000
@@ -34,7 +34,7 @@ _READ_BYTES = 2**20
 _NOT_STRUCTURE = bytes(byte for byte in range(256) if byte not in b'"\n')
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _CSV_TIME = "%Y-%m-%dT%H:%M:%S%.fZ"
-# What starts a formula in ASCII, full-width and small forms, after whatever cannot be seen.
+# The characters that start a formula, in ASCII, full-width and small forms, after invisible ones.
 _FORMULA = r"^[\s\p{Z}\p{C}]*[=+\-@\t\r\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}\x{fe66}\x{fe62}\x{fe63}\x{fe6b}]"
 _NUMBER = r"^[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
 
@@ -75,7 +75,7 @@ def write_table(  # noqa: PLR0913 - one function for all that may be asked of a 
     SQLite connection it reads from wants `check_same_thread=False`.
     """
     check_target(target, written=written, may_replace=may_replace, parents_under=parents_under)
-    _give_back_large_blocks()
+    _return_large_blocks()
     source = _Source(frames_of(plan, chunks()))
     try:
         make_parents(target, parents_under)
@@ -98,7 +98,7 @@ def write_table(  # noqa: PLR0913 - one function for all that may be asked of a 
     return TableReport(path=target, rows=source.rows, mark=mark)
 
 
-def made_safe(frame: pl.DataFrame) -> pl.DataFrame:
+def escape_formulas(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame with `'` before each text that a spreadsheet would run as a formula, and NUL as ␀.
 
     Numbers do not change, nor does a text that is a number, such as -5. Many readers stop at a NUL. A
@@ -106,18 +106,18 @@ def made_safe(frame: pl.DataFrame) -> pl.DataFrame:
     """
     texts = [column for column in frame.iter_columns() if column.dtype == pl.String]
     return frame.with_columns(
-        column.to_frame().select(_safe(pl.col(column.name))).to_series()
+        column.to_frame().select(_escape(pl.col(column.name))).to_series()
         for column in texts
-        if _is_unsafe(column)
+        if _needs_escape(column)
     )
 
 
-def safe_names(names: list[str]) -> list[str]:
+def escape_names(names: list[str]) -> list[str]:
     """Return the names of columns, escaped in the same way."""
-    return pl.select(_safe(pl.lit(pl.Series(names, dtype=pl.String)))).to_series().to_list()
+    return pl.select(_escape(pl.lit(pl.Series(names, dtype=pl.String)))).to_series().to_list()
 
 
-def _give_back_large_blocks() -> None:
+def _return_large_blocks() -> None:
     """Make glibc return freed blocks of a megabyte to the system; other C libraries stay as they are.
 
     By itself it learns from the first large block to keep such blocks, in an arena for each of polars'
@@ -143,7 +143,7 @@ class _Source:
             for frame in self.frames:
                 self.rows += frame.height
                 yield frame
-                del frame  # it may be large, and is not kept while the next one is made
+                del frame  # it may be large, so it is freed before the next one is made
         except GeneratorExit:
             raise
         except BaseException as failure:
@@ -157,7 +157,7 @@ def _write_parquet(file: BinaryIO, plan: ColumnPlan, source: _Source, sizes: Ite
     first = next(frames, pl.DataFrame(schema=schema_of(plan)))
     fitting = int(_ROW_GROUP_BYTES * first.height / max(first.estimated_size(), 1))
     every = chain(iter([first]), frames)
-    del first  # it may be large, and is not kept while the others are written
+    del first  # it may be large, so it is freed before the others are written
 
     def scan(*_: object) -> Iterator[pl.DataFrame]:
         return every
@@ -166,7 +166,7 @@ def _write_parquet(file: BinaryIO, plan: ColumnPlan, source: _Source, sizes: Ite
     register_io_source(scan, schema=schema_of(plan), validate_schema=True).sink_parquet(
         file,
         row_group_size=rows,
-        statistics=rows >= _ROWS_FOR_STATISTICS,  # of a few large rows they help nobody, and take copies
+        statistics=rows >= _ROWS_FOR_STATISTICS,  # for a few large rows they are useless and need copies
         maintain_order=True,
     )
 
@@ -195,11 +195,11 @@ def _write_csv(file: BinaryIO, plan: ColumnPlan, source: _Source, *, is_raw: boo
     names = list(plan.columns)
     header = StringIO()
     csv.writer(header, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(
-        names if is_raw else safe_names(names)
+        names if is_raw else escape_names(names)
     )
     file.write(header.getvalue().encode())
     for frame in source:
-        cells = frame if is_raw else made_safe(frame)
+        cells = frame if is_raw else escape_formulas(frame)
         cells.write_csv(file, include_header=False, quote_style="non_numeric", datetime_format=_CSV_TIME)
         del frame, cells
 
@@ -243,12 +243,12 @@ def _check(path: Path, target: Path, plan: ColumnPlan, rows: int) -> None:
         raise StorageFailed(f"{target}: what was read back is not what was written: {found} rows of {rows}")
 
 
-def _is_unsafe(column: pl.Series) -> bool:
+def _needs_escape(column: pl.Series) -> bool:
     """Whether any text of a column must be changed: mostly none, and a copy may be large."""
     return bool((column.str.contains("\0", literal=True) | column.str.contains(_FORMULA)).any())
 
 
-def _safe(text: pl.Expr) -> pl.Expr:
+def _escape(text: pl.Expr) -> pl.Expr:
     text = text.str.replace_all("\0", "␀", literal=True)
     is_formula = text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER)
     return pl.when(~is_formula).then(text).otherwise("'" + text)

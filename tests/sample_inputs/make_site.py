@@ -1,6 +1,6 @@
-"""Make the sample site, the list of what is asked of its pages and the key to the answers, from facts/.
+"""Generator of the sample site, of the list of its pages and of the answer key, from facts/ and templates/.
 
-`python -m tests.sample_inputs.make_site` writes them anew.
+Run it with `python -m tests.sample_inputs.make_site`.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ Facts: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of page, as kinds.json describes it; its facts, template and schema share its name."""
+    """One kind of page from kinds.json; its facts, template and schema have the same name."""
 
     name: str
     address: str  # host and path of an entry's page; facts in braces are made fit for an address
     goal: str
-    neighbours: int = 3  # further entries that a page links to
-    encoding: str = "utf-8"  # what is sent; the French shop says iso-8859-1 of it, as so many pages do
+    neighbours: int = 3  # other entries that a page links to
+    encoding: str = "utf-8"  # the real one; the French shop declares iso-8859-1 instead, as many pages do
 
 
-# Files that a page loads, by their address; they are sent as they are.
+# Files that pages load, by their address.
 LOADED = {
     "skyviewer.example/assets/app.js": "failing/app.js",
     "skyviewer.example/data/titan.json": "failing/titan.json",
 }
 
-ASKED = ("id", "url", "goal", "output_schema", "vars")  # what a row of the demo holds
-KEY = ("url", "result", "also", "failure", "mentions")  # what the answer key knows of it
+ASKED = ("id", "url", "goal", "output_schema", "vars")  # the fields of a row of the demo
+KEY = ("url", "result", "also", "failure", "mentions")  # the fields of the answer key
 
 
 def slugify(text: str) -> str:
-    """Make a text fit for an address: lower-case ASCII words joined by hyphens."""
+    """Return a text as lower-case ASCII words joined by hyphens, for an address."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
 
 
 def write_number(number: float) -> str:
-    """Write a number as prose does: thousands separated, a true minus, no trailing zero."""
+    """Return a number as in prose: thousands separated, a true minus sign, no trailing zero."""
     return f"{number:,}".removesuffix(".0").replace("-", "\N{MINUS SIGN}")
 
 
@@ -72,7 +72,7 @@ FILTERS: dict[str, Callable[..., str]] = {
 
 
 def make_environment() -> jinja2.Environment:
-    """Load templates that escape for HTML and take a missing fact for an error."""
+    """Return an environment whose templates escape HTML and raise for a missing fact."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -86,12 +86,12 @@ def make_environment() -> jinja2.Environment:
 
 
 def read_kinds() -> list[Kind]:
-    """Read the kinds of pages in the order of the demo."""
+    """Return the kinds of pages in the order of the demo."""
     return [Kind(**kind) for kind in json.loads((HERE / "kinds.json").read_text("utf-8"))]
 
 
 def read_facts(name: str) -> list[Facts]:
-    """Read the entries of one facts file; a shelf's books are looked up among the books."""
+    """Return the entries of one facts file; the books of a shelf are taken from the facts of books."""
     entries: list[Facts] = json.loads((HERE / "facts" / f"{name}.json").read_text("utf-8"))["entries"]
     if name == "shelf":
         books = {book["slug"]: book for book in read_facts("book")}
@@ -100,13 +100,13 @@ def read_facts(name: str) -> list[Facts]:
 
 
 def read_schema(name: str) -> Facts:
-    """Read what is asked of pages of one kind."""
+    """Return the output schema of one kind of page."""
     schema: Facts = json.loads((SAMPLES / "schemas" / f"{name}.json").read_text("utf-8"))
     return schema
 
 
 def pick_answer(fact: object, schema: Facts) -> object:
-    """Keep the part of a fact that its schema asks for: what a reader of the page should return."""
+    """Return the part of a fact that its schema asks for: the right answer for its page."""
     match fact:
         case dict():
             return {name: pick_answer(fact[name], part) for name, part in schema["properties"].items()}
@@ -117,12 +117,12 @@ def pick_answer(fact: object, schema: Facts) -> object:
 
 
 def find_address(kind: Kind, entry: Facts) -> str:
-    """Say where an entry's page stands, without the scheme."""
+    """Return the address of an entry's page, without the scheme."""
     return kind.address.format_map({name: slugify(str(fact)) for name, fact in entry.items()})
 
 
 def render_pages(env: jinja2.Environment, kind: Kind, entries: list[Facts]) -> dict[str, bytes]:
-    """Render every page of a kind, in the bytes its host would send."""
+    """Return every page of a kind, in the bytes that its host would send."""
     template = env.get_template(f"{kind.name}.html")
     pages = {}
     for index, entry in enumerate(entries):
@@ -134,7 +134,7 @@ def render_pages(env: jinja2.Environment, kind: Kind, entries: list[Facts]) -> d
 
 
 def render_failing_pages(env: jinja2.Environment, entries: list[Facts]) -> dict[str, bytes]:
-    """Render the pages that nothing can be read from; one of them is an address without a page."""
+    """Return the pages that have no answer; one address has no page at all."""
     books = read_facts("book")
     pages = {
         f"sample_inputs/site/{address}": (HERE / "templates" / name).read_bytes()
@@ -150,7 +150,7 @@ def render_failing_pages(env: jinja2.Environment, entries: list[Facts]) -> dict[
 
 
 def list_rows() -> list[Facts]:
-    """List every page of the demo in order: what is asked of it, and what should come of it."""
+    """Return every page of the demo in order, with its request and its right answer."""
     kinds = {kind.name: kind for kind in read_kinds()}
     schemas = {name: read_schema(name) for name in kinds}
     pages: list[Facts] = [
@@ -177,12 +177,12 @@ def list_rows() -> list[Facts]:
 
 
 def write_list(rows: list[Facts]) -> str:
-    """Write what is asked of each page, one JSON object a line."""
+    """Return the requests for all pages, as JSON Lines."""
     return "".join(json.dumps({name: row[name] for name in ASKED}, ensure_ascii=False) + "\n" for row in rows)
 
 
 def write_key(rows: list[Facts]) -> str:
-    """Write what should come of each item as one JSON object, an item a line."""
+    """Return the answer key as one JSON object, with one item on each line."""
     answers = [{name: row[name] for name in KEY if row.get(name)} for row in rows]
     lines = [
         f"{json.dumps(row['id'])}: {json.dumps(answer, ensure_ascii=False)}"

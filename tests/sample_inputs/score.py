@@ -1,6 +1,6 @@
-"""Score a table of the demo against the answer key: which values were read right, missed, or read wrong.
+"""Score of a demo table by the answer key: which values are right, missed or wrong.
 
-`python -m tests.sample_inputs.score sample_inputs/results/demo.parquet` prints the score.
+Run it with `python -m tests.sample_inputs.score sample_inputs/results/demo.parquet`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Facts: TypeAlias = dict[str, Any]
 
 
 class Mark(StrEnum):
-    """What became of one value: given as it is, left out, or given as it is not."""
+    """The mark of one value."""
 
     RIGHT = "right"
     MISSED = "missed"
@@ -38,7 +38,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One value of the answer key beside what the table says of it."""
+    """One value of the answer key and the value in the table."""
 
     item: str
     group: str
@@ -49,14 +49,14 @@ class Finding:
 
 
 def is_same(expected: object, got: object) -> bool:
-    """Tell whether two values say the same; of texts the words count, not the punctuation."""
+    """Whether two values are the same; only the words of texts are compared."""
     if isinstance(expected, str) and isinstance(got, str):
         return re.findall(r"\w+", expected.casefold()) == re.findall(r"\w+", got.casefold())
     return expected == got and isinstance(expected, bool) == isinstance(got, bool)
 
 
 def flatten(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """List the plain values below a value by their paths, such as `mountains.0.name`."""
+    """Yield the scalars within a value with their paths, such as `mountains.0.name`."""
     if isinstance(value, dict | list) and value:
         parts = value.items() if isinstance(value, dict) else enumerate(value)
         for name, part in parts:
@@ -66,14 +66,14 @@ def flatten(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 
 
 def mark_value(expected: object, got: object, spellings: list[object]) -> Mark:
-    """Mark one value; `spellings` are other right ways to write it."""
+    """Return the mark of one value; `spellings` are other right ways to write it."""
     if any(is_same(value, got) for value in [expected, *spellings]):
         return Mark.RIGHT
     return Mark.MISSED if got is None else Mark.WRONG
 
 
 def mark_result(answer: Facts, result: object) -> Iterator[tuple[str, object, object, Mark]]:
-    """Mark every value of a result; what nobody asked for, such as one record too many, is wrong."""
+    """Yield the mark of every value of a result; a value that was not asked for is wrong."""
     got = dict(flatten(result))
     for path, expected in flatten(answer["result"]):
         spellings = answer.get("also", {}).get(path, [])
@@ -84,7 +84,7 @@ def mark_result(answer: Facts, result: object) -> Iterator[tuple[str, object, ob
 
 
 def mark_failure(answer: Facts, row: Facts) -> Mark:
-    """Mark a page that nothing can be read from: its item must have failed, and the message must say why."""
+    """Return the mark of a page without an answer: its item must fail, with a message that says why."""
     if row.get("status") != "failed":
         return Mark.WRONG
     said = f"{row.get('reason')} {row.get('error_message')}".casefold()
@@ -92,7 +92,7 @@ def mark_failure(answer: Facts, row: Facts) -> Mark:
 
 
 def compare(answers: dict[str, Facts], rows: dict[str, Facts]) -> Iterator[Finding]:
-    """Compare a table with the answer key, item by item in the key's order."""
+    """Yield a finding for every value of the answer key, in its order."""
     for item, answer in answers.items():
         row = rows.get(item, {})
         if "failure" in answer:
@@ -109,7 +109,7 @@ def compare(answers: dict[str, Facts], rows: dict[str, Facts]) -> Iterator[Findi
 
 
 def read_table(path: Path) -> dict[str, Facts]:
-    """Read the rows of a table (.parquet, .csv or .jsonl) by item."""
+    """Return the rows of a table (.parquet, .csv or .jsonl) by item id."""
     import polars as pl
 
     match path.suffix:
@@ -124,7 +124,7 @@ def read_table(path: Path) -> dict[str, Facts]:
 
 
 def describe(findings: list[Finding]) -> Iterator[str]:
-    """Describe the findings: a line a kind of page, then the first of what is not right."""
+    """Yield the lines of a report: one for each kind of page, then the first values that are not right."""
     groups = list(dict.fromkeys(finding.group for finding in findings))
     marks = Counter((finding.group, finding.mark) for finding in findings)
     items = Counter(group for group, _ in {(finding.group, finding.item) for finding in findings})
@@ -140,9 +140,9 @@ def describe(findings: list[Finding]) -> Iterator[str]:
 
 
 def is_good(findings: list[Finding]) -> bool:
-    """Judge the whole: nearly every English value right, none wrong, every page failed that must.
+    """Whether nearly every English value is right, none is wrong, and every page fails that must.
 
-    A page in another language may fail, too; it may not say what is wrong.
+    A page in another language may fail, but its values may not be wrong.
     """
     readable = [finding for finding in findings if finding.group != MUST_FAIL]
     english = Counter(finding.mark for finding in readable if finding.group not in IN_OTHER_LANGUAGES)

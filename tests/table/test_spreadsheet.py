@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from batchfish.core.outcomes import Outcome
 from batchfish.core.rules import OutputRules
 from batchfish.table.columns import plan_columns
-from batchfish.table.write import made_safe, safe_names, write_table
+from batchfish.table.write import escape_formulas, escape_names, write_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,13 +95,13 @@ PLAIN = [
 
 
 def safe(text: str) -> str:
-    return str(made_safe(pl.DataFrame({"x": [text]}))["x"].item())
+    return str(escape_formulas(pl.DataFrame({"x": [text]}))["x"].item())
 
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_a_formula_is_escaped(text: str) -> None:
     assert safe(text) == "'" + text.replace("\0", "␀")
-    assert safe_names([text]) == [safe(text)]
+    assert escape_names([text]) == [safe(text)]
 
 
 @pytest.mark.parametrize("text", PLAIN)
@@ -133,7 +133,7 @@ def test_a_nul_is_replaced_by_a_visible_sign() -> None:
 
 def test_typed_columns_and_nulls_are_not_changed() -> None:
     frame = pl.DataFrame({"n": [-5, None], "f": [-0.5, 1e-7], "b": [True, None], "s": [None, "=1"]})
-    assert made_safe(frame).rows() == [(-5, -0.5, True, None), (None, 1e-7, None, "'=1")]
+    assert escape_formulas(frame).rows() == [(-5, -0.5, True, None), (None, 1e-7, None, "'=1")]
 
 
 @pytest.mark.slow
