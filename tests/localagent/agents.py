@@ -1,20 +1,16 @@
 """Local agents as processes of their own, and what tests ask of them."""
 
-from __future__ import annotations
-
 import json
 import os
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
 from batchfish.localagent.attach import local_agent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 SAMPLES = Path(__file__).parents[2] / "sample_inputs"
 SITE = ("--site", str(SAMPLES / "site"))
@@ -24,24 +20,29 @@ DEADLINE = 20.0
 @contextmanager
 def served(folder: Path, *options: str, env: Mapping[str, str] = os.environ) -> Iterator[httpx.Client]:
     """Serve with an agent of its own for the length of the block, and return a client."""
-    with (
-        local_agent(folder, options, env=env) as endpoint,
-        httpx.Client(
-            base_url=endpoint.base_url, headers={"X-API-Key": endpoint.token}, trust_env=False
-        ) as client,
-    ):
-        yield client
+    with local_agent(folder, options, env=env) as endpoint:
+        key = {"X-API-Key": endpoint.token}
+        with httpx.Client(base_url=endpoint.base_url, headers=key, trust_env=False) as client:
+            yield client
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def wait_for_end(client: httpx.Client, run_ids: list[str]) -> dict[str, dict[str, Any]]:
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
+    runs: dict[str, dict[str, Any]] = {}
+
+    def have_ended() -> bool:
         answer = client.post("/v1/runs/batch", json={"run_ids": run_ids}).json()
-        runs = {run["run_id"]: run for run in answer["data"]}
-        if all(run["finished_at"] for run in runs.values()):
-            return runs
-        time.sleep(0.02)
-    raise AssertionError("the runs did not end")
+        runs.update({run["run_id"]: run for run in answer["data"]})
+        return all(run["finished_at"] for run in runs.values())
+
+    wait_until(have_ended)
+    return runs
 
 
 def create(client: httpx.Client, **body: object) -> str:

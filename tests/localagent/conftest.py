@@ -1,19 +1,12 @@
 """The local agent's application in this process, over an engine that tests control."""
 
-from __future__ import annotations
+from collections.abc import AsyncIterator
 
-from typing import TYPE_CHECKING
-
+import httpx
 import pytest
 
+from batchfish.localagent.runs.queue import RunQueue
 from tests.localagent.doubles import Clock, ManualEngine, client_of, working_queue
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    import httpx
-
-    from batchfish.localagent.runs.queue import RunQueue
 
 
 @pytest.fixture

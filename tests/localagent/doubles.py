@@ -1,29 +1,51 @@
-"""An engine and a clock that tests control, the application over them, and a way to make runs."""
-
-from __future__ import annotations
+"""What tests control: an engine, a clock, pages and servers; the application over them."""
 
 import asyncio
 import contextlib
+import re
+import socket
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from itertools import chain, repeat
+from typing import Any, Self
 
 import httpx
+import uvicorn
 
 from batchfish.localagent.app import create_app
+from batchfish.localagent.egress.loader import Loaded, LoadFailed
 from batchfish.localagent.engines.base import Emit, Engine, RunOutcome, RunRequest, Step
+from batchfish.localagent.engines.frames import ReadAnswer, ReadJob
+from batchfish.localagent.engines.worker import answer
 from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.runs.queue import RunQueue
+from batchfish.localagent.runs.records import StoredRun
 from batchfish.localagent.runs.store import RunStore
+from batchfish.localagent.serve import Server
 from batchfish.localagent.serve_settings import ServeSettings
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-
-    from batchfish.localagent.engines.base import Engine
-    from batchfish.localagent.runs.records import StoredRun
 
 TOKEN = "token-of-the-agent"
 LINKS = WatchLinks("http://127.0.0.1:1234", "secret")
+
+
+class Pages:
+    """Pages by address in place of the network, read in this process in place of another."""
+
+    def __init__(self, pages: Mapping[str, str | bytes]) -> None:
+        self._pages = pages
+        self.asked: list[str] = []
+        self.loader: Any = self
+        self.pool: Any = self
+
+    async def load(self, url: str) -> Loaded:
+        self.asked.append(url)
+        if (page := self._pages.get(url)) is None:
+            raise LoadFailed("LOCAL_HTTP_STATUS", f"{url} answered 404.")
+        body = page if isinstance(page, bytes) else page.encode()
+        return Loaded(url=url, content_type="text/html", body=body)
+
+    async def read(self, job: ReadJob) -> ReadAnswer:
+        return answer(job)
 
 
 class ManualEngine:
@@ -96,6 +118,23 @@ def client_of(
     )
 
 
+@contextlib.asynccontextmanager
+async def served_app(
+    queue: RunQueue, clock: Callable[[], float], settings: ServeSettings | None = None
+) -> AsyncIterator[str]:
+    """Serve over a real socket for the time of the block, and yield the address; open streams are cut."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        links = WatchLinks(address, "secret")
+        app = create_app(queue, links, settings or ServeSettings(), token=TOKEN, clock=clock)
+        config = uvicorn.Config(app, lifespan="off", log_level="critical", timeout_graceful_shutdown=1)
+        server = Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        yield address
+        server.stop()
+        await serving
+
+
 async def settle() -> None:
     """Yield to the other tasks until none of them can go on."""
     for _ in range(10):
@@ -120,3 +159,46 @@ async def create(api: httpx.AsyncClient, url: str = "http://a.example/", **field
     await settle()
     run_id: str = answer.json()["run_id"]
     return run_id
+
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\nset-cookie: a=b\r\n\r\nok"
+
+
+class Listener:
+    """Answers each request with the next of its answers, later ones with the last.
+
+    No bytes close the connection, None keeps it open without an answer.
+    """
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self._answers = chain(answers, repeat(answers[-1]))
+        self.heads: list[bytes] = []
+        self.requests: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue()
+        self.is_connected_to = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.origin = f"http://127.0.0.1:{self.port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.is_connected_to.set()
+        try:
+            self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+            length = re.search(rb"content-length: (\d+)", self.heads[-1].lower())
+            body = await reader.readexactly(int(length[1])) if length else b""
+            self.requests.put_nowait((self.heads[-1], body))
+            answer = next(self._answers)
+            if answer is None:
+                await reader.read()
+            else:
+                writer.write(answer)
+        except asyncio.IncompleteReadError as ended:
+            self.heads.append(ended.partial)
+        finally:
+            with contextlib.suppress(OSError):
+                writer.close()

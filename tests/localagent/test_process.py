@@ -1,77 +1,41 @@
-"""The local agent as a process: what it reads, who may use it, how it ends, what it never opens."""
+"""Agents as processes: who may use them, what they start, how they end, what they never open."""
 
-from __future__ import annotations
-
+import asyncio
 import contextlib
 import json
 import os
-import queue
 import signal
-import threading
+import subprocess
+import sys
 import time
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from batchfish.errors import WrongInput
-from batchfish.localagent.attach import Endpoint, find_agent, local_agent
-from tests.localagent.agents import DEADLINE, SITE, create, sample, served, wait_for_end
+from batchfish.localagent.attach import PORT_FILE, Endpoint, find_agent, keep_token, local_agent
+from batchfish.localagent.serve import serve
+from batchfish.localagent.serve_settings import ServeSettings
+from batchfish.localagent.simulation.parameters import parse_simulation
+from tests.localagent.agents import DEADLINE, SITE, create, sample, served, wait_for_end, wait_until
+from tests.localagent.browsing import KEY, PAGES, PRICE, browsers_of, children_of, require_chromium
+from tests.localagent.doubles import Listener
 
 pytestmark = pytest.mark.process
 
-HOOKED: queue.Queue[dict[str, Any]] = queue.Queue()
-AGENT_STOPS = threading.Event()
-
-
-class Hook(BaseHTTPRequestHandler):
-    """Receives webhooks; fails the first, once the agent is about to end."""
-
-    def do_POST(self) -> None:
-        is_first = not AGENT_STOPS.is_set()
-        AGENT_STOPS.wait(DEADLINE)
-        length = int(self.headers["content-length"])
-        document = json.loads(self.rfile.read(length))
-        self.send_response(500 if is_first else 204)
-        self.end_headers()
-        if not is_first:
-            HOOKED.put(document)
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+SIMULATE = ("--engine", "simulate", "--simulate")
 
 
 def wait_until_gone(port_file: Path) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while port_file.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not port_file.exists())
 
 
-def test_it_reads_a_page_of_the_sample_site_and_says_what_it_matched(tmp_path: Path) -> None:
-    with served(tmp_path, *SITE) as client:
-        run_id = create(client, **sample("book-walden"))
-        run = wait_for_end(client, [run_id])[run_id]
-    assert run["status"] == "COMPLETED"
-    assert run["result"]["title"] == "Walden"
-    actions = [step["action"] for step in run["steps"]]
-    assert run["num_of_steps"] == len(actions)
-    assert any(action.startswith("price ← ") for action in actions)
-
-
-def test_private_addresses_are_refused(tmp_path: Path) -> None:
-    with served(tmp_path) as client:
-        run_id = create(client, url=str(client.base_url.join("/v1/runs")), goal="x")
-        run = wait_for_end(client, [run_id])[run_id]
-    assert run["error"]["code"] == "LOCAL_ADDRESS_REFUSED"
-
-
-def test_pages_of_one_real_host_are_a_second_apart(tmp_path: Path) -> None:
+def test_pages_of_one_real_host_are_a_second_apart_and_private_ones_are_refused(tmp_path: Path) -> None:
     with served(tmp_path) as client:
         runs = wait_for_end(client, [create(client, url=f"http://10.0.0.1/{n}", goal="x") for n in range(2)])
+    assert {run["error"]["code"] for run in runs.values()} == {"LOCAL_ADDRESS_REFUSED"}
     begun = min(datetime.fromisoformat(run["started_at"]) for run in runs.values())
     ended = max(datetime.fromisoformat(run["finished_at"]) for run in runs.values())
     assert (ended - begun).total_seconds() >= 1
@@ -84,10 +48,13 @@ def test_a_second_user_finds_the_agent_and_it_ends_after_the_last(tmp_path: Path
         assert find_agent(tmp_path / "agent.json") == first
     wait_until_gone(tmp_path / "agent.json")
     assert find_agent(tmp_path / "agent.json") is None
+    left_behind = '{"base_url": "http://127.0.0.1:9", "token": "t", "pid": 1}'
+    (tmp_path / "agent.json").write_text(left_behind)
+    assert find_agent(tmp_path / "agent.json") is None
 
 
 def test_a_killed_agents_runs_are_taken_up_by_the_next(tmp_path: Path) -> None:
-    options = ("--engine", "simulate", "--simulate", "duration=2", "--cap", "1")
+    options = (*SIMULATE, "duration=2", "--cap", "1")
     with served(tmp_path, *options) as client:
         ids = [create(client, url=f"http://a.example/{n}", goal="x") for n in range(2)]
         agent = find_agent(tmp_path / "agent.json")
@@ -100,37 +67,13 @@ def test_a_killed_agents_runs_are_taken_up_by_the_next(tmp_path: Path) -> None:
     assert runs[ids[0]]["error"]["category"] == "SYSTEM_FAILURE"
 
 
-def test_a_reset_create_loses_its_answer_but_makes_its_run(tmp_path: Path) -> None:
-    options = ("--engine", "simulate", "--simulate", "reset=1,duration=0")
-    with served(tmp_path, *options) as client:
+@pytest.mark.parametrize("fault", ["reset=1", "late=1,late_by=0.2"])
+def test_a_create_whose_answer_is_lost_makes_its_run_now_or_later(tmp_path: Path, fault: str) -> None:
+    with served(tmp_path, *SIMULATE, f"{fault},duration=0") as client:
         with pytest.raises(httpx.ReadError):
             create(client, url="http://a.example/", goal="marked")
-        assert client.get("/v1/runs", params={"goal": "marked"}).json()["pagination"]["total"] == 1
-
-
-def test_a_late_create_is_acted_on_after_its_connection_is_gone(tmp_path: Path) -> None:
-    options = ("--engine", "simulate", "--simulate", "late=1,late_by=0.2,duration=0")
-    with served(tmp_path, *options) as client:
-        with pytest.raises(httpx.ReadError):
-            create(client, url="http://a.example/", goal="marked")
-        deadline = time.monotonic() + DEADLINE
-        while client.get("/v1/runs").json()["pagination"]["total"] == 0:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-
-def test_bad_options_are_told_in_words(tmp_path: Path) -> None:
-    with (
-        pytest.raises(WrongInput, match="there is no 'speed'"),
-        local_agent(tmp_path, ("--engine", "simulate", "--simulate", "speed=1"), env=os.environ),
-    ):
-        pass
-
-
-def test_a_port_file_left_behind_is_no_agent(tmp_path: Path) -> None:
-    assert find_agent(tmp_path / "agent.json") is None
-    (tmp_path / "agent.json").write_text('{"base_url": "http://127.0.0.1:9", "token": "t", "pid": 1}')
-    assert find_agent(tmp_path / "agent.json") is None
+        query = {"goal": "marked"}
+        wait_until(lambda: client.get("/v1/runs", params=query).json()["pagination"]["total"] == 1)
 
 
 def test_another_users_key_is_refused_and_every_file_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -147,41 +90,35 @@ def test_another_users_key_is_refused_and_every_file_is_for_its_owner_alone(tmp_
             assert listing.status_code == status
 
 
-def test_a_webhook_is_delivered_though_the_command_has_gone(tmp_path: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as listener:
-        threading.Thread(target=listener.serve_forever, daemon=True).start()
-        origin = f"http://127.0.0.1:{listener.server_port}"
-        options = ("--engine", "simulate", "--simulate", "duration=0", "--allow-origin", origin)
-        with served(tmp_path, *options) as client:
+async def test_a_webhook_is_delivered_though_the_command_has_gone(tmp_path: Path) -> None:
+    """The first attempt fails, and the agent ends before it makes another."""
+
+    def run(origin: str) -> str:
+        with served(tmp_path, *SIMULATE, "duration=0", "--allow-origin", origin) as client:
             run_id = create(client, url="http://a.example/", goal="x", webhook_url=f"{origin}/hook")
             wait_for_end(client, [run_id])
-        wait_until_gone(tmp_path / "agent.json")
-        AGENT_STOPS.set()
-        document = HOOKED.get(timeout=DEADLINE)
-        listener.shutdown()
-    assert (document["event"], document["run_id"]) == ("run.completed", run_id)
+        return run_id
+
+    refused, taken = (b"HTTP/1.1 %d x\r\ncontent-length: 0\r\n\r\n" % status for status in (500, 204))
+    async with Listener(refused, taken) as listener:
+        run_id = await asyncio.to_thread(run, listener.origin)
+        async with asyncio.timeout(DEADLINE):
+            bodies = [(await listener.requests.get())[1] for _ in range(2)]
+    assert bodies[0] == bodies[1]
+    assert json.loads(bodies[1])["run_id"] == run_id
 
 
 def test_it_never_opens_the_answer_key(tmp_path: Path) -> None:
     """An audit hook records every file that the agent and its readers open."""
-    log = tmp_path / "opened"
-    hook = (
-        "import sys\n"
-        f"log = open({str(log)!r}, 'a', buffering=1)\n"
-        "sys.addaudithook(lambda event, args: event == 'open' and log.write(str(args[0]) + '\\n'))\n"
-    )
+    log, audit = tmp_path / "opened", "lambda event, args: event == 'open' and log.write(f'{args[0]}\\n')"
+    hook = f"import sys\nlog = open({str(log)!r}, 'a', buffering=1)\nsys.addaudithook({audit})\n"
     (tmp_path / "sitecustomize.py").write_text(hook)
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"}
-    outside = (
-        "../../../tests/sample_inputs/answers.json",
-        "%2e%2e/%2e%2e/%2e%2e/tests/sample_inputs/answers.json",
-        "..%2f..%2f..%2ftests%2fsample_inputs%2fanswers.json",
-    )
+    key = "tests/sample_inputs/answers.json"
+    outside = (f"../../../{key}", f"%2e%2e/%2e%2e/%2e%2e/{key}", f"..%2f..%2f..%2f{key.replace('/', '%2f')}")
     with served(tmp_path / "agent", *SITE, env=environment) as client:
-        ids = [
-            create(client, **sample("book-walden")),
-            *(create(client, url=f"http://bookshop.example/{path}", goal="x") for path in outside),
-        ]
+        ids = [create(client, **sample("book-walden"))]
+        ids += [create(client, url=f"http://bookshop.example/{path}", goal="x") for path in outside]
         runs = wait_for_end(client, ids)
     opened = log.read_text().splitlines()
     assert any(name.endswith("walden.html") for name in opened)
@@ -189,11 +126,9 @@ def test_it_never_opens_the_answer_key(tmp_path: Path) -> None:
     assert [runs[run_id]["status"] for run_id in ids] == ["COMPLETED", "FAILED", "FAILED", "FAILED"]
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_the_agent_ends_though_streams_and_answers_are_waited_for(
-    tmp_path: Path, stop: signal.Signals
-) -> None:
-    options = ("--engine", "simulate", "--simulate", "duration=600")
+@pytest.mark.parametrize("stop", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+def test_the_agent_ends_though_streams_or_answers_are_awaited(tmp_path: Path, stop: signal.Signals) -> None:
+    options = (*SIMULATE, "duration=600")
     with served(tmp_path, *options) as client:
         agent = find_agent(tmp_path / "agent.json")
         assert agent is not None
@@ -211,3 +146,69 @@ def test_the_agent_ends_though_streams_and_answers_are_waited_for(
         with served(tmp_path, *options) as again:
             (run,) = again.get("/v1/runs").json()["data"]
             assert (run["status"], run["error"]["code"]) == ("FAILED", "LOCAL_AGENT_RESTARTED")
+
+
+def test_a_new_file_gets_a_token_for_its_owner_alone_and_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "token"
+    token = keep_token(path)
+    assert len(token) >= 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text() == f"{token}\n"
+    assert token == keep_token(path) != keep_token(tmp_path / "another")
+    path.chmod(0o640)
+    with pytest.raises(WrongInput, match="Others can read"):
+        keep_token(path)
+
+
+def test_a_file_without_a_token_is_left_as_it_is_and_no_agent_starts_without_a_key(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.touch(0o600)
+    for text in ("", "short", "sixteen letters and blanks", "ü" * 20):
+        path.write_text(text)
+        with pytest.raises(WrongInput, match="no key"):
+            keep_token(path)
+        assert path.read_text() == text
+    with pytest.raises(WrongInput, match="--token-file"):
+        serve(ServeSettings())
+
+
+def test_a_run_is_seen_and_its_browser_ends_with_the_agent(tmp_path: Path) -> None:
+    require_chromium()
+    with served(tmp_path, "--engine", "browser", "--site", str(PAGES)) as client:
+        run_id = create(client, url="http://plain.example/", goal="Read the price", output_schema=PRICE)
+        run = wait_for_end(client, [run_id])[run_id]
+        assert run["result"] == {"price": 5}
+        picture = client.get(f"/v1/runs/{run_id}/steps/{run['steps'][0]['id']}/screenshot")
+        assert picture.content.startswith(b"\xff\xd8")
+        agent = find_agent(tmp_path / PORT_FILE)
+        assert agent is not None
+        browsers = browsers_of(agent.pid)
+        assert browsers
+    wait_until(lambda: not any(process.exists() for process in browsers))
+
+
+def test_what_the_agent_starts_holds_no_key(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "batchfish", "serve", "--port", "0", "--engine", "extract"]
+    environment = {**os.environ, "TINYFISH_API_KEY": KEY}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, cwd=tmp_path) as agent:
+        try:
+            assert agent.stdout is not None
+            assert b"listening" in agent.stdout.readline()
+            wait_until(lambda: bool(readers_of(agent.pid)))
+            environments = [reader.joinpath("environ").read_bytes() for reader in readers_of(agent.pid)]
+            assert not [each for each in environments if KEY.encode() in each]
+        finally:
+            agent.send_signal(signal.SIGTERM)
+            agent.wait(DEADLINE)
+
+
+def readers_of(pid: int) -> list[Path]:
+    """Return the folders in /proc of an agent's reading processes, once they are no longer its copies."""
+    children = children_of(pid)
+    return [child for child in children if b"engines.worker" in child.joinpath("cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize("text", ["speed=1", "duration=x", "duration", "reset=0.6,late=0.6", "seed=1.5"])
+def test_options_of_a_simulation_that_make_no_sense_are_named(text: str) -> None:
+    with pytest.raises(WrongInput, match=text.partition("=")[0]):
+        parse_simulation(text)

@@ -19,8 +19,7 @@ from batchfish.localagent.runs.records import RunFilter
 from batchfish.localagent.runs.store import RunStore
 from batchfish.localagent.serve_settings import ServeSettings
 from batchfish.webagent.streaming import Complete, Heartbeat, Progress, Started, StreamEvent, StreamingUrl
-from tests.localagent.doubles import TOKEN, ManualEngine
-from tests.localagent.sockets import served_app
+from tests.localagent.doubles import TOKEN, ManualEngine, served_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

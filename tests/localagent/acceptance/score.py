@@ -5,31 +5,22 @@ The pages stand in sets, a folder each. Each is an HTML file and a YAML file tha
 right (`expected`, `also` for other spellings). `kinds.yaml` says of what kind each page is, for the docs.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import re
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import yaml
 
-from batchfish.localagent.egress.loader import Loaded, LoadFailed
 from batchfish.localagent.engines.base import RunOutcome, RunRequest
 from batchfish.localagent.engines.extract import ExtractEngine
-from batchfish.localagent.engines.worker import answer
+from tests.localagent.doubles import Pages
 from tests.sample_inputs.score import Mark, mark_result
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from batchfish.localagent.egress.loader import Loader
-    from batchfish.localagent.engines.frames import ReadAnswer, ReadJob
-    from batchfish.localagent.engines.pool import WorkerPool
 
 FOLDER = Path(__file__).parent
 MUST_FAIL = "must_fail"
@@ -46,21 +37,6 @@ class Finding:
     expected: object
     got: object
     mark: Mark
-
-
-class _Files:
-    """Pages of a folder in place of the network, read in this process in place of another."""
-
-    def __init__(self, pages: dict[str, Path]) -> None:
-        self._pages = pages
-
-    async def load(self, url: str) -> Loaded:
-        if url not in self._pages:
-            raise LoadFailed("LOCAL_HTTP_STATUS", f"{url} answered 404.")
-        return Loaded(url=url, content_type="text/html", body=self._pages[url].read_bytes())
-
-    async def read(self, job: ReadJob) -> ReadAnswer:
-        return answer(job)
 
 
 def sets() -> list[str]:
@@ -91,8 +67,9 @@ def run(of: str, name: str, case: dict[str, Any]) -> RunOutcome:
     """Run the engine on one page of a set."""
     folder = FOLDER / of
     further = {url: folder / file for url, file in case.get("pages", {}).items()}
-    files = _Files({case["url"]: folder / f"{name}.html", **further})
-    engine = ExtractEngine(cast("Loader", files), cast("WorkerPool", files))
+    files = {case["url"]: folder / f"{name}.html", **further}
+    pages = Pages({url: file.read_bytes() for url, file in files.items()})
+    engine = ExtractEngine(pages.loader, pages.pool)
     request = RunRequest(url=case["url"], goal=case["goal"], output_schema=case.get("schema"))
     return asyncio.run(engine.run(request, lambda _: None))
 

@@ -1,7 +1,5 @@
 """What the reader makes of pages with layouts and traps of their own: the shares of right values."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pytest
@@ -31,9 +29,7 @@ def test_every_set_has_a_score_and_every_page_a_kind() -> None:
     assert {page for page, case in cases.items() if case["kind"] != score.MUST_FAIL} == set(score.kinds())
 
 
-def test_of_the_values_on_english_core_pages_as_many_are_right_as_before(
-    of: str, findings: list[score.Finding]
-) -> None:
+def test_as_many_values_on_english_core_pages_are_right(of: str, findings: list[score.Finding]) -> None:
     core = Counter(one.mark for one in findings if one.kind == "core" and score.is_english(one.page))
     wrong = [one for one in findings if one.mark is not Mark.RIGHT]
     assert core[Mark.RIGHT] / core.total() >= REACHED[of], wrong

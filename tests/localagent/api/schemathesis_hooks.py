@@ -4,8 +4,6 @@
 Requests that are meant to be wrong are left as they are.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import schemathesis

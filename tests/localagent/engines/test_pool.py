@@ -1,38 +1,42 @@
-"""Reading processes: kept for the next page, killed when a page takes too long or its run is cancelled."""
-
-from __future__ import annotations
+"""Reading processes: kept for the next page, killed when one takes too long, bounded in what they take."""
 
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from batchfish.localagent.engines.extract import ExtractEngine
 from batchfish.localagent.engines.frames import ReadJob
 from batchfish.localagent.engines.pool import WorkerPool
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from tests.localagent.browsing import PRICE, ask, failure_of, read
+from tests.localagent.doubles import Pages
+from tests.localagent.page.pages import DAY, NUMBER, TEXT, several
 
 pytestmark = pytest.mark.process
 
-SCHEMA = {"type": "object", "properties": {"price": {"type": "number"}}}
+ITEM = "<p><b>Price:</b> $3</p>"
 
 
-def page(body: bytes) -> ReadJob:
+def page(body: str, schema: dict[str, Any] = PRICE) -> ReadJob:
     return ReadJob(
-        url="http://a.example/", goal="x", content_type="text/html", body=body, output_schema=SCHEMA
+        url="http://a.example/",
+        goal="x",
+        content_type="text/html",
+        body=f"<html lang=en><body>{body}</body></html>".encode(),
+        output_schema=schema,
     )
 
 
-QUICK = page(b"<html><body><p>Price: $3</p></body></html>")
-SLOW = page(b"<html><body>" + b"<p><b>Price:</b> $3</p>" * 150_000 + b"</body></html>")
+QUICK, SLOW = page("<p>Price: $3</p>"), page(ITEM * 150_000)
 
 
 @pytest.fixture
 def others() -> set[int]:
-    """Give the child processes that other tests have left running: they are none of the pool's."""
+    """Return the child processes that other tests have left running: they are none of the pool's."""
     return children()
 
 
@@ -45,16 +49,7 @@ async def pool(others: set[int]) -> AsyncIterator[WorkerPool]:
 
 
 def children() -> set[int]:
-    """Give the living child processes of this one."""
-    with open(f"/proc/self/task/{os.getpid()}/children") as file:  # noqa: PTH123 - /proc is no folder of files
-        return set(map(int, file.read().split()))
-
-
-async def test_one_process_reads_page_after_page(pool: WorkerPool) -> None:
-    before = children()
-    for _ in range(3):
-        assert (await pool.read(QUICK)).result == {"price": 3.0}
-    assert children() == before
+    return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
 
 
 async def test_a_page_that_takes_too_long_ends_with_its_process() -> None:
@@ -66,9 +61,7 @@ async def test_a_page_that_takes_too_long_ends_with_its_process() -> None:
     await pool.close()
 
 
-async def test_a_cancelled_page_ends_with_its_process_and_the_next_one_is_read(
-    pool: WorkerPool, others: set[int]
-) -> None:
+async def test_a_cancelled_page_ends_its_process_and_no_other(pool: WorkerPool, others: set[int]) -> None:
     before = children() - others
     reading = asyncio.create_task(pool.read(SLOW))
     await asyncio.sleep(0.2)  # into the middle of the page
@@ -81,60 +74,50 @@ async def test_a_cancelled_page_ends_with_its_process_and_the_next_one_is_read(
     assert (await pool.read(QUICK)).result == {"price": 3.0}
 
 
-DEEP = "<html><body><h1>Deep</h1><p>Price: $3</p>{}</body></html>"
-ROWS = "".join(
-    f"<tr><td><a href='/p/{n}'>Item {n}</a></td><td>£{n}.50</td><td>{n % 28 + 1} March 2021</td></tr>"
-    for n in range(12_000)
-)
+async def test_a_page_that_needs_too_much_memory_fails_its_run_and_the_next_is_read() -> None:
+    pages = Pages({"http://large.example/": ITEM * 250_000, "http://small.example/": ITEM})
+    pool = WorkerPool(most_memory=120 << 20)
+    engine = ExtractEngine(pages.loader, pool)
+    failure = failure_of((await read(engine, ask("large")))[0])
+    assert (failure.code, failure.category) == ("LOCAL_TOO_LARGE", "AGENT_FAILURE")
+    assert "more memory than it may have" in failure.message
+    assert (await read(engine, ask("small")))[0].result == {"price": 3.0}
+    await pool.close()
+
+
 HEAD = "<tr><th>Name</th><th>Price</th><th>Released</th></tr>"
-TABLE = f"<html lang=en><body><table>{HEAD}{ROWS}</table></body></html>"
-ITEM = {
-    "name": {"type": "string"},
-    "price": {"type": "number"},
-    "released": {"type": "string", "format": "date"},
-}
-ITEMS = {"type": "array", "items": {"type": "object", "properties": ITEM, "required": list(ITEM)}}
-MOST_SECONDS, MOST_MEGABYTES = 20, 500
+ROW = "<tr><td><a href='/p/{0}'>Item {0}</a></td><td>£{0}.50</td><td>{1} March 2021</td></tr>"
+CARD = "<li><h3>Item {0}</h3><p>£{0}.50</p><time>{1} March 2021</time></li>"
+ITEMS = several("items", name=TEXT, price=NUMBER, released=DAY)
+LAST = {"name": "Item 11999", "price": 11999.5, "released": "2021-03-16"}
+MOST_SECONDS, MOST_MEGABYTES = 10, 500
+TABLE, LIST = ("".join(form.format(n, n % 28 + 1) for n in range(12_000)) for form in (ROW, CARD))
 
 
 def spent(pid: int) -> tuple[float, float]:
-    """Give a process's processor time in seconds, and the most memory that it has held in megabytes."""
-    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 - /proc is no folder of files
-        times = file.read().rpartition(")")[2].split()[11:13]
-    with open(f"/proc/{pid}/status") as file:  # noqa: PTH123
-        (peak,) = [line.split()[1] for line in file if line.startswith("VmHWM")]
-    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK"), int(peak) / 1024
+    """Return a process's processor time in seconds, and the most memory that it has held in megabytes."""
+    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    (peak,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmHWM" in line]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK"), int(peak.split()[1]) / 1024
 
 
 @pytest.mark.parametrize(
-    "body", ["<div>" * 20_000 + "x" + "</div>" * 20_000, "<b>" * 20_000 + "x"], ids=["closed", "unclosed"]
+    ("job", "last"),
+    [
+        (page(f"<p>Price: $3</p>{'<div>' * 20_000}x{'</div>' * 20_000}"), {"price": 3.0}),
+        (page(f"<p>Price: $3</p>{'<b>' * 20_000}x"), {"price": 3.0}),
+        pytest.param(page(f"<table>{HEAD}{TABLE}</table>", ITEMS), LAST, marks=pytest.mark.slow),
+        pytest.param(page(f"<ul>{LIST}</ul>", ITEMS), LAST, marks=pytest.mark.slow),
+    ],
+    ids=["nested and closed", "nested and unclosed", "rows", "cards"],
 )
-async def test_a_page_of_twenty_thousand_nested_tags_is_read(
-    pool: WorkerPool, others: set[int], body: str
-) -> None:
-    assert (await pool.read(page(DEEP.format(body).encode()))).result == {"price": 3}
-    (pid,) = children() - others
-    seconds, megabytes = spent(pid)
-    assert seconds < MOST_SECONDS
-    assert megabytes < MOST_MEGABYTES
-
-
-async def test_a_table_of_twelve_thousand_rows_is_read_within_bounds() -> None:
+async def test_large_pages_are_read_in_bounds(others: set[int], job: ReadJob, last: dict[str, Any]) -> None:
     """Bounds of processor time, which no busy neighbour changes."""
     pool = WorkerPool(warm=1, time_limit=200)
-    before = children()
     await pool.start()
-    (pid,) = children() - before
-    schema = {"type": "object", "properties": {"items": ITEMS}, "required": ["items"]}
-    job = ReadJob(
-        url="http://a.example/", goal="x", content_type="text/html", body=TABLE.encode(), output_schema=schema
-    )
-    answer = await pool.read(job)
-    assert answer.result["items"][11_999] == {
-        "name": "Item 11999",
-        "price": 11999.5,
-        "released": "2021-03-16",
-    }
+    (pid,) = children() - others
+    result = (await pool.read(job)).result
+    assert result.get("items", [result])[-1] == last
     seconds, megabytes = spent(pid)
     assert seconds < MOST_SECONDS
     assert megabytes < MOST_MEGABYTES

@@ -1,13 +1,9 @@
 """Pages for the reader's tests, and what it makes of them."""
 
-from __future__ import annotations
+import json
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-from batchfish.localagent.page.read import read_page
-
-if TYPE_CHECKING:
-    from batchfish.localagent.page.read import Reading
+from batchfish.localagent.page.read import Reading, read_page
 
 TEXT, NUMBER, DAY = {"type": "string"}, {"type": "number"}, {"type": "string", "format": "date"}
 
@@ -20,6 +16,11 @@ def record(**properties: Any) -> dict[str, Any]:  # noqa: ANN401 - schemas
 def several(list_name: str, /, **properties: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return the schema of an object that holds a list of such records."""
     return record(**{list_name: {"type": "array", "items": record(**properties)}})
+
+
+def linked(data: object) -> str:
+    """Return a head that holds JSON-LD."""
+    return f"<title>Fez | Hats</title><script type='application/ld+json'>{json.dumps(data)}</script>"
 
 
 def read(body: str, schema: Any = None, goal: str = "x", *, head: str = "", lang: str = "en") -> Reading:  # noqa: ANN401

@@ -1,22 +1,16 @@
 """A network for attacks: the attacker's server, names that lead inside, and a canary on everything else."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
 import re
 import socket
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import parse_qs, quote, urlsplit
 
-from batchfish.localagent.egress.dialer import Dialer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from batchfish.localagent.egress.dialer import Streams
+from batchfish.localagent.egress.dialer import Dialer, Streams, is_own
 
 HERE = Path(__file__).parent
 PUBLIC = "93.184.216.34"
@@ -39,7 +33,10 @@ class Playground:
 
     The canary also listens on every address of this machine, by TCP and by UDP: a browser that goes around
     the proxy finds it as well. `rebind-….test` leads to the attacker at first, and inside from then on.
+    Without `knows_itself`, the dialer takes no address for one of this machine.
     """
+
+    knows_itself = True
 
     def __init__(self) -> None:
         self.hits: set[tuple[str, str]] = set()
@@ -65,7 +62,15 @@ class Playground:
         self._canary.close()
 
     def dialer(self) -> Dialer:
-        return Dialer(resolve=self.resolve, connect=self.connect)
+        def knows(address: str) -> bool:
+            return self.knows_itself and is_own(address)
+
+        return Dialer(resolve=self.resolve, connect=self.connect, is_own=knows)
+
+    def forget(self) -> None:
+        """Forget what was reached, and which names have been looked up."""
+        for noted in (self.hits, self.dialled, self._asked):
+            noted.clear()
 
     def url(self, form: str, vector: str) -> str:
         """Return an address inside, which tells the canary how it was come by."""
@@ -80,10 +85,9 @@ class Playground:
         url = self.url(form, how)
         return url if how == "direct" else f"http://attacker.test/{how}?to={quote(url, safe='')}"
 
-    @property
-    def is_untouched(self) -> bool:
-        """Whether nothing was connected to but the attacker's server, and nothing reached the canary."""
-        return not self.hits and not self.dialled
+    def assert_untouched(self) -> None:
+        """Assert that nothing was connected to but the attacker's server, and nothing reached the canary."""
+        assert (self.hits, self.dialled) == (set(), set())
 
     def forms_hit(self, vector: str) -> set[str]:
         return {form for by, form in self.hits if by == vector}

@@ -1,125 +1,145 @@
 """The browser engine: what it reads, what it leaves alone, how its runs end."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from batchfish.localagent.engines.base import RunRequest
-from tests.localagent.browsing import PAGES, Case, browsers_of, cases, count_right, engine_over, read
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
-    from pathlib import Path
-
-    from batchfish.localagent.engines.base import Engine, Step
+from batchfish.localagent.egress.dialer import Dialer, Streams
+from batchfish.localagent.engines.base import Engine, RunRequest, Step
+from batchfish.localagent.engines.browser import interception
+from tests.localagent.browsing import (
+    KEY,
+    PAGES,
+    PRICE,
+    actions,
+    ask,
+    browsers_of,
+    cases,
+    engine_over,
+    failure_of,
+    read,
+)
+from tests.sample_inputs.score import Mark, mark_result
+from tests.webagent.servers import Connection, Server, serving
 
 # One browser for all tests here: starting one takes longer than most of them.
 pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
 
-KEY = "sk-tinyfish-never-to-be-seen"
-PRICE = {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}
-HATS = {
-    "type": "object",
-    "properties": {
-        "hats": {
-            "type": "array",
-            "items": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
-        }
-    },
-    "required": ["hats"],
-}
+HAT = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+HATS = {"type": "object", "properties": {"hats": {"type": "array", "items": HAT}}, "required": ["hats"]}
+BOTH = {"hats": [{"name": "Boater"}, {"name": "Derby"}]}
+ALL_HATS = "List all hats of all pages with their names"
+
+SHOP = """<!doctype html><title>Shop</title><h1>Shop</h1><p id=state>Loading…</p>
+<iframe name=same></iframe><iframe src="http://other.test/frame"></iframe>
+<form method=post action=/window target=_blank><input name=a value=1></form>
+<form method=post action=/inner target=same><input name=a value=1></form>
+<script>
+  const [toWindow, toFrame] = document.forms;
+  addEventListener("message", () => {  // from the frame of the other site: it has sent its form
+    toWindow.submit();
+    toFrame.submit();
+    setTimeout(() => { document.getElementById("state").outerHTML = "<p>Price: $5</p>"; }, 1500);
+  });
+</script>"""
+FRAME = """<!doctype html><form method=post action=/foreign><input name=a value=1></form>
+<script>parent.postMessage(1, "*"); setTimeout(() => document.forms[0].submit(), 200);</script>"""
+
+
+async def answer(server: Server, connection: Connection) -> None:
+    """Serve two sites."""
+    path = (await connection.read_request()).split(b" ")[1].decode()
+    body = {"/": SHOP, "/frame": FRAME}.get(path, "<p>Thank you.").encode()
+    start = f"HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {len(body)}"
+    await connection.say(f"{start}\r\nconnection: close\r\n\r\n".encode() + body)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pages() -> AsyncIterator[Engine]:
-    """Give an engine over the pages that need a browser."""
-    async with engine_over(PAGES / "site") as engine:
-        yield engine
+async def sites() -> AsyncIterator[Server]:
+    """Return the server that every public name leads to."""
+    async with serving(answer) as server:
+        yield server
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def traps() -> AsyncIterator[Engine]:
-    """Give an engine over pages that are up to no good."""
+async def engine(sites: Server) -> AsyncIterator[Engine]:
+    """Return an engine over pages that need a browser, and others that are up to no good."""
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return ["93.184.216.34"]
+
+    async def connect(address: str, port: int) -> Streams:
+        return await asyncio.open_connection("127.0.0.1", sites.port)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TINYFISH_API_KEY", KEY)
-        async with engine_over(PAGES / "traps") as engine:
+        async with engine_over(PAGES, dialer=Dialer(resolve=resolve, connect=connect)) as engine:
             yield engine
 
 
-def ask(host: str, goal: str = "Read the price", schema: Mapping[str, object] = PRICE) -> RunRequest:
-    return RunRequest(url=f"http://{host}.example/", goal=goal, output_schema=schema)
+QUICK = {"gull", "zinn", "seedbank", "kiln"}
+"""Pages that are scrolled to their end, asked for consent in a frame, searched, and unfolded."""
+HOSTS = [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow) for one in cases()]
 
 
-async def score(engine: Engine, wanted: Sequence[Case]) -> float:
-    """Give the share of values that are right, of those that there are or were given."""
-    right = total = 0
-    for case in wanted:
-        outcome, _ = await read(engine, case.request)
-        found, there = count_right(case.expected, outcome.result)
-        right, total = right + found, total + there
-    return right / total
+@pytest.mark.parametrize("host", HOSTS)
+async def test_a_page_that_needs_a_browser_is_read_right(engine: Engine, host: str) -> None:
+    case = cases()[host]
+    outcome, _ = await read(engine, ask(host, case["goal"], case["schema"]))
+    marks = Counter(mark for *_, mark in mark_result({"result": case["expected"]}, outcome.result))
+    assert marks[Mark.RIGHT] / marks.total() >= 0.8
+    assert marks[Mark.WRONG] == 0
 
 
-async def test_one_page_of_each_kind_is_read_right(pages: Engine) -> None:
-    kinds = ("gull", "tin", "parish", "zinn", "seedbank", "kiln")
-    some = [case for case in cases() if any(f"/{kind}." in case.url for kind in kinds)]
-    assert len(some) == len(kinds)
-    assert await score(pages, some) >= 0.95
-
-
-@pytest.mark.slow
-async def test_most_values_of_pages_that_need_a_browser_are_read_right(pages: Engine) -> None:
-    assert await score(pages, cases()) >= 0.85
-
-
-async def test_steps_are_told_with_pictures(pages: Engine) -> None:
-    case = next(case for case in cases() if "tin." in case.url)
-    outcome, steps = await read(pages, case.request)
-    assert outcome.failure is None
+async def test_steps_are_told_with_pictures(engine: Engine) -> None:
+    tin = cases()["tin"]
+    outcome, steps = await read(engine, ask("tin", tin["goal"], tin["schema"]))
+    assert outcome.result == tin["expected"]
     shown = [step for step in steps if step.screenshot is not None]
-    assert [step.action for step in shown] == [
-        "opened http://tin.example/ in the browser",
-        "pressed “Load more toys”: http://tin.example/",
-        "pressed “Load more toys”: http://tin.example/",
-    ]
+    pressed = "pressed “Load more toys”: http://tin.example/"
+    assert actions(shown) == ["opened http://tin.example/ in the browser", pressed, pressed]
     assert all(step.screenshot is not None and step.screenshot.startswith(b"\xff\xd8") for step in shown)
 
 
-async def test_nothing_is_bought_sent_or_agreed_to(traps: Engine) -> None:
-    outcome, steps = await read(traps, ask("hands-off", "List all hats of all pages with their names", HATS))
-    assert outcome.result == {"hats": [{"name": "Boater"}, {"name": "Derby"}]}
-    assert not [step.action for step in steps if "pressed" in step.action]
+async def test_nothing_is_bought_sent_or_agreed_to(engine: Engine) -> None:
+    outcome, steps = await read(engine, ask("hands-off", ALL_HATS, HATS))
+    assert outcome.result == BOTH
+    assert not [action for action in actions(steps) if "pressed" in action]
 
 
-async def test_a_form_that_a_script_sends_is_not_sent(traps: Engine) -> None:
-    """The site answers what is sent to it with an error, which would be the end of the run."""
-    outcome, steps = await read(traps, ask("sends", "List all hats of all pages with their names", HATS))
-    assert [step.action for step in steps if "pressed" in step.action]
-    assert outcome.result == {"hats": [{"name": "Boater"}, {"name": "Derby"}]}
+async def test_a_search_box_that_changes_something_is_none(engine: Engine) -> None:
+    outcome, _ = await read(engine, ask("hands-off", "Search for 'boater' and list the hats", HATS))
+    assert failure_of(outcome).code == "LOCAL_NO_SEARCH_BOX"
 
 
-async def test_a_search_box_that_changes_something_is_none(traps: Engine) -> None:
-    outcome, _ = await read(traps, ask("hands-off", "Search for 'boater' and list the hats", HATS))
-    assert outcome.failure is not None
-    assert outcome.failure.code == "LOCAL_NO_SEARCH_BOX"
+async def test_frames_send_no_forms(engine: Engine, sites: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the control: where every method is taken for safe, all of them are sent."""
+
+    async def asked_for() -> set[str]:
+        sites.requests.clear()
+        request = RunRequest(url="http://shop.test/", goal="Read the price", output_schema=PRICE)
+        assert (await read(engine, request))[0].result == {"price": 5}
+        return {b" ".join(request.split(b" ", 2)[:2]).decode() for request in sites.requests}
+
+    asked = await asked_for()
+    assert {"GET /", "GET /frame"} <= asked
+    assert not [request for request in asked if not request.startswith("GET ")]
+    monkeypatch.setattr(interception, "SAFE_METHODS", {"GET", "HEAD", "POST"})
+    assert await asked_for() >= {"POST /window", "POST /inner", "POST /foreign"}
 
 
-async def test_dialogs_and_new_windows_are_sent_away(traps: Engine) -> None:
-    outcome, _ = await read(traps, ask("dialogs"))
-    assert outcome.result == {"price": 7}
-
-
-async def test_a_page_cannot_lie_about_what_is_on_it(traps: Engine) -> None:
-    outcome, _ = await read(traps, ask("lying"))
-    assert outcome.result == {"price": 5}
+@pytest.mark.parametrize(("host", "price"), [("dialogs", 7), ("lying", 5)])
+async def test_dialogs_windows_and_lies_change_nothing(engine: Engine, host: str, price: float) -> None:
+    outcome, _ = await read(engine, ask(host))
+    assert outcome.result == {"price": price}
 
 
 @pytest.mark.parametrize(
@@ -135,52 +155,44 @@ async def test_a_page_cannot_lie_about_what_is_on_it(traps: Engine) -> None:
         ("http://file.example/notes.bin", "LOCAL_NOT_HTML"),
     ],
 )
-async def test_what_is_no_page_to_be_read_fails_in_words(traps: Engine, url: str, code: str) -> None:
-    outcome, steps = await read(traps, RunRequest(url=url, goal="Read the price", output_schema=PRICE))
-    assert outcome.failure is not None
-    assert outcome.failure.code == code
-    assert steps[-1].action == outcome.failure.message
+async def test_what_is_no_page_to_be_read_fails_in_words(engine: Engine, url: str, code: str) -> None:
+    outcome, steps = await read(engine, RunRequest(url=url, goal="Read the price", output_schema=PRICE))
+    assert failure_of(outcome).code == code
+    assert steps[-1].action == failure_of(outcome).message
 
 
-async def test_a_cancelled_run_ends_at_once_whatever_its_page_does(traps: Engine) -> None:
-    running = asyncio.create_task(read(traps, ask("busy")))
+async def test_a_cancelled_run_ends_at_once_whatever_its_page_does(engine: Engine) -> None:
+    running = asyncio.create_task(read(engine, ask("busy")))
     await asyncio.sleep(1.5)  # into the middle of the page's loop
     begun = time.monotonic()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     assert time.monotonic() - begun < 2
-    outcome, _ = await read(traps, ask("plain"))
+    outcome, _ = await read(engine, ask("plain"))
     assert outcome.result == {"price": 5}
 
 
-async def test_the_browser_holds_no_key(traps: Engine) -> None:
-    await read(traps, ask("plain"))
-    environments = [process.joinpath("environ").read_bytes() for process in browsers()]
-    assert environments
-    assert not [environment for environment in environments if KEY.encode() in environment]
-
-
-async def test_the_browser_is_sandboxed_unless_root_runs_it(traps: Engine) -> None:
-    await read(traps, ask("plain"))
+async def test_the_browser_holds_no_key_and_is_sandboxed_unless_root_runs_it(engine: Engine) -> None:
+    await read(engine, ask("plain"))
+    assert browsers()
+    assert not [each for each in browsers() if KEY.encode() in each.joinpath("environ").read_bytes()]
     arguments = [process.joinpath("cmdline").read_bytes() for process in browsers()]
     assert {b"--no-sandbox" in each for each in arguments} == {os.geteuid() == 0}
 
 
-async def test_a_run_whose_browser_is_killed_fails_in_words_and_the_next_is_read(traps: Engine) -> None:
+async def test_a_run_whose_browser_is_killed_fails_in_words_and_the_next_is_read(engine: Engine) -> None:
     def kill(step: Step) -> None:
         for process in browsers():
             with contextlib.suppress(ProcessLookupError):  # it ended with its parent
                 os.kill(int(process.name), signal.SIGKILL)
 
-    outcome = await traps.run(ask("plain"), kill)
-    assert outcome.failure is not None
-    assert outcome.failure.code == "LOCAL_BROWSER_GONE"
-    assert outcome.failure.category == "SYSTEM_FAILURE"
-    outcome, _ = await read(traps, ask("plain"))
+    failure = failure_of(await engine.run(ask("plain"), kill))
+    assert (failure.code, failure.category) == ("LOCAL_BROWSER_GONE", "SYSTEM_FAILURE")
+    outcome, _ = await read(engine, ask("plain"))
     assert outcome.result == {"price": 5}
 
 
 def browsers() -> list[Path]:
-    """Give the folders in /proc of the browser processes that this one has started."""
+    """Return the folders in /proc of the browser processes that this one has started."""
     return browsers_of(os.getpid())

@@ -1,74 +1,147 @@
-"""An engine over a stub of a model, and pages for it to read."""
+"""A small OpenAI-compatible API that says what a test tells it to, an engine over it, and pages to read."""
 
-from __future__ import annotations
-
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Protocol
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 
-from batchfish.localagent.egress.dialer import Dialer
-from batchfish.localagent.egress.proxy import Egress
-from batchfish.localagent.egress.sample_site import SampleSite
-from batchfish.localagent.engines.base import RunRequest
-from batchfish.localagent.engines.choice import reading_engine
+from batchfish.localagent.engines.base import Engine, RunRequest
+from batchfish.localagent.engines.model.endpoint import ModelEndpoint
+from tests.localagent.browsing import engine_over
+from tests.localagent.page.pages import NUMBER, TEXT, record
+from tests.webagent.servers import Connection, Server, serving
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
-
-    from batchfish.localagent.engines.base import Engine
-    from tests.localagent.engines.model.stub import Stub
-
+Served: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple["Stub", Engine]]]
+Reply: TypeAlias = dict[str, Any] | int | bytes | None
+"""A completion, a status, bytes that are sent as they are, or None: there is no answer."""
+KEY = "sk-model-never-to-be-seen"
+WALDEN = {"name": "Walden", "price": 8.49}
 BOOK = "<!doctype html><title>Shop</title><h1>Walden</h1><p>by Henry David Thoreau<p>Price: £8.49"
-SCHEMA = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "price": {"type": "number", "nullable": True}},
-    "required": ["name", "price"],
-}
+SCHEMA = record(name=TEXT, price={**NUMBER, "nullable": True})
 
 
-class Opener(Protocol):
-    """Opens an engine for the time of a block."""
+def says(text: str | None, *tools: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer of a text, or of calls of tools."""
+    message = {"role": "assistant", "content": text, **({"tool_calls": tools} if tools else {})}
+    reason = "tool_calls" if tools else "stop"
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1_800_000_000,
+        "model": "stub",
+        "choices": [{"index": 0, "message": message, "finish_reason": reason, "logprobs": None}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+    }
 
-    def __call__(self, model: Stub) -> AbstractAsyncContextManager[Engine]: ...
+
+def answers(answer: object = None, problem: str | None = None) -> dict[str, Any]:
+    """Return an answer of a text that holds the envelope."""
+    return says(json.dumps({"answer": answer, "problem": problem}))
+
+
+def calls(name: str, **arguments: object) -> dict[str, Any]:
+    """Return an answer that calls a tool."""
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    return says(None, {"id": f"call_{name}", "type": "function", "function": function})
+
+
+class Stub:
+    """Answers each request with the next of its replies, and the last one from then on."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.port = 0
+        self.is_asked, self.is_left = asyncio.Event(), asyncio.Event()
+        self.restart(*replies)
+
+    def restart(self, *replies: Reply) -> None:
+        """Use these replies from now on, and forget what was asked before."""
+        self._replies = list(replies)
+        self.bodies: list[dict[str, Any]] = []
+        self.heads: list[str] = []
+
+    @property
+    def endpoint(self) -> ModelEndpoint:
+        return ModelEndpoint(url=f"http://127.0.0.1:{self.port}/v1", model="stub", key=KEY)
+
+    def seen(self, number: int = -1) -> str:
+        """Return all the text of one request, which the model would have read."""
+        return json.dumps(self.bodies[number]["messages"], ensure_ascii=False)
+
+    def tools(self) -> list[list[str]]:
+        """Return the names of the tools that each request offered."""
+        return [[tool["function"]["name"] for tool in body.get("tools", [])] for body in self.bodies]
+
+    async def answer(self, server: Server, connection: Connection) -> None:
+        """Read one request and send the reply to it."""
+        head = await connection.read_request()
+        self.heads.append(head.decode())
+        self.bodies.append(json.loads(server.requests[-1][len(head) :]))
+        self.is_asked.set()
+        match self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]:
+            case None:
+                await connection.reader.read()
+                self.is_left.set()
+            case bytes(raw):
+                await connection.say(raw)
+            case int(status):
+                await self._say(connection, status, {"error": {"message": f"no, {KEY}"}})
+            case completion:
+                await self._say(connection, 200, completion)
+
+    async def _say(self, connection: Connection, status: int, document: object) -> None:
+        body = json.dumps(document).encode()
+        start = f"HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nretry-after: 0\r\n"
+        more = f"location: http://127.0.0.1:{self.port}/elsewhere\r\nconnection: close\r\n"
+        await connection.say(f"{start}{more}content-length: {len(body)}\r\n\r\n".encode() + body)
+
+
+@contextlib.asynccontextmanager
+async def stub(*replies: Reply) -> AsyncIterator[Stub]:
+    """Run an API that gives these replies for the time of the block."""
+    made = Stub(*replies)
+    async with serving(made.answer) as server:
+        made.port = server.port
+        yield made
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """Return a sample site with the page of a book."""
-    (tmp_path / "book.example").mkdir()
-    (tmp_path / "book.example" / "index.html").write_text(BOOK, "utf-8")
-    return tmp_path
-
-
-@pytest.fixture
-def put(site: Path) -> Callable[[str, str], str]:
-    """Return a function that writes a page of the site and returns its address."""
+def put(tmp_path: Path) -> Callable[[str, str], str]:
+    """Return a function that writes a page of the sample site and returns its address."""
 
     def put_page(host: str, html: str) -> str:
-        (site / f"{host}.example").mkdir()
-        (site / f"{host}.example" / "index.html").write_text(html, "utf-8")
+        (tmp_path / f"{host}.example").mkdir()
+        (tmp_path / f"{host}.example" / "index.html").write_text(html, "utf-8")
         return f"http://{host}.example/"
 
     return put_page
 
 
 @pytest.fixture
-def served(site: Path, monkeypatch: pytest.MonkeyPatch) -> Opener:
-    """Return a context manager that opens an engine that has no browser."""
+def site(tmp_path: Path, put: Callable[[str, str], str]) -> Path:
+    """Return a sample site with the page of a book."""
+    put("book", BOOK)
+    return tmp_path
+
+
+@pytest.fixture
+def served(site: Path, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """Return what opens a model that gives certain replies, and an engine over it."""
     monkeypatch.setenv("PATH", str(site))
 
     @contextlib.asynccontextmanager
-    async def open_engine(model: Stub) -> AsyncIterator[Engine]:
+    async def opened(*replies: Reply) -> AsyncIterator[tuple[Stub, Engine]]:
         async with (
-            Egress(Dialer(), SampleSite(site)) as egress,
-            reading_engine("model", egress, chromium=None, cap=1, endpoint=model.endpoint) as engine,
+            stub(*replies) as model,
+            engine_over(site, name="model", endpoint=model.endpoint) as engine,
         ):
-            yield engine
+            yield model, engine
 
-    return open_engine
+    return opened
 
 
 @pytest.fixture

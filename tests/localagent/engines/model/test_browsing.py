@@ -1,34 +1,28 @@
 """The model engine in the browser: what a model may do there, what it may not, and when it must stop."""
 
-from __future__ import annotations
-
 import shutil
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
-from batchfish.localagent.egress.dialer import Dialer
-from batchfish.localagent.egress.proxy import Egress
-from batchfish.localagent.egress.sample_site import SampleSite
-from batchfish.localagent.engines.base import RunRequest
-from batchfish.localagent.engines.choice import reading_engine
-from tests.localagent.browsing import PAGES, read, require_chromium
-from tests.localagent.engines.model.stub import Stub, answers, calls
-from tests.webagent.servers import serving
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from batchfish.localagent.engines.base import Engine, RunOutcome, Step
-    from tests.localagent.engines.model.stub import Reply
+from batchfish.localagent.engines.base import Engine, RunOutcome, RunRequest, Step
+from tests.localagent.browsing import (
+    PAGES,
+    actions,
+    ask,
+    engine_over,
+    failure_of,
+    read,
+    require_chromium,
+)
+from tests.localagent.engines.model.conftest import Reply, Stub, answers, calls, stub
 
 # One browser for all tests here: starting one takes longer than most of them.
 pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
 
 TOOLS = ["open", "read_part", "press", "search", "scroll", "go_on", "answer"]
-PRICE = {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}
 MORE_PAGES = {
     "long.example": "<!doctype html><title>Long</title>" + "<p>There was a hat." * 3_500 + "<p>Fin",
     "liar.example": """<!doctype html><title>Liar</title><h1>Lamps</h1><p>Price: $5
@@ -42,9 +36,7 @@ FIVE = calls("answer", answer={"price": 5}, problem=None)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def model() -> AsyncIterator[Stub]:
     """Return a model that is told what to say by each test."""
-    made = Stub(FIVE)
-    async with serving(made.answer) as server:
-        made.port = server.port
+    async with stub(FIVE) as made:
         yield made
 
 
@@ -53,22 +45,12 @@ async def engine(model: Stub, tmp_path_factory: pytest.TempPathFactory) -> Async
     """Return an engine over that model, and over the pages of the browser's tests and some more."""
     chromium = require_chromium()
     site = tmp_path_factory.mktemp("site")
-    for folder in ("site", "traps"):
-        shutil.copytree(PAGES / folder, site, dirs_exist_ok=True)
+    shutil.copytree(PAGES, site, dirs_exist_ok=True)
     for name, html in MORE_PAGES.items():
         (site / name).mkdir()
         (site / name / "index.html").write_text(html, "utf-8")
-    async with (
-        Egress(Dialer(), SampleSite(site)) as egress,
-        reading_engine("model", egress, chromium=chromium, cap=1, endpoint=model.endpoint) as engine,
-    ):
+    async with engine_over(site, name="model", chromium=chromium, endpoint=model.endpoint) as engine:
         yield engine
-
-
-def ask(host: str, max_steps: int | None = None) -> RunRequest:
-    options = {} if max_steps is None else {"agent_config": {"max_steps": max_steps}}
-    url = f"http://{host}.example/"
-    return RunRequest(url=url, goal="Read the price", output_schema=PRICE, options=options)
 
 
 async def play(
@@ -83,7 +65,7 @@ async def test_each_use_of_a_tool_is_a_step_with_a_picture(engine: Engine, model
     uses = [calls("search", term="pea"), calls("scroll"), calls("open", url="http://seedbank.example/")]
     outcome, steps = await play(engine, model, ask("seedbank"), *uses, FIVE)
     assert outcome.result == {"price": 5}
-    assert [step.action for step in steps] == [
+    assert actions(steps) == [
         "opened http://seedbank.example/ in the browser",
         "searched for “pea”: http://seedbank.example/find?q=pea",
         "scrolled to the end of http://seedbank.example/find?q=pea",
@@ -91,19 +73,17 @@ async def test_each_use_of_a_tool_is_a_step_with_a_picture(engine: Engine, model
         "the model was asked 4 times: 400 tokens in, 40 out",
     ]
     assert all(step.screenshot is not None and step.duration is not None for step in steps[:-1])
-    assert [model.tools(number) for number in range(4)] == [TOOLS] * 4
+    assert model.tools() == [TOOLS] * 4
     assert "find?q=pea" in model.seen(1)
 
 
 async def test_it_loads_more_and_presses_what_is_listed(engine: Engine, model: Stub) -> None:
     _, steps = await play(engine, model, ask("tin"), calls("go_on"), calls("press", control=1), FIVE)
     assert "1: Load more toys" in model.seen(1)
-    assert [step.action for step in steps][1:3] == ["pressed “Load more toys”: http://tin.example/"] * 2
+    assert actions(steps)[1:3] == ["pressed “Load more toys”: http://tin.example/"] * 2
 
 
-async def test_pages_that_are_long_come_in_parts_and_old_ones_are_not_sent_again(
-    engine: Engine, model: Stub
-) -> None:
+async def test_long_pages_come_in_parts_and_old_ones_are_not_sent_again(engine: Engine, model: Stub) -> None:
     uses = [calls("read_part", part=2), calls("read_part", part=3), calls("read_part", part=99)]
     outcome, steps = await play(engine, model, ask("long"), *uses, FIVE)
     assert outcome.result == {"price": 5}
@@ -127,7 +107,7 @@ async def test_a_page_gives_no_tools_and_leads_nowhere_by_words(engine: Engine, 
     ]
     outcome, steps = await play(engine, model, ask("liar"), *uses, FIVE)
     assert outcome.result == {"price": 5}
-    assert [step.action for step in steps][1:-1] == [
+    assert actions(steps)[1:-1] == [
         "did not open http://thief.example/?goal=Read: no page has linked to it",
         "did not open file:///etc/hostname: no page has linked to it",
         "did not open http://[: no page has linked to it",
@@ -136,13 +116,13 @@ async def test_a_page_gives_no_tools_and_leads_nowhere_by_words(engine: Engine, 
         "opened http://plain.example/",
     ]
     assert "be pressed:\\n1: Go</web_page>" in model.seen(0)
-    assert {tuple(model.tools(number)) for number in range(len(model.bodies))} == {tuple(TOOLS)}
+    assert all(tools == TOOLS for tools in model.tools())
 
 
 async def test_what_buys_sends_or_agrees_cannot_be_pressed(engine: Engine, model: Stub) -> None:
     uses = [calls("press", control=1), calls("go_on"), calls("search", term="boater")]
     _, steps = await play(engine, model, ask("hands-off"), *uses, FIVE)
-    assert [step.action for step in steps][1:-1] == [
+    assert actions(steps)[1:-1] == [
         "there is no control 1 on the page now",
         "nothing on the page leads on",
         "the page has no search box",
@@ -151,8 +131,7 @@ async def test_what_buys_sends_or_agrees_cannot_be_pressed(engine: Engine, model
 
 async def test_a_page_inside_is_refused_and_the_model_may_go_on(engine: Engine, model: Stub) -> None:
     outcome, _ = await play(engine, model, replace(ask("plain"), url="http://10.0.0.1/"), FIVE)
-    assert outcome.failure is not None
-    assert outcome.failure.code == "LOCAL_ADDRESS_REFUSED"
+    assert failure_of(outcome).code == "LOCAL_ADDRESS_REFUSED"
     assert model.bodies == []
     use = calls("open", url="http://plain.example/no/such")
     outcome, steps = await play(engine, model, ask("plain"), use, FIVE)
@@ -161,36 +140,26 @@ async def test_a_page_inside_is_refused_and_the_model_may_go_on(engine: Engine, 
 
 
 @pytest.mark.parametrize("most", [1, 3])
-async def test_a_model_that_never_answers_is_stopped_by_the_steps(
-    engine: Engine, model: Stub, most: int
-) -> None:
-    outcome, steps = await play(engine, model, ask("plain", max_steps=most), calls("scroll"))
-    assert outcome.failure is not None
-    assert outcome.failure.code == "MAX_STEPS_EXCEEDED"
-    assert outcome.failure.category == "AGENT_FAILURE"
+async def test_a_model_without_an_answer_is_stopped_by_steps(engine: Engine, model: Stub, most: int) -> None:
+    request = replace(ask("plain"), options={"agent_config": {"max_steps": most}})
+    outcome, steps = await play(engine, model, request, calls("scroll"))
+    assert failure_of(outcome).code == "MAX_STEPS_EXCEEDED"
+    assert failure_of(outcome).category == "AGENT_FAILURE"
     assert len([step for step in steps if step.screenshot]) == most
     assert len(model.bodies) == most
 
 
 async def test_a_model_that_calls_what_is_not_there_is_stopped(engine: Engine, model: Stub) -> None:
     outcome, _ = await play(engine, model, ask("plain"), calls("nothing"))
-    assert outcome.failure is not None
-    assert outcome.failure.code == "LOCAL_MODEL_ANSWER"
+    assert failure_of(outcome).code == "LOCAL_MODEL_ANSWER"
     assert len(model.bodies) == 3
 
 
-async def test_an_answer_in_words_is_taken_from_a_model_with_tools(engine: Engine, model: Stub) -> None:
-    outcome, _ = await play(engine, model, ask("plain"), answers({"price": "5"}))
-    assert outcome.result == {"price": 5}
-
-
-async def test_an_endpoint_without_tools_is_shown_the_page_as_the_browser_has_it(
-    engine: Engine, model: Stub
-) -> None:
+async def test_an_endpoint_without_tools_is_shown_the_browsers_page(engine: Engine, model: Stub) -> None:
     outcome, steps = await play(engine, model, ask("bare"), 400, answers({"price": 5}))
     assert outcome.result == {"price": 5}
     assert "the endpoint answered 400: it is asked for an answer that" in steps[1].action
-    assert model.tools() == []
+    assert model.tools() == [TOOLS, []]
     outcome, _ = await play(engine, model, ask("bare"), answers({"price": 5}))
     assert outcome.result == {"price": 5}
     assert len(model.bodies) == 1

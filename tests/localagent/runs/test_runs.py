@@ -1,0 +1,147 @@
+"""The queue of runs and its store: restarts, cancels, what is kept for how long, what is told first."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from batchfish.errors import WrongInput
+from batchfish.localagent.engines.base import RunOutcome, RunRequest
+from batchfish.localagent.runs.ignored_options import ignored_options
+from batchfish.localagent.runs.queue import RunQueue
+from batchfish.localagent.runs.records import NewRun, RunFilter, completed
+from batchfish.localagent.runs.store import RunStore, forget_old_runs
+from tests.localagent.doubles import Clock, ManualEngine, create, settle
+from tests.pipeline.virtual_time import EPOCH, VirtualTimeLoop
+
+DAY = 24 * 3600.0
+EVERYTHING = {"alive", "old", "young", *map(str, range(10))}
+
+
+@contextlib.asynccontextmanager
+async def queue_over(file: Path, cap: int = 1, **more: Any) -> AsyncIterator[tuple[RunQueue, ManualEngine]]:  # noqa: ANN401 - handed on
+    engine = ManualEngine()
+    with contextlib.closing(RunStore(file)) as store:
+        async with RunQueue(store, engine, cap=cap, **more) as queue:
+            yield queue, engine
+
+
+def requests(count: int) -> list[RunRequest]:
+    return [RunRequest(url=f"http://a.example/{n}", goal="g") for n in range(count)]
+
+
+def total(queue: RunQueue) -> int:
+    return queue.page(RunFilter(), limit=10, direction="asc", after=None).total
+
+
+async def test_runs_cancelled_before_their_first_step_leave_their_slots_to_others(tmp_path: Path) -> None:
+    async with queue_over(tmp_path / "agent.db", cap=2) as (queue, engine):
+        ids = queue.create(requests(4), origin="o")
+        queue.cancel(ids)  # no task has begun yet
+        (later,) = queue.create([RunRequest(url="http://a.example/later", goal="g")], origin="o")
+        await settle()
+        assert engine.order == ["http://a.example/later"]
+        await engine.end("http://a.example/later", RunOutcome(result={}))
+        assert queue.get([later])[later].status == "COMPLETED"
+        assert {run.status for run in queue.get(ids).values()} == {"CANCELLED"}
+
+
+async def test_a_run_stays_out_of_listings_for_its_lag_but_is_known_by_its_id(tmp_path: Path) -> None:
+    clock = Clock()
+    async with queue_over(tmp_path / "agent.db", clock=clock, draw_lag=lambda: 0.5) as (queue, _):
+        (run_id,) = queue.create(requests(1), origin="o")
+        assert total(queue) == 0
+        assert run_id in queue.get([run_id])
+        clock.now += 0.5
+        assert total(queue) == 1
+
+
+def add(store: RunStore, run_id: str, *, ended: float | None) -> None:
+    new = NewRun(run_id=run_id, url="u", goal="g", options="{}", output_schema=None, origin="o", visible_at=0)
+    store.add([new], at=0)
+    if ended is not None:
+        store.finish(run_id, completed({}, None), at=ended)
+
+
+def kept_at(keep_runs: int, *times: float) -> list[set[str]]:
+    """Return the runs that are there at these times, in seconds from the start of the agent."""
+
+    async def history() -> list[set[str]]:
+        loop, seen = asyncio.get_running_loop(), list[set[str]]()
+        with contextlib.closing(RunStore(":memory:")) as store:
+            add(store, "alive", ended=None)
+            add(store, "old", ended=EPOCH - 2 * DAY)
+            add(store, "young", ended=EPOCH - DAY + 5000)  # a day old after 5,000 seconds
+            for n in range(10):
+                add(store, str(n), ended=EPOCH + n)
+            forget = forget_old_runs(
+                store, keep_for=DAY, keep_runs=keep_runs, clock=lambda: EPOCH + loop.time()
+            )
+            task = asyncio.create_task(forget)
+            for at in times:
+                await asyncio.sleep(at - loop.time())
+                seen.append(set(store.fetch(EVERYTHING)))
+            task.cancel()
+        return seen
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(history())
+
+
+def test_surplus_runs_are_dropped_each_minute_and_old_ones_after_an_hour() -> None:
+    assert kept_at(10, 59.0, 61.0) == [EVERYTHING, EVERYTHING - {"old", "young"}]
+    assert kept_at(3, 61.0) == [{"alive", "7", "8", "9"}]
+    without_old = EVERYTHING - {"old"}
+    assert kept_at(100, 3599.0, 3661.0, 4990.0) == [EVERYTHING, without_old, without_old]
+    assert kept_at(100, 5061.0, 3 * DAY) == [without_old - {"young"}, {"alive"}]
+
+
+def test_the_oldest_screenshots_make_room_for_new_ones() -> None:
+    with contextlib.closing(RunStore(":memory:", most_screenshot_bytes=10)) as store:
+        for run_id in "ab":
+            add(store, run_id, ended=None)
+            store.finish(run_id, completed({}, None), at=0, screenshots=[(1, b"four"), (2, b"more")])
+        pictures = [store.screenshot(run_id, step) for run_id in "ab" for step in (1, 2)]
+    assert pictures == [None, None, b"four", b"more"]
+
+
+def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE t (x)")
+        another = db.serialize()
+    for content in (b"SQLite no more", another):
+        (tmp_path / "runs.db").write_bytes(content)
+        with pytest.raises(WrongInput, match="delete it, or name another file"):
+            RunStore(tmp_path / "runs.db")
+        assert (tmp_path / "runs.db").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"browser_profile": "lite", "use_vault": False, "agent_config": {"mode": "default"}}, []),
+        ({"proxy_config": {"enabled": False, "country_code": "US"}, "api_integration": "cron"}, []),
+        ({"agent_config": {"max_duration_seconds": 5}, "capture_config": {"screenshots": True}}, []),
+        ({"proxy_config": {"enabled": True}, "webhook_url": "https://h.example/"}, ["proxy_config"]),
+        (
+            {"agent_config": {"max_steps": 3, "mode": "strict"}, "capture_config": {"html": True}},
+            ["agent_config.max_steps", "agent_config.mode", "capture_config.html"],
+        ),
+    ],
+)
+def test_only_options_that_ask_for_something_are_told(options: dict[str, Any], told: list[str]) -> None:
+    assert ignored_options(options) == told
+
+
+async def test_a_run_tells_first_what_has_no_effect(api: httpx.AsyncClient) -> None:
+    run_id = await create(api, browser_profile="stealth", use_profile=True, profile_id="prof_1")
+    run = (await api.get(f"/v1/runs/{run_id}")).json()
+    assert [step["action"] for step in run["steps"]] == [
+        "without effect on this machine: browser_profile, use_profile, profile_id",
+        "opened http://a.example/",
+    ]
