@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from batchfish.core.verdict import REACHED, Verdict
+
 if TYPE_CHECKING:
     from batchfish.core.runs import RunSnapshot
 
@@ -99,11 +101,10 @@ class CannotTell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunEnded:
-    """A run reached a terminal status; `failed_check` names why a completed one missed its goal."""
+    """A run reached a terminal status; `verdict` says whether a completed one reached its goal."""
 
     run: RunSnapshot
-    failed_check: str | None = None
-    message: str | None = None
+    verdict: Verdict = REACHED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

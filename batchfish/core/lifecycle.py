@@ -157,7 +157,7 @@ def _succeeds_first(item: Item, event: Event) -> bool:
     """Whether an event is the item's first success; the item then follows that run, whichever it followed."""
     if not isinstance(event, RunEnded) or item.status is Status.SUCCEEDED:
         return False
-    return event.run.status == "COMPLETED" and event.failed_check is None
+    return event.run.status == "COMPLETED" and event.verdict.reason is None
 
 
 def _is_surplus_cancelled(attempt: Attempt, item: Item, event: Step) -> bool:
@@ -357,11 +357,9 @@ def _after_end(item: Item, event: RunEnded, circumstances: Circumstances) -> Ite
     """Return the item succeeded, failed or queued again: this is decided once, when the run ends."""
     run, rules = event.run, circumstances.rules
     if run.status == "COMPLETED":
-        if event.failed_check is None:
-            return replace(item, status=Status.SUCCEEDED, reason=None, message=None, retry_wish=False)
-        return replace(
-            item, status=Status.FAILED, reason=event.failed_check, message=event.message, retry_wish=False
-        )
+        reason, message = event.verdict.reason, event.verdict.message
+        status = Status.SUCCEEDED if reason is None else Status.FAILED
+        return replace(item, status=status, reason=reason, message=message, retry_wish=False)
     error = run.error
     if run.status == "CANCELLED":
         if item.cancel_wish:

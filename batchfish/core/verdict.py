@@ -33,6 +33,10 @@ class Verdict:
     message: str | None = None
 
 
+REACHED = Verdict()
+"""The verdict on a run that reached its goal, and on runs that did not complete."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CompiledCheck:
     """A check of the manifest, compiled once."""
@@ -126,4 +130,4 @@ def _ask_checks(checks: Sequence[CompiledCheck], values: Mapping[str, Any]) -> V
                 f"the check {cut(check.condition.text, 200)} cannot be evaluated: {cut(str(error), 200)}"
             )
         return Verdict(reason=check.reason, message=message)
-    return Verdict()
+    return REACHED

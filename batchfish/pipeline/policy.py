@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.rules import rules_from
-from batchfish.core.verdict import Verdict, compile_checks, judge_run
+from batchfish.core.verdict import REACHED, Verdict, compile_checks, judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +26,9 @@ class BatchPolicy:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
     def judge(self, request: Request, item_id: str, run: RunSnapshot) -> Verdict:
-        """Return the verdict on an ended run of an item; runs that did not complete have none."""
+        """Return the verdict on an ended run of an item; REACHED for one that did not complete."""
         if run.status != "COMPLETED":
-            return Verdict()
+            return REACHED
         values = {**self.variables, **request.inputs, "id": item_id, "url": request.url}
         return judge_run(run, request.fields.get("output_schema"), self.checks, values)
 

@@ -188,7 +188,7 @@ def _note_poll(ctx: Context, one: Tracked, result: PollResult, watches: Watches)
     if run.is_final:
         request = ctx.journal.request(one.item.pk)
         verdict = ctx.policies[one.item.batch].judge(request, one.item.id, run)
-        return [*found, RunEnded(run=run, failed_check=verdict.reason, message=verdict.message)]
+        return [*found, RunEnded(run=run, verdict=verdict)]
     return found or _note_time(ctx, one, run, result, watch)
 
 

@@ -33,6 +33,7 @@ from batchfish.core.lifecycle import Change, Circumstances, advance
 from batchfish.core.rules import RetryRules, Rules
 from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.core.transitions import TRANSITIONS, IllegalTransition
+from batchfish.core.verdict import REACHED, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 RULES = Rules(retry=RetryRules(attempts=2, on=("system_failure", "run_timeout")))
 SYSTEM_FAILURE = RunError(message="the browser crashed", category="SYSTEM_FAILURE")
 BILLING_FAILURE = RunError(message="no credits", category="BILLING_FAILURE")
+MISSED = Verdict(reason="null_result")
 INTENT = Intended(k=1, marker="m1", key_id="key", body_sha256="", boot_at=0.0, boot_id="boot")
 ADOPTED = Adopted(run_id="run", k=1, marker="m1", key_id="key")
 EXAMPLES: tuple[Event, ...] = (
@@ -100,8 +102,8 @@ def go(
     )
 
 
-def ended(status: str = "FAILED", error: RunError | None = None, failed_check: str | None = None) -> RunEnded:
-    return RunEnded(run=RunSnapshot(run_id="run", status=status, error=error), failed_check=failed_check)
+def ended(status: str = "FAILED", error: RunError | None = None, verdict: Verdict = REACHED) -> RunEnded:
+    return RunEnded(run=RunSnapshot(run_id="run", status=status, error=error), verdict=verdict)
 
 
 RUNNING = item(status=Status.RUNNING, k=1, follows=1, attempts=1)
@@ -175,7 +177,7 @@ def _about(one: Attempt) -> Iterator[tuple[Event, int | None]]:
             yield CannotTell(message=""), k
         case AttemptState.RUNNING:
             yield RunEnded(run=run), k
-            yield RunEnded(run=run, failed_check="null_result"), k
+            yield RunEnded(run=run, verdict=MISSED), k
             yield RunEnded(run=replace(run, status="FAILED", error=SYSTEM_FAILURE)), k
             yield RunEnded(run=replace(run, status="FAILED", error=BILLING_FAILURE)), k
             yield RunEnded(run=replace(run, status="CANCELLED")), k
@@ -370,7 +372,7 @@ class TestLaws:
     def test_a_success_is_never_thrown_away(self, steps: list[Step]) -> None:
         for step in steps:
             if isinstance(step.event, RunEnded) and step.event.run.status == "COMPLETED":
-                is_success = step.event.failed_check is None
+                is_success = step.event.verdict.reason is None
                 assert not is_success or step.after.item.status is Status.SUCCEEDED
 
     def test_a_cancel_request_is_kept_in_any_status_and_ends_automatic_attempts(
@@ -499,7 +501,7 @@ class TestEnds:
         assert (change.attempt.state, change.attempt.run_status) == (AttemptState.ENDED, "COMPLETED")
 
     def test_a_completed_run_that_missed_its_goal_is_not_tried_again(self) -> None:
-        after = go(RUNNING, ended("COMPLETED", failed_check="null_result"), attempt(run_id="run")).item
+        after = go(RUNNING, ended("COMPLETED", verdict=MISSED), attempt(run_id="run")).item
         assert (after.status, after.reason) == (Status.FAILED, "null_result")
 
     def test_a_failure_worth_it_is_tried_again_in_the_same_step(self) -> None:
