@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shlex
@@ -11,12 +10,15 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from batchfish.cli.arguments import build
+from batchfish.cli.commands import COMMANDS
 from batchfish.cli.exits import SIGNAL_BASE, ExitCode
+from batchfish.cli.options import Messages
+from batchfish.cli.parser import arguments_of
 from batchfish.localagent.serve_settings import ENGINES
 from batchfish.localagent.simulation.parameters import Simulation
 from batchfish.manifest.load import load_manifest
@@ -231,17 +233,14 @@ def test_contributing_names_no_file_that_is_not_there() -> None:
     assert missing == []
 
 
-def flags_of(parser: argparse.ArgumentParser) -> set[str]:
-    return {flag for action in parser._actions for flag in action.option_strings}  # noqa: SLF001
-
-
-def verbs() -> dict[str, argparse.ArgumentParser]:
-    (found,) = (
-        action
-        for action in build()._actions  # noqa: SLF001 - argparse has no public way to its verbs
-        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
-    )
-    return dict(found.choices)
+def options_by_command() -> dict[str, set[str]]:
+    """Return every spelling of the options that each command offers."""
+    found = {}
+    for name, command in COMMANDS.items():
+        options = import_module(f"batchfish.cli.commands.{command.module}").Options
+        groups = arguments_of(options, Messages).values()
+        found[name] = {spelling for specs in groups for _, spec in specs for spelling in spec.names}
+    return found
 
 
 def commands_named_on(page: Path) -> list[list[str]]:
@@ -259,21 +258,21 @@ def commands_named_on(page: Path) -> list[list[str]]:
 
 @pytest.mark.parametrize("page", [README, *DOCS, *FOLDERS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_on_a_page_exists_with_its_flags(page: Path) -> None:
-    known = verbs()
+    known = options_by_command()
     for words in commands_named_on(page):
         verb = words[0] if words else "--help"
         if verb.startswith("-") or not verb.islower():
             continue
         assert verb in known, " ".join(words)
         given = {word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z].*", word)}
-        assert given <= flags_of(known[verb]), " ".join(words)
-    everywhere = set().union(*map(flags_of, known.values()))
+        assert given <= known[verb], " ".join(words)
+    everywhere = set().union(*known.values()) | {"--help", "--version"}
     assert set(FLAG.findall(page.read_text(encoding="utf-8"))) - FOREIGN <= everywhere
 
 
 def test_every_verb_is_told_of() -> None:
     told = {words[0] for page in [README, *DOCS] for words in commands_named_on(page) if words}
-    assert set(verbs()) <= told
+    assert set(COMMANDS) <= told
 
 
 def test_the_table_of_exit_codes_is_that_of_the_program() -> None:

@@ -1,18 +1,24 @@
-"""The questions that a command may have to ask a person, and what was agreed to when it was called."""
+"""The questions that a command may have to ask a person, and the answers that it was given."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from batchfish.cli.console import ask, is_terminal
 from batchfish.errors import NeedsYes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from batchfish.cli.options import Questions
+
 
 class Question(StrEnum):
-    """A thing to agree to before anything is paid for, lost or replaced; the names are public."""
+    """What a person may have to agree to before something is paid for again, lost or replaced.
+
+    The names are public: `--accept` takes them.
+    """
 
     CHANGES = "changes"
     MOVED_JOURNAL = "moved-journal"
@@ -25,20 +31,20 @@ class Question(StrEnum):
 
 
 NEVER_BY_YES = frozenset({Question.UNFINISHED_BATCH, Question.UNREAD_RUNS})
-"""Questions that only `--accept` or a person at a terminal answers: `-y` in a crontab would pay every day."""
+"""Questions that `-y` never answers: in a crontab it would agree to pay every day."""
 
 
 class Agreement:
-    """The questions agreed to in one process: by `--accept`, at the terminal, or by `-y`.
+    """The questions that were answered with yes in this process: by `--accept`, by `-y` or at the terminal.
 
-    `-y` agrees to the first question that is asked and to no other, so that it never agrees to something that
-    its user has not read about. A question that was agreed to is not asked again in this process.
+    `-y` agrees to the first question that is asked and to no other, so that nobody agrees by it to something
+    that they have not read about. A question that was agreed to is not asked again.
     """
 
     def __init__(
         self, accepted: Collection[str] = (), *, yes: bool = False, ask: Callable[[str], bool] | None = None
     ) -> None:
-        """Start with what the command line accepts; `ask` asks a person (None: there is no terminal)."""
+        """Start with the accepted questions; `ask` asks a person, and is None where there is no terminal."""
         self._agreed = {Question(name) for name in accepted}
         self._yes = yes
         self._ask = ask
@@ -49,7 +55,7 @@ class Agreement:
         return question in self._agreed
 
     def ask(self, question: Question, said: str) -> None:
-        """Return once a person agrees; raise NeedsYes, with the option that agrees, where nobody does.
+        """Return if a person agrees; else raise NeedsYes, which names the option that agrees.
 
         `said` are whole sentences: what happened, and what it would cost.
         """
@@ -62,7 +68,7 @@ class Agreement:
         self._agreed.add(question)
 
     def settle(self, needed: NeedsYes) -> None:
-        """Ask what a lower layer needs agreed; an error without a question is raised as it is."""
+        """Ask the question of an error from a lower layer; an error without a question is raised again."""
         if needed.question is None:
             raise needed
         self.ask(Question(needed.question), str(needed))
@@ -74,3 +80,8 @@ class Agreement:
         if question in NEVER_BY_YES:
             return f"{option} -y does not agree to this."
         return f"{option} -y agrees to the first question only, which was {self._first}."
+
+
+def agreement_of(questions: Questions) -> Agreement:
+    """Return what a command line agrees to; other questions are asked at the terminal, if there is one."""
+    return Agreement(questions.accept, yes=questions.yes, ask=ask if is_terminal() else None)

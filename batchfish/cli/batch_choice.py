@@ -1,4 +1,4 @@
-"""Which batch a `run` continues or begins, found by comparing the manifest with the journal."""
+"""Chooses the batch that a `run` of a manifest continues or begins, and writes it to the journal."""
 
 from __future__ import annotations
 
@@ -9,92 +9,89 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.access import spell_api
-from batchfish.cli.counts import code_of, count
+from batchfish.cli.counts import finished_code
 from batchfish.core import identity
 from batchfish.errors import WrongInput
-from batchfish.journal import batches, ingest, queries
+from batchfish.journal import batches
+from batchfish.journal.base import NewBatch, full_name
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
 
     from batchfish.journal.base import Batch
+    from batchfish.journal.ingest import Difference
+    from batchfish.journal.queries import JournalReader
+    from batchfish.journal.sqlite import SqliteJournal
     from batchfish.manifest.manifest import Manifest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Intention:
-    """The batch that a `run` is about (None: one that begins), and what is different about it.
+class BatchChoice:
+    """The batch that a `run` is about, and how the manifest differs from what its journal holds.
 
-    `leaves` is the batch of this name and period that has not finished, where another is to begin beside it.
+    `batch` is None for one that is to begin. `unfinished` is the batch of the same name and period that has
+    not finished, if another is to begin beside it.
     """
 
     name: str
     period: str | None
     number: int
     batch: Batch | None
-    difference: ingest.Difference
+    difference: Difference
     manifest: Mapping[str, Any]
-    leaves: Batch | None = None
+    unfinished: Batch | None = None
 
     @property
-    def family(self) -> str:
-        """What all batches of this name and period are called together."""
+    def first_name(self) -> str:
+        """The full name of the first batch of this name and period."""
         return self.name if self.number == 1 else self.name.rpartition(".")[0]
 
     @property
     def is_edited(self) -> bool:
-        """Whether the manifest says anything else than what the batch's journal holds."""
+        """Whether the manifest differs from what the journal holds; true for a batch that is to begin."""
         return self.batch is None or not self.difference.is_none or self.batch.manifest != self.manifest
 
 
-def intend(
-    connection: sqlite3.Connection, manifest: Manifest, *, recorded_as: str | None, now: float, anew: bool
-) -> Intention:
-    """Read the manifest's rows and compare them with the batch that is meant; nothing is changed.
+def choose_batch(
+    reader: JournalReader, manifest: Manifest, *, recorded_as: str | None, now: float, begins_new: bool
+) -> BatchChoice:
+    """Read the manifest's rows and compare them with the batch that they belong to; write nothing.
 
-    `recorded_as` is the API that it would be sent to; None where nothing is sent. WrongInput where the
-    journal belongs to another one or to another manifest, or the clock went back behind the newest period.
+    `recorded_as` is the API that requests would go to; None if none are sent. WrongInput if the journal
+    belongs to another API or another manifest, or if the clock is behind the newest period.
     """
     if recorded_as is not None:
-        refuse_other_api(connection, recorded_as)
+        refuse_other_api(reader, recorded_as)
     period = batches.period_at(manifest.period, now)
-    if period is not None and (latest := batches.latest_period(connection, period)) != period:
+    if period is not None and (latest := reader.latest_period(period)) != period:
         raise WrongInput(
             f"the period {period} is older than {latest}, the newest batch's: is the clock right?"
         )
-    _refuse_other_manifest(batches.newest(connection), manifest)
-    number = batches.latest_number(connection, manifest.name, period)
-    newest = batches.named(connection, batches.full_name(manifest.name, period, number)) if number else None
-    batch = None if anew else newest
-    version = identity.FINGERPRINT_VERSION
-    if batch is not None:
-        version = batches.fingerprint_version(connection, batch.pk)
-    ingest.stage(connection, manifest.items(), version)
+    _refuse_other_manifest(reader.newest_batch(), manifest)
+    number = reader.latest_number(manifest.name, period)
+    newest = reader.batch_named(full_name(manifest.name, period, number)) if number else None
+    batch = None if begins_new else newest
+    version = identity.FINGERPRINT_VERSION if batch is None else reader.fingerprint_version(batch.pk)
+    reader.staged.load(manifest.items(), version)
     number = batch.number if batch is not None else number + 1
-    return Intention(
-        name=batches.full_name(manifest.name, period, number),
+    is_left = begins_new and newest is not None and finished_code(reader, newest, count_others=False) is None
+    return BatchChoice(
+        name=full_name(manifest.name, period, number),
         period=period,
         number=number,
         batch=batch,
-        difference=ingest.compare(connection, batch.pk if batch is not None else None),
+        difference=reader.staged.compare(batch.pk if batch is not None else None),
         manifest=json.loads(json.dumps(manifest.resolved())),
-        leaves=newest if anew and newest is not None and not _has_finished(connection, newest) else None,
+        unfinished=newest if is_left else None,
     )
 
 
-def _has_finished(connection: sqlite3.Connection, batch: Batch) -> bool:
-    """Whether no item of a batch is left and no attempt of it is open."""
-    code = code_of(batch, count(connection, batch.pk))
-    return code is not None and not queries.count_open_in(connection, batch.pk)
+def refuse_other_api(reader: JournalReader, recorded_as: str) -> None:
+    """Raise WrongInput if the journal has batches of another API.
 
-
-def refuse_other_api(connection: sqlite3.Connection, recorded_as: str) -> None:
-    """Raise WrongInput where this journal has batches of another API.
-
-    That one's runs would be missed here: a doubted create believed absent, a lost journal believed new.
+    The runs of that API would be missing in this one's listings, and would be believed not to exist.
     """
-    others = batches.base_urls(connection) - {recorded_as}
+    others = reader.base_urls() - {recorded_as}
     if others:
         raise WrongInput(
             f"this journal belongs to {', '.join(sorted(map(spell_api, others)))}, not to "
@@ -104,7 +101,7 @@ def refuse_other_api(connection: sqlite3.Connection, recorded_as: str) -> None:
 
 
 def _refuse_other_manifest(newest: Batch | None, manifest: Manifest) -> None:
-    """Raise WrongInput where this journal holds the batches of another name, or of a file beside this."""
+    """Raise WrongInput if the journal holds the batches of another name, or of another file beside this."""
     if newest is None:
         return
     other, here = Path(newest.manifest_path), manifest.path.absolute()
@@ -121,30 +118,30 @@ def _refuse_other_manifest(newest: Batch | None, manifest: Manifest) -> None:
         )
 
 
-def take_in(
-    connection: sqlite3.Connection,
+def begin_or_amend(
+    journal: SqliteJournal,
     manifest: Manifest,
-    intention: Intention,
+    choice: BatchChoice,
     *,
     base_url: str,
     now: float,
-    can_search: bool = True,
-) -> int:
-    """Begin the batch, or take the edited manifest into it; give its pk.
+    can_search: bool,
+) -> Batch:
+    """Write the chosen batch to the journal, with its items, and return it.
 
-    `can_search` is false where runs cannot be found by their marker.
+    `can_search` is false if runs cannot be found by their marker, so that goals of a new batch carry none.
     """
-    if intention.batch is None:
-        new = batches.NewBatch(
+    if choice.batch is None:
+        new = NewBatch(
             name=manifest.name,
-            period=intention.period,
-            number=intention.number,
+            period=choice.period,
+            number=choice.number,
             base_url=base_url,
-            manifest=intention.manifest,
+            manifest=choice.manifest,
             manifest_path=str(manifest.path.absolute()),
             markers=manifest.rules.unanswered.marker and can_search,
         )
-        return batches.begin(connection, new, now=now, chance=secrets.token_bytes(4))
-    if intention.is_edited:
-        batches.amend(connection, intention.batch.pk, intention.manifest)
-    return intention.batch.pk
+        return journal.batch(journal.begin(new, now=now, chance=secrets.token_bytes(4)))
+    if choice.is_edited:
+        journal.amend(choice.batch.pk, choice.manifest)
+    return journal.batch(choice.batch.pk)

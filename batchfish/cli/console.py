@@ -1,4 +1,4 @@
-"""How the command speaks: messages on standard error, data on standard output, nothing hostile on either."""
+"""Prints messages on standard error and data on standard output, with control characters escaped."""
 
 from __future__ import annotations
 
@@ -6,48 +6,64 @@ import json
 import os
 import re
 import sys
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from batchfish.errors import StorageFailed
 
-# What a page says may hold control characters, those that turn the direction of text, and halves of
-# characters, which cannot be written at all.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Text of a page may contain control characters, characters that change the direction of text, and unpaired
+# surrogates, which cannot be encoded.
 _HOSTILE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Console:
-    """Where messages go, and how many of them."""
+    """Prints messages on a stream: all of them, or with `is_quiet` only what is wrong."""
 
-    stream: TextIO
-    is_quiet: bool = False
-    is_verbose: bool = False
+    def __init__(self, *, stream: TextIO, is_quiet: bool = False, is_verbose: bool = False) -> None:
+        """Print on this stream; `is_verbose` asks for more detail."""
+        self.stream = stream
+        self.is_quiet = is_quiet
+        self.is_verbose = is_verbose
+        self._print: Callable[[str], None] = self._print_line
 
     def say(self, text: str) -> None:
-        """Tell a person how things are, unless they want to hear of trouble alone."""
+        """Print a message, unless the console is quiet."""
         if not self.is_quiet:
             self.warn(text)
 
     def warn(self, text: str) -> None:
-        """Print what is wrong. Where the stream cannot be written, printing ends; the batch goes on."""
+        """Print a message even if the console is quiet; a stream that cannot be written is given up."""
         try:
-            print(harmless(text), file=self.stream, flush=True)
+            self._print(harmless(text))
         except OSError:
             silence(self.stream)
 
+    @contextmanager
+    def printing_with(self, print_line: Callable[[str], None]) -> Iterator[None]:
+        """Print messages with another function during the block, so that a progress bar can make room."""
+        self._print = print_line
+        try:
+            yield
+        finally:
+            self._print = self._print_line
+
+    def _print_line(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
 
 def harmless(text: str) -> str:
-    """Spell out control characters, so that no page can write to a terminal what it likes."""
+    """Return a text with its control characters escaped, so that no page controls the terminal."""
     return _HOSTILE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def put(text: str) -> None:
     """Print data on standard output, for a command that does nothing else.
 
-    BrokenPipeError where its reader has left, StorageFailed where it cannot be written, as on a full disk.
+    BrokenPipeError if its reader has closed it, StorageFailed if it cannot be written, as on a full disk.
     """
     try:
         print(harmless(text), flush=True)
@@ -60,14 +76,15 @@ def put(text: str) -> None:
 
 
 def put_object(**members: object) -> None:
-    """Give one JSON object to whoever reads standard output."""
+    """Print one JSON object on standard output."""
     put(json.dumps(members, default=str))
 
 
 def put_beside_work(text: str) -> None:
-    """Print data on standard output, for a command that has a batch to bring to its end.
+    """Print data on standard output, for a command that runs a batch.
 
-    Where it cannot be written, printing ends and the batch goes on; a departed reader is not worth a word.
+    If it cannot be written, nothing more is printed and the batch goes on; a reader that has closed it is
+    not worth a message.
     """
     with suppress(BrokenPipeError):
         try:
@@ -77,15 +94,15 @@ def put_beside_work(text: str) -> None:
 
 
 def silence(stream: TextIO) -> None:
-    """Point a stream at nothing, so that what it still holds cannot fail when the process ends."""
-    with suppress(OSError, ValueError):  # a stream without a file of its own has nothing to redirect
+    """Redirect a stream to /dev/null, so that its buffer cannot fail to be written at exit."""
+    with suppress(OSError, ValueError):  # a stream without a file has nothing to redirect
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 
 def flush(stream: TextIO) -> None:
-    """Write what a stream still holds; a stream that cannot be written is silenced."""
+    """Write the buffer of a stream; a stream that cannot be written is silenced."""
     try:
         stream.flush()
     except (OSError, ValueError):
@@ -98,11 +115,11 @@ def spell_time(at: float) -> str:
 
 
 def is_terminal() -> bool:
-    """Whether a person is there to be asked."""
+    """Return whether a person can be asked: input and messages are at a terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def ask(question: str) -> bool:
-    """Ask a person; only a clear yes is one."""
+    """Ask a person; return whether the answer was y or yes."""
     print(f"{harmless(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

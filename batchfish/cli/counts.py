@@ -1,4 +1,4 @@
-"""What is to be said of a batch in numbers: by status, and the exit code that follows."""
+"""Counts of a batch's items by status, and the exit code that follows from them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.core.items import Status
-from batchfish.journal import queries
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
 
     from batchfish.core.rules import Share
     from batchfish.journal.base import Batch
+    from batchfish.journal.queries import JournalReader
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Stop
 
@@ -23,38 +22,44 @@ ORDER = tuple(status.value for status in Status)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """How many wanted items are in which status."""
+    """The number of items in each status; those that the manifest no longer asks for are not counted."""
 
     by_status: Mapping[str, int] = field(default_factory=dict)
 
     def __getitem__(self, status: Status) -> int:
-        """Count one status."""
         return self.by_status.get(status.value, 0)
 
     @property
     def total(self) -> int:
-        """Count all."""
+        """The number of all items."""
         return sum(self.by_status.values())
 
     @property
     def ended(self) -> int:
-        """Count those whose fate is decided."""
+        """The number of items that succeeded, failed or were cancelled."""
         return sum(self[status] for status in Status if status.is_final)
 
     @property
     def not_ok(self) -> int:
-        """Count those that ended, or wait for a person, without success."""
+        """The number of items that failed, were cancelled or are held."""
         return self[Status.FAILED] + self[Status.CANCELLED] + self[Status.HELD]
 
     def __str__(self) -> str:
-        """Spell them for people: `118 succeeded, 2 failed`."""
+        """Return them as `118 succeeded, 2 failed`."""
         parts = [f"{self.by_status[name]} {name}" for name in ORDER if self.by_status.get(name)]
         return ", ".join(parts) or "no items"
 
 
-def count(connection: sqlite3.Connection, batch: int) -> Counts:
-    """Read the counts that the journal keeps."""
-    return Counts(by_status=queries.counts(connection, batch))
+def count(reader: JournalReader, batch: int) -> Counts:
+    """Return the counts of a batch's items."""
+    return Counts(by_status=reader.counts(batch))
+
+
+def count_selected(journal: SqliteJournal, batch: int) -> Counts:
+    """Return the counts of the items that this process has selected; without a selection, of all."""
+    if not journal.has_selection:
+        return count(journal.reader, batch)
+    return Counts(by_status=journal.selected_counts())
 
 
 def code_of(batch: Batch, counts: Counts) -> int | None:
@@ -62,17 +67,20 @@ def code_of(batch: Batch, counts: Counts) -> int | None:
     return batch.exit_code if counts.ended == counts.total else None
 
 
-def count_selected(journal: SqliteJournal, batch: int) -> Counts:
-    """Count the items that this process is about: those it has selected, or else all."""
-    if not journal.has_selection:
-        return count(journal.connection, batch)
-    return Counts(by_status=queries.selected_counts(journal.connection))
+def finished_code(reader: JournalReader, batch: Batch, *, count_others: bool = True) -> int | None:
+    """Return the exit code of a batch without items left and without open attempts; None for any other.
+
+    `count_others` counts the open attempts of the journal's other batches, too.
+    """
+    if batch.exit_code is None or reader.count_open(None if count_others else batch.pk):
+        return None
+    return code_of(batch, count(reader, batch.pk))
 
 
 def exit_code(
     counts: Counts, stop: Stop | None, allowed: Share | None, *, was_cancelled: bool = False
 ) -> int:
-    """Tell what the run's end means for whoever started it."""
+    """Return the exit code of a run that ended with these counts; `allowed` failures are still a success."""
     if stop is not None and stop.signal is not None:
         return SIGNAL_BASE + stop.signal
     if stop is not None:

@@ -9,37 +9,30 @@ import signal
 import sqlite3
 import sys
 import traceback
+from difflib import get_close_matches
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchfish.cli.agreement import Agreement
-from batchfish.cli.arguments import build
-from batchfish.cli.console import Console, ask, flush, is_terminal, put
+from batchfish.cli.commands import COMMANDS, GROUPS
+from batchfish.cli.console import Console, flush, put
 from batchfish.cli.exits import ExitCode, exit_code_of
 from batchfish.cli.interrupts import SIGNAL_BASE
-from batchfish.errors import BatchfishError, WebAgentUnavailable
+from batchfish.cli.options import Messages
+from batchfish.cli.parser import build, parse
+from batchfish.errors import BatchfishError, WebAgentUnavailable, WrongInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERBS = {
-    "run": "batchfish.cli.commands.run",
-    "try": "batchfish.cli.commands.try_",
-    "resume": "batchfish.cli.commands.resume",
-    "retry": "batchfish.cli.commands.retry",
-    "cancel": "batchfish.cli.commands.cancel",
-    "audit": "batchfish.cli.commands.audit",
-    "held": "batchfish.cli.commands.held",
-    "validate": "batchfish.cli.commands.validate",
-    "plan": "batchfish.cli.commands.plan",
-    "status": "batchfish.cli.commands.status",
-    "results": "batchfish.cli.commands.results",
-    "explain": "batchfish.cli.commands.explain",
-    "ls": "batchfish.cli.commands.ls",
-    "serve": "batchfish.cli.commands.serve",
-}
-"""Where each verb lives; it is imported when it is called, so that help and status come at once."""
+    from batchfish.cli.commands import Command
+
+DESCRIPTION = "Run many URLs through a web agent, and never pay twice for one."
+EPILOG = """\
+`batchfish COMMAND --help` shows the options of a command, `batchfish --version` the version.
+Exit codes, manifests and how to continue after an interruption: README.md."""
+TRY_HELP = "Try `batchfish --help`."
 
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 """The errors by which the operating system reports a disk that is full, broken or read-only."""
@@ -49,33 +42,18 @@ def dispatch(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     _open_closed_streams()
     try:
-        return _run(argv)
+        return _run(sys.argv[1:] if argv is None else argv)
     finally:
         for stream in (sys.stdout, sys.stderr):
             flush(stream)
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _run(words: Sequence[str]) -> int:
+    """Call a command, and turn its errors into messages and exit codes."""
     os.umask(0o077)
     console = Console(stream=sys.stderr)
     try:
-        args = build().parse_args(argv)
-        if args.version:
-            from importlib.metadata import version
-
-            put(f"batchfish {version('batchfish')}")
-            return ExitCode.OK
-        if args.verb is None:
-            build().print_help()
-            return ExitCode.USAGE
-        console = Console(stream=sys.stderr, is_quiet=args.quiet, is_verbose=args.verbose)
-        if "accept" in args:
-            args.agreement = Agreement(args.accept, yes=args.yes, ask=ask if is_terminal() else None)
-        if args.verbose:
-            logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
-            logging.getLogger("httpx").setLevel(logging.INFO)
-            logging.getLogger("batchfish").setLevel(logging.DEBUG)
-        code: int = import_module(VERBS[args.verb]).run(args, os.environ, console)
+        return _call(words)
     except WebAgentUnavailable as error:
         console.warn(
             f"batchfish: the API gave no answer ({error}). Try again later: the same command goes on."
@@ -103,7 +81,52 @@ def _run(argv: Sequence[str] | None) -> int:
             f"{traceback.format_exc()}batchfish: this is a bug; the journal is safe, and `run` goes on"
         )
         return ExitCode.SOFTWARE
+
+
+def _call(words: Sequence[str]) -> int:
+    """Parse a command line and run its command."""
+    match list(words):
+        case []:
+            put(overview())
+            return ExitCode.USAGE
+        case ["-h" | "--help", *_]:
+            put(overview())
+            return ExitCode.OK
+        case ["--version", *_]:
+            put(f"batchfish {version('batchfish')}")
+            return ExitCode.OK
+        case [name, *arguments]:
+            command = find_command(name)
+    module = import_module(f"batchfish.cli.commands.{command.module}")
+    parser = build(command.name, command.summary, module.Options, Messages)
+    options, messages = parse(parser, arguments, module.Options, Messages)
+    console = Console(stream=sys.stderr, is_quiet=messages.quiet, is_verbose=messages.verbose)
+    if messages.verbose:
+        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
+        logging.getLogger("httpx").setLevel(logging.INFO)
+        logging.getLogger("batchfish").setLevel(logging.DEBUG)
+    code: int = module.run(options, os.environ, console)
     return code
+
+
+def overview() -> str:
+    """Return what `batchfish --help` prints: the commands in their groups."""
+    lines = ["usage: batchfish COMMAND [OPTION ...]", "", DESCRIPTION]
+    for title, commands in GROUPS.items():
+        lines += ["", f"{title}:", *(f"  {one.name:<10}{one.summary}" for one in commands)]
+    return "\n".join([*lines, "", EPILOG])
+
+
+def find_command(name: str) -> Command:
+    """Return the command of this name; WrongInput names the nearest one."""
+    if name in COMMANDS:
+        return COMMANDS[name]
+    if name.startswith("-"):
+        given = name.partition("=")[0]
+        raise WrongInput(f"unknown argument {given} (options go after the command). {TRY_HELP}")
+    near = get_close_matches(name, COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(COMMANDS)}"
+    raise WrongInput(f"there is no command {name!r} ({hint}). {TRY_HELP}")
 
 
 def _disk_error(error: Exception) -> OSError | None:

@@ -1,9 +1,8 @@
-"""The one place that names the concrete parts: clock, journal, client, and what they are made of."""
+"""Makes the concrete parts of a batch: the clock, the journal, the client, and the context of the stages."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import secrets
@@ -15,53 +14,65 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.agreement import Question
 from batchfish.core.pacing import Pacing
-from batchfish.errors import NeedsYes
-from batchfish.journal import lock, meta, queries
+from batchfish.errors import BatchBusy, NeedsYes
+from batchfish.journal import lock
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline.context import Context, RunOptions, SessionState
 from batchfish.pipeline.policy import policy_of
+from batchfish.webagent.credentials import is_loopback
 
 if TYPE_CHECKING:
-    import sqlite3
-    from argparse import Namespace
     from collections.abc import Callable, Iterator, Mapping
 
     from batchfish.cli.access import Access
     from batchfish.cli.agreement import Agreement
     from batchfish.cli.console import Console
+    from batchfish.cli.options import Pace
     from batchfish.core.rules import Rules
     from batchfish.journal.base import Batch
+    from batchfish.journal.queries import JournalReader
     from batchfish.webagent.client import WebAgentClient
     from batchfish.webagent.creates import MakeCreateSender
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 MACHINE_ID = Path("/etc/machine-id")
-POLL_NEAR = 0.25
-"""Seconds between looks at an API on this machine."""
+NEAR_POLL_INTERVAL = 0.25
+"""Seconds between two polls of an API on this machine."""
+
+LOCK_INTERVAL = 1.0
+"""Seconds between two attempts to lock a journal that another process owns."""
 
 
 class SystemClock:
-    """The machine's own clocks."""
+    """The clocks of this machine."""
 
     boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"
 
     def now(self) -> float:
-        """Give epoch seconds."""
+        """Return the time in epoch seconds."""
         return time.time()
 
     def boottime(self) -> float:
-        """Give seconds since boot, suspension included where the system counts it."""
+        """Return the seconds since boot, including time asleep where the system counts it."""
         return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait this long."""
         await asyncio.sleep(seconds)
 
 
+def chance() -> Callable[[], float]:
+    """Return a source of random numbers between 0 and 1, seeded by the system."""
+    return random.Random(os.urandom(16)).random  # noqa: S311 - it spreads waits, it guards nothing
+
+
 @contextmanager
-def owned_journal(path: Path, agreement: Agreement) -> Iterator[SqliteJournal]:
-    """Own a journal for the time of the block; NeedsYes where it was moved or copied and nobody agrees."""
-    owner_lock = lock.OwnerLock(path)
+def owned_journal(path: Path, agreement: Agreement, *, waits: bool = False) -> Iterator[SqliteJournal]:
+    """Own a journal during the block; BatchBusy if another process owns it, unless this one `waits`.
+
+    NeedsYes if the file was moved or copied and nobody agrees to that.
+    """
+    owner_lock = _lock(path, waits=waits)
     try:
         journal = SqliteJournal(path)
         try:
@@ -73,84 +84,89 @@ def owned_journal(path: Path, agreement: Agreement) -> Iterator[SqliteJournal]:
         owner_lock.release()
 
 
+def _lock(path: Path, *, waits: bool) -> lock.OwnerLock:
+    while True:
+        try:
+            return lock.OwnerLock(path)
+        except BatchBusy:
+            if not waits:
+                raise
+            time.sleep(LOCK_INTERVAL)
+
+
 def _check_identity(journal: SqliteJournal, agreement: Agreement) -> None:
     machine = MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else None
     now = lock.identify(journal.path, machine, SystemClock.boot_id)
-    known = meta.read(journal.connection, "place")
+    known = journal.reader.file_identity()
     if known is not None:
         try:
-            lock.compare(json.loads(known), now)
+            lock.compare(dict(known), now)
         except NeedsYes as needed:
             agreement.settle(needed)
-    meta.write(journal.connection, "place", json.dumps(now))
+    journal.write_file_identity(now)
 
 
-def make_agent(
+def make_client(
     access: Access, journal: SqliteJournal, env: Mapping[str, str], sender: MakeCreateSender | None = None
 ) -> WebAgentClient:
-    """Return the client for a batch; `sender` decides over which endpoint it sends creates."""
-    if meta.read(journal.connection, "salt") is None:
-        meta.write(journal.connection, "salt", secrets.token_hex(16))
-    return _make_agent(access, journal.connection, env, sender)
+    """Return the client for a batch of a journal that this process owns.
+
+    `sender` decides over which endpoint creates are sent; by default over `/run-async`.
+    """
+    if journal.reader.salt() is None:
+        journal.write_salt(secrets.token_bytes(16))
+    return make_client_to_read(access, journal.reader, env, sender)
 
 
-def make_agent_to_read(
-    access: Access, connection: sqlite3.Connection, env: Mapping[str, str]
+def make_client_to_read(
+    access: Access, reader: JournalReader, env: Mapping[str, str], sender: MakeCreateSender | None = None
 ) -> WebAgentClient:
-    """Return a client for a journal that is only read while another process owns it."""
-    return _make_agent(access, connection, env)
+    """Return a client for a batch of a journal that another process may own.
 
-
-def _make_agent(
-    access: Access,
-    connection: sqlite3.Connection,
-    env: Mapping[str, str],
-    sender: MakeCreateSender | None = None,
-) -> WebAgentClient:
+    The journal's salt makes the digest of the API key its own; the environment holds the secrets that the
+    journal's requests name.
+    """
     from batchfish.webagent.client import WebAgentClient
     from batchfish.webagent.creates import QueueingSender
 
     return WebAgentClient(
         api_key=access.api_key.value,
         base_url=access.base_url,
-        salt=bytes.fromhex(meta.read(connection, "salt") or ""),
-        secrets={name: env[name] for name in queries.secret_names(connection) if name in env},
+        salt=reader.salt() or b"",
+        secrets={name: env[name] for name in reader.secret_names() if name in env},
         sender=sender or QueueingSender,
     )
 
 
-def chance() -> Callable[[], float]:
-    """Give the process's own chance, seeded by the system."""
-    return random.Random(os.urandom(16)).random  # noqa: S311 - it spreads waits, it guards nothing
-
-
 def make_context(
-    args: Namespace,
     journal: SqliteJournal,
     batch: Batch,
     agent: WebAgentClient,
     console: Console,
     *,
-    is_near: bool,
+    pace: Pace,
+    agreement: Agreement,
+    base_url: str,
 ) -> Context:
-    """Put together what the stages work with."""
-    clock = SystemClock()
-    terms = {one.pk: policy_of(one) for one in queries.all_batches(journal.connection)}
-    rules = with_flags(terms[batch.pk].rules, args)
-    terms[batch.pk] = replace(terms[batch.pk], rules=rules)
+    """Return what the stages of a batch work with."""
+    clock, usual = SystemClock(), RunOptions()
+    policies = {one.pk: policy_of(one) for one in journal.reader.batches()}
+    rules = with_pace(policies[batch.pk].rules, pace)
+    policies[batch.pk] = replace(policies[batch.pk], rules=rules)
     latest = journal.latest_accepted(agent.key_id)
+    near = NEAR_POLL_INTERVAL if is_loopback(base_url) else usual.poll_interval
     return Context(
         journal=journal,
         agent=agent,
         clock=clock,
         chance=chance(),
         batch=batch,
-        policies=terms,
+        policies=policies,
         options=RunOptions(
-            poll_interval=args.poll_interval or (POLL_NEAR if is_near else RunOptions().poll_interval),
-            max_outage=args.max_outage,
-            max_duration=args.max_duration,
-            drain=args.drain,
+            poll_interval=near if pace.poll_interval is None else pace.poll_interval,
+            max_outage=pace.max_outage,
+            max_duration=pace.max_duration,
+            drain=pace.drain,
         ),
         session=SessionState(
             began_at=clock.boottime(),
@@ -159,17 +175,17 @@ def make_context(
             last_accepted=latest.intended_at if latest else None,
         ),
         notice=console.warn,
-        accepted=frozenset(question for question in Question if args.agreement.has(question)),
+        accepted=frozenset(question for question in Question if agreement.has(question)),
     )
 
 
-def with_flags(rules: Rules, args: Namespace) -> Rules:
-    """Let flags win over what the manifest says."""
+def with_pace(rules: Rules, pace: Pace) -> Rules:
+    """Return the rules of a manifest with what options set instead."""
     limits, unanswered = rules.limits, rules.unanswered
-    if args.concurrency is not None:
-        limits = replace(limits, concurrency=args.concurrency)
-    if args.halt is not None:
-        limits = replace(limits, halt=args.halt)
-    if args.settle is not None:
-        unanswered = replace(unanswered, settle=args.settle)
+    if pace.concurrency is not None:
+        limits = replace(limits, concurrency=pace.concurrency)
+    if pace.halt is not None:
+        limits = replace(limits, halt=pace.halt)
+    if pace.settle is not None:
+        unanswered = replace(unanswered, settle=pace.settle)
     return replace(rules, limits=limits, unanswered=unanswered)

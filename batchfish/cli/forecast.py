@@ -1,40 +1,39 @@
-"""What `run` would do with a manifest now, computed without sending anything."""
+"""Computes and prints what `run` would do with a manifest now, for `plan` and `run --dry-run`."""
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from batchfish.cli import batch_choice, locate, selection
+from batchfish.cli.batch_choice import choose_batch
 from batchfish.cli.console import put, put_object
 from batchfish.cli.counts import Counts, count
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
-from batchfish.cli.locate import load
+from batchfish.cli.locate import journal_for, read_manifest
+from batchfish.cli.selection import count_to_submit
 from batchfish.core.describe import several
 from batchfish.core.items import Status
-from batchfish.journal import queries
-from batchfish.journal.files import connect_or_empty
+from batchfish.journal.queries import open_reader_or_empty
 
 if TYPE_CHECKING:
-    import sqlite3
-    from argparse import Namespace
-
+    from batchfish.cli.options import JournalLocation, ManifestSource, Selection
     from batchfish.journal.ingest import Difference
+    from batchfish.journal.queries import JournalReader
     from batchfish.manifest.manifest import Manifest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """A `run` started now. `to_submit` may cost `most_runs` at most; `alive` counts open attempts.
+class Forecast:
+    """What a `run` started now would do.
 
-    `leaves` names the batch that has not finished and that `--new` would leave.
+    It would submit `to_submit` items and pay for `most_runs` runs at most; `alive` counts the open attempts.
+    `unfinished` is the name of the batch that has not finished, if another would begin beside it.
     """
 
     batch: str
     begins: bool
-    leaves: str | None
+    unfinished: str | None
     difference: Difference
     counts: Counts
     alive: int
@@ -42,28 +41,49 @@ class Plan:
     most_runs: int
 
 
-def make_plan(args: Namespace, connection: sqlite3.Connection, manifest: Manifest) -> Plan:
+def show_forecast(
+    source: ManifestSource,
+    location: JournalLocation,
+    selection: Selection,
+    *,
+    begins_new: bool,
+    drains: bool,
+    as_json: bool,
+) -> int:
+    """Print what a `run` with these options would do; nothing is sent or written."""
+    manifest = read_manifest(source)
+    if not manifest.check().items:
+        put(f"{source.file}: nothing is selected: the manifest has no items")
+        return ExitCode.OK
+    with open_reader_or_empty(journal_for(manifest, location)) as reader:
+        forecast = make_forecast(reader, manifest, selection, begins_new=begins_new, drains=drains)
+    if as_json:
+        put_object(**_as_object(forecast))
+    else:
+        _put_forecast(forecast)
+    return ExitCode.OK
+
+
+def make_forecast(
+    reader: JournalReader, manifest: Manifest, selection: Selection, *, begins_new: bool, drains: bool
+) -> Forecast:
     """Compare a manifest with its journal, as `run` would."""
-    intention = batch_choice.intend(
-        connection, manifest, recorded_as=None, now=SystemClock().now(), anew=args.new
-    )
-    batch, difference = intention.batch, intention.difference
-    counts = Counts() if batch is None else count(connection, batch.pk)
-    to_submit = selection.count_to_submit(args, connection, manifest.variables)
-    return Plan(
-        batch=intention.name,
+    choice = choose_batch(reader, manifest, recorded_as=None, now=SystemClock().now(), begins_new=begins_new)
+    batch = choice.batch
+    to_submit = 0 if drains else count_to_submit(selection, reader.staged, manifest.variables)
+    return Forecast(
+        batch=choice.name,
         begins=batch is None,
-        leaves=None if intention.leaves is None else intention.leaves.name,
-        difference=difference,
-        counts=counts,
-        alive=queries.alive_count(connection),
+        unfinished=None if choice.unfinished is None else choice.unfinished.name,
+        difference=choice.difference,
+        counts=Counts() if batch is None else count(reader, batch.pk),
+        alive=reader.count_alive(),
         to_submit=to_submit,
         most_runs=to_submit * manifest.rules.retry.attempts,
     )
 
 
-def put_plan(found: Plan) -> None:
-    """Print a plan for a person."""
+def _put_forecast(found: Forecast) -> None:
     difference, counts = found.difference, found.counts
     begins = "would begin" if found.begins else "goes on"
     put(f"{found.batch} {begins}: {several(difference.wanted, 'item')}")
@@ -79,23 +99,22 @@ def put_plan(found: Plan) -> None:
         such_as = f"  such as {', '.join(examples)}" if number and examples else ""
         put(f"  {name:<8}{number:>9,}{such_as}")
     put(
-        f"`run` with the same flags would submit {several(found.to_submit, 'item')}, "
+        f"`run` with the same options would submit {several(found.to_submit, 'item')}, "
         f"and pay for at most {several(found.most_runs, 'run')}."
     )
-    if found.leaves is not None:
-        put(f"{found.leaves} has not finished: `run` asks, or takes --accept unfinished-batch.")
+    if found.unfinished is not None:
+        put(f"{found.unfinished} has not finished: `run` asks, or takes --accept unfinished-batch.")
     if difference.changed:
         put("Changed items have begun and would be paid for again: `run` asks, or takes --accept changes.")
 
 
-def as_object(found: Plan) -> dict[str, Any]:
-    """Return a plan as `--json` prints it."""
+def _as_object(found: Forecast) -> dict[str, Any]:
     difference = found.difference
     return {
         "type": "plan",
         "batch": found.batch,
         "begins": found.begins,
-        "leaves": found.leaves,
+        "leaves": found.unfinished,
         "items": difference.wanted,
         "new": difference.new,
         "changed": difference.changed,
@@ -105,19 +124,3 @@ def as_object(found: Plan) -> dict[str, Any]:
         "to_submit": found.to_submit,
         "most_runs": found.most_runs,
     }
-
-
-def show_plan(args: Namespace) -> int:
-    """Say what `run` would do: what is new, changed, removed, held, alive and done."""
-    manifest = load(args)
-    if not manifest.check().items:
-        put(f"{args.file}: nothing is selected: the manifest has no items")
-        return ExitCode.OK
-    path = args.journal or locate.journal_of(manifest.folder.absolute(), manifest.name, is_local=args.local)
-    with closing(connect_or_empty(path)) as connection:
-        found = make_plan(args, connection, manifest)
-    if args.json:
-        put_object(**as_object(found))
-    else:
-        put_plan(found)
-    return ExitCode.OK

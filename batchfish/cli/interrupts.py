@@ -1,7 +1,7 @@
-"""Signals while nothing is on its way: the process unwinds and ends with the signal's exit code.
+"""Handles signals outside a run: the process unwinds and ends with the signal's exit code.
 
 This module is imported before any other of the command line, so it imports nothing but `signal`. While a
-batch runs, `cli/signals.py` takes the same signals.
+batch runs, `cli/signals.py` handles the same signals.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, NoReturn
 
-HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIGNAL_BASE = 128
 
 
 class Interrupted(SystemExit):
-    """A signal arrived; the exit code is 128 and its number.
+    """A signal arrived; the exit code is 128 plus its number.
 
-    It is a SystemExit, which asyncio hands on at once and no `except Exception` swallows.
+    It is a SystemExit, which asyncio raises again at once and no `except Exception` catches.
     """
 
     def __init__(self, number: int) -> None:
@@ -30,19 +30,19 @@ class Interrupted(SystemExit):
 
 
 def raise_interrupted(number: int, _frame: FrameType | None = None) -> NoReturn:
-    """Unwind at a signal: files are closed, locks released, and the local agent is let go."""
+    """Raise Interrupted, so that files are closed, locks released and the local agent is left."""
     raise Interrupted(number)
 
 
 def install() -> Mapping[int, Any]:
-    """Install the handlers and return those that were there; only the main thread can, others get nothing."""
+    """Install the handlers and return the previous ones; none outside the main thread, which cannot."""
     try:
-        return {number: signal.signal(number, raise_interrupted) for number in HEEDED}
+        return {number: signal.signal(number, raise_interrupted) for number in HANDLED}
     except ValueError:
         return {}
 
 
 def restore(handlers: Mapping[int, Any]) -> None:
-    """Put back the handlers that `install` has returned."""
+    """Install again the handlers that `install` returned."""
     for number, handler in handlers.items():
         signal.signal(number, handler)

@@ -1,69 +1,68 @@
-"""The table of a batch, written from its journal to where manifest and flags want it."""
+"""Writes a batch's table from its journal to the file that manifest and options name."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
-from contextlib import closing
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchfish.cli import locate
 from batchfish.cli.agreement import Question
+from batchfish.cli.locate import folder_of
 from batchfish.core.expressions import compile_template
 from batchfish.core.rules import rules_from
 from batchfish.errors import NeedsYes, WrongInput
-from batchfish.journal import outputs
-from batchfish.journal.files import connect, snapshot
-from batchfish.journal.records import read_outcomes, read_sizes
+from batchfish.journal.queries import open_reader
 from batchfish.table.columns import plan_columns
 from batchfish.table.target import FileMark, check_target, name_for_file
 
 if TYPE_CHECKING:
-    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
 
     from batchfish.cli.agreement import Agreement
+    from batchfish.cli.options import TableOptions
     from batchfish.journal.base import Batch
+    from batchfish.journal.queries import JournalReader
     from batchfish.manifest.manifest import Manifest
     from batchfish.table.columns import ColumnPlan
     from batchfish.table.write import TableReport
 
+    RecordOutput = Callable[[str, str, float], None]
+
 DEFAULT_OUTPUT = "results/{{ batch }}.parquet"
 
 
-def target_of(batch: Batch, output: str | None) -> tuple[Path, Path | None]:
-    """Say where the table goes, and the folder under which missing ones may be made (None: nowhere)."""
-    return target_for(batch.name, rules_from(batch.manifest).output.path, locate.folder_of(batch), output)
+def target_of(batch: Batch, output: Path | None) -> tuple[Path, Path | None]:
+    """Return the path of a batch's table, and the folder under which missing folders may be made, if any."""
+    return target_for(batch.name, rules_from(batch.manifest).output.path, folder_of(batch), output)
 
 
-def target_for(name: str, pattern: str | None, folder: Path, output: str | None) -> tuple[Path, Path | None]:
-    """Say the same of a batch that may not have begun, by its name and its manifest's pattern and folder."""
+def target_for(name: str, pattern: str | None, folder: Path, output: Path | None) -> tuple[Path, Path | None]:
+    """Return the same for a batch that may not have begun, by its name and its manifest's settings."""
     if output is not None:
-        return Path(output).absolute(), None
+        return output.absolute(), None
     template = compile_template(pattern or DEFAULT_OUTPUT)
     return folder / template.render({"batch": name_for_file(name)}), folder
 
 
-def spare_rows(target: Path, manifest: Manifest) -> None:
-    """Raise WrongInput where the table would take the place of the rows it is asked for, whoever agrees."""
+def refuse_to_replace_rows(target: Path, manifest: Manifest) -> None:
+    """Raise WrongInput if the table would replace a file that the manifest's rows are read from."""
     for part in manifest.parts:
         if target.exists() and target.samefile(part.source.file.path):
             raise WrongInput(f"{target}: the table would replace the manifest's own rows: name another file")
 
 
 def check_output(
-    connection: sqlite3.Connection, target: Path, folder: Path | None, agreement: Agreement | None
+    reader: JournalReader, target: Path, folder: Path | None, agreement: Agreement | None
 ) -> None:
-    """Refuse a target that could not be written, before anything is paid for.
+    """Check that a table can be written there, and ask whether another program's file may be replaced.
 
-    Asks whether another's file may be replaced, unless `agreement` is None: then that is asked later.
+    If `agreement` is None, that question is left for later.
     """
     try:
-        check_target(
-            target, written=_written(connection), may_replace=agreement is None, parents_under=folder
-        )
+        check_target(target, written=_written(reader), may_replace=agreement is None, parents_under=folder)
     except NeedsYes as needed:
         if agreement is None:
             raise
@@ -74,49 +73,45 @@ def check_output(
 def write_batch(
     journal: Path,
     batch: Batch,
-    output: str | None,
+    table: TableOptions,
     agreement: Agreement,
+    record_output: RecordOutput,
     *,
-    raw_csv: bool = False,
     failed_only: bool = False,
 ) -> TableReport:
-    """Write the table of a batch as it stands now; the journal remembers the file as its own."""
+    """Write the table of a batch as it is now; `record_output` tells the journal that the file is its own."""
     from batchfish.table.write import write_table
 
-    target, folder = target_of(batch, output)
-    with closing(connect(journal, read_only=True)) as reader, closing(connect(journal)) as writer:
-
-        def record(mark: FileMark) -> None:
-            outputs.record(writer, str(target), json.dumps(asdict(mark)), time.time())
-
+    target, folder = target_of(batch, table.output)
+    with open_reader(journal) as reader:
         check_output(reader, target, folder, agreement)
-        with snapshot(reader):
+        with reader.snapshot():
             return write_table(
                 target,
                 plan_of(reader, batch),
-                lambda: read_outcomes(reader, batch.pk, failed_only=failed_only),
-                sizes=read_sizes(reader, batch.pk, failed_only=failed_only),
-                raw_csv=raw_csv,
+                lambda: reader.outcomes(batch.pk, failed_only=failed_only),
+                sizes=reader.result_sizes(batch.pk, failed_only=failed_only),
+                raw_csv=table.csv_raw,
                 written=_written(reader),
                 may_replace=agreement.has(Question.REPLACE_OUTPUT),
                 parents_under=folder,
-                record=record,
+                record=lambda mark: record_output(str(target), json.dumps(asdict(mark)), time.time()),
             )
 
 
-def show(path: Path, rows: int) -> str:
-    """Lay out the first rows of a table for a terminal."""
+def preview_of(path: Path, rows: int) -> str:
+    """Return the first rows of a table, laid out for the terminal."""
     from batchfish.table.preview import preview
 
     return preview(path, rows=rows, width=shutil.get_terminal_size().columns)
 
 
-def plan_of(connection: sqlite3.Connection, batch: Batch) -> ColumnPlan:
-    """Decide a batch's columns from the schemas and variables of its items."""
-    bodies = map(json.loads, outputs.bodies(connection, batch.pk))
+def plan_of(reader: JournalReader, batch: Batch) -> ColumnPlan:
+    """Return the columns of a batch's table, from the schemas and variables of its items."""
+    bodies = map(json.loads, reader.request_bodies(batch.pk))
     schemas = [schema for body in bodies if (schema := body.get("output_schema"))]
-    return plan_columns(schemas, outputs.input_names(connection, batch.pk), rules_from(batch.manifest).output)
+    return plan_columns(schemas, reader.input_names(batch.pk), rules_from(batch.manifest).output)
 
 
-def _written(connection: sqlite3.Connection) -> list[FileMark]:
-    return [FileMark(**json.loads(mark)) for mark in outputs.marks(connection)]
+def _written(reader: JournalReader) -> list[FileMark]:
+    return [FileMark(**json.loads(mark)) for mark in reader.output_marks()]

@@ -1,50 +1,286 @@
-"""How command lines are parsed: complaints are errors that point at what was meant."""
+"""Builds a command's parser from a dataclass of its options, and that dataclass from a command line.
+
+A field made by `argument`, `option` or `flag` is one argument of the command line; one made by `group` holds
+another dataclass of such fields. A field's default is the option's default.
+"""
 
 from __future__ import annotations
 
 import argparse
+import shutil
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from batchfish.cli.console import put
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from dataclasses import Field
+
+WIDEST = 110
+COLUMN_OF_HELP = 26
+POSITIONAL, OWN_OPTIONS = "arguments", "options"
+"""The groups of positional arguments, and of the options that a command's dataclass declares itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Argument:
+    """One argument of a command line, as `--help` and the command reference show it.
+
+    `names` are its spellings; those of positional arguments are empty. `metavar` is None for a flag.
+    """
+
+    names: tuple[str, ...]
+    metavar: str | None
+    help: str
+    title: str | None = None
+    repeats: bool = False
+    is_optional: bool = True
+    is_exclusive: bool = False
+    parse: Callable[[str], object] = str
+
+    @property
+    def name(self) -> str:
+        """The longest spelling, which messages use."""
+        return max(self.names, key=len) if self.names else self.metavar or ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Group:
+    options: type
+    title: str | None
+    leaves_out: frozenset[str]
+    fixed: Mapping[str, object]
+    help: Mapping[str, str]
+
+
+def argument(
+    metavar: str,
+    help: str,  # noqa: A002 - as argparse calls it
+    *,
+    parse: Callable[[str], object] = str,
+    default: object = None,
+    is_optional: bool = False,
+    repeats: bool = False,
+) -> Any:  # noqa: ANN401 - stands for a value of the field's type
+    """Return a field that is a positional argument; one that `repeats` is a tuple, and may be empty."""
+    spec = Argument(
+        names=(), metavar=metavar, help=help, parse=parse, is_optional=is_optional, repeats=repeats
+    )
+    if not is_optional and not repeats:
+        return field(metadata={"argument": spec})
+    return field(default=() if repeats else default, metadata={"argument": spec})
+
+
+def option(
+    *names: str,
+    metavar: str,
+    help: str,  # noqa: A002 - as argparse calls it
+    parse: Callable[[str], object] = str,
+    default: object = None,
+    repeats: bool = False,
+    is_exclusive: bool = False,
+) -> Any:  # noqa: ANN401 - stands for a value of the field's type
+    """Return a field that is an option with a value; one that `repeats` is a tuple of its values."""
+    spec = Argument(
+        names=names, metavar=metavar, help=help, parse=parse, repeats=repeats, is_exclusive=is_exclusive
+    )
+    return field(default=() if repeats else default, metadata={"argument": spec})
+
+
+def flag(
+    *names: str,
+    help: str,  # noqa: A002 - as argparse calls it
+    title: str | None = None,
+    is_exclusive: bool = False,
+) -> Any:  # noqa: ANN401 - stands for a boolean
+    """Return a field that is an option without a value.
+
+    `title` puts it into another group of the help. Exactly one of a command's `is_exclusive` options must be
+    given.
+    """
+    spec = Argument(names=names, metavar=None, help=help, title=title, is_exclusive=is_exclusive)
+    return field(default=False, metadata={"argument": spec})
+
+
+def group(
+    options: type,
+    title: str | None = None,
+    *,
+    only: Collection[str] = (),
+    without: Collection[str] = (),
+    fixed: Mapping[str, object] | None = None,
+    help: Mapping[str, str] | None = None,  # noqa: A002 - as argparse calls it
+) -> Any:  # noqa: ANN401 - stands for a value of the type `options`
+    """Return a field that holds the options of another dataclass, shown under a title.
+
+    A command that does not offer all of them names `only` those that it does, or those that it is `without`;
+    the others keep their defaults. It does not offer those whose values are `fixed` either. `help` replaces
+    the help of some.
+    """
+    names = frozenset(name for name, _, _ in _walk(options))
+    leaves_out = names - frozenset(only) if only else frozenset(without).union(fixed or {})
+    part = _Group(options=options, title=title, leaves_out=leaves_out, fixed=fixed or {}, help=help or {})
+    return field(default_factory=options, metadata={"group": part})
+
+
+def arguments_of(*options: type) -> dict[str, list[tuple[str, Argument]]]:
+    """Return the arguments of a command by the title of their group, each with the name of its field."""
+    found: dict[str, list[tuple[str, Argument]]] = {POSITIONAL: []}
+    for one in options:
+        for name, spec, title in _walk(one):
+            found.setdefault(title if spec.names else POSITIONAL, []).append((name, spec))
+    return {title: specs for title, specs in found.items() if specs}
+
+
+def _walk(
+    options: type, title: str = OWN_OPTIONS, leaves_out: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Argument, str]]:
+    """Yield field name, argument and title of every argument, those of inner groups included."""
+    for one in fields(options):
+        part: _Group | None = one.metadata.get("group")
+        if part is not None:
+            inner = _walk(part.options, part.title or title, leaves_out | part.leaves_out)
+            for name, spec, its_title in inner:
+                yield name, _with_help(spec, part.help.get(name)), its_title
+        elif one.name not in leaves_out and "argument" in one.metadata:
+            spec = one.metadata["argument"]
+            yield one.name, spec, spec.title or title
+
+
+def _with_help(spec: Argument, text: str | None) -> Argument:
+    if text is None:
+        return spec
+    return replace(spec, help=text)
+
+
+def given(options: object) -> list[str]:
+    """Return how the options that differ from their defaults are spelled; inner groups are left out."""
+    assert is_dataclass(options)  # noqa: S101 - for the type checker
+    return [
+        one.metadata["argument"].name
+        for one in fields(options)
+        if "argument" in one.metadata and getattr(options, one.name) != one.default
+    ]
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are errors like all others, and point at the nearest thing there is."""
+    """An ArgumentParser that raises errors and prints help like the rest of the program.
 
-    def parse_known_args(  # type: ignore[override]  # argparse has two signatures for it
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse; what is left over is named here, by the verb that does not know it."""
-        parsed, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            given = unknown[0].partition("=")[0]
-            near = get_close_matches(given, self._option_string_actions, n=1) if given[:1] == "-" else []
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            if not near and self._subparsers is not None:
-                hint = " (flags stand behind the verb)"
-            self.error(f"unknown argument {given}{hint}")
-        return parsed, unknown
-
-    def _check_value(self, action: argparse.Action, value: object) -> None:
-        if action.choices is None or value in action.choices:
-            return
-        known = list(action.choices)
-        near = get_close_matches(str(value), known, n=1)
-        what = {"verb": "verb", "accept": "question"}.get(action.dest, "choice")
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
-        raise argparse.ArgumentError(
-            None if what == "verb" else action, f"there is no {what} {value!r} ({hint})"
-        )
-
-    def _print_message(self, message: str, _file: object = None) -> None:
-        if message:  # the help; complaints are errors
-            put(message.rstrip("\n"))
+    argparse offers no other way than to override these two methods.
+    """
 
     def error(self, message: str) -> NoReturn:
-        """Raise WrongInput instead of leaving at once."""
+        """Raise WrongInput; argparse would print the usage and exit."""
         raise WrongInput(f"{message}. Try `{self.prog} --help`.")
+
+    def print_help(self, file: object = None) -> None:
+        """Print the help as data: StorageFailed where standard output cannot be written."""
+        del file
+        put(self.format_help().rstrip("\n"))
+
+
+def build(command: str, summary: str, *options: type) -> Parser:
+    """Build the parser of a command, with the arguments of its dataclasses in groups."""
+    groups = arguments_of(*options)
+    parser = Parser(
+        prog=f"batchfish {command}",
+        usage=usage_of(command, groups),
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        formatter_class=partial(
+            argparse.HelpFormatter,
+            max_help_position=COLUMN_OF_HELP,
+            width=min(WIDEST, shutil.get_terminal_size().columns) - 2,
+        ),
+        allow_abbrev=False,  # an abbreviation of one option today could mean two tomorrow
+        add_help=False,
+    )
+    exclusive = None
+    for title, specs in groups.items():
+        section = parser.add_argument_group(title)
+        for name, spec in specs:
+            place: argparse._ActionsContainer = section
+            if spec.is_exclusive:
+                exclusive = exclusive or section.add_mutually_exclusive_group(required=True)
+                place = exclusive
+            _add(place, name, spec)
+        if title == list(groups)[-1]:
+            section.add_argument("-h", "--help", action="help", help="show this help and exit")
+    return parser
+
+
+def usage_of(command: str, groups: Mapping[str, Sequence[tuple[str, Argument]]]) -> str:
+    """Return one line that shows how a command is called."""
+    words = ["batchfish", command]
+    for _, spec in groups.get(POSITIONAL, ()):
+        word = f"{spec.metavar} ..." if spec.repeats else f"{spec.metavar}"
+        words.append(f"[{word}]" if spec.is_optional or spec.repeats else word)
+    exclusive = [spec.name for specs in groups.values() for _, spec in specs if spec.is_exclusive]
+    if exclusive:
+        words.append(f"({' | '.join(exclusive)})")
+    return " ".join([*words, "[OPTION ...]"])
+
+
+def _add(place: argparse._ActionsContainer, name: str, spec: Argument) -> None:
+    text = spec.help.replace("%", "%%")
+    if not spec.names:
+        nargs = "*" if spec.repeats else "?" if spec.is_optional else None
+        place.add_argument(
+            name, metavar=spec.metavar, help=text, type=spec.parse, nargs=nargs, default=argparse.SUPPRESS
+        )
+    elif spec.metavar is None:
+        place.add_argument(*spec.names, dest=name, help=text, action="store_true", default=argparse.SUPPRESS)
+    else:
+        place.add_argument(
+            *spec.names,
+            dest=name,
+            metavar=spec.metavar,
+            help=text,
+            type=spec.parse,
+            action="append" if spec.repeats else "store",
+            default=argparse.SUPPRESS,
+        )
+
+
+def parse(parser: Parser, words: Sequence[str], *options: type) -> list[Any]:
+    """Parse the words after a command's name into its dataclasses; WrongInput says which word is wrong."""
+    namespace, unknown = parser.parse_known_args(words)
+    if unknown:
+        word = unknown[0].partition("=")[0]
+        known = [name for one in options for _, spec, _ in _walk(one) for name in spec.names]
+        near = get_close_matches(word, known, n=1) if word[:1] == "-" else []
+        parser.error(f"unknown argument {word}" + (f" (did you mean {near[0]}?)" if near else ""))
+    return [_read(one, vars(namespace)) for one in options]
+
+
+def _read(options: type, values: Mapping[str, Any]) -> object:
+    """Make a dataclass from the values that were given, by the names of its fields."""
+    read: dict[str, Any] = {}
+    for one in fields(options):
+        if "group" in one.metadata:
+            part: _Group = one.metadata["group"]
+            read[one.name] = _read(part.options, {**values, **part.fixed})
+        elif one.name in values:
+            read[one.name] = _as_field(one, values[one.name])
+    return options(**read)
+
+
+def _as_field(one: Field[Any], value: object) -> object:
+    spec: Argument = one.metadata["argument"]
+    return tuple(value) if spec.repeats and isinstance(value, list) else value
+
+
+def one_of(*choices: str, what: str = "choice") -> Callable[[str], str]:
+    """Return an argument type that takes one of these words; its error names the nearest one."""
+
+    def parse_choice(text: str) -> str:
+        if text in choices:
+            return text
+        near = get_close_matches(text, choices, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(choices)}"
+        raise argparse.ArgumentTypeError(f"there is no {what} {text!r} ({hint})")
+
+    return parse_choice

@@ -1,4 +1,4 @@
-"""How a run shows that it goes on: a bar on a terminal, a line a minute elsewhere, objects for programs."""
+"""Shows the progress of a run: a bar on a terminal, a line a minute elsewhere, or JSON objects."""
 
 from __future__ import annotations
 
@@ -13,89 +13,98 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from batchfish.cli.console import Console
-    from batchfish.journal.sqlite import SqliteJournal
+    from batchfish.journal.queries import JournalReader
     from batchfish.pipeline.context import Context
 
-BAR_EVERY, LINE_EVERY = 0.2, 60.0
-
-if TYPE_CHECKING:
     Companion = Callable[[Context], Coroutine[None, None, None]]
 
-
-def choose(wish: str, *, is_quiet: bool) -> str:
-    """Decide how to show progress: `auto` is a bar for a person, lines for a log, nothing when quiet."""
-    if wish != "auto":
-        return wish
-    if is_quiet:
-        return "none"
-    return "bar" if sys.stderr.isatty() else "line"
+BAR_INTERVAL, LINE_INTERVAL, OBJECT_INTERVAL = 0.2, 60.0, 1.0
+"""Seconds between two updates."""
 
 
-def show(kind: str, journal: SqliteJournal, console: Console) -> list[Companion]:
-    """Give the companions of a run that show its progress."""
+def show_progress(kind: str, reader: JournalReader, console: Console) -> list[Companion]:
+    """Return the coroutines that show progress beside the stages.
+
+    `auto` is a bar on a terminal, lines elsewhere and nothing for a quiet console.
+    """
+    if kind == "auto":
+        kind = "none" if console.is_quiet else "bar" if sys.stderr.isatty() else "line"
     match kind:
         case "bar":
-            return [lambda ctx: _draw_bar_while_seen(ctx, journal)]
+            return [lambda ctx: _draw_bar_while_possible(ctx, reader, console)]
         case "line":
-            return [lambda ctx: _write_lines(ctx, journal, lambda counts: console.say(_line(ctx, counts)))]
+            return [lambda ctx: _print_lines(ctx, reader, console)]
         case "json":
-            return [lambda ctx: _write_lines(ctx, journal, _write_object, every=1.0)]
+            return [lambda ctx: _repeat(ctx, reader, _put_counts, OBJECT_INTERVAL)]
         case _:
             return []
 
 
-async def _draw_bar_while_seen(ctx: Context, journal: SqliteJournal) -> None:
-    """Draw the bar until the run ends or the terminal has gone."""
+async def _draw_bar_while_possible(ctx: Context, reader: JournalReader, console: Console) -> None:
+    """Draw the bar until the run ends or standard error cannot be written."""
     try:
-        await _draw_bar(ctx, journal)
+        await _draw_bar(ctx, reader, console)
     except OSError:
         silence(sys.stderr)
 
 
-async def _draw_bar(ctx: Context, journal: SqliteJournal) -> None:
+async def _draw_bar(ctx: Context, reader: JournalReader, console: Console) -> None:
     from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
 
-    counts = count(journal.connection, ctx.batch.pk)
-    with tqdm(
-        total=counts.total,
-        initial=counts.ended,
-        desc=ctx.batch.name,
-        unit="item",
-        dynamic_ncols=True,
-        file=sys.stderr,
-    ) as bar:
+    def print_above(text: str) -> None:
+        tqdm.write(text, file=sys.stderr)
+
+    def update() -> None:
+        counts = count(reader, ctx.batch.pk)
+        bar.total = counts.total
+        bar.set_postfix_str(_unfinished(counts), refresh=False)
+        bar.update(counts.ended - bar.n)
+
+    counts = count(reader, ctx.batch.pk)
+    with (
+        tqdm(
+            total=counts.total,
+            initial=counts.ended,
+            desc=ctx.batch.name,
+            unit="item",
+            dynamic_ncols=True,
+            file=sys.stderr,
+        ) as bar,
+        console.printing_with(print_above),
+        logging_redirect_tqdm(),
+    ):
         try:
             while True:
-                counts = count(journal.connection, ctx.batch.pk)
-                bar.total = counts.total
-                bar.set_postfix_str(_alive(counts), refresh=False)
-                bar.update(counts.ended - bar.n)
+                update()
                 bar.refresh()
-                await ctx.clock.sleep(BAR_EVERY)
+                await ctx.clock.sleep(BAR_INTERVAL)
         finally:
-            counts = count(journal.connection, ctx.batch.pk)
-            bar.set_postfix_str(_alive(counts), refresh=False)
-            bar.update(counts.ended - bar.n)
+            update()
 
 
-async def _write_lines(
-    ctx: Context, journal: SqliteJournal, write: Callable[[Counts], None], every: float = LINE_EVERY
+async def _print_lines(ctx: Context, reader: JournalReader, console: Console) -> None:
+    def show(counts: Counts) -> None:
+        console.say(f"{ctx.batch.name}: {counts.ended}/{counts.total} done ({counts})")
+
+    await _repeat(ctx, reader, show, LINE_INTERVAL)
+
+
+async def _repeat(
+    ctx: Context, reader: JournalReader, show: Callable[[Counts], None], interval: float
 ) -> None:
     while True:
-        await ctx.clock.sleep(every)
-        write(count(journal.connection, ctx.batch.pk))
+        await ctx.clock.sleep(interval)
+        show(count(reader, ctx.batch.pk))
 
 
-def _line(ctx: Context, counts: Counts) -> str:
-    return f"{ctx.batch.name}: {counts.ended}/{counts.total} done ({counts})"
-
-
-def _alive(counts: Counts) -> str:
-    moving = {
+def _unfinished(counts: Counts) -> str:
+    """Return the counts beside the bar: those that the bar itself does not show."""
+    shown = {
         name: n for name, n in counts.by_status.items() if name not in {"queued", "succeeded", "cancelled"}
     }
-    return ", ".join(f"{n} {name}" for name, n in moving.items() if n)
+    return ", ".join(f"{n} {name}" for name, n in shown.items() if n)
 
 
-def _write_object(counts: Counts) -> None:
+def _put_counts(counts: Counts) -> None:
     put_beside_work(json.dumps({"type": "progress", "counts": dict(counts.by_status)}))

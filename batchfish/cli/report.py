@@ -1,4 +1,4 @@
-"""How a run ends: the table, the exit code, and the exact command that goes on."""
+"""Reports the end of a command that runs a batch: the table, counts, a summary and what to do next."""
 
 from __future__ import annotations
 
@@ -6,57 +6,84 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from batchfish.cli import locate, output
 from batchfish.cli.console import put_beside_work
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
+from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
+from batchfish.cli.locate import spell
+from batchfish.cli.output import preview_of, write_batch
 from batchfish.core.describe import several
-from batchfish.journal import batches, queries
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from pathlib import Path
 
+    from batchfish.cli.agreement import Agreement
     from batchfish.cli.console import Console
+    from batchfish.cli.options import Execution, Reporting
     from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.run import RunReport
 
-ROWS_FOR_A_PERSON = 5
+ROWS_ON_A_TERMINAL = 5
 
 
-def conclude(
-    args: Namespace, console: Console, journal: SqliteJournal, batch: Batch, report: RunReport
+def report_end(
+    execution: Execution,
+    agreement: Agreement,
+    console: Console,
+    journal: SqliteJournal,
+    batch: Batch,
+    ended: RunReport,
 ) -> int:
-    """Write the table, record the end, and say what came of it and how to go on; give the exit code."""
-    counts = count(journal.connection, batch.pk)
-    stop, allowed = report.stop, args.fail_on_error
+    """Write the table, record the end of a finished batch, and report both; return the exit code."""
+    reader, allowed, stop = journal.reader, execution.reporting.fail_on_error, ended.stop
+    counts = count(reader, batch.pk)
     if counts.ended == counts.total and not journal.count_open():
-        # What is finished is finished, also where a rule of the batch would have stopped it at its last item.
+        # A batch without items left is finished, even if a rule would have stopped it at its last item.
         stop = None if stop is None or stop.signal is None else stop
-        whole = exit_code(
-            counts, None, allowed, was_cancelled=queries.was_cancelled(journal.connection, batch.pk)
-        )
-        batches.finish(journal.connection, batch.pk, whole, SystemClock().now())
+        whole = exit_code(counts, None, allowed, was_cancelled=reader.was_cancelled(batch.pk))
+        journal.finish(batch.pk, whole, SystemClock().now())
     judged = count_selected(journal, batch.pk)
-    was_cancelled = judged.ended == judged.total and queries.was_cancelled(
-        journal.connection, batch.pk, journal.selection()
-    )
+    was_cancelled = judged.ended == judged.total and reader.was_cancelled(batch.pk, journal.selection())
     code = exit_code(judged, stop, allowed, was_cancelled=was_cancelled)
     table = None
-    if report.stop is None or report.stop.signal is None:
-        table = output.write_batch(
-            journal.path, batch, args.output, args.agreement, raw_csv=args.csv_raw
-        ).path
-    console.say(
-        f"{batch.name}: {counts}" + (f"; {report.alive} runs are still alive" if report.alive else "")
-    )
-    say_what_is_next(args, console, journal, batch, counts, code, table)
+    if ended.stop is None or ended.stop.signal is None:
+        table = write_batch(journal.path, batch, execution.table, agreement, journal.record_output).path
+    alive = f"; {are(ended.alive, 'run')} still alive" if ended.alive else ""
+    console.say(f"{batch.name}: {counts}{alive}")
+    _report_next_steps(execution, console, journal, batch, counts, code, table)
     return code
 
 
-def say_what_is_next(
-    args: Namespace,
+def report_finished(
+    execution: Execution,
+    agreement: Agreement,
+    console: Console,
+    journal: SqliteJournal,
+    batch: Batch,
+    code: int,
+) -> int:
+    """Report that a batch is finished, and write its table, which options may ask for at another place."""
+    counts = count(journal.reader, batch.pk)
+    console.say(f"{batch.name} is finished: {counts}. Nothing was sent; `run --new` starts another.")
+    table = write_batch(journal.path, batch, execution.table, agreement, journal.record_output)
+    _report_next_steps(execution, console, journal, batch, counts, code, table.path)
+    return code
+
+
+def report_nothing_selected(
+    reporting: Reporting, console: Console, message: str = "nothing is selected"
+) -> int:
+    """Report that there is nothing to do; return 5, or 0 with `--allow-empty`."""
+    console.warn(message)
+    code = ExitCode.OK if reporting.allow_empty else ExitCode.NO_ITEMS
+    if reporting.json:
+        put_summary(code, Counts())
+    return code
+
+
+def _report_next_steps(
+    execution: Execution,
     console: Console,
     journal: SqliteJournal,
     batch: Batch,
@@ -64,38 +91,42 @@ def say_what_is_next(
     code: int,
     table: Path | None,
 ) -> None:
-    """Show the first rows, say how to go on, and end with what programs read: a summary or a path."""
-    name = locate.spell(journal.path, batch)
-    going_on = None if counts.ended == counts.total else f"batchfish resume {name}"
-    rows = args.head or 0
-    if args.head is None and sys.stdout.isatty() and not args.quiet and not args.json:
-        rows = ROWS_FOR_A_PERSON
+    """Print the first rows, the commands that continue, and last the summary or the table's path."""
+    name, as_json = spell(journal.path, batch), execution.reporting.json
+    command = None if counts.ended == counts.total else f"batchfish resume {name}"
+    rows = execution.table.head or 0
+    if execution.table.head is None and sys.stdout.isatty() and not console.is_quiet and not as_json:
+        rows = ROWS_ON_A_TERMINAL
     if table is not None and rows:
-        put_beside_work(output.show(table, rows))
-    waiting = queries.held_attempts(journal.connection, batch.pk)
-    if waiting:
+        put_beside_work(preview_of(table, rows))
+    if waiting := journal.reader.held_attempts(batch.pk):
         console.say(
-            f"decide about {several(len(waiting), 'held attempt')}, each of which takes a slot: batchfish "
-            f"held list --batch {name}"
+            f"{are(len(waiting), 'held attempt')} waiting for your decision, and each takes a slot: "
+            f"batchfish held list --batch {name}"
         )
     if counts.not_ok:
-        console.say(f"see what is not fine: batchfish results {name} --failed -o failed.csv")
-    if going_on:
-        console.say(f"go on with: {going_on}")
-    if args.json:
-        put_summary(code, counts, table=table, going_on=going_on)
-    elif table is not None and not args.quiet:
+        console.say(f"to see what is not fine: batchfish results {name} --failed -o failed.csv")
+    if command:
+        console.say(f"go on with: {command}")
+    if as_json:
+        put_summary(code, counts, table=table, command=command)
+    elif table is not None and not console.is_quiet:
         put_beside_work(str(table))
 
 
-def put_summary(code: int, counts: Counts, *, table: Path | None = None, going_on: str | None = None) -> None:
-    """Print what programs read: the last object that a command with a batch prints."""
+def are(number: int, noun: str) -> str:
+    """Return `1 item is`, `2 items are`."""
+    return f"{several(number, noun)} {'is' if number == 1 else 'are'}"
+
+
+def put_summary(code: int, counts: Counts, *, table: Path | None = None, command: str | None = None) -> None:
+    """Print the summary, the last JSON object of a command; `command` continues an unfinished batch."""
     summary = {
         "type": "summary",
         "ok": code == 0,
         "exit_code": int(code),
         "counts": dict(counts.by_status),
         "table": None if table is None else str(table),
-        "resume": going_on,
+        "resume": command,
     }
     put_beside_work(json.dumps(summary))

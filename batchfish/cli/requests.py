@@ -1,81 +1,97 @@
-"""A person's wish reaches a process at work: a fsynced file in the journal's mailbox, gone once heeded."""
+"""Passes cancel requests to the process that owns a journal: files beside it, which the owner removes.
+
+No process but the owner writes to a journal, so another one leaves a request. Its file appears whole and
+durably, and is removed once the journal has recorded what was requested.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchfish.core.events import CancelRequested
 from batchfish.errors import StorageFailed
-from batchfish.journal import queries
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Context
 
-LOOK_EVERY = 0.3
+INTERVAL = 0.3
+"""Seconds between two looks at the folder by the owner."""
+
+FOLDER, EARLIER_FOLDER = ".requests", ".wishes"
+"""What the folder's name adds to the journal's; earlier versions used the second one."""
+
+COMMIT_SIZE = 500
 
 
-def mailbox(journal: Path) -> Path:
-    """Give the folder that wishes for a journal's owner are left in."""
-    return journal.with_name(journal.name + ".wishes")
-
-
-def leave(journal: Path, batch: int, items: Sequence[int] | None) -> Path:
-    """Leave a wish to cancel items (None: all) of a batch; its file goes once the journal has it."""
-    box = mailbox(journal)
+def leave_cancel(journal: Path, batch: int, items: Sequence[int] | None) -> Path:
+    """Leave a request to cancel items (None: all) of a batch; return its file, which the owner removes."""
+    folder = journal.with_name(journal.name + FOLDER)
     try:
-        return _write(box, {"cancel": items, "batch": batch})
+        return _write(folder, {"cancel": items, "batch": batch})
     except OSError as error:
-        raise StorageFailed(f"{box}: the request to cancel cannot be left there: {error.strerror}") from error
+        raise StorageFailed(
+            f"{folder}: the request to cancel cannot be written there: {error.strerror}"
+        ) from error
 
 
-def _write(box: Path, wish: Mapping[str, object]) -> Path:
-    """Write a wish, durably: whole or not at all."""
-    box.mkdir(mode=0o700, exist_ok=True)
-    draft = box / f".{secrets.token_hex(8)}"
+def _write(folder: Path, request: Mapping[str, object]) -> Path:
+    """Write a request durably; its file appears whole or not at all."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    draft = folder / f".{secrets.token_hex(8)}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(wish, file)
+        json.dump(request, file)
         file.flush()
         os.fsync(file.fileno())
-    left = draft.with_name(f"{draft.name[1:]}.json")
-    draft.rename(left)
-    folder = os.open(box, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
-    return left
+    path = draft.with_name(f"{draft.name[1:]}.json")
+    draft.rename(path)
+    descriptor = os.open(folder, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+    return path
 
 
-async def heed(ctx: Context, journal: SqliteJournal) -> None:
-    """Heed wishes beside the stages of a run, until it is over."""
+async def take_requests(ctx: Context, journal: SqliteJournal) -> None:
+    """Take in requests beside the stages of a run, until it is cancelled."""
     while True:
-        await heed_once(ctx, journal)
-        await ctx.clock.sleep(LOOK_EVERY)
+        await take_waiting_requests(ctx, journal)
+        await ctx.clock.sleep(INTERVAL)
 
 
-async def heed_once(ctx: Context, journal: SqliteJournal) -> None:
-    """Take up what lies in the mailbox now."""
-    box = mailbox(journal.path)
-    for path in sorted(box.glob("*.json")) if box.exists() else ():
+async def take_waiting_requests(ctx: Context, journal: SqliteJournal) -> None:
+    """Record what the waiting requests ask for, and remove their files."""
+    for path in _waiting(journal.path):
         try:
-            wish = json.loads(path.read_text())
-        except FileNotFoundError:  # whoever left it has gone and taken it back
+            request: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            batch, items = request["batch"], request["cancel"]
+        except FileNotFoundError:  # the process that left it has ended and removed it
             continue
-        await cancel_items(ctx, journal, wish["batch"], wish["cancel"])
+        except (ValueError, TypeError, KeyError):
+            ctx.notice(f"{path}: not a request of batchfish; the file was removed")
+        else:
+            await cancel_items(ctx, journal, batch, items)
         path.unlink(missing_ok=True)
 
 
+def _waiting(journal: Path) -> Iterator[Path]:
+    for name in (FOLDER, EARLIER_FOLDER):
+        folder = journal.with_name(journal.name + name)
+        if folder.exists():
+            yield from sorted(folder.glob("*.json"))
+
+
 async def cancel_items(ctx: Context, journal: SqliteJournal, batch: int, items: Sequence[int] | None) -> int:
-    """Record the wish to cancel, durably; give the number of items it meets."""
-    chosen = queries.not_ended(journal.connection, batch) if items is None else list(items)
-    for start in range(0, len(chosen), 500):
-        for item in chosen[start : start + 500]:
+    """Record durably that items (None: all that have not ended) are to be cancelled; return their number."""
+    chosen = journal.reader.not_ended(batch) if items is None else list(items)
+    for start in range(0, len(chosen), COMMIT_SIZE):
+        for item in chosen[start : start + COMMIT_SIZE]:
             ctx.record(item, None, CancelRequested())
         await journal.commit()
     if items is None and batch == ctx.batch.pk:

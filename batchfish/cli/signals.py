@@ -1,4 +1,4 @@
-"""What Ctrl-C and a scheduler's signals mean: what is on its way is recorded, what is alive goes on."""
+"""Handles signals while a batch runs: submitting stops, what is in flight is recorded, runs stay alive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli import interrupts
 from batchfish.cli.console import is_terminal
-from batchfish.cli.interrupts import HEEDED
+from batchfish.core.describe import several
 from batchfish.core.events import CancelRequested
 from batchfish.pipeline.context import StopKind
 
@@ -22,43 +22,49 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def heeding(act: Callable[[int], None]) -> Iterator[None]:
-    """Call `act` with the number of each signal, between two turns of the event loop, not amid one."""
+def handling_signals(handle: Callable[[int], None]) -> Iterator[None]:
+    """Call `handle` with the number of each signal, in the event loop, between two callbacks."""
     loop = asyncio.get_running_loop()
-    for number in HEEDED:
-        loop.add_signal_handler(number, act, number)
+    for number in interrupts.HANDLED:
+        loop.add_signal_handler(number, handle, number)
     try:
         yield
     finally:
-        for number in HEEDED:
-            loop.remove_signal_handler(number)  # which leaves the system's own handling in place
+        for number in interrupts.HANDLED:
+            loop.remove_signal_handler(number)  # which installs the system's own handler
         interrupts.install()
 
 
 def cancel_alive(ctx: Context) -> None:
-    """Wish for every run that is on its way or alive to be cancelled."""
+    """Record a wish to cancel every run that is in flight or alive."""
     for one in ctx.journal.open_attempts():
         ctx.record(one.item.pk, None, CancelRequested())
     ctx.wakeup.wake()
 
 
 @contextmanager
-def listening(ctx: Context, console: Console) -> Iterator[None]:
-    """Stop submitting at a person's first Ctrl-C, who may then wait, cancel or leave; detach at any other."""
+def stopping_at_signals(ctx: Context, console: Console) -> Iterator[None]:
+    """Stop or detach at signals during the block.
 
-    def interrupted(number: int) -> None:
-        was_told = ctx.session.stop is not None and ctx.session.stop.signal is not None
-        if number == signal.SIGINT and not was_told and is_terminal():
+    The first Ctrl-C at a terminal stops submitting, and the person may wait, cancel or detach. Any other
+    signal detaches.
+    """
+
+    def handle(number: int) -> None:
+        was_signalled = ctx.session.stop is not None and ctx.session.stop.signal is not None
+        if number == signal.SIGINT and not was_signalled and is_terminal():
             ctx.stop(StopKind.SIGNAL, "interrupted: nothing more is submitted", signal=number)
+            alive = ctx.count_alive()
             console.warn(
-                f"{ctx.count_alive()} runs are alive and are followed to their end. Press Ctrl-C again to "
-                "leave them to themselves (`run` takes them up later), or type c and Enter to cancel them."
+                f"{several(alive, 'run')} {'is' if alive == 1 else 'are'} alive and followed to the end. "
+                "Press Ctrl-C again to leave now (the runs go on, and `run` follows them later), or type c "
+                "and Enter to cancel them."
             )
             asyncio.get_running_loop().add_reader(sys.stdin, _read_choice, ctx)
             return
         ctx.stop(StopKind.SIGNAL, signal.Signals(number).name, detaches=True, signal=number)
 
-    with heeding(interrupted):
+    with handling_signals(handle):
         try:
             yield
         finally:
@@ -73,5 +79,5 @@ def _read_choice(ctx: Context) -> None:
             cancel_alive(ctx)
         case "d" | "detach" | "q":
             ctx.stop(StopKind.SIGNAL, "detached", detaches=True)
-        case _ if not line:  # the terminal has gone
+        case _ if not line:  # the terminal was closed
             asyncio.get_running_loop().remove_reader(sys.stdin)

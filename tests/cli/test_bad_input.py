@@ -38,7 +38,7 @@ RUN = ("run", "rows.csv", *GOAL)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("rum", "rows.csv"), "there is no verb 'rum' (did you mean run?)"),
+        (("rum", "rows.csv"), "there is no command 'rum' (did you mean run?)"),
         (("run",), "FILE"),
         (("run", "missing.csv", *GOAL), "missing.csv"),
         (("run", "missing.yaml"), "missing.yaml"),

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("statsu", "there is no verb 'statsu' (did you mean status?). Try `batchfish --help`."),
+        ("statsu", "there is no command 'statsu' (did you mean status?). Try `batchfish --help`."),
         ("run x.csv --gaol y", "unknown argument --gaol (did you mean --goal?). Try `batchfish run --help`."),
         ("run x.csv --loc", "unknown argument --loc (did you mean --local?)"),
         ("run x.csv --api-key=sk-secret", "unknown argument --api-key (did you mean --api-key-file?)"),
-        ("-q run x.csv", "unknown argument -q (flags stand behind the verb). Try `batchfish --help`."),
+        ("-q run x.csv", "unknown argument -q (options go after the command). Try `batchfish --help`."),
         ("status one two", "unknown argument two. Try `batchfish status --help`."),
         ("held adapt x", "there is no choice 'adapt' (did you mean adopt?)"),
         ("run x.csv --settle 5", "expected a duration, got '5' (Write it with its unit: 250ms, 30s"),

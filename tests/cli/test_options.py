@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import fields
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchfish.cli import dispatch
-from batchfish.cli.arguments import build
+from batchfish.cli.commands import COMMANDS
+from batchfish.cli.options import Messages
+from batchfish.cli.parser import arguments_of
 from batchfish.journal.lock import OwnerLock
 from tests.cli.shop import SETTLE
 from tests.cli.test_held import hold, live
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Command
     from tests.cli.shop import Shop
 
-COMMON = {"-h", "-q", "-v", "--no-color"}
+COMMON = {"-q", "-v"}
 MANIFEST = {"--goal", "--goal-file", "--schema", "--var", "--allow-duplicates"}
 PLACE = {"--local", "--journal", "--json"}
 TABLE = {"-o", "--csv-raw", "--head"}
@@ -57,43 +59,43 @@ OFFERED = {
 }
 
 
-def parsers() -> dict[str, argparse.ArgumentParser]:
-    (verbs,) = (one for one in build()._actions if isinstance(one, argparse._SubParsersAction))  # noqa: SLF001
-    return dict(verbs.choices)
+def options_class_of(command: str) -> type:
+    found: type = import_module(f"batchfish.cli.commands.{COMMANDS[command].module}").Options
+    return found
 
 
-def options_of(parser: argparse.ArgumentParser) -> dict[str, str]:
-    """Give the options that a parser knows, by their shortest spelling, and where their values go."""
-    return {min(one.option_strings, key=len): one.dest for one in parser._actions if one.option_strings}  # noqa: SLF001
+def options_of(command: str) -> dict[str, str]:
+    """Return the options that a command offers, by their shortest spelling, and the names of their fields."""
+    groups = arguments_of(options_class_of(command), Messages).values()
+    return {min(one.names, key=len): field for specs in groups for field, one in specs if one.names}
 
 
-@pytest.mark.parametrize("verb", sorted(dispatch.VERBS))
-def test_a_command_offers_these_options_and_no_others(verb: str) -> None:
-    assert set(options_of(parsers()[verb])) == OFFERED[verb] | COMMON
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_command_offers_these_options_and_no_others(command: str) -> None:
+    assert set(options_of(command)) == OFFERED[command] | COMMON
 
 
-class Spy(argparse.Namespace):
-    """Remembers which of its values a command has asked for."""
-
-    read: ClassVar[set[str]] = set()
-
-    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - whatever an option holds
-        Spy.read.add(name)
-        return super().__getattribute__(name)
+def classes_of_options(options: type) -> Iterator[type]:
+    """Yield a dataclass of options, and those of its groups."""
+    yield options
+    for one in fields(options):
+        if "group" in one.metadata:
+            yield from classes_of_options(one.metadata["group"].options)
 
 
 @pytest.fixture
 def spied(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Give the names of the values that commands read while this test runs."""
+    """Return the names of the fields of their options that commands read while this test runs."""
+    read: set[str] = set()
 
-    class SpiedParser:
-        def parse_args(self, argv: list[str]) -> Spy:
-            values = vars(build().parse_args(argv))
-            return Spy(**values)
+    def note(self: object, name: str) -> Any:  # noqa: ANN401 - whatever an option holds
+        read.add(name)
+        return object.__getattribute__(self, name)
 
-    monkeypatch.setattr(dispatch, "build", SpiedParser)
-    Spy.read = set()
-    return Spy.read
+    classes = {one for command in COMMANDS for one in classes_of_options(options_class_of(command))}
+    for options in {*classes, Messages}:
+        monkeypatch.setattr(options, "__getattribute__", note)
+    return read
 
 
 LOCAL = ("--local", "--engine", "simulate", "--simulate", "duration=0")
@@ -122,8 +124,6 @@ SCENES: dict[str, list[tuple[str, ...]]] = {
 }
 READING = ("audit", "explain", "ls", "plan", "results", "status", "validate")
 """Commands that leave the batch as it is: one folder serves them all."""
-NEED_NOT_BE_READ = {"no_color", "help"}
-"""Nothing is coloured anyway, and argparse itself acts on `--help`."""
 
 
 MANIFEST_THAT_FAILS = """\
@@ -158,12 +158,12 @@ def test_no_option_that_is_offered_is_left_unread(
     assert command("run", "shop.yaml", *LOCAL, "--limit", "1").code == 1
     for verb in verbs:
         spied.clear()
-        if verb != "cancel":  # which would wait for the other process to heed it
+        if verb != "cancel":  # which would wait for the other process to take in its request
             with another_owner_of(command.folder / ".batchfish" / "local" / "shop.db"):
                 command(*SCENES[verb][-1])
         for scene in SCENES[verb]:
             command(*scene)
-        offered = set(options_of(parsers()[verb]).values()) - NEED_NOT_BE_READ
+        offered = set(options_of(verb).values())
         if verb == "retry":  # one of three must be given: if not the others, it is this one
             offered -= {"failed"}
         assert offered - spied == set(), verb

@@ -166,8 +166,8 @@ def test_a_cancel_beside_a_run_is_carried_out_by_that_run(patient_shop: Shop) ->
     process.communicate(timeout=DETACHES_WITHIN)
     assert process.returncode == 4
     assert [run.status for run in patient_shop.runs()] == ["CANCELLED"] * 3
-    wishes = patient_shop.journal.path.with_name(patient_shop.journal.path.name + ".wishes")
-    assert list(wishes.iterdir()) == []
+    requests = patient_shop.journal.path.with_name(patient_shop.journal.path.name + ".requests")
+    assert list(requests.iterdir()) == []
     assert patient_shop.run().code == 4, "a finished batch repeats its exit code"
     assert patient_shop.paid() == [1, 2, 3]
 

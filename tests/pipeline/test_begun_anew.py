@@ -48,7 +48,7 @@ def test_the_history_catches_a_new_batch_that_is_begun_unasked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: nobody is asked before a batch is begun while another one has not finished."""
-    monkeypatch.setattr("batchfish.cli.commands.run._agree_to_begin_anew", lambda *_: None)
+    monkeypatch.setattr("batchfish.cli.preflight._ask_unfinished_batch", lambda *_: None)
     with living(tmp_path, seed=1) as history:
         shop = history.folder("shop", items=ITEMS)
         assert shop.run().code == 0

@@ -74,7 +74,7 @@ def test_the_history_catches_a_begin_that_searches_for_its_own_name_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: the account is not searched for the items themselves, and the first is paid again."""
-    monkeypatch.setattr("batchfish.journal.ingest.some_keys", lambda _connection: [])
+    monkeypatch.setattr("batchfish.journal.ingest.StagedRows.some_keys", lambda _staged: [])
     assert run_again(tmp_path, copy_elsewhere)[1] == 1
 
 
@@ -82,7 +82,11 @@ def test_the_history_catches_a_begin_that_reads_no_other_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seeded bug: the other journals of this folder are not read."""
-    monkeypatch.setattr("batchfish.cli.preflight.refuse_same_items_beside", lambda *_: None)
+
+    async def ask_nothing(*_: object) -> None:
+        """Read no journal."""
+
+    monkeypatch.setattr("batchfish.cli.preflight._ask_same_items_in_folder", ask_nothing)
     _, cost = run_again(tmp_path, copy, unanswered={"settle": "10s", "marker": False})
     assert cost == ITEMS
 

@@ -7,36 +7,50 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli import locate
 from batchfish.cli.access import reach
 from batchfish.cli.console import put, put_object
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import SystemClock, chance, make_agent_to_read
+from batchfish.cli.factory import SystemClock, chance, make_client_to_read
+from batchfish.cli.locate import find, open_batch, spell
+from batchfish.cli.options import ApiOptions, JournalLocation, Pace, Reporting, batch_argument
+from batchfish.cli.parser import flag, group
 from batchfish.core import identity
 from batchfish.core.describe import several
 from batchfish.core.items import AttemptState
-from batchfish.journal import queries
 from batchfish.pipeline.backoff import retrying_alone
 from batchfish.pipeline.policy import policy_of
 from batchfish.pipeline.search import list_as_of_start
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from batchfish.cli.console import Console
     from batchfish.core.runs import RunSnapshot
     from batchfish.journal.base import Batch
-    from batchfish.journal.queries import KnownAttempt
+    from batchfish.journal.queries import JournalReader, KnownAttempt
     from batchfish.webagent.base import Listing
+    from batchfish.webagent.client import WebAgentClient
+
+_WAITING_FOR_RUN = {AttemptState.UNANSWERED, AttemptState.HELD}
+_ALIVE = {"PENDING", "RUNNING"}
 
 
-_NOT_YET_TAKEN_IN = {AttemptState.UNANSWERED, AttemptState.HELD}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `audit`."""
+
+    batch: str | None = batch_argument()
+    cancel: bool = flag("--cancel", help="cancel surplus runs that are still alive")
+    pace: Pace = group(Pace, "limits", only=("max_outage",))
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+    location: JournalLocation = group(JournalLocation, "journal")
+    api: ApiOptions = group(ApiOptions, "API")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListedRun:
-    """A run that the API lists and the journal does not know; `item` is None where its marker names none."""
+    """A run that the API lists and the journal does not know; `item` is None if its marker names none."""
 
     run_id: str
     item: str | None
@@ -44,7 +58,6 @@ class ListedRun:
     steps: int | None
 
     def __str__(self) -> str:
-        """Spell it for a person."""
         steps = "steps not known" if self.steps is None else several(self.steps, "step")
         whose = f"of item {self.item}, " if self.item is not None else ""
         return f"run {self.run_id}: {whose}{self.status}, {steps}"
@@ -52,11 +65,11 @@ class ListedRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Audit:
-    """The differences between the journal and the listing of one batch: none where the four lists are empty.
+    """The differences between the journal of a batch and the API's listing: none if all lists are empty.
 
-    `surplus` runs are one too many for their item, `unanswered` ones belong to a create whose answer was lost
-    and are taken in by `run`; of `unread` ones the listing does not show the marker; `unlisted` are the ids
-    of known runs that are not listed.
+    `surplus` runs are one too many for their item. `unanswered` runs belong to a create whose answer was
+    lost; `run` adopts them. The listing does not show the marker of `unread` runs. `unlisted` are the ids of
+    known runs that are not listed.
     """
 
     batch: str
@@ -73,40 +86,48 @@ class Audit:
         return not (self.surplus or self.unanswered or self.unread or self.unlisted)
 
 
-def run(args: Namespace, env: Mapping[str, str], console: Console) -> int:
-    """Compare a batch with the listing, beside whoever works on it; nothing is written but cancels."""
-    place = locate.find(args.batch, args.journal, is_local=args.local)
+def run(options: Options, env: Mapping[str, str], console: Console) -> int:
+    """Compare a batch with the listing, beside a process that may work on it; write nothing to the journal.
+
+    Returns 6 if they differ.
+    """
+    place = find(options.batch, options.location)
     with ExitStack() as stack:
-        connection, batch = stack.enter_context(locate.open_for_reading(place))
-        access = reach(args, env, batch, stack, may_pay=False)
+        reader, batch = stack.enter_context(open_batch(place))
+        access = reach(options.api, env, batch, stack)
 
         async def list_and_compare() -> Audit:
-            async with make_agent_to_read(access, connection, env) as agent:
-                clock = SystemClock()
-                gives_up_at = clock.boottime() + args.max_outage
-                async for attempt in retrying_alone(clock, chance(), lambda: clock.boottime() >= gives_up_at):
-                    with attempt:
-                        listing = await list_as_of_start(agent, f"bf-{batch.batch8}-")
-                # Read after it was listed: what a process has learnt meanwhile is known.
-                found = compare(
-                    batch,
-                    listing,
-                    queries.attempts_of_batch(connection, batch.pk),
-                    queries.disowned_runs(connection),
-                    settle=policy_of(batch).rules.unanswered.settle,
-                )
-                alive = [run.run_id for run in found.surplus if run.status in {"PENDING", "RUNNING"}]
-                if args.cancel and alive:
+            async with make_client_to_read(access, reader, env) as agent:
+                found = await _compare(agent, reader, batch, options.pace.max_outage)
+                alive = [run.run_id for run in found.surplus if run.status in _ALIVE]
+                if options.cancel and alive:
                     await agent.cancel(alive)
                     console.say(f"cancelling {several(len(alive), 'run')}: {', '.join(alive)}")
                 return found
 
         found = asyncio.run(list_and_compare())
-    if args.json:
+    if options.reporting.json:
         put_object(type="audit", equal=found.is_equal, **asdict(found))
     else:
-        _show(found, place, batch, console, is_cancelled=args.cancel)
+        _put_audit(found, place.journal, batch, console, is_cancelled=options.cancel)
     return ExitCode.OK if found.is_equal else ExitCode.NEEDS_YES
+
+
+async def _compare(agent: WebAgentClient, reader: JournalReader, batch: Batch, limit: float) -> Audit:
+    """List the runs of a batch, for `limit` seconds without an answer at most, and compare them."""
+    clock = SystemClock()
+    gives_up_at = clock.boottime() + limit
+    async for attempt in retrying_alone(clock, chance(), lambda: clock.boottime() >= gives_up_at):
+        with attempt:
+            listing = await list_as_of_start(agent, f"bf-{batch.batch8}-")
+    # The journal is read after the listing, so that runs which a process has recorded meanwhile are known.
+    return compare(
+        batch,
+        listing,
+        reader.attempts_of_batch(batch.pk),
+        reader.disowned_runs(),
+        settle=policy_of(batch).rules.unanswered.settle,
+    )
 
 
 def compare(
@@ -117,7 +138,7 @@ def compare(
     *,
     settle: float,
 ) -> Audit:
-    """Compare what is listed with what is known; a known run younger than `settle` may not be listed yet."""
+    """Compare the listed runs with the known ones; a run younger than `settle` need not be listed yet."""
     known = {one.run_id: one for one in attempts if one.run_id is not None}
     open_markers = {one.marker: one.state for one in attempts if one.run_id is None}
     ids = {one.key: one.item for one in attempts}
@@ -130,7 +151,7 @@ def compare(
             unread.append(_listed(run, None))
         elif marker.batch8 == batch.batch8:
             state = open_markers.get(str(marker))
-            if state in _NOT_YET_TAKEN_IN:
+            if state in _WAITING_FOR_RUN:
                 unanswered.append(_listed(run, ids.get(marker.key)))
             elif state is not AttemptState.SUBMITTING:
                 surplus.append(_listed(run, ids.get(marker.key)))
@@ -156,8 +177,8 @@ def _listed(run: RunSnapshot, item: str | None) -> ListedRun:
     return ListedRun(run_id=run.run_id, item=item, status=run.status, steps=run.steps)
 
 
-def _show(found: Audit, place: locate.Place, batch: Batch, console: Console, *, is_cancelled: bool) -> None:
-    spelled = locate.spell(place.journal, batch)
+def _put_audit(found: Audit, journal: Path, batch: Batch, console: Console, *, is_cancelled: bool) -> None:
+    name = spell(journal, batch)
     if found.is_equal:
         put(f"{found.batch}: the journal and the API's listing agree on {several(found.known, 'run')}")
         return
@@ -165,18 +186,18 @@ def _show(found: Audit, place: locate.Place, batch: Batch, console: Console, *, 
         f"{found.batch}: the journal knows {several(found.known, 'run')}, the API lists "
         f"{found.listed}; they differ"
     )
-    for said, runs in (
-        ("one too many", found.surplus),
-        ("not taken in yet", found.unanswered),
+    for kind, runs in (
+        ("surplus", found.surplus),
+        ("not adopted yet", found.unanswered),
         ("its marker is not shown", found.unread),
     ):
         for run in runs:
-            put(f"  {said}: {run}")
+            put(f"  {kind}: {run}")
     for run_id in found.unlisted:
         put(f"  not listed: run {run_id}")
-    if any(run.status in {"PENDING", "RUNNING"} for run in found.surplus) and not is_cancelled:
-        console.say(f"cancel what is alive and one too many: batchfish audit {spelled} --cancel")
+    if any(run.status in _ALIVE for run in found.surplus) and not is_cancelled:
+        console.say(f"to cancel surplus runs that are alive: batchfish audit {name} --cancel")
     if found.unanswered:
-        console.say(f"take in what is found: batchfish resume {spelled}")
+        console.say(f"to adopt runs that were found: batchfish resume {name}")
     if found.unread:
-        console.say(f"bind a run to its item: batchfish held adopt ITEM RUN --batch {spelled}")
+        console.say(f"to bind a run to its item: batchfish held adopt ITEM RUN --batch {name}")

@@ -1,110 +1,141 @@
-"""`batchfish cancel`: cancels a batch or items of it."""
+"""`batchfish cancel`: cancels a batch or some of its items."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli import locate, requests, selection
-from batchfish.cli.access import options_given, reach
-from batchfish.cli.completion import (
-    bring_to_completion,
-    finished_code,
-    say_nothing_selected,
-)
-from batchfish.cli.counts import count
+from batchfish.cli import requests
+from batchfish.cli.agreement import Agreement, agreement_of
+from batchfish.cli.completion import complete
+from batchfish.cli.counts import count, finished_code
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import make_agent, make_context, owned_journal
-from batchfish.cli.report import put_summary
+from batchfish.cli.factory import make_client, make_context, owned_journal
+from batchfish.cli.locate import find, open_batch
+from batchfish.cli.options import Execution, Selection, batch_argument
+from batchfish.cli.parser import argument, given, group
+from batchfish.cli.preflight import check_batch
+from batchfish.cli.report import put_summary, report_nothing_selected
+from batchfish.cli.selection import choose_to_cancel
 from batchfish.core.describe import several
 from batchfish.errors import BatchBusy, WrongInput
-from batchfish.journal import queries
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from batchfish.cli.console import Console
+    from batchfish.cli.locate import Place
     from batchfish.journal.base import Batch
     from batchfish.journal.sqlite import SqliteJournal
 
+CHECK_INTERVAL = 0.2
+"""Seconds between two checks whether the process that owns the batch has taken in the request."""
 
-LOOK_EVERY = 0.2
-"""Seconds between looks whether a running process has heeded a wish."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `cancel`."""
+
+    batch: str | None = batch_argument()
+    items: tuple[str, ...] = argument(
+        "ITEM", "ids of items (default: every item that has not ended)", repeats=True
+    )
+    selection: Selection = group(Selection, "selection", only=("item", "where"))
+    execution: Execution = group(
+        Execution, without=("concurrency", "halt", "if_running", "fail_on_error"), fixed={"drain": True}
+    )
 
 
-def run(args: Namespace, env: Mapping[str, str], console: Console) -> int:
-    """Cancel a batch, or items of it; a process that works on it is asked to do it."""
-    place = locate.find(args.batch, args.journal, is_local=args.local)
-    with locate.open_for_reading(place) as (connection, batch):
-        items = selection.choose_to_cancel(args, connection, batch)
+def run(options: Options, env: Mapping[str, str], console: Console) -> int:
+    """Cancel items here if no process owns the batch; else ask the owner to do it."""
+    execution = options.execution
+    place, agreement = find(options.batch, execution.location), agreement_of(execution.questions)
+    with open_batch(place) as (reader, batch):
+        items = choose_to_cancel(options.selection, options.items, reader, batch)
     if items is not None and not items:
-        return say_nothing_selected(args, console)
-    which = several(len(items), "item") if items else "everything that has not ended"
-    wish = None
+        return report_nothing_selected(execution.reporting, console)
+    request: Path | None = None
     try:
         while True:
             try:
                 with ExitStack() as stack:
-                    journal = stack.enter_context(owned_journal(place.journal, args.agreement))
-                    return _cancel_alone(args, env, console, journal, batch, items, stack)
+                    journal = stack.enter_context(owned_journal(place.journal, agreement))
+                    return _cancel_here(journal, batch, items, execution, agreement, env, console, stack)
             except BatchBusy:
-                if wish is None:
-                    _leave_table_to_owner(args, batch)
-                    wish = requests.leave(place.journal, batch.pk, items)
-                elif not wish.exists():
-                    console.say(f"the process that works on it cancels {which} of {batch.name}")
-                    if args.json:
-                        with locate.open_for_reading(place) as (connection, batch):
-                            put_summary(ExitCode.OK, count(connection, batch.pk))
-                    return ExitCode.OK
-            time.sleep(LOOK_EVERY)
+                if request is None:
+                    _leave_table_to_owner(execution, batch)
+                    request = requests.leave_cancel(place.journal, batch.pk, items)
+                elif not request.exists():
+                    return _report_accepted(place, batch, items, execution, console)
+            time.sleep(CHECK_INTERVAL)
     finally:
-        if wish is not None:
-            wish.unlink(missing_ok=True)
+        if request is not None:
+            request.unlink(missing_ok=True)
 
 
-def _leave_table_to_owner(args: Namespace, batch: Batch) -> None:
-    """Raise WrongInput where options ask for a table that another process will write."""
-    given = options_given(args, ("--output", "--head")) or ["--csv-raw"] * args.csv_raw
-    if given:
+def _leave_table_to_owner(execution: Execution, batch: Batch) -> None:
+    """Raise WrongInput if options ask for a table, which another process will write."""
+    if names := given(execution.table):
         raise WrongInput(
-            f"another process works on {batch.name} and writes its table: leave out {given[0]}, or see "
+            f"another process works on {batch.name} and writes its table: leave out {names[0]}, or see "
             "`batchfish results`"
         )
 
 
-def _cancel_alone(
-    args: Namespace,
-    env: Mapping[str, str],
-    console: Console,
+def _report_accepted(
+    place: Place, batch: Batch, items: Sequence[int] | None, execution: Execution, console: Console
+) -> int:
+    """Report that the process that owns the batch has recorded the request."""
+    which = several(len(items), "item") if items else "everything that has not ended"
+    console.say(f"the process that works on it cancels {which} of {batch.name}")
+    if execution.reporting.json:
+        with open_batch(place) as (reader, _):
+            put_summary(ExitCode.OK, count(reader, batch.pk))
+    return ExitCode.OK
+
+
+def _cancel_here(
     journal: SqliteJournal,
     batch: Batch,
     items: Sequence[int] | None,
+    execution: Execution,
+    agreement: Agreement,
+    env: Mapping[str, str],
+    console: Console,
     stack: ExitStack,
 ) -> int:
-    """Record the wish where no process works on the batch, and follow the runs that it meets to their end."""
-    if finished_code(journal, batch) is not None:
+    """Record that items are to be cancelled, and follow their runs to the end."""
+    if finished_code(journal.reader, batch) is not None:
         console.say(f"{batch.name} is finished already: nothing is left to cancel")
-        if args.json:
-            put_summary(ExitCode.OK, count(journal.connection, batch.pk))
+        if execution.reporting.json:
+            put_summary(ExitCode.OK, count(journal.reader, batch.pk))
         return ExitCode.OK
-    access = reach(args, env, batch, stack)
+    access = check_batch(batch, journal, execution, agreement, env, stack)
 
-    async def decide() -> int:
-        async with make_agent(access, journal, env) as agent:
-            ctx = make_context(args, journal, batch, agent, console, is_near=True)
+    async def cancel_and_complete() -> int:
+        async with make_client(access, journal, env) as agent:
+            ctx = make_context(
+                journal,
+                batch,
+                agent,
+                console,
+                pace=execution.pace,
+                agreement=agreement,
+                base_url=access.base_url,
+            )
             number = await requests.cancel_items(ctx, journal, batch.pk, items)
             console.say(f"cancelling {several(number, 'item')} of {batch.name}")
-        code = await bring_to_completion(args, env, console, journal, journal.batch(batch.pk), access)
-        return code if _is_left(journal, batch, items) else ExitCode.OK
+        code = await complete(journal.batch(batch.pk), journal, access, execution, agreement, env, console)
+        return code if _is_any_left(journal, batch, items) else ExitCode.OK
 
-    return asyncio.run(decide())
+    return asyncio.run(cancel_and_complete())
 
 
-def _is_left(journal: SqliteJournal, batch: Batch, items: Sequence[int] | None) -> bool:
-    """Whether something that was to be cancelled has not ended."""
-    left = queries.not_ended(journal.connection, batch.pk)
+def _is_any_left(journal: SqliteJournal, batch: Batch, items: Sequence[int] | None) -> bool:
+    """Return whether an item that was to be cancelled has not ended."""
+    left = journal.reader.not_ended(batch.pk)
     return bool(left if items is None else set(left) & set(items))

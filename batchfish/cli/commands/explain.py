@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli import locate
 from batchfish.cli.console import put, put_object, spell_time
 from batchfish.cli.exits import ExitCode
+from batchfish.cli.locate import find, open_batch
+from batchfish.cli.options import JournalLocation, Reporting, batch_option
+from batchfish.cli.parser import argument, group
 from batchfish.cli.selection import item_called
-from batchfish.core.describe import spell_duration
+from batchfish.core.describe import several, spell_duration
 from batchfish.core.items import AttemptState, Status
-from batchfish.journal import queries
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Mapping
 
     from batchfish.cli.console import Console
     from batchfish.core.items import Attempt, Item
 
+LONGEST_GOAL = 300
 
-def run(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
-    """Tell everything about one item: what it asks, its attempts, why it stands so, and what comes next."""
-    place = locate.find(args.batch, args.journal, is_local=args.local)
-    with locate.open_for_reading(place) as (connection, batch):
-        item = item_called(connection, batch, args.item)
-        url, goal = queries.question_of(connection, item.pk)
-        attempts = queries.attempts_of(connection, item.pk)
-        money = queries.money_events_of(connection, item.pk)
-    if args.json:
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `explain`."""
+
+    item: str = argument("ITEM", "the id of an item")
+    batch: str | None = batch_option()
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+    location: JournalLocation = group(JournalLocation, "journal")
+
+
+def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
+    """Print what the journal knows of an item."""
+    with open_batch(find(options.batch, options.location)) as (reader, batch):
+        item = item_called(reader, batch, options.item)
+        url, goal = reader.question_of(item.pk)
+        attempts = reader.attempts_of(item.pk)
+        money = reader.money_events_of(item.pk)
+    if options.reporting.json:
         put_object(
             type="item",
             batch=batch.name,
@@ -38,13 +49,13 @@ def run(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
             goal=goal,
             attempts_made=[asdict(attempt) for attempt in attempts],
             money_events=[event._asdict() for event in money],
-            next=what_is_next(item),
+            next=next_step(item),
             **{name: getattr(item, name) for name in ("id", "status", "reason", "message", "row", "wanted")},
         )
         return ExitCode.OK
     put(f"{item.id} in {batch.name}, row {item.row}" + ("" if item.wanted else ", no longer in the manifest"))
     put(f"  url      {url}")
-    put(f"  goal     {' '.join(goal.split())[:300]}")
+    put(f"  goal     {' '.join(goal.split())[:LONGEST_GOAL]}")
     put(f"  status   {item.status}" + (f", {item.reason}" if item.reason else ""))
     if item.message:
         put(f"  because  {' '.join(item.message.split())}")
@@ -54,13 +65,13 @@ def run(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
         put(f"  money    {spell_time(event.at)}: {event.message}")
     for attempt in attempts:
         if attempt.state is AttemptState.HELD and item.status is not Status.HELD:
-            put(f"  held     attempt {attempt.k} takes a slot until a person decides: batchfish held")
-    put(f"  next     {what_is_next(item)}")
+            put(f"  held     attempt {attempt.k} takes a slot until you decide about it: batchfish held")
+    put(f"  next     {next_step(item)}")
     return ExitCode.OK
 
 
-def what_is_next(item: Item) -> str:
-    """Say what happens to an item without anybody's doing."""
+def next_step(item: Item) -> str:
+    """Return what happens to an item if nobody intervenes."""
     match item.status:
         case Status.QUEUED:
             return "it is submitted when its turn comes" + (
@@ -69,13 +80,13 @@ def what_is_next(item: Item) -> str:
         case Status.SUBMITTING:
             return "the answer to its create is awaited"
         case Status.UNANSWERED:
-            return "the API is searched for a run of it; it is sent again only if there surely is none"
+            return "its run is searched for; it is resubmitted only when it is proven that none exists"
         case Status.RUNNING:
             return "its run is followed to its end"
         case Status.CANCELLING:
             return "its run was asked to stop and is followed to its end"
         case Status.HELD:
-            return "nothing, until a person decides: batchfish held"
+            return "nothing, until you decide about it: batchfish held"
         case _:
             return "nothing: it has ended"
 
@@ -87,7 +98,7 @@ def _spell_attempt(attempt: Attempt) -> str:
     if attempt.started_at and attempt.finished_at:
         parts.append(f"took {spell_duration(attempt.finished_at - attempt.started_at)}")
     if attempt.steps is not None:
-        parts.append(f"{attempt.steps} step{'s' if attempt.steps != 1 else ''}")
+        parts.append(several(attempt.steps, "step"))
     if attempt.error_code or attempt.error_message:
         parts.append(f"{attempt.error_code or 'error'}: {attempt.error_message or ''}".rstrip(": "))
     elif attempt.cause:

@@ -1,46 +1,61 @@
-"""`batchfish ls`: lists the batches of the journals here."""
+"""`batchfish ls`: lists the batches of the journals in this folder and the folders above."""
 
 from __future__ import annotations
 
-from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from batchfish.cli import locate
 from batchfish.cli.access import LOCAL_BASE
 from batchfish.cli.console import put, put_object, spell_time
 from batchfish.cli.counts import Counts, code_of, count
 from batchfish.cli.exits import ExitCode
+from batchfish.cli.locate import journals
+from batchfish.cli.options import JournalLocation, Reporting
+from batchfish.cli.parser import group
 from batchfish.errors import StorageFailed
-from batchfish.journal import queries
-from batchfish.journal.files import connect
+from batchfish.journal.queries import open_reader
 
 if TYPE_CHECKING:
-    import sqlite3
-    from argparse import Namespace
     from collections.abc import Mapping
-    from pathlib import Path
 
     from batchfish.cli.console import Console
     from batchfish.journal.base import Batch
+    from batchfish.journal.queries import JournalReader
 
 
-def run(args: Namespace, _env: Mapping[str, str], console: Console) -> int:
-    """List the batches of the journals here and in the folders above; rehearsals too, marked as such."""
-    remote = [] if args.local else locate.journals(is_local=False)
-    journals = [args.journal] if args.journal else [*remote, *locate.journals(is_local=True)]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `ls`."""
+
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+    location: JournalLocation = group(
+        JournalLocation,
+        "journal",
+        help={
+            "local": "list only rehearsals with the local agent (default: all batches)",
+            "journal": "list only the batches of this journal file",
+        },
+    )
+
+
+def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
+    """List the batches; a journal that cannot be read is named and passed over."""
+    location = options.location
+    remote = [] if location.local else journals(is_local=False)
+    paths = [location.journal] if location.journal else [*remote, *journals(is_local=True)]
     found: list[dict[str, Any]] = []
-    for journal in journals:
+    for path in paths:
         try:
-            with closing(connect(journal, read_only=True)) as connection:
-                described = [_describe(connection, one, journal) for one in queries.all_batches(connection)]
-            found += [one for one in described if one["local"] or not args.local]
+            with open_reader(path) as reader:
+                described = [_describe(reader, batch) for batch in reader.batches()]
+            found += [one for one in described if one["local"] or not location.local]
         except StorageFailed as error:
-            console.warn(str(error))  # what one file holds is no reason not to list the others
-    if args.json:
+            console.warn(str(error))
+    if options.reporting.json:
         put_object(type="batches", batches=found)
         return ExitCode.OK
     if not found:
-        console.say("No batch is known here or above.")
+        console.say("No batch is known in this folder or above it. Start one with `batchfish run FILE`.")
     width = max((len(one["batch"]) for one in found), default=0)
     for one in found:
         ended = "not finished" if one["exit_code"] is None else f"finished, exit {one['exit_code']}"
@@ -51,13 +66,13 @@ def run(args: Namespace, _env: Mapping[str, str], console: Console) -> int:
     return ExitCode.OK
 
 
-def _describe(connection: sqlite3.Connection, batch: Batch, journal: Path) -> dict[str, Any]:
-    counts = count(connection, batch.pk)
+def _describe(reader: JournalReader, batch: Batch) -> dict[str, Any]:
+    counts = count(reader, batch.pk)
     return {
         "batch": batch.name,
         "local": batch.base_url == LOCAL_BASE,
         "counts": dict(counts.by_status),
         "begun_at": batch.begun_at,
         "exit_code": code_of(batch, counts),
-        "journal": str(journal),
+        "journal": str(reader.path),
     }

@@ -1,18 +1,38 @@
-"""`batchfish plan`: shows what `run` would do."""
+"""`batchfish plan`: shows what `run` would submit."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli.forecast import show_plan
+from batchfish.cli.forecast import show_forecast
+from batchfish.cli.options import JournalLocation, ManifestSource, Reporting, Selection
+from batchfish.cli.parser import flag, group
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Mapping
 
     from batchfish.cli.console import Console
 
 
-def run(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
-    """Show what `run` would do: what is new, changed, removed, held, alive and done."""
-    return show_plan(args)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `plan`."""
+
+    new: bool = flag("--new", help="show what `run --new` would submit")
+    manifest: ManifestSource = group(ManifestSource, "manifest")
+    selection: Selection = group(Selection, "selection")
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+    location: JournalLocation = group(JournalLocation, "journal")
+
+
+def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
+    """Print what `run` would do: what is new, changed, removed, held, alive and done."""
+    return show_forecast(
+        options.manifest,
+        options.location,
+        options.selection,
+        begins_new=options.new,
+        drains=False,
+        as_json=options.reporting.json,
+    )

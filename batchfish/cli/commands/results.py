@@ -1,42 +1,62 @@
-"""`batchfish results`: writes the table of a batch as it stands now."""
+"""`batchfish results`: writes the table of a batch with the results so far."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from batchfish.cli import locate, output
+from batchfish.cli.agreement import agreement_of
 from batchfish.cli.console import put, put_object
 from batchfish.cli.counts import count
 from batchfish.cli.exits import ExitCode
+from batchfish.cli.locate import find, open_batch
+from batchfish.cli.options import JournalLocation, Questions, Reporting, TableOptions, batch_argument
+from batchfish.cli.output import preview_of, write_batch
+from batchfish.cli.parser import flag, group
 from batchfish.errors import WrongInput
+from batchfish.journal.sqlite import record_output_beside
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Mapping
 
     from batchfish.cli.console import Console
 
 
-def run(args: Namespace, _env: Mapping[str, str], console: Console) -> int:
-    """Write the table of a batch as it stands now."""
-    place = locate.find(args.batch, args.journal, is_local=args.local)
-    if args.failed and args.output is None:
-        raise WrongInput("--failed leaves rows out: name a file of its own for them with -o FILE")
-    with locate.open_for_reading(place) as (connection, batch):
-        counts = count(connection, batch.pk)
-    report = output.write_batch(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `results`."""
+
+    batch: str | None = batch_argument()
+    failed: bool = flag("--failed", help="write only the items that did not succeed; needs -o")
+    table: TableOptions = group(
+        TableOptions, "output", help={"head": "print the first N rows of the table (default: none)"}
+    )
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+    location: JournalLocation = group(JournalLocation, "journal")
+    questions: Questions = group(Questions, "questions")
+
+
+def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
+    """Write the table of a batch, beside a process that may be working on it."""
+    place = find(options.batch, options.location)
+    if options.failed and options.table.output is None:
+        raise WrongInput("--failed leaves rows out: name another file for them with -o FILE")
+    with open_batch(place) as (reader, batch):
+        counts = count(reader, batch.pk)
+    report = write_batch(
         place.journal,
         batch,
-        args.output,
-        args.agreement,
-        raw_csv=args.csv_raw,
-        failed_only=args.failed,
+        options.table,
+        agreement_of(options.questions),
+        partial(record_output_beside, place.journal),
+        failed_only=options.failed,
     )
     if counts.ended < counts.total:
         console.say(f"{batch.name} has not ended: {counts}")
-    if args.head:
-        put(output.show(report.path, args.head))
-    if args.json:
+    if options.table.head:
+        put(preview_of(report.path, options.table.head))
+    if options.reporting.json:
         put_object(type="table", path=report.path, rows=report.rows, batch=batch.name)
     else:
         put(str(report.path))

@@ -1,32 +1,48 @@
-"""`batchfish resume`: brings a batch to completion from its journal alone."""
+"""`batchfish resume`: continues a batch from its journal alone."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli import locate, selection
-from batchfish.cli.access import (
-    reach,
-)
-from batchfish.cli.completion import bring_to_completion, chosen_batch, finished_code, say_finished, wait_for
+from batchfish.cli.agreement import agreement_of
+from batchfish.cli.completion import complete
+from batchfish.cli.counts import finished_code
+from batchfish.cli.factory import owned_journal
+from batchfish.cli.locate import batch_in, find
+from batchfish.cli.options import Execution, Selection, batch_argument
+from batchfish.cli.parser import group
+from batchfish.cli.preflight import check_batch
+from batchfish.cli.report import report_finished
+from batchfish.cli.selection import select
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Mapping
 
     from batchfish.cli.console import Console
 
 
-def run(args: Namespace, env: Mapping[str, str], console: Console) -> int:
-    """Bring a batch to completion from its journal alone."""
-    place = locate.find(args.batch, args.journal, is_local=args.local)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `resume`."""
+
+    batch: str | None = batch_argument()
+    selection: Selection = group(Selection, "selection of what is submitted now")
+    execution: Execution = group(Execution)
+
+
+def run(options: Options, env: Mapping[str, str], console: Console) -> int:
+    """Run a batch to completion without its manifest."""
+    execution = options.execution
+    place, agreement = find(options.batch, execution.location), agreement_of(execution.questions)
     with ExitStack() as stack:
-        journal = stack.enter_context(wait_for(place.journal, args))
-        batch = chosen_batch(journal, place.batch)
-        selection.select(args, journal, batch)
-        if (code := finished_code(journal, batch)) is not None:
-            return say_finished(journal, batch, code, args, console)
-        access = reach(args, env, batch, stack)
-        return asyncio.run(bring_to_completion(args, env, console, journal, batch, access))
+        waits = execution.pace.if_running == "wait"
+        journal = stack.enter_context(owned_journal(place.journal, agreement, waits=waits))
+        batch = batch_in(journal.reader, place.batch)
+        select(options.selection, journal, batch)
+        if (code := finished_code(journal.reader, batch)) is not None:
+            return report_finished(execution, agreement, console, journal, batch, code)
+        access = check_batch(batch, journal, execution, agreement, env, stack)
+        return asyncio.run(complete(batch, journal, access, execution, agreement, env, console))

@@ -1,77 +1,96 @@
-"""`batchfish retry`: queues one more attempt for items that are not fine, and runs the batch."""
+"""`batchfish retry`: makes another attempt for items that failed or are held."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli import locate, selection
-from batchfish.cli.access import reach
-from batchfish.cli.agreement import Question
-from batchfish.cli.completion import (
-    bring_to_completion,
-    chosen_batch,
-    say_nothing_selected,
-    wait_for,
-)
-from batchfish.cli.factory import make_agent, make_context
+from batchfish.cli.agreement import Question, agreement_of
+from batchfish.cli.completion import complete
+from batchfish.cli.factory import make_client, make_context, owned_journal
+from batchfish.cli.locate import batch_in, find
+from batchfish.cli.options import Execution, Selection, batch_argument
+from batchfish.cli.parser import flag, group, option
+from batchfish.cli.preflight import check_batch
+from batchfish.cli.report import report_nothing_selected
+from batchfish.cli.selection import select
 from batchfish.core.describe import several
 from batchfish.core.events import ProvenAbsent, RetryRequested
 from batchfish.core.items import Status
-from batchfish.journal import queries
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from batchfish.cli.console import Console
     from batchfish.core.items import Item
-    from batchfish.journal.base import Batch
-    from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Context
 
 
-def run(args: Namespace, env: Mapping[str, str], console: Console) -> int:
-    """Queue one more attempt for items that are not fine, and bring the batch to completion."""
-    place = locate.find(args.batch, args.journal, is_local=args.local)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `retry`."""
+
+    batch: str | None = batch_argument()
+    failed: bool = flag("--failed", is_exclusive=True, help="retry items that failed or were cancelled")
+    held: bool = flag(
+        "--held", is_exclusive=True, help="send held items again; paid for twice if their run exists"
+    )
+    reason: str | None = option(
+        "--reason", metavar="REASON", is_exclusive=True, help="retry items that failed for this reason"
+    )
+    selection: Selection = group(Selection, "selection among these items")
+    execution: Execution = group(Execution)
+
+
+def run(options: Options, env: Mapping[str, str], console: Console) -> int:
+    """Queue another attempt of the wanted items, and run the batch to completion."""
+    execution = options.execution
+    place, agreement = find(options.batch, execution.location), agreement_of(execution.questions)
     with ExitStack() as stack:
-        journal = stack.enter_context(wait_for(place.journal, args))
-        batch = chosen_batch(journal, place.batch)
-        items = _not_fine(journal, batch, args)
-        selection.select(args, journal, batch, among={item.pk for item in items})
+        waits = execution.pace.if_running == "wait"
+        journal = stack.enter_context(owned_journal(place.journal, agreement, waits=waits))
+        batch = batch_in(journal.reader, place.batch)
+        statuses = (Status.HELD,) if options.held else (Status.FAILED, Status.CANCELLED)
+        items = journal.reader.items_in(batch.pk, statuses, options.reason)
+        select(options.selection, journal, batch, among={item.pk for item in items})
         selected = journal.selection()
         items = [item for item in items if selected is None or item.pk in selected]
         if not items:
-            return say_nothing_selected(args, console, f"{batch.name} has nothing to retry of that kind")
-        if args.held:
-            args.agreement.ask(
+            message = f"{batch.name} has nothing to retry of that kind"
+            return report_nothing_selected(execution.reporting, console, message)
+        if options.held:
+            agreement.ask(
                 Question.RESUBMIT_HELD,
                 f"{several(len(items), 'held item')} of {batch.name} would be sent again, and paid for twice "
                 "where a run exists already.",
             )
-        access = reach(args, env, batch, stack)
+        access = check_batch(batch, journal, execution, agreement, env, stack)
 
-        async def decide() -> int:
-            async with make_agent(access, journal, env) as agent:
-                ctx = make_context(args, journal, batch, agent, console, is_near=True)
+        async def queue_and_complete() -> int:
+            async with make_client(access, journal, env) as agent:
+                ctx = make_context(
+                    journal,
+                    batch,
+                    agent,
+                    console,
+                    pace=execution.pace,
+                    agreement=agreement,
+                    base_url=access.base_url,
+                )
                 for item in items:
-                    send_again(ctx, item)
+                    queue_again(ctx, item)
                 journal.reopen(batch.pk)
                 await journal.commit()
-            return await bring_to_completion(args, env, console, journal, journal.batch(batch.pk), access)
+            reopened = journal.batch(batch.pk)
+            return await complete(reopened, journal, access, execution, agreement, env, console)
 
-        return asyncio.run(decide())
-
-
-def _not_fine(journal: SqliteJournal, batch: Batch, args: Namespace) -> Sequence[Item]:
-    """Return the wanted items that `--failed`, `--held` or `--reason` speaks of."""
-    statuses = (Status.HELD,) if args.held else (Status.FAILED, Status.CANCELLED)
-    return queries.items_in(journal.connection, batch.pk, statuses, args.reason)
+        return asyncio.run(queue_and_complete())
 
 
-def send_again(ctx: Context, item: Item) -> None:
-    """Queue one more attempt of an item, on a person's word that its held creates made no run."""
+def queue_again(ctx: Context, item: Item) -> None:
+    """Queue another attempt of an item; the person says that its held creates made no run."""
     while item.status is Status.HELD:
         item = ctx.record(item.pk, item.follows, ProvenAbsent()).item
     if item.status.is_final:

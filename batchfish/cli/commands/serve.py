@@ -3,34 +3,57 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchfish.cli import locate
-from batchfish.cli.access import (
-    API_KEY,
-    agent_options,
-)
+from batchfish.cli.access import API_KEY, agent_arguments
+from batchfish.cli.locate import AGENT, HOME
+from batchfish.cli.options import AgentOptions
+from batchfish.cli.parser import group, option
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Mapping
 
     from batchfish.cli.console import Console
 
+TOKEN_FILE = Path(HOME) / AGENT / "serve.key"
 
-SERVE_KEY = "serve.key"
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `serve`."""
+
+    port: int = option(
+        "--port",
+        metavar="PORT",
+        parse=int,
+        default=8765,
+        help="listen on this port; 0 takes a free one (default: 8765)",
+    )
+    store: Path | None = option(
+        "--store", metavar="FILE", parse=Path, help="keep the runs in a file (default: in memory)"
+    )
+    token_file: Path = option(
+        "--token-file",
+        metavar="FILE",
+        parse=Path,
+        default=TOKEN_FILE,
+        help=f"keep the API key that clients must send in a file (default: {TOKEN_FILE})",
+    )
+    agent: AgentOptions = group(AgentOptions, "local agent")
 
 
-def run(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
-    """Serve the API on this machine until told to stop."""
+def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
+    """Serve the API on this machine until a signal arrives."""
     from batchfish.localagent.__main__ import main
 
-    os.environ.pop(API_KEY, None)  # what the agent starts inherits the rest: readers of pages, a browser
-    options = agent_options(args, Path.cwd())
-    options += ["--port", str(args.port)]
-    if args.store is not None:
-        options += ["--store", str(args.store)]
-    token_file = args.token_file or Path(locate.HOME) / locate.AGENT / SERVE_KEY
-    options += ["--token-file", str(token_file)]
-    return main(options)
+    os.environ.pop(API_KEY, None)  # what the agent starts, such as a browser, inherits the environment
+    arguments = [
+        *agent_arguments(options.agent, Path.cwd()),
+        *("--port", str(options.port)),
+        *("--token-file", str(options.token_file)),
+    ]
+    if options.store is not None:
+        arguments += ["--store", str(options.store)]
+    return main(arguments)

@@ -1,44 +1,52 @@
-"""`batchfish status`: shows how far a batch is."""
+"""`batchfish status`: shows how many items of a batch are done."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli import locate
 from batchfish.cli.console import put, put_object
 from batchfish.cli.counts import Counts, code_of, count
 from batchfish.cli.exits import ExitCode
+from batchfish.cli.locate import find, open_batch, spell
+from batchfish.cli.options import JournalLocation, Reporting, batch_argument
+from batchfish.cli.parser import flag, group
 from batchfish.core.describe import spell_duration
-from batchfish.journal import queries
 from batchfish.journal.lock import owner_of
 
 if TYPE_CHECKING:
-    import sqlite3
-    from argparse import Namespace
     from collections.abc import Mapping
     from pathlib import Path
 
     from batchfish.cli.console import Console
     from batchfish.journal.base import Batch
+    from batchfish.journal.queries import JournalReader
 
-
-WATCH_EVERY = 2.0
-
-
-RATE_OVER = 300.0
+WATCH_INTERVAL = 2.0
+RATE_SECONDS = 300.0
 """Seconds over which the rate of a batch is measured."""
 
 
-def run(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
-    """Say how far a batch is, once or again and again."""
-    place = locate.find(args.batch, args.journal, is_local=args.local)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `status`."""
+
+    batch: str | None = batch_argument()
+    watch: bool = flag("--watch", help="repeat every 2s until the batch has ended")
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+    location: JournalLocation = group(JournalLocation, "journal")
+
+
+def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
+    """Print the counts of a batch, once or until it has ended."""
+    place = find(options.batch, options.location)
     while True:
-        with locate.open_for_reading(place) as (connection, batch):
-            counts = count(connection, batch.pk)
-            pace = measure(connection, batch.pk, counts, time.time())
+        with open_batch(place) as (reader, batch):
+            counts = count(reader, batch.pk)
+            rate = measure_rate(reader, batch.pk, counts, time.time())
         owner = owner_of(place.journal)
-        if args.json:
+        if options.reporting.json:
             put_object(
                 type="status",
                 batch=batch.name,
@@ -47,20 +55,18 @@ def run(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
                 ended=counts.ended,
                 exit_code=code_of(batch, counts),
                 owner=owner,
-                **pace,
+                **rate,
             )
         else:
-            put(_spell_status(batch, counts, pace, owner, place.journal))
-        if not args.watch or counts.ended == counts.total:
+            put(_spell_status(batch, counts, rate, owner, place.journal))
+        if not options.watch or counts.ended == counts.total:
             return ExitCode.OK
-        time.sleep(WATCH_EVERY)
+        time.sleep(WATCH_INTERVAL)
 
 
-def measure(
-    connection: sqlite3.Connection, batch: int, counts: Counts, now: float
-) -> dict[str, float | None]:
-    """Give the rate of the last minutes (items a minute) and the seconds left at it; None: not known."""
-    number, first = queries.ended_since(connection, batch, now - RATE_OVER)
+def measure_rate(reader: JournalReader, batch: int, counts: Counts, now: float) -> dict[str, float | None]:
+    """Return the items that ended a minute, lately, and the seconds left at that rate; None: not known."""
+    number, first = reader.ended_since(batch, now - RATE_SECONDS)
     if first is None or now <= first:
         return {"per_minute": None, "seconds_left": None}
     per_second = number / (now - first)
@@ -69,13 +75,13 @@ def measure(
 
 
 def _spell_status(
-    batch: Batch, counts: Counts, pace: Mapping[str, float | None], owner: int | None, journal: Path
+    batch: Batch, counts: Counts, rate: Mapping[str, float | None], owner: int | None, journal: Path
 ) -> str:
     done = f"{batch.name}: {counts.ended:,} of {counts.total:,} done ({counts})"
-    left = pace["seconds_left"]
+    left = rate["seconds_left"]
     if owner is not None:
-        rate = f"; {pace['per_minute']:g} a minute, about {spell_duration(left)} left" if left else ""
-        return f"{done}; process {owner} is working on it{rate}"
+        pace = f"; {rate['per_minute']:g} a minute, about {spell_duration(left)} left" if left else ""
+        return f"{done}; process {owner} is working on it{pace}"
     if counts.ended == counts.total:
         return done
-    return f"{done}; no process is working on it; go on with: batchfish resume {locate.spell(journal, batch)}"
+    return f"{done}; no process is working on it; go on with: batchfish resume {spell(journal, batch)}"

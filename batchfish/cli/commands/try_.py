@@ -1,4 +1,4 @@
-"""`batchfish try`: runs one item and shows its events."""
+"""`batchfish try`: runs one item and shows its events; it is journalled like any other run."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ import json
 import secrets
 import signal
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from batchfish.cli import batch_choice, locate
-from batchfish.cli.access import check_settle, local_agent, refuse_other_access, remote_access
-from batchfish.cli.completion import wait_for
+from batchfish.cli.access import local_agent, refuse_other_access, remote_access
+from batchfish.cli.agreement import agreement_of
+from batchfish.cli.batch_choice import refuse_other_api
 from batchfish.cli.console import put_beside_work
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
-from batchfish.cli.factory import SystemClock, make_agent, make_context
-from batchfish.cli.locate import load
-from batchfish.cli.signals import cancel_alive, heeding
+from batchfish.cli.factory import SystemClock, make_client, make_context, owned_journal
+from batchfish.cli.locate import journal_for, make_home, read_manifest
+from batchfish.cli.options import ApiOptions, JournalLocation, ManifestSource, Pace, Questions, Reporting
+from batchfish.cli.parser import flag, group, option
+from batchfish.cli.preflight import ask_short_settle
+from batchfish.cli.signals import cancel_alive, handling_signals
 from batchfish.core import identity
 from batchfish.core.items import Status
 from batchfish.core.results import ResultText, UnreadableResult, read_result
 from batchfish.errors import NeedsYes, WrongInput
-from batchfish.journal import batches, ingest, queries
+from batchfish.journal.base import NewBatch
 from batchfish.pipeline.context import StopKind
 from batchfish.pipeline.run import run_batch
-from batchfish.webagent.credentials import is_loopback
 from batchfish.webagent.single_run import StreamingSender, WaitingSender
 from batchfish.webagent.streaming import Complete, Heartbeat, Progress, Started, StreamingUrl
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Callable, Iterator, Mapping
 
     from batchfish.cli.access import Access
+    from batchfish.cli.agreement import Agreement
     from batchfish.cli.console import Console
     from batchfish.core.items import Item, ItemSpec
     from batchfish.journal.base import Batch
@@ -45,30 +47,49 @@ if TYPE_CHECKING:
     from batchfish.webagent.streaming import StreamEvent
 
 
-def run(args: Namespace, env: Mapping[str, str], console: Console) -> int:
-    """Run one item of a manifest once, show what happens, and give its result."""
-    refuse_other_access(args, is_local=args.local)
-    manifest = load(args)
-    manifest.check()
-    spec = _pick(manifest, args.item)
-    path = args.journal or locate.journal_of(
-        manifest.folder.absolute(), manifest.name + identity.TRY_SUFFIX, is_local=args.local
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `try`."""
+
+    item: str | None = option("--item", metavar="ID", help="run the item of this id (default: the first)")
+    sync: bool = flag(
+        "--sync", help="create the run over /run, which shows no events and cannot be cancelled"
     )
-    locate.make_home(path)
+    manifest: ManifestSource = group(ManifestSource, "manifest")
+    pace: Pace = group(Pace, "limits", only=("settle",))
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+    location: JournalLocation = group(JournalLocation, "journal")
+    api: ApiOptions = group(ApiOptions, "API")
+    questions: Questions = group(Questions, "questions")
+
+
+def run(options: Options, env: Mapping[str, str], console: Console) -> int:
+    """Run one item of a manifest once, show its events, and print its result.
+
+    An earlier try of the same item that has not ended is followed instead.
+    """
+    refuse_other_access(options.api, is_local=options.location.local)
+    manifest = read_manifest(options.manifest)
+    manifest.check()
+    spec = _find_item(manifest, options.item)
+    path = journal_for(manifest, options.location, identity.TRY_SUFFIX)
+    make_home(path)
     with ExitStack() as stack:
-        journal = stack.enter_context(wait_for(path, args))
+        agreement = agreement_of(options.questions)
+        journal = stack.enter_context(owned_journal(path, agreement))
         access = (
-            stack.enter_context(local_agent(args, env, manifest.folder))
-            if args.local
-            else remote_access(args, env)
+            stack.enter_context(local_agent(options.api.agent, env, manifest.folder))
+            if options.location.local
+            else remote_access(options.api, env)
         )
-        check_settle(args, manifest.rules, access)
-        batch, item = _take_in(journal, manifest, spec, access.recorded_as)
-        return asyncio.run(_watch(args, env, console, journal, batch, item, access))
+        ask_short_settle(options.pace, manifest.rules, access, agreement)
+        refuse_other_api(journal.reader, access.recorded_as)
+        batch, item = _continue_or_begin(journal, manifest, spec, access.recorded_as)
+        return asyncio.run(_run_item(options, agreement, env, console, journal, batch, item, access))
 
 
-def _pick(manifest: Manifest, wanted: str | None) -> ItemSpec:
-    """Give the item of this id, or the first one."""
+def _find_item(manifest: Manifest, wanted: str | None) -> ItemSpec:
+    """Return the item of this id, or the first one."""
     for spec in manifest.items():
         if wanted is None or wanted in {spec.id, identity.default_id(identity.fingerprint(spec), 1)}:
             return spec
@@ -77,37 +98,36 @@ def _pick(manifest: Manifest, wanted: str | None) -> ItemSpec:
     )
 
 
-def _take_in(
+def _continue_or_begin(
     journal: SqliteJournal, manifest: Manifest, spec: ItemSpec, recorded_as: str
 ) -> tuple[Batch, Item]:
-    """Give the earlier try of this very item that has not ended, or begin another, as a batch of its own."""
-    batch_choice.refuse_other_api(journal.connection, recorded_as)
+    """Return the unfinished earlier try of this item, or begin another, as a batch of its own."""
     key = identity.item_key(identity.fingerprint(spec), 1)
-    for batch in reversed(queries.all_batches(journal.connection)):
+    for batch in reversed(journal.reader.batches()):
         item = journal.item_by_key(batch.batch8, key)
         if item is not None and not item.status.is_final:
             return batch, item
-    ingest.stage(journal.connection, [spec], identity.FINGERPRINT_VERSION)
-    ingest.compare(journal.connection, None)
+    journal.reader.staged.load([spec], identity.FINGERPRINT_VERSION)
+    journal.reader.staged.compare(None)
     name = manifest.name + identity.TRY_SUFFIX
-    new = batches.NewBatch(
+    new = NewBatch(
         name=name,
         period=None,
-        number=batches.latest_number(journal.connection, name, None) + 1,
+        number=journal.reader.latest_number(name, None) + 1,
         base_url=recorded_as,
         manifest=manifest.resolved(),
         manifest_path=str(manifest.path.absolute()),
         markers=manifest.rules.unanswered.marker,
     )
-    pk = batches.begin(journal.connection, new, now=SystemClock().now(), chance=secrets.token_bytes(4))
-    batch = journal.batch(pk)
+    batch = journal.batch(journal.begin(new, now=SystemClock().now(), chance=secrets.token_bytes(4)))
     begun = journal.item_by_key(batch.batch8, key)
-    assert begun is not None  # noqa: S101 - it was taken in just now
+    assert begun is not None  # noqa: S101 - it was inserted just now
     return batch, begun
 
 
-async def _watch(
-    args: Namespace,
+async def _run_item(
+    options: Options,
+    agreement: Agreement,
     env: Mapping[str, str],
     console: Console,
     journal: SqliteJournal,
@@ -116,29 +136,37 @@ async def _watch(
     access: Access,
 ) -> int:
     clock = SystemClock()
-    teller = Teller(console, clock.boottime(), clock.boottime)
-    sender = WaitingSender if args.sync else partial(StreamingSender, on_event=teller.tell)
-    async with make_agent(access, journal, env, sender) as agent:
-        ctx = make_context(args, journal, batch, agent, console, is_near=is_loopback(access.base_url))
-        terms = ctx.policies[batch.pk]
-        once = replace(terms.rules, retry=replace(terms.rules.retry, attempts=1))
-        ctx = replace(ctx, policies={**ctx.policies, batch.pk: replace(terms, rules=once)})
+    printer = EventPrinter(console, clock.boottime)
+    sender = WaitingSender if options.sync else partial(StreamingSender, on_event=printer.show)
+    async with make_client(access, journal, env, sender) as agent:
+        ctx = make_context(
+            journal,
+            batch,
+            agent,
+            console,
+            pace=options.pace,
+            agreement=agreement,
+            base_url=access.base_url,
+        )
+        policy = ctx.policies[batch.pk]
+        once = replace(policy.rules, retry=replace(policy.rules.retry, attempts=1))
+        ctx = replace(ctx, policies={**ctx.policies, batch.pk: replace(policy, rules=once)})
         _announce(ctx, item, console)
-        with _cancelling(ctx, console, can_cancel=not args.sync):
+        with _cancelling_at_signals(ctx, console, can_cancel=not options.sync):
             report = await run_batch(ctx)
     item = journal.item(item.pk)
     code = _exit_code(item, report)
     if item.status.is_final:
-        batches.finish(journal.connection, batch.pk, code, clock.now())
-    _show(args, console, journal, item)
+        journal.finish(batch.pk, code, clock.now())
+    _show_result(console, journal, item, as_json=options.reporting.json)
     return code
 
 
 def _announce(ctx: Context, item: Item, console: Console) -> None:
-    """Say what is about to be paid for, or that an earlier try goes on."""
+    """Print what is about to be paid for, or that an earlier try is followed; NeedsYes if that is held."""
     if item.status is Status.HELD:
         raise NeedsYes(
-            f"an earlier try of {item.id} waits for a person ({item.message or item.reason}): "
+            f"an earlier try of {item.id} is held ({item.message or item.reason}). Decide about it with: "
             f"batchfish held --batch {ctx.batch.name}"
         )
     if item.status is not Status.QUEUED:
@@ -148,22 +176,23 @@ def _announce(ctx: Context, item: Item, console: Console) -> None:
 
 
 @contextmanager
-def _cancelling(ctx: Context, console: Console, *, can_cancel: bool) -> Iterator[None]:
-    """Let Ctrl-C cancel the remote run, and the second one, or a scheduler's signal, leave it to itself."""
+def _cancelling_at_signals(ctx: Context, console: Console, *, can_cancel: bool) -> Iterator[None]:
+    """Cancel the run at the first Ctrl-C during the block; detach from it at any other signal."""
 
-    def interrupted(number: int) -> None:
-        was_told = ctx.session.stop is not None
-        if number != signal.SIGINT or was_told or not can_cancel:
-            if not can_cancel:
-                console.warn(
-                    "a run made over /run cannot be cancelled: it goes on, and the next `try` follows it"
-                )
-            ctx.stop(StopKind.SIGNAL, "left alone", detaches=True, signal=number)
+    def handle(number: int) -> None:
+        if number == signal.SIGINT and ctx.session.stop is None and can_cancel:
+            ctx.stop(
+                StopKind.SIGNAL, "the remote run is being cancelled; Ctrl-C again leaves it", signal=number
+            )
+            cancel_alive(ctx)
             return
-        ctx.stop(StopKind.SIGNAL, "the remote run is being cancelled; Ctrl-C again leaves it", signal=number)
-        cancel_alive(ctx)
+        if not can_cancel:
+            console.warn(
+                "a run created over /run cannot be cancelled: it goes on, and the next `try` follows it"
+            )
+        ctx.stop(StopKind.SIGNAL, "left alone", detaches=True, signal=number)
 
-    with heeding(interrupted):
+    with handling_signals(handle):
         yield
 
 
@@ -174,14 +203,14 @@ def _exit_code(item: Item, report: RunReport) -> int:
     return ExitCode.OK if item.status is Status.SUCCEEDED else ExitCode.ITEMS_NOT_OK
 
 
-def _show(args: Namespace, console: Console, journal: SqliteJournal, item: Item) -> None:
-    """Show the verdict, and the result as it came."""
-    text = queries.result_of(journal.connection, item) if item.status.is_final else None
-    result = _read(text)
+def _show_result(console: Console, journal: SqliteJournal, item: Item, *, as_json: bool) -> None:
+    """Print the item's status, and its result."""
+    text = journal.reader.result_of(item) if item.status.is_final else None
+    result = _parse_result(text)
     because = f": {item.message}" if item.message else ""
     reason = f", {item.reason}" if item.reason and item.reason != item.status else ""
     console.say(f"{item.id}: {item.status}{reason}{because}")
-    if args.json:
+    if as_json:
         shown = {
             "type": "try",
             "id": item.id,
@@ -197,24 +226,25 @@ def _show(args: Namespace, console: Console, journal: SqliteJournal, item: Item)
         )
 
 
-def _read(result: ResultText | None) -> object:
-    """Return the value of a result, or its text where it is not JSON."""
+def _parse_result(result: ResultText | None) -> object:
+    """Return the value of a result, or its text if it is not JSON."""
     try:
         return read_result(result)
     except UnreadableResult:
         return result.text if result is not None else None
 
 
-class Teller:
-    """Writes events as lines, each with the seconds since the try began."""
+class EventPrinter:
+    """Prints the events of a run as lines, each with the seconds since the printer was made."""
 
-    def __init__(self, console: Console, began_at: float, boottime: Callable[[], float]) -> None:
-        self._voice = console
-        self._began_at = began_at
+    def __init__(self, console: Console, boottime: Callable[[], float]) -> None:
+        """Print on this console; `boottime` returns seconds."""
+        self._console = console
         self._boottime = boottime
+        self._began_at = boottime()
 
-    def tell(self, event: StreamEvent) -> None:
-        """Tell one event; heartbeats only where much is told."""
+    def show(self, event: StreamEvent) -> None:
+        """Print an event; heartbeats only on a verbose console."""
         match event:
             case Started(run_id=run_id):
                 self._line(f"started, run {run_id}")
@@ -222,10 +252,10 @@ class Teller:
                 self._line(f"watch it at {url}")
             case Progress(purpose=purpose):
                 self._line(" ".join(purpose.split()))
-            case Heartbeat() if self._voice.is_verbose:
-                self._line("still at work")
+            case Heartbeat() if self._console.is_verbose:
+                self._line("still working")
             case Complete(run=run):
                 self._line(run.status.lower())
 
     def _line(self, text: str) -> None:
-        self._voice.say(f"{self._boottime() - self._began_at:7.1f}s  {text}")
+        self._console.say(f"{self._boottime() - self._began_at:7.1f}s  {text}")

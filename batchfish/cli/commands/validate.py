@@ -1,29 +1,38 @@
-"""`batchfish validate`: checks a manifest."""
+"""`batchfish validate`: checks a manifest and shows all its errors."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.cli.console import put, put_object
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.locate import load
+from batchfish.cli.locate import read_manifest
+from batchfish.cli.options import ManifestSource, Reporting
+from batchfish.cli.parser import group
 from batchfish.core.describe import several
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Mapping
 
     from batchfish.cli.console import Console
 
-
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
-def run(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
-    """Say what a manifest holds; everything that is wrong with it is raised at once."""
-    manifest = load(args)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `validate`."""
+
+    manifest: ManifestSource = group(ManifestSource, "manifest")
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+
+
+def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
+    """Print what a manifest holds; ManifestError lists everything that is wrong with it."""
+    manifest = read_manifest(options.manifest)
     summary = manifest.check()
-    if args.json:
+    if options.reporting.json:
         put_object(
             type="validation",
             name=manifest.name,
@@ -42,13 +51,16 @@ def run(args: Namespace, _env: Mapping[str, str], _voice: Console) -> int:
             properties=summary.properties,
         )
         return ExitCode.OK
-    put(f"{args.file} is fine: batch {manifest.name}, {several(summary.items, 'item')}")
+    put(f"{options.manifest.file} is fine: batch {manifest.name}, {several(summary.items, 'item')}")
     for source in summary.sources:
         separated = f", {DELIMITERS[source.delimiter]}-separated" if source.delimiter else ""
         left_out = f", {source.left_out:,} left out by `where`" if source.left_out else ""
         put(f"  from       {source.path}: {several(source.items, 'item')}{separated}{left_out}")
     if summary.duplicates:
-        put(f"  repeated   {summary.duplicates:,} rows ask the same as one before and are numbered")
+        repeats = (
+            "repeats an earlier one and is" if summary.duplicates == 1 else "repeat earlier ones and are"
+        )
+        put(f"  repeated   {several(summary.duplicates, 'row')} {repeats} numbered")
     if summary.variables:
         put(f"  variables  {', '.join(summary.variables)}")
     if summary.properties:
