@@ -74,6 +74,10 @@ format: .venv/.ready-to-develop ## Format the code, and mend what ruff can mend 
 	@.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
+.PHONY: docs
+docs: .venv/.ready-to-develop ## Write docs/commands.md anew, from the options of the commands
+	@.venv/bin/python -m tests.cli.command_reference
+
 .PHONY: lock
 lock: ## Pin the packages again after a change of pyproject.toml (ARGS=--upgrade for the newest of all)
 	@tools=$$(mktemp -d)

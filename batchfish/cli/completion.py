@@ -13,7 +13,6 @@ from batchfish.cli.report import report_end, report_nothing_selected
 from batchfish.cli.signals import stopping_at_signals
 from batchfish.core.describe import several
 from batchfish.pipeline.context import StopKind
-from batchfish.pipeline.run import run_batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +37,8 @@ async def complete(
     console: Console,
 ) -> int:
     """Submit the selected items, follow their runs, write the table, and return the exit code."""
+    from batchfish.pipeline.run import run_batch
+
     before = count_selected(journal, batch.pk)
     if not before.total:
         return report_nothing_selected(execution.reporting, console)

@@ -24,8 +24,6 @@ from batchfish.core.rules import rules_from
 from batchfish.errors import NeedsYes, StorageFailed
 from batchfish.journal import batches
 from batchfish.journal.base import full_name
-from batchfish.pipeline.backoff import within_outage
-from batchfish.pipeline.search import find_foreign_runs, name_runs
 from batchfish.webagent.credentials import is_loopback
 
 if TYPE_CHECKING:
@@ -232,6 +230,9 @@ async def _ask_runs_of_other_journals(check: RunCheck, access: Access) -> bool:
 
 async def _list_runs_of_other_journals(check: RunCheck, access: Access) -> ForeignRuns:
     """Search the goals of the account's runs for this batch's name and for some of its items."""
+    from batchfish.pipeline.backoff import within_outage
+    from batchfish.pipeline.search import find_foreign_runs
+
     journal, clock, limit = check.journal, SystemClock(), check.execution.pace.max_outage
     texts: Sequence[str] = [
         f"bf-{identity.batch_prefix(check.choice.first_name)}",
@@ -251,6 +252,8 @@ async def _list_runs_of_other_journals(check: RunCheck, access: Access) -> Forei
 
 
 def _spell_unread(choice: BatchChoice, found: ForeignRuns) -> str:
+    from batchfish.pipeline.search import name_runs
+
     return (
         f"the API's listing shows runs that may be for items of {choice.name}, but not the reference "
         f"line in their goals: {name_runs(found.unread)}. If they are, their items are paid for again. "

@@ -17,9 +17,7 @@ from batchfish.cli.parser import flag, group
 from batchfish.core import identity
 from batchfish.core.describe import several
 from batchfish.core.items import AttemptState
-from batchfish.pipeline.backoff import retrying_alone
 from batchfish.pipeline.policy import policy_of
-from batchfish.pipeline.search import list_as_of_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,6 +113,9 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
 
 async def _compare(agent: WebAgentClient, reader: JournalReader, batch: Batch, limit: float) -> Audit:
     """List the runs of a batch, for `limit` seconds without an answer at most, and compare them."""
+    from batchfish.pipeline.backoff import retrying_alone
+    from batchfish.pipeline.search import list_as_of_start
+
     clock = SystemClock()
     gives_up_at = clock.boottime() + limit
     async for attempt in retrying_alone(clock, chance(), lambda: clock.boottime() >= gives_up_at):

@@ -31,7 +31,6 @@ from batchfish.core.events import Adopted, CancelRequested, ProvenAbsent, RetryR
 from batchfish.core.items import Status
 from batchfish.core.rules import rules_from
 from batchfish.errors import WrongInput
-from batchfish.pipeline import search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -193,6 +192,8 @@ def _drop(ctx: Context, decision: _Decision) -> None:
 
 async def _adopt(ctx: Context, decision: _Decision, run_id: str) -> None:
     """Bind a run to an item: to the attempt whose marker its goal carries, if it carries one."""
+    from batchfish.pipeline import search
+
     item = decision.item
     attempt = None if decision.k is None else ctx.journal.attempt(item.pk, decision.k)
     if attempt is not None and attempt.run_id is not None:

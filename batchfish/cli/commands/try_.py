@@ -28,9 +28,6 @@ from batchfish.core.results import ResultText, UnreadableResult, read_result
 from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal.base import NewBatch
 from batchfish.pipeline.context import StopKind
-from batchfish.pipeline.run import run_batch
-from batchfish.webagent.single_run import StreamingSender, WaitingSender
-from batchfish.webagent.streaming import Complete, Heartbeat, Progress, Started, StreamingUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -135,6 +132,9 @@ async def _run_item(
     item: Item,
     access: Access,
 ) -> int:
+    from batchfish.pipeline.run import run_batch
+    from batchfish.webagent.single_run import StreamingSender, WaitingSender
+
     clock = SystemClock()
     printer = EventPrinter(console, clock.boottime)
     sender = WaitingSender if options.sync else partial(StreamingSender, on_event=printer.show)
@@ -245,6 +245,8 @@ class EventPrinter:
 
     def show(self, event: StreamEvent) -> None:
         """Print an event; heartbeats only on a verbose console."""
+        from batchfish.webagent.streaming import Complete, Heartbeat, Progress, Started, StreamingUrl
+
         match event:
             case Started(run_id=run_id):
                 self._line(f"started, run {run_id}")
