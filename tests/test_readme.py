@@ -264,7 +264,7 @@ def test_every_command_on_a_page_exists_with_its_flags(page: Path) -> None:
         if verb.startswith("-") or not verb.islower():
             continue
         assert verb in known, " ".join(words)
-        given = {word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z].*", word)}
+        given = {word.partition("=")[0].rstrip(")") for word in words if re.fullmatch(r"--?[a-z].*", word)}
         assert given <= known[verb], " ".join(words)
     everywhere = set().union(*known.values()) | {"--help", "--version"}
     assert set(FLAG.findall(page.read_text(encoding="utf-8"))) - FOREIGN <= everywhere

@@ -11,7 +11,6 @@ import sys
 import traceback
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +38,7 @@ DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, err
 
 
 def dispatch(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code; None stands for the arguments of this process."""
     _open_closed_streams()
     try:
         return _run(sys.argv[1:] if argv is None else argv)
@@ -63,7 +62,7 @@ def _run(words: Sequence[str]) -> int:
         console.warn(f"batchfish: {error}")
         return exit_code_of(error)
     except BrokenPipeError:
-        # The reader of our output has left: the exit code that a program has which SIGPIPE ends.
+        # The reader closed our output: the exit code is that of a program that SIGPIPE ends.
         return SIGNAL_BASE + signal.SIGPIPE
     except sqlite3.Error as error:
         console.warn(f"batchfish: the journal could not be read or written: {error}")
@@ -73,12 +72,13 @@ def _run(words: Sequence[str]) -> int:
             f"batchfish: {error.name} is not installed. For the local agent: pip install 'batchfish[local]'."
         )
         return ExitCode.USAGE
-    except Exception as error:  # noqa: BLE001 - a bug of ours must not look like a batch's end
+    except Exception as error:  # noqa: BLE001 - a bug must not end with the exit code of a finished batch
         if (disk := _disk_error(error)) is not None:
             console.warn(f"batchfish: {disk.filename or 'a file'} cannot be written: {disk.strerror}")
             return ExitCode.IOERR
         console.warn(
-            f"{traceback.format_exc()}batchfish: this is a bug; the journal is safe, and `run` goes on"
+            f"{traceback.format_exc()}batchfish: this is a bug in batchfish. The journal is intact: the same "
+            "command goes on."
         )
         return ExitCode.SOFTWARE
 
@@ -93,6 +93,8 @@ def _call(words: Sequence[str]) -> int:
             put(overview())
             return ExitCode.OK
         case ["--version", *_]:
+            from importlib.metadata import version
+
             put(f"batchfish {version('batchfish')}")
             return ExitCode.OK
         case [name, *arguments]:
@@ -130,17 +132,17 @@ def find_command(name: str) -> Command:
 
 
 def _disk_error(error: Exception) -> OSError | None:
-    """Return the error of a full or broken disk that this one is, or holds as a group."""
+    """Return the error of a full or broken disk that an error is, or that its group contains."""
     if isinstance(error, ExceptionGroup):
         return next((disk for one in error.exceptions if (disk := _disk_error(one))), None)
     return error if isinstance(error, OSError) and error.errno in DISK_ERRORS else None
 
 
 def _open_closed_streams() -> None:
-    """Put nothing in the place of standard streams that whoever started us has closed.
+    """Open /dev/null for standard streams that were closed when the process started.
 
-    A journal or a connection would get their numbers, and whatever is written to them.
+    Else a journal or a connection would get their file descriptors, and messages would be written there.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - to the very end
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open until the process ends

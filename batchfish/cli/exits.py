@@ -1,4 +1,4 @@
-"""What each exit code promises; the numbers are public and never a count."""
+"""The exit codes, which are public, and the exit code of each stop and error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ __all__ = ["SIGNAL_BASE", "STOPS", "ExitCode", "exit_code_of"]
 
 
 class ExitCode(IntEnum):
-    """0, 1 and 4 of a finished batch are repeated by every rerun; to retry 75 by rule is harmless."""
+    """The exit codes of `batchfish`; none is a count.
+
+    A finished batch ends with the same code, 0, 1 or 4, whenever it is run again. After 75 the same command
+    can be repeated at any time.
+    """
 
     OK = 0
     ITEMS_NOT_OK = 1
@@ -39,11 +43,11 @@ STOPS: dict[str, ExitCode] = {
     "unread_runs": ExitCode.NEEDS_YES,
     "cancelled": ExitCode.CANCELLED,
 }
-"""The exit codes of a run that stopped by itself, by the kind of its stop; a signal has its own number."""
+"""The exit code of a run that stopped, by the kind of its stop; a signal ends with 128 plus its number."""
 
 
 def exit_code_of(error: errors.BatchfishError) -> ExitCode:
-    """Tell the exit code by what the caller may do next."""
+    """Return the exit code of an error, which depends on what the caller may do next."""
     match error:
         case errors.WrongInput():
             return ExitCode.USAGE

@@ -1,4 +1,4 @@
-"""The entry point of the command `batchfish`: signal handlers first, then everything else."""
+"""The entry point of the command `batchfish`, which installs signal handlers before it imports the rest."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code, also where a signal ends it before its batch has begun."""
+    """Run one command and return its exit code, also if a signal ends it before its batch has begun."""
     before = interrupts.install()
     try:
-        from batchfish.cli.dispatch import dispatch  # slow to import: a signal may come meanwhile
+        from batchfish.cli.dispatch import dispatch  # slow to import: a signal may arrive meanwhile
 
         return dispatch(argv)
     except interrupts.Interrupted as interrupted:
