@@ -228,9 +228,7 @@ def _add(place: argparse._ActionsContainer, name: str, spec: Argument) -> None:
     text = spec.help.replace("%", "%%")
     if not spec.names:
         nargs = "*" if spec.repeats else "?" if spec.is_optional else None
-        place.add_argument(
-            name, metavar=spec.metavar, help=text, type=spec.parse, nargs=nargs, default=argparse.SUPPRESS
-        )
+        place.add_argument(name, metavar=spec.metavar, help=text, type=spec.parse, nargs=nargs)
     elif spec.metavar is None:
         place.add_argument(*spec.names, dest=name, help=text, action="store_true", default=argparse.SUPPRESS)
     else:
@@ -263,7 +261,7 @@ def _read(options: type, values: Mapping[str, Any]) -> object:
         if "group" in one.metadata:
             part: _Group = one.metadata["group"]
             read[one.name] = _read(part.options, {**values, **part.fixed})
-        elif one.name in values:
+        elif values.get(one.name) is not None:
             read[one.name] = _as_field(one, values[one.name])
     return options(**read)
 

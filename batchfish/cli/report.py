@@ -101,8 +101,8 @@ def _report_next_steps(
         put_beside_work(preview_of(table, rows))
     if waiting := journal.reader.held_attempts(batch.pk):
         console.say(
-            f"{are(len(waiting), 'held attempt')} waiting for your decision, and each takes a slot: "
-            f"batchfish held list --batch {name}"
+            f"{are(len(waiting), 'held attempt')} waiting for your decision and "
+            f"{'takes a slot' if len(waiting) == 1 else 'take slots'}: batchfish held list --batch {name}"
         )
     if counts.not_ok:
         console.say(f"to see what is not fine: batchfish results {name} --failed -o failed.csv")

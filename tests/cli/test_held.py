@@ -116,7 +116,7 @@ def test_a_batch_whose_items_are_done_says_that_a_slot_is_still_taken(begun: Sho
     live(begun, "i2", succeed_and_hold)
     outcome = begun.run("-j", "2")
     assert outcome.code == 0
-    assert "decide about 1 held attempt, each of which takes a slot: batchfish held list" in outcome.err
+    assert "1 held attempt is waiting for your decision and takes a slot: batchfish held list" in outcome.err
     assert begun.command("held", "drop", "i2").code == 0
     assert "is finished" not in begun.run().err, "what it ended with is only told once nothing is open"
     assert "is finished" in begun.run().err
