@@ -44,8 +44,8 @@ class Place:
 
 def read_manifest(source: ManifestSource) -> Manifest:
     """Read a manifest, except for its rows; ManifestError lists everything that is wrong with it."""
-    from batchfish.manifest.text_files import spool_standard_input
     from batchfish.manifest.load import ManifestOptions, load_manifest
+    from batchfish.manifest.text_files import spool_standard_input
 
     path, folder = Path(source.file), None
     if source.file == STANDARD_INPUT:

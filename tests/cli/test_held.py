@@ -103,7 +103,7 @@ def test_a_held_attempt_of_a_succeeded_item_can_be_dropped_so_that_the_batch_goe
     assert "attempt 2 takes a slot" in begun.command("explain", "i2").out
     refused = begun.command("held", "resubmit", "i2", "-y")
     assert refused.code == 2
-    assert "i2 is succeeded: it is not to be sent again" in refused.err
+    assert "i2 is succeeded: it is not sent again" in refused.err
     assert begun.command("held", "drop", "i2").code == 0
     assert waiting(begun) == []
     ended = begun.run("-j", "1")
