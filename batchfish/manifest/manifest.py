@@ -52,7 +52,7 @@ class Manifest:
             problems.raise_if_any()
 
     def check(self) -> ManifestSummary:
-        """Read all rows once and return what they hold; raise ManifestError with every problem."""
+        """Read all rows once and return a summary; raise ManifestError with every problem."""
         problems = Problems()
         summary = check_rows(self, problems)
         problems.raise_if_any()

@@ -115,9 +115,9 @@ def plan_columns(
 ) -> ColumnPlan:
     """Return the columns for a batch's distinct schemas and the variables of its rows.
 
-    Several schemas become one: a property of one type keeps it, of two kinds of number is Float64, otherwise
-    is text. Without a schema the result's columns are those that `output.columns` names. Raises WrongInput
-    where `output.explode` or `output.columns` names what no schema has.
+    A property that several schemas have keeps its type if it is the same in all, is Float64 if all are
+    numbers, and text otherwise. Without a schema the result's columns are those that `output.columns` names.
+    Raises WrongInput if `output.explode` or `output.columns` names what no schema has.
     """
     explode = None if output.explode is None else _path(output.explode)
     label = explode[-1] if explode else "record"

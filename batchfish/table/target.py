@@ -71,7 +71,7 @@ def check_target(
     WrongInput, NeedsYes or StorageFailed.
     """
     if target.suffix not in TABLE_SUFFIXES:
-        raise WrongInput(f"{target}: a table is written as {', '.join(TABLE_SUFFIXES)}: name one of them")
+        raise WrongInput(f"{target}: a table file ends with {', '.join(TABLE_SUFFIXES)}: name one that does")
     try:
         mode = target.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -80,13 +80,13 @@ def check_target(
     except (OSError, ValueError) as error:
         raise StorageFailed(f"{target}: {reason_of(error)}") from error
     if stat.S_ISLNK(mode):
-        raise WrongInput(f"{target} is a symbolic link: name the file it should be, or remove it")
+        raise WrongInput(f"{target} is a symbolic link: name the file it points to, or remove it")
     if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
         raise WrongInput(f"{target} is {what}: name a file to write")
     if not may_replace and not any(is_same_file(target, mark) for mark in written):
         raise NeedsYes(
-            f"{target} exists, and is not as this batch wrote it. Name another file, or have it replaced.",
+            f"{target} exists, and is not as this batch wrote it. Name another file, or agree to replace it.",
             question="replace-output",
         )
     _check_folder(target, parents_under)

@@ -48,7 +48,7 @@ class TableReport:
     mark: FileMark
 
 
-def write_table(  # noqa: PLR0913 - one function for all that may be asked of a table
+def write_table(  # noqa: PLR0913 - one function for all options of a table
     target: Path,
     plan: ColumnPlan,
     chunks: Callable[[], Iterator[Sequence[Outcome]]],
@@ -60,19 +60,18 @@ def write_table(  # noqa: PLR0913 - one function for all that may be asked of a 
     parents_under: Path | None = None,
     record: Callable[[FileMark], None] | None = None,
 ) -> TableReport:
-    """Write the rows that `chunks()` yields to `target`, in their order, as its suffix says.
+    """Write the outcomes of `chunks()` to `target` in their order, in the format of its suffix.
 
-    `sizes` are the bytes of each row's result, in the same order: no row group of a Parquet file is then so
-    large that polars would need much memory for it. Without them the first rows stand for all.
+    `sizes` are the bytes of each outcome's result, in the same order, and bound the row groups of a Parquet
+    file. Without them the first rows are taken as typical.
 
-    The file is written beside the target, read back, synced and put in its place, readable by its owner
-    alone. `record` is called before it is put there, so that a crash in between leaves no file that nobody
-    knows. What may be replaced is `check_target`'s to say, and this raises what that raises; StorageFailed,
-    too, where disk or polars fail. An exception of `chunks` comes out as it is. After any of them, what stood
-    there still stands.
+    The file is written to a temporary file of mode 0600, read back, synced and renamed to the target.
+    `record` is called before the rename, so that a file written before a crash is recognised. Raises what
+    `check_target` raises, StorageFailed if the disk or polars fails, and any exception of `chunks` unchanged.
+    In each case the target stays as it was.
 
-    For Parquet polars iterates `chunks()` on threads of its own, one at a time but not always the same one: a
-    SQLite connection it reads from wants `check_same_thread=False`.
+    For Parquet, polars iterates `chunks()` on its own threads, one at a time but not always the same one: a
+    SQLite connection that is read there needs `check_same_thread=False`.
     """
     check_target(target, written=written, may_replace=may_replace, parents_under=parents_under)
     _return_large_blocks()
@@ -240,7 +239,9 @@ def _check(path: Path, target: Path, plan: ColumnPlan, rows: int) -> None:
             is_same = True
             found = _count_lines(path, are_texts_quoted=False)
     if not is_same or found != rows:
-        raise StorageFailed(f"{target}: what was read back is not what was written: {found} rows of {rows}")
+        raise StorageFailed(
+            f"{target}: the file was not written whole: it has {found} of {rows} rows. Is the disk failing?"
+        )
 
 
 def _needs_escape(column: pl.Series) -> bool:

@@ -120,7 +120,7 @@ def test_only_our_files_are_replaced_without_a_yes(tmp_path: Path) -> None:
     check_target(target)
     mark = write(target, b"ours")
     check_target(target, written=[FileMark(size=1, sha256="0"), mark])
-    with pytest.raises(NeedsYes, match="replaced") as needed:
+    with pytest.raises(NeedsYes, match="agree to replace it") as needed:
         check_target(target)
     assert needed.value.question == "replace-output"
     target.write_bytes(b"edited")
