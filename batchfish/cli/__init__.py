@@ -1,1 +1,1 @@
-"""The command line: the only place that reads flags and environment."""
+"""The command line of batchfish; only this package reads options and the environment."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Question(StrEnum):
-    """What a person may have to agree to before something is paid for again, lost or replaced.
+    """A question to a person before something is paid for again, lost or replaced.
 
     The names are public: `--accept` takes them.
     """

@@ -80,7 +80,7 @@ def put_object(**members: object) -> None:
     put(json.dumps(members, default=str))
 
 
-def put_beside_work(text: str) -> None:
+def put_if_possible(text: str) -> None:
     """Print data on standard output, for a command that runs a batch.
 
     If it cannot be written, nothing more is printed and the batch goes on; a reader that has closed it is

@@ -180,7 +180,7 @@ def make_context(
 
 
 def with_pace(rules: Rules, pace: Pace) -> Rules:
-    """Return the rules of a manifest with what options set instead."""
+    """Return a manifest's rules with the values that the command line gives in place of the manifest's."""
     limits, unanswered = rules.limits, rules.unanswered
     if pace.concurrency is not None:
         limits = replace(limits, concurrency=pace.concurrency)

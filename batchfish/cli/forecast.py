@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forecast:
-    """What a `run` started now would do.
+    """The effect of a `run` that started now.
 
     It would submit `to_submit` items and pay for `most_runs` runs at most; `alive` counts the open attempts.
     `unfinished` is the name of the batch that has not finished, if another would begin beside it.

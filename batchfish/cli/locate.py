@@ -68,7 +68,7 @@ def _read_goal(path: Path) -> str:
 
 
 def journal_for(manifest: Manifest, location: JournalLocation, suffix: str = "") -> Path:
-    """Return the path of a manifest's journal: the given one, or the one of its name beside the manifest."""
+    """Return the path of a manifest's journal: the given one, or `.batchfish/NAME.db` beside the manifest."""
     home = manifest.folder.absolute() / HOME
     folder = home / LOCAL if location.local else home
     return location.journal or folder / f"{manifest.name}{suffix}.db"
@@ -149,7 +149,7 @@ def _homes(here: Path, *, is_local: bool) -> list[Path]:
 
 @contextmanager
 def open_batch(place: Place) -> Iterator[tuple[JournalReader, Batch]]:
-    """Open a journal for reading, beside the process that owns it; yield it with the batch that is named."""
+    """Open a journal for reading, which another process may own; yield it and the batch of the place."""
     with open_reader(place.journal) as reader:
         yield reader, batch_in(reader, place.batch)
 

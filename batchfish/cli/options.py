@@ -98,7 +98,7 @@ def batch_option() -> Any:  # noqa: ANN401 - stands for a text or None
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """Which items a command is about: those with one of the ids, for which the condition holds, and so on."""
+    """The items that a command is about: those that all given options select."""
 
     item: tuple[str, ...] = option("--item", metavar="ID", repeats=True, help="select this item (repeatable)")
     where: str | None = option(
@@ -119,7 +119,7 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
-    """How much at once, how long, and when to stop. Times are in seconds; None leaves it to the manifest."""
+    """How many runs at once, how long, and when to stop; times in seconds, None leaves it to the manifest."""
 
     concurrency: int | None = option(
         "-j",
@@ -190,7 +190,7 @@ class TableOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reporting:
-    """What a command prints, and which exit code it ends with."""
+    """How a command reports its progress and its end."""
 
     progress: str = option(
         "--progress",
@@ -251,7 +251,7 @@ class AgentOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiOptions:
-    """Which API a command speaks to, with which key, and how the local agent works if that is the one."""
+    """The address and key of the API, and how the local agent works if that is used."""
 
     base_url: str | None = option(
         "--base-url",
@@ -305,7 +305,7 @@ class Questions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Execution:
-    """The options of a command that brings a batch to completion, but for what it is about."""
+    """The options of every command that runs a batch to completion, except those that name or select."""
 
     pace: Pace = group(Pace, "pace and limits")
     table: TableOptions = group(TableOptions, "output")

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from batchfish.cli.console import put_beside_work, silence
+from batchfish.cli.console import put_if_possible, silence
 from batchfish.cli.counts import Counts, count
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ BAR_INTERVAL, LINE_INTERVAL, OBJECT_INTERVAL = 0.2, 60.0, 1.0
 
 
 def show_progress(kind: str, reader: JournalReader, console: Console) -> list[Companion]:
-    """Return the coroutines that show progress beside the stages.
+    """Return the coroutines that show progress while the stages of a run work.
 
     `auto` is a bar on a terminal, lines elsewhere and nothing for a quiet console.
     """
@@ -107,4 +107,4 @@ def _unfinished(counts: Counts) -> str:
 
 
 def _put_counts(counts: Counts) -> None:
-    put_beside_work(json.dumps({"type": "progress", "counts": dict(counts.by_status)}))
+    put_if_possible(json.dumps({"type": "progress", "counts": dict(counts.by_status)}))

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from batchfish.cli.console import put_beside_work
+from batchfish.cli.console import put_if_possible
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
@@ -98,7 +98,7 @@ def _report_next_steps(
     if execution.table.head is None and sys.stdout.isatty() and not console.is_quiet and not as_json:
         rows = ROWS_ON_A_TERMINAL
     if table is not None and rows:
-        put_beside_work(preview_of(table, rows))
+        put_if_possible(preview_of(table, rows))
     if waiting := journal.reader.held_attempts(batch.pk):
         console.say(
             f"{are(len(waiting), 'held attempt')} waiting for your decision and "
@@ -111,7 +111,7 @@ def _report_next_steps(
     if as_json:
         put_summary(code, counts, table=table, command=command)
     elif table is not None and not console.is_quiet:
-        put_beside_work(str(table))
+        put_if_possible(str(table))
 
 
 def are(number: int, noun: str) -> str:
@@ -129,4 +129,4 @@ def put_summary(code: int, counts: Counts, *, table: Path | None = None, command
         "table": None if table is None else str(table),
         "resume": command,
     }
-    put_beside_work(json.dumps(summary))
+    put_if_possible(json.dumps(summary))

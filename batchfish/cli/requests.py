@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from batchfish.pipeline.context import Context
 
 INTERVAL = 0.3
-"""Seconds between two looks at the folder by the owner."""
+"""Seconds between two checks of the folder by the owner."""
 
 FOLDER, EARLIER_FOLDER = ".requests", ".wishes"
-"""What the folder's name adds to the journal's; earlier versions used the second one."""
+"""Suffixes of the journal's name: the folder of requests, and the one that earlier versions used."""
 
 COMMIT_SIZE = 500
 
@@ -59,7 +59,7 @@ def _write(folder: Path, request: Mapping[str, object]) -> Path:
 
 
 async def take_requests(ctx: Context, journal: SqliteJournal) -> None:
-    """Take in requests beside the stages of a run, until it is cancelled."""
+    """Take in requests while the stages of a run work, until this task is cancelled."""
     while True:
         await take_waiting_requests(ctx, journal)
         await ctx.clock.sleep(INTERVAL)

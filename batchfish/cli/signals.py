@@ -36,7 +36,7 @@ def handling_signals(handle: Callable[[int], None]) -> Iterator[None]:
 
 
 def cancel_alive(ctx: Context) -> None:
-    """Record a wish to cancel every run that is in flight or alive."""
+    """Record that every run that is in flight or alive is to be cancelled."""
     for one in ctx.journal.open_attempts():
         ctx.record(one.item.pk, None, CancelRequested())
     ctx.wakeup.wake()

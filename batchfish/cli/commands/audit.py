@@ -85,9 +85,9 @@ class Audit:
 
 
 def run(options: Options, env: Mapping[str, str], console: Console) -> int:
-    """Compare a batch with the listing, beside a process that may work on it; write nothing to the journal.
+    """Compare a batch's journal with the API's listing; return 0 if they are equal, else 6.
 
-    Returns 6 if they differ.
+    Nothing is written to the journal, which another process may own.
     """
     place = find(options.batch, options.location)
     with ExitStack() as stack:

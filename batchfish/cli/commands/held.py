@@ -139,9 +139,10 @@ def _refuse_options_of_decisions(options: Options) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Decision:
-    """An item to decide about, and its held attempt `k`; an adoption may be for an item without one.
+    """An item to decide about, and the number `k` of its held attempt.
 
-    `is_last` says that the item waits for no other attempt.
+    `k` is None for an item without a held attempt, which can only adopt a run. `is_last` is true if the item
+    is held and has no other held attempt.
     """
 
     item: Item

@@ -38,7 +38,7 @@ class Options:
 
 
 def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
-    """Write the table of a batch, beside a process that may be working on it."""
+    """Write the table of a batch, also while another process runs the batch."""
     place = find(options.batch, options.location)
     if options.failed and options.table.output is None:
         raise WrongInput("--failed leaves rows out: name another file for them with -o FILE")

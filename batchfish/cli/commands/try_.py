@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from batchfish.cli.access import local_agent, refuse_other_access, remote_access
 from batchfish.cli.agreement import agreement_of
 from batchfish.cli.batch_choice import refuse_other_api
-from batchfish.cli.console import put_beside_work
+from batchfish.cli.console import put_if_possible
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.cli.factory import SystemClock, make_client, make_context, owned_journal
 from batchfish.cli.locate import journal_for, make_home, read_manifest
@@ -219,9 +219,9 @@ def _show_result(console: Console, journal: SqliteJournal, item: Item, *, as_jso
             "message": item.message,
             "result": result,
         }
-        put_beside_work(json.dumps(shown))
+        put_if_possible(json.dumps(shown))
     elif text is not None:
-        put_beside_work(
+        put_if_possible(
             result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False)
         )
 
