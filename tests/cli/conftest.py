@@ -1,4 +1,4 @@
-"""The command called in this process, in a folder of its own; the APIs that it speaks to are real servers."""
+"""Fixtures that call the command in this process, in an empty folder, against real servers on loopback."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY = "sk-canary-7f3a9c51e2"
 
 
 class Outcome(NamedTuple):
-    """How a command ended, and what it wrote."""
+    """The exit code of a command, and what it printed."""
 
     code: int
     out: str
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """Calls the command in this process, as somebody in `folder` who has set environment variables."""
+    """Calls the command in this process, in a folder and with environment variables set."""
 
     folder: Path
     capture: pytest.CaptureFixture[str]
@@ -49,7 +49,7 @@ class Command:
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(self, *arguments: str | Path, stdin: str = "") -> Outcome:
-        """Call it; standard input is no terminal and holds this text."""
+        """Call the command; standard input is not a terminal and contains this text."""
         self.capture.readouterr()
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         code = main([str(argument) for argument in arguments])
@@ -67,7 +67,7 @@ class Command:
 def command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Command]:
-    """Give the command to somebody in an empty folder whose environment says nothing."""
+    """Return the command, to be called in an empty folder without an API in the environment."""
     monkeypatch.chdir(tmp_path)
     for name in ("TINYFISH_API_KEY", "BATCHFISH_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -80,7 +80,7 @@ def command(
 
 @pytest.fixture
 def offline(command: Command) -> Iterator[Command]:
-    """Give the command, and see to it that it asks nobody anything."""
+    """Return the command; the test fails if a request is sent."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)  # noqa: FBT003 - the socket's own spelling
         command.use(f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -105,11 +105,11 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def shop(command: Command, quick: Server, request: pytest.FixtureRequest) -> Shop:
-    """Give a batch whose runs end at once."""
+    """Return a batch whose runs end at once."""
     return open_shop(command, quick, request.node.nodeid)
 
 
 @pytest.fixture
 def patient_shop(command: Command, patient: Server, request: pytest.FixtureRequest) -> Shop:
-    """Give a batch whose runs end only when they are cancelled."""
+    """Return a batch whose runs end only when they are cancelled."""
     return open_shop(command, patient, request.node.nodeid)

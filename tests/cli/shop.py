@@ -22,7 +22,7 @@ SETTLE = ("--settle", "2s")
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A manifest, the server it is run at, and what both know of it."""
+    """A manifest, its journal, and the server at which it is run."""
 
     command: Command
     server: Server
@@ -53,7 +53,7 @@ class Shop:
         self.file.write_text("".join(",".join(row) + "\n" for row in (columns, *rows)))
 
     def write_manifest(self, *items: int, rules: str = "") -> str:
-        """Write a YAML manifest with such rules; give its name."""
+        """Write a YAML manifest with these rules; return its name."""
         rows = "".join(f"  - {{id: i{item}, url: '{self.url(item)}'}}\n" for item in items)
         text = f"batchfish: 1\nname: {self.name}\ndefaults: {{goal: Read it.}}\nitems:\n{rows}{rules}"
         path = self.file.with_suffix(".yaml")
@@ -72,11 +72,11 @@ class Shop:
         return desk.start("run", self.file.name, "--goal", "Read it.", *SETTLE, *flags, **streams)
 
     def runs(self) -> list[Booked]:
-        """Give this batch's runs, as the server has them."""
+        """Return this batch's runs, as the server has stored them."""
         return [run for run in self.server.books.runs() if f"//{self.name}.example/" in run.url]
 
     def paid(self) -> list[int]:
-        """Give the items that runs were made of, one for each run."""
+        """Return the numbers of the items that were paid for, one for each run."""
         return sorted(int(run.url.rpartition("/")[2]) for run in self.runs())
 
     def table(self) -> list[dict[str, Any]]:
@@ -84,6 +84,6 @@ class Shop:
 
 
 def open_shop(command: Command, server: Server, test: str) -> Shop:
-    """Give a test a batch at a server, and name that server in the environment."""
+    """Return a batch with a name of the test's own at a server, which the environment then names."""
     command.use(server.base_url)
     return Shop(command, server, f"s{zlib.crc32(test.encode()):x}")

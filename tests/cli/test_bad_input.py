@@ -1,4 +1,4 @@
-"""Whatever is wrong with what was given: exit 2 and words, before anything is made or sent."""
+"""Bad manifests, options and files: exit code 2 and a message, before anything is written or sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GOAL = ("--goal", "Read.")
 
 @pytest.mark.parametrize("verb", ["validate", "run"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.file)
-def test_a_bad_manifest_is_refused_in_words(offline: Command, verb: str, case: Bad) -> None:
+def test_a_bad_manifest_is_refused_with_a_message(offline: Command, verb: str, case: Bad) -> None:
     goal = ("--goal", "Read {{ title }}." if case.kind in NEEDS_TITLE else "Read.")
     outcome = offline(verb, BAD / case.file, *(() if case.file.endswith(".yaml") else goal))
     assert outcome.code == 2
@@ -93,7 +93,7 @@ RUN = ("run", "rows.csv", *GOAL)
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_bad_flags_and_missing_files_are_refused_in_words(
+def test_bad_options_and_missing_files_are_refused_with_a_message(
     offline: Command, arguments: tuple[str, ...], words: str
 ) -> None:
     write = offline.folder
@@ -131,7 +131,7 @@ def test_a_table_without_its_folder_is_refused_before_anything_begins(offline: C
         (*RUN, "--journal", "rows.csv/j.db"),
     ],
 )
-def test_a_folder_that_cannot_be_made_is_storage_that_failed(
+def test_a_folder_that_cannot_be_made_is_a_storage_error(
     offline: Command, arguments: tuple[str, ...]
 ) -> None:
     rows = "url\nhttps://shop.example/1\n"
@@ -152,8 +152,8 @@ def test_a_run_without_a_key_says_how_to_give_one(offline: Command) -> None:
     assert "--local" in outcome.err
 
 
-def test_no_flag_takes_a_key(offline: Command) -> None:
-    """A key on a command line would be everybody's to read."""
+def test_no_option_takes_a_key(offline: Command) -> None:
+    """Every user of the machine can read a key on a command line."""
     outcome = offline("run", "rows.csv", "--api-key", "sk-given-as-a-flag")
     assert outcome.code == 2
     assert "sk-given-as-a-flag" not in outcome.err

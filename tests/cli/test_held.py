@@ -1,4 +1,4 @@
-"""Held attempts: each takes a slot until a person decides about it, whatever became of its item."""
+"""Held attempts: each takes a slot until a person decides about it, even if its item has ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OUR_KEY_ID = "SELECT DISTINCT key_id FROM attempts"
 
 
 def live(shop: Shop, item_id: str, history: Callable[[Driver, int], None]) -> None:
-    """Let an item of the shop's newest batch live through events, as the stages would write them."""
+    """Record events for an item of the shop's newest batch, as the stages would."""
     with closing(SqliteJournal(shop.journal.path)) as journal:
         batch = journal.reader.newest_batch()
         assert batch is not None
@@ -37,7 +37,7 @@ def live(shop: Shop, item_id: str, history: Callable[[Driver, int], None]) -> No
 
 
 def make_run(shop: Shop, number: int) -> str:
-    """Create a run of an item's URL without a marker, as a person or another program would; give its id."""
+    """Create a run of an item's URL without a marker, as a person or another program would; return its id."""
     answer = httpx.post(
         f"{shop.server.base_url}/v1/automation/run-async",
         json={"url": shop.url(number), "goal": "Read it."},
@@ -54,7 +54,7 @@ def hold(driver: Driver, item: int) -> None:
 
 
 def send_again_and_find_the_first(driver: Driver, item: int) -> int:
-    """Hold, send again on a person's word, and find the run of the first create; give the second's k."""
+    """Hold, resubmit as a person would, and find the run of the first create; return the second's k."""
     hold(driver, item)
     driver.record(item, 1, ProvenAbsent())
     second = driver.lose_answer(item)
@@ -65,7 +65,7 @@ def send_again_and_find_the_first(driver: Driver, item: int) -> int:
 
 
 def succeed_and_hold(driver: Driver, item: int) -> None:
-    """Let the first create's run succeed, and then hold the second create."""
+    """Record that the first create's run succeeded, and hold the second create."""
     second = send_again_and_find_the_first(driver, item)
     driver.finish(item)
     driver.record(item, second, CannotTell(message="the listing is down"))
@@ -80,7 +80,7 @@ def hold_two(driver: Driver, item: int) -> None:
 
 @pytest.fixture
 def begun(shop: Shop) -> Shop:
-    """Give a batch of four items, the first of which has succeeded."""
+    """Return a batch of four items, the first of which has succeeded."""
     shop.write(1, 2, 3, 4)
     assert shop.run("--item", "i1").code == 0
     return shop

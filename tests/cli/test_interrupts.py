@@ -48,7 +48,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def at_import_of(module: str, desk: Desk) -> Desk:
-    """Give a desk whose commands stand still when they import this module."""
+    """Return a desk whose commands block when they import this module."""
     folder = desk.folder / "imports"
     folder.mkdir()
     (folder / f"{module}.py").write_text(STANDS_STILL)
@@ -60,7 +60,7 @@ def at_import_of(module: str, desk: Desk) -> Desk:
 
 
 def end_with(process: subprocess.Popen[str], number: signal.Signals) -> str:
-    """Send a signal, expect its exit code, and give what was said on standard error."""
+    """Send a signal, check the exit code, and return the messages."""
     process.send_signal(number)
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == CODES[number], said
@@ -99,9 +99,7 @@ def test_while_the_journal_is_owned_and_no_batch_has_begun(desk: Desk, number: s
 
 
 @pytest.mark.parametrize("number", CODES)
-def test_while_the_event_loop_awaits_the_look_for_a_lost_journal(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_while_the_search_for_a_lost_journal_is_awaited(tmp_path: Path, number: signal.Signals) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE)
         with Desk(folder=tmp_path, base_url=f"http://127.0.0.1:{silent.getsockname()[1]}") as desk:

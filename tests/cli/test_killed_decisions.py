@@ -24,7 +24,7 @@ SECOND_FAILS = "checks:\n  - {expr: \"id != 'i2'\", reason: wrong_book}\n"
 
 
 class Killed(KeyboardInterrupt):
-    """The process is no more; like a KeyboardInterrupt it passes through everything."""
+    """The process is dead; a BaseException, so that no handler catches it."""
 
 
 class Mortal(sqlite3.Connection):
@@ -61,7 +61,7 @@ def bury() -> None:
 
 
 def is_decided_at_each_death(shop: Shop, *words: str, moved: str) -> set[bool]:
-    """Repeat a decision from one state, dying at one write after another; give what was seen after deaths.
+    """Repeat a decision from one state, dying at one write after another; return what was seen then.
 
     An exit code and an item that is left, or neither: all else would say "finished" for ever.
     """

@@ -140,7 +140,7 @@ checks:
 
 @contextmanager
 def another_owner_of(journal: Path) -> Iterator[None]:
-    """Have another process's part for the time of the block."""
+    """Hold the journal's lock during the block, as another process would."""
     lock = OwnerLock(journal)
     try:
         yield
@@ -153,7 +153,7 @@ def another_owner_of(journal: Path) -> Iterator[None]:
 def test_no_option_that_is_offered_is_left_unread(
     command: Command, spied: set[str], verbs: Sequence[str]
 ) -> None:
-    """An option whose value no code asks for has no effect."""
+    """An option whose value is never read has no effect."""
     (command.folder / "shop.yaml").write_text(MANIFEST_THAT_FAILS)
     assert command("run", "shop.yaml", *LOCAL, "--limit", "1").code == 1
     for verb in verbs:
@@ -182,7 +182,7 @@ SELECTIONS = [
 
 @pytest.fixture
 def begun(shop: Shop) -> Shop:
-    """Give a batch of four items, the first of which has succeeded."""
+    """Return a batch of four items, the first of which has succeeded."""
     shop.write(1, 2, 3, 4)
     assert shop.run("--item", "i1").code == 0
     return shop
@@ -267,7 +267,7 @@ def test_resume_is_about_what_is_selected(begun: Shop, flags: tuple[str, ...], c
 
 
 @pytest.mark.process
-def test_a_misspelt_item_is_told_of_though_the_batch_is_finished(shop: Shop) -> None:
+def test_a_misspelt_item_is_an_error_though_the_batch_is_finished(shop: Shop) -> None:
     shop.write(1)
     shop.run()
     for verb in ("resume", "cancel"):

@@ -1,4 +1,4 @@
-"""`run` and `resume`: what they submit, what they leave, what they say, and the exit code that follows."""
+"""`run`, `resume` and `plan`: what they submit, print and write, and their exit codes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_last_line_of_json_output_is_the_summary(shop: Shop) -> None:
     }
 
 
-def test_quiet_says_nothing_where_nothing_is_wrong(shop: Shop) -> None:
+def test_quiet_prints_nothing_if_nothing_is_wrong(shop: Shop) -> None:
     shop.write(1)
     assert shop.run("-q") == (0, "", "")
 
@@ -76,7 +76,7 @@ def test_progress_can_be_objects_for_programs(shop: Shop) -> None:
         (("--where", "id != 'i1'", "--limit", "1"), [2]),
     ],
 )
-def test_flags_choose_what_to_submit_now_and_never_what_is_in_the_batch(
+def test_options_select_what_to_submit_now_and_not_what_is_in_the_batch(
     shop: Shop, flags: tuple[str, ...], submitted: list[int]
 ) -> None:
     shop.write(1, 2, 3)
@@ -96,7 +96,7 @@ def test_a_sample_is_drawn_by_chance(shop: Shop) -> None:
     assert len(shop.paid()) == 2
 
 
-def test_nothing_selected_is_told_apart_and_can_be_fine(shop: Shop) -> None:
+def test_nothing_selected_has_an_exit_code_and_can_be_allowed(shop: Shop) -> None:
     shop.write(1)
     assert shop.run("--where", "id == 'nobody'").code == 5
     assert shop.run("--where", "id == 'nobody'", "--allow-empty").code == 0
@@ -179,7 +179,7 @@ def test_a_plan_chooses_as_a_run_does(shop: Shop, flags: tuple[str, ...], would:
     assert len(shop.paid()) == 1 + would
 
 
-def test_goal_variables_and_schema_come_from_files_and_flags(shop: Shop) -> None:
+def test_goal_variables_and_schema_come_from_files_and_options(shop: Shop) -> None:
     folder = shop.command.folder
     shop.file.write_text(f"id,url,title\ni1,{shop.url(1)},Walden\n")
     (folder / "goal.txt").write_text("Read {{ title }} in {{ currency }}.")
@@ -194,7 +194,7 @@ def test_goal_variables_and_schema_come_from_files_and_flags(shop: Shop) -> None
     assert "Read Walden in GBP." in row["result"]
 
 
-def test_repeated_rows_are_numbered_where_that_is_meant(shop: Shop) -> None:
+def test_repeated_rows_are_numbered_if_they_are_allowed(shop: Shop) -> None:
     shop.write(1, 1, ids=False)
     refused = shop.run()
     assert refused.code == 2

@@ -1,4 +1,4 @@
-"""How a run ends before its items do: signals, limits, cancels, another process; and how it goes on."""
+"""Runs that stop before their items end, by signals, limits, cancels or another process, and go on."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def test_a_signal_leaves_the_runs_alive_and_the_same_command_goes_on(
     assert slow_shop.paid() == [1, 2, 3, 4]
 
 
-def test_a_signal_is_heeded_while_the_api_does_not_answer(slow_shop: Shop) -> None:
-    """The server stands still: creates, looks and the opening wait for answers that do not come."""
+def test_a_signal_detaches_while_the_api_does_not_answer(slow_shop: Shop) -> None:
+    """The server is stopped: creates, polls and the search at the start get no answer."""
     slow_shop.write(1, 2, 3, 4)
     first = slow_shop.start("-j", "2")
     until(lambda: len(slow_shop.paid()) == 2)
@@ -87,7 +87,7 @@ def test_a_signal_is_heeded_while_the_api_does_not_answer(slow_shop: Shop) -> No
 
 
 @pytest.mark.slow
-def test_creates_without_an_answer_are_left_in_time_and_looked_up_later(slow_shop: Shop) -> None:
+def test_unanswered_creates_are_left_in_time_and_searched_for_later(slow_shop: Shop) -> None:
     items = range(1, 41)
     slow_shop.write(*items)
     process = slow_shop.start("-j", "20")
@@ -152,7 +152,7 @@ def test_a_second_run_leaves_or_waits(slow_shop: Shop) -> None:
     assert slow_shop.paid() == [1, 2]
 
 
-def test_a_cancel_beside_a_run_is_carried_out_by_that_run(patient_shop: Shop) -> None:
+def test_a_cancel_while_a_run_is_active_is_carried_out_by_that_run(patient_shop: Shop) -> None:
     patient_shop.write(1, 2, 3)
     process = patient_shop.start("-j", "2")
     until(lambda: len(patient_shop.paid()) == 2)

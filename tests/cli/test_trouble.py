@@ -1,4 +1,4 @@
-"""The account's and the API's troubles: no item fails for them, and the exit code says what helps."""
+"""Refusals of the account and outages of the API: no item fails, and the exit code says what helps."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ RUN = ("run", "rows.csv", "--goal", "Read it.", "--settle", "2s")
 
 
 @contextmanager
-def refusing(status: int, code: str, *, looks: str = "empty") -> Iterator[str]:
-    """Refuse creates (and looks); listings are empty otherwise."""
+def refusing(status: int, code: str, *, reads: str = "empty") -> Iterator[str]:
+    """Serve an API that refuses creates, and reads too if `reads` says so; else its listings are empty."""
 
     class Refusal(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.answer(status if looks == "refused" else 200, NOTHING_LISTED)
+            self.answer(status if reads == "refused" else 200, NOTHING_LISTED)
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
@@ -46,7 +46,7 @@ def refusing(status: int, code: str, *, looks: str = "empty") -> Iterator[str]:
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
@@ -59,7 +59,7 @@ def refusing(status: int, code: str, *, looks: str = "empty") -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "looks", "code"),
+    ("status", "error", "reads", "code"),
     [
         (401, "INVALID_API_KEY", "refused", 77),
         (401, "INVALID_API_KEY", "empty", 77),
@@ -72,16 +72,16 @@ def test_a_refusal_of_the_account_fails_no_item(
     command: Command,
     status: int,
     error: str,
-    looks: str,
+    reads: str,
     code: int,
 ) -> None:
     (command.folder / "rows.csv").write_text("url\nhttps://shop.example/1\nhttps://shop.example/2\n")
-    with refusing(status, error, looks=looks) as base_url:
+    with refusing(status, error, reads=reads) as base_url:
         command.use(base_url)
         outcome = command(*RUN)
     assert outcome.code == code, outcome
     assert "Refused." in outcome.err or "key" in outcome.err
-    if looks == "empty":
+    if reads == "empty":
         assert command("status", "--json").summary["counts"] == {"queued": 2}
 
 
@@ -130,7 +130,7 @@ def test_a_short_settle_at_an_api_over_the_network_asks_before_anything_begins(
 @pytest.mark.process
 @pytest.mark.parametrize("verb", ["resume", "cancel"])
 def test_a_batch_whose_settle_is_short_asks_before_it_goes_on(shop: Shop, verb: str) -> None:
-    """A flag may have stood in for it when the batch began."""
+    """An option may have replaced it when the batch began."""
     manifest = shop.write_manifest(1, 2, rules="unanswered: {settle: 2s}\n")
     assert shop.command("run", manifest, "--limit", "1").code == 0
     with closing(sqlite3.connect(shop.journal.path)) as connection, connection:

@@ -1,4 +1,4 @@
-"""What the command says to who mistypes: which word is meant, and what would have been right."""
+"""Mistyped command lines: the error names the wrong word and the nearest right one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
         ("run x.csv --halt many", "expected a share or a count, got 'many' (Write a share as 20%"),
     ],
 )
-def test_a_slip_is_pointed_at(typed: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_typing_error_is_named_with_the_nearest_word(
+    typed: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(shlex.split(typed)) == 2
     told = capsys.readouterr().err
     assert said in told

@@ -1,4 +1,4 @@
-"""Verbs about a batch that is there: what they name, and what may not stand in their way."""
+"""Commands about a batch that exists: the names that find it, and files that must not get in their way."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture
 def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
-    """Give a command line in a folder with a manifest; it returns what was said, on both streams."""
+    """Return a function that calls the command in a folder with a manifest, and returns what it prints."""
     monkeypatch.chdir(tmp_path)
     Path("shop.yaml").write_text(MANIFEST)
 
@@ -59,7 +59,7 @@ def test_status_says_how_to_go_on_in_words_that_do(say: Say) -> None:
     assert "2 of 2 done" in say("status", "--local")
 
 
-def test_a_misspelt_item_is_told_of_though_nothing_is_left_to_do(say: Say) -> None:
+def test_a_misspelt_item_is_an_error_though_the_batch_is_finished(say: Say) -> None:
     say("run", "shop.yaml", *REHEARSE)
 
     assert "no item is called tow" in say("run", "shop.yaml", "--item", "tow", *REHEARSE, code=2)

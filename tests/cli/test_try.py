@@ -1,4 +1,4 @@
-"""One item, watched: what a person sees of it, and that nothing is paid for twice whatever interrupts it."""
+"""`try`: what it shows, and that an interrupted try is never paid for twice."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def finish(started: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def signal_once_watched(started: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
-    """Send a signal as soon as the run is shown; give the exit code and all that was said."""
+    """Send a signal as soon as the run is shown; return the exit code and all messages."""
     assert started.stderr is not None
     said = ""
     for line in started.stderr:
@@ -66,7 +66,7 @@ def signal_once_watched(started: subprocess.Popen[str], number: signal.Signals) 
 
 
 def booked(folder: Path) -> Sequence[tuple[str, str]]:
-    """Give URL and status of every run in the agent's own books."""
+    """Return URL and status of every run that the local agent has stored."""
     with closing(sqlite3.connect(folder / ".batchfish" / "agent" / "agent.db")) as books:
         return books.execute("SELECT url, status FROM runs ORDER BY created_at").fetchall()
 
@@ -82,7 +82,7 @@ def test_a_try_shows_what_happens_and_then_the_result(folder: Path) -> None:
     assert booked(folder) == [("http://books.example/emma", "COMPLETED")]
 
 
-def test_each_try_is_one_more_run_and_none_is_a_default_of_other_verbs(
+def test_each_try_is_another_run_and_no_other_command_chooses_it_by_default(
     folder: Path, command: Command
 ) -> None:
     for number in (1, 2):

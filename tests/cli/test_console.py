@@ -1,4 +1,4 @@
-"""Messages go out harmless, or not at all: never do they end what they tell of."""
+"""Messages are escaped, and a stream that cannot be written ends no command."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 class Gone(io.StringIO):
-    """A stream whose reader has left."""
+    """A stream whose reader has closed it."""
 
     def write(self, _: str) -> int:
         raise BrokenPipeError
 
 
-def test_that_nobody_listens_any_more_ends_nothing() -> None:
+def test_a_closed_stream_is_ignored() -> None:
     Console(stream=Gone()).warn("a notice")
 
 

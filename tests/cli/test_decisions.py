@@ -1,4 +1,4 @@
-"""Verdicts, exit codes and a person's word: retry, held, cancel of what has ended, and how items are told."""
+"""Verdicts, exit codes and decisions of a person: retry, held, cancel, and what explain shows."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_a_person_decides_about_what_is_held(command: Command, request: pytest.F
 def test_a_run_of_an_earlier_create_is_adopted_as_that_create(
     command: Command, request: pytest.FixtureRequest
 ) -> None:
-    """What a person finds may be the run of a create that was believed to have made none."""
+    """A person may find the run of a create that was believed to have made none."""
     folder = command.folder / "server"
     rules = "unanswered: {then: hold, settle: 1s}\n"
     with serving(folder, "duration=0.02,error=1") as server:

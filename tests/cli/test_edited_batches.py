@@ -1,4 +1,4 @@
-"""What becomes of a batch when its manifest, its journal, its API, its key or the calendar has changed."""
+"""Runs of a batch whose manifest, journal, API, key or period has changed since it began."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_journal_that_was_lost_after_new_is_missed_as_well(shop: Shop) -> None
     assert shop.paid() == [1, 2, 3]
 
 
-def test_a_table_of_somebody_else_stops_a_batch_before_it_begins(shop: Shop) -> None:
+def test_a_table_of_another_program_stops_a_batch_before_it_begins(shop: Shop) -> None:
     shop.write(1)
     (shop.command.folder / "notes.csv").write_text("not ours\n")
     outcome = shop.run("-o", "notes.csv")
@@ -179,7 +179,7 @@ def test_a_journal_belongs_to_the_api_it_was_begun_with(shop: Shop, patient: Ser
 
 @pytest.mark.parametrize("verb", ["run", "try"])
 def test_no_batch_of_another_api_begins_in_a_journal(shop: Shop, patient: Server, verb: str) -> None:
-    """Its runs would be looked for at the one API and be believed absent, and be paid for at the other."""
+    """Its runs would be searched for at one API, believed absent, and paid for again at the other."""
     begin = (verb, shop.file.name, "--goal", "Read it.", *SETTLE)
     shop.write(1)
     assert shop.command(*begin, "--sync" if verb == "try" else "-q").code == 0
@@ -233,7 +233,7 @@ def test_each_period_is_a_batch_of_its_own_and_the_clock_may_not_go_back(shop: S
     assert yesterday.summary["batch"] == f"{shop.name}@2026-11-24"
 
 
-def test_periods_of_another_kind_are_no_reason_to_doubt_the_clock(shop: Shop) -> None:
+def test_periods_of_another_kind_do_not_show_that_the_clock_went_back(shop: Shop) -> None:
     begun = []
     for period, day in (("week", 23), ("day", 24), ("month", 25), ("hour", 25)):
         now = datetime(2026, 11, day, 12, tzinfo=UTC).timestamp()

@@ -42,7 +42,7 @@ def desk(tmp_path: Path, server: Server, request: pytest.FixtureRequest) -> Iter
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Wait for the end; give the exit code and what can still be read of standard error."""
+    """Wait for the end; return the exit code and the rest of standard error."""
     said = "" if process.stderr is None or process.stderr.closed else process.stderr.read()
     process.wait(PATIENCE)
     assert "Traceback" not in said
@@ -116,7 +116,7 @@ READERS = [  # of text, of an object, of a table's path, and of what argparse it
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Give a folder with a batch that has ended."""
+    """Return a folder with a batch that has ended."""
     with (
         serving(tmp_path_factory.mktemp("quick"), "duration=0.02") as server,
         Desk(folder=tmp_path_factory.mktemp("finished"), base_url=server.base_url) as desk,

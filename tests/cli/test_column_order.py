@@ -1,4 +1,4 @@
-"""The order in which schemas name their properties is the order of the table's columns."""
+"""The columns of the table are in the order of the schemas' properties."""
 
 from __future__ import annotations
 
