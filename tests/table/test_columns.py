@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from batchfish.core.rules import OutputRules
+from batchfish.core.rules import OUTPUT_TYPES, OutputRules
 from batchfish.errors import WrongInput
-from batchfish.table.columns import Kind, plan_columns
+from batchfish.table.columns import DECLARABLE, Kind, plan_columns
 
 FIXED_BEFORE = ["item_id", "batch", "row", "url", "status", "reason"]
 FIXED_AFTER = [
@@ -76,6 +76,10 @@ def test_an_exploded_table_is_keyed_by_item_and_record() -> None:
         "result_error",
         *FIXED_AFTER,
     ]
+
+
+def test_every_output_type_of_a_manifest_has_a_kind() -> None:
+    assert sorted(DECLARABLE) == sorted(OUTPUT_TYPES)
 
 
 @pytest.mark.parametrize(
