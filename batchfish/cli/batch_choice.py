@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from batchfish.cli.access import spell_api
 from batchfish.cli.counts import finished_code
 from batchfish.core import identity
+from batchfish.core.periods import period_at
 from batchfish.errors import WrongInput
-from batchfish.journal import batches
 from batchfish.journal.base import NewBatch, full_name
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def choose_batch(
     """
     if recorded_as is not None:
         refuse_other_api(reader, recorded_as)
-    period = batches.period_at(manifest.period, now)
+    period = period_at(manifest.period, now)
     if period is not None and (latest := reader.latest_period(period)) != period:
         raise WrongInput(
             f"the period {period} is older than {latest}, the newest batch's: is the clock right?"

@@ -20,9 +20,9 @@ from batchfish.cli.output import check_output, refuse_to_replace_rows, target_fo
 from batchfish.core import identity
 from batchfish.core.describe import several
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
+from batchfish.core.periods import periods_before
 from batchfish.core.rules import rules_from
 from batchfish.errors import NeedsYes, StorageFailed
-from batchfish.journal import batches
 from batchfish.journal.base import full_name
 from batchfish.webagent.credentials import is_loopback
 
@@ -204,7 +204,7 @@ async def _ask_runs_of_other_journals(check: RunCheck, access: Access) -> bool:
     counts = {batch8: journal.reader.staged.count(those) for batch8, those in keys.items()}
     own = {identity.batch_prefix(choice.first_name)} | {
         identity.batch_prefix(full_name(name, period, 1))
-        for period in (None, *batches.periods_before(check.manifest.period, now))
+        for period in (None, *periods_before(check.manifest.period, now))
     }
     lost = {one for one, number in counts.items() if number and one[:BATCH_PREFIX_LETTERS] in own}
     others = {one for one, number in counts.items() if number and one not in lost}

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PERIODS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
-"""The periods that a manifest may ask for, and the format of their names (for strftime, in UTC)."""
-
 OUTPUT_TYPES = ("bool", "date", "datetime", "float64", "int64", "string")
 """The types that `output.columns` may name."""
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from batchfish.core.describe import Keys, cut, name_kind, quote
 from batchfish.core.expressions import InvalidExpression, compile_condition, compile_template
+from batchfish.core.periods import PERIODS
 from batchfish.core.rules import (
     OUTPUT_TYPES,
-    PERIODS,
     TABLE_SUFFIXES,
     Check,
     Limits,

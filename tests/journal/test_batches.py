@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from batchfish.core import identity
-from batchfish.core.rules import PERIODS
 from batchfish.errors import StorageFailed
-from batchfish.journal import batches
+from batchfish.journal.base import full_name
 from batchfish.journal.queries import open_reader
 from tests.journal.building import begin, connection_of, edit, row
 
@@ -22,58 +17,6 @@ if TYPE_CHECKING:
     from batchfish.journal.sqlite import SqliteJournal
 
 A, B = "https://books.example/a", "https://books.example/b"
-
-
-def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: float = 0.0) -> float:
-    return datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp() + second
-
-
-class TestPeriods:
-    @pytest.mark.parametrize(
-        ("kind", "now", "period"),
-        [
-            (None, at(2026, 11, 24), None),
-            ("hour", at(2026, 11, 24, 13, 59, 59.999), "2026-11-24T13"),
-            ("hour", at(2026, 11, 24, 14), "2026-11-24T14"),
-            ("day", at(2026, 11, 24, 23, 59, 59.999), "2026-11-24"),
-            ("day", at(2026, 11, 25), "2026-11-25"),
-            ("day", at(2028, 2, 29, 12), "2028-02-29"),
-            ("month", at(2026, 12, 31, 23, 59), "2026-12"),
-            ("month", at(2027, 1, 1), "2027-01"),
-            # A week belongs to the year of its Thursday.
-            ("week", at(2026, 11, 24), "2026-W48"),
-            ("week", at(2026, 12, 31), "2026-W53"),
-            ("week", at(2027, 1, 3, 23, 59), "2026-W53"),
-            ("week", at(2027, 1, 4), "2027-W01"),
-            ("week", at(2024, 12, 30), "2025-W01"),
-        ],
-    )
-    def test_a_period_is_named_in_utc(self, kind: str | None, now: float, period: str | None) -> None:
-        assert batches.period_at(kind, now) == period
-
-    @given(
-        kind=st.sampled_from(sorted(PERIODS)),
-        moments=st.tuples(
-            st.floats(at(1980, 1, 1), at(2120, 1, 1)), st.floats(at(1980, 1, 1), at(2120, 1, 1))
-        ),
-    )
-    def test_period_names_sort_chronologically(self, kind: str, moments: list[float]) -> None:
-        first, second = (batches.period_at(kind, moment) or "" for moment in sorted(moments))
-        assert "" < first <= second
-
-    @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
-    def test_an_hour_repeated_by_daylight_saving_is_two_periods(
-        self, zone: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("TZ", zone)
-        time.tzset()
-        try:
-            hours = [str(batches.period_at("hour", at(2026, 1, 1) + 3600 * hour)) for hour in range(365 * 24)]
-        finally:
-            monkeypatch.undo()
-            time.tzset()
-        assert len(set(hours)) == len(hours)
-        assert hours == sorted(hours)
 
 
 class TestNames:
@@ -89,7 +32,7 @@ class TestNames:
     def test_full_name_holds_period_and_number(
         self, name: str, period: str | None, number: int, full: str
     ) -> None:
-        assert batches.full_name(name, period, number) == full
+        assert full_name(name, period, number) == full
 
     def test_latest_number_is_per_name_and_period(self, journal: SqliteJournal) -> None:
         begin(journal, row(A), chance=b"aaaa")
