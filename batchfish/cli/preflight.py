@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from batchfish.cli.options import Execution, Pace
     from batchfish.core.rules import Rules
     from batchfish.journal.base import Batch
-    from batchfish.journal.ingest import Neighbour
+    from batchfish.journal.ingest import Overlap
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.manifest.manifest import Manifest
     from batchfish.pipeline.search import ForeignRuns
@@ -166,12 +166,12 @@ async def _ask_same_items_in_folder(check: RunCheck, recorded_as: str) -> None:
     out: a try is paid for on purpose.
     """
     journal, manifest = check.journal, check.manifest
-    found: list[Neighbour] = []
+    found: list[Overlap] = []
     for path in sorted(journal.path.parent.glob("*.db")):
         if path != journal.path and not path.stem.endswith(identity.TRY_SUFFIX):
             with suppress(StorageFailed):  # a file that cannot be read cannot be compared
-                found += journal.reader.staged.neighbours_in(path, name=manifest.name, base_url=recorded_as)
-    agreed = journal.agreed_strangers()
+                found += journal.reader.staged.find_overlaps(path, name=manifest.name, base_url=recorded_as)
+    agreed = journal.agreed_batches()
     asked = [one for one in found if not one.is_agreed and one.name not in agreed]
     if asked:
         number = max(one.begun for one in asked)
@@ -183,7 +183,7 @@ async def _ask_same_items_in_folder(check: RunCheck, recorded_as: str) -> None:
         )
     if found:
         tolerated = {name for one in found for name in (one.name, one.batch8)}
-        journal.agree_to_strangers(tolerated, SystemClock().now())
+        journal.agree_to_batches(tolerated, SystemClock().now())
         await journal.commit()
 
 
@@ -222,7 +222,7 @@ async def _ask_runs_of_other_journals(check: RunCheck, access: Access) -> bool:
         )
     if found.unread:
         check.agreement.ask(Question.UNREAD_RUNS, _spell_unread(choice, found))
-    journal.agree_to_strangers(lost | others, now)
+    journal.agree_to_batches(lost | others, now)
     journal.disown((run.run_id for run in found.unread), now)
     await journal.commit()
     return not found.unread
@@ -243,7 +243,7 @@ async def _list_runs_of_other_journals(check: RunCheck, access: Access) -> Forei
             agent,
             journal,
             texts,
-            batch8s=journal.batch8s() | journal.agreed_strangers(),
+            batch8s=journal.batch8s() | journal.agreed_batches(),
             clock=clock,
             chance=chance(),
             gives_up_after=limit,

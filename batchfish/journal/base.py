@@ -85,7 +85,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tracked:
-    """An open attempt, its item, and the batch8 of its batch: what its markers begin with."""
+    """An open attempt with its item, and the batch8 of its batch, which its marker begins with."""
 
     item: Item
     attempt: Attempt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ APPLICATION_ID = 0x62666A6C
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open a journal's file; a read-only connection may be used from any thread and beside the owner.
+    """Open a journal's file; a read-only one may be used by any thread, and beside its owner.
 
     A journal of an earlier version is read as it is. StorageFailed if the file cannot be opened or is no
     journal.
@@ -126,31 +126,3 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if version > len(MIGRATIONS):
         raise StorageFailed(f"{path}: written by a newer batchfish (schema {version}); use that one")
     return int(version)
-
-
-@contextmanager
-def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Show all reads of the block the same moment, whatever the journal's owner writes meanwhile."""
-    connection.execute("BEGIN DEFERRED")
-    try:
-        yield
-    finally:
-        connection.rollback()
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    """Write all of a block durably or nothing of it; StorageFailed where the file does not take it.
-
-    A transaction whose kind is DEFERRED asks for no right to write: temporary tables need none.
-    """
-    try:
-        connection.execute(f"BEGIN {kind}")
-        yield
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise StorageFailed(f"the journal cannot be written: {error}") from error
-    finally:
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):  # the first error is the one to tell
-                connection.rollback()

@@ -30,8 +30,10 @@ class GroupCommit:
         self._waiting: asyncio.Future[None] | None = None
         self._failure: str | None = None
         self._token = secrets.token_hex(8)
-        self.write("INSERT OR REPLACE INTO meta VALUES ('owner', ?)", (self._token,), is_takeover=True)
-        self.commit_now()
+        try:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('owner', ?)", (self._token,))
+        except sqlite3.Error as error:
+            raise self._fail(error) from error
 
     def read(self, query: str, *values: str | float) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -41,16 +43,13 @@ class GroupCommit:
         except sqlite3.Error as error:
             raise self._fail(error) from error
 
-    def write(
-        self, statement: str, values: Sequence[Any] = (), *, is_takeover: bool = False
-    ) -> list[tuple[Any, ...]]:
+    def write(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Execute a statement, to be made durable by the next commit; return the rows that it returns."""
         self.refuse_after_failure()
         try:
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
-                if not is_takeover:
-                    self._refuse_former_owner()
+                self._refuse_former_owner()
             return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._fail(error) from error

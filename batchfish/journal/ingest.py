@@ -131,10 +131,10 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Neighbour:
+class Overlap:
     """A batch of another journal at the same API that has begun `begun` of the staged rows.
 
-    `name` is its short name. `is_agreed` says that its journal agreed to be paid beside ours.
+    `name` is its short name. `is_agreed` says that in its journal a person agreed to pay for items of ours.
     """
 
     name: str
@@ -262,10 +262,11 @@ class StagedRows:
             json.dumps(list(keys)),
         )
 
-    def neighbours_in(self, other: Path, *, name: str, base_url: str) -> Sequence[Neighbour]:
-        """Return the batches of another journal that have begun some of the rows of the batch `name`.
+    def find_overlaps(self, other: Path, *, name: str, base_url: str) -> Sequence[Overlap]:
+        """Return the batches of another journal that have begun some of the staged rows.
 
-        StorageFailed where the other file is no journal that can be read.
+        `name` is the short name of our batch, `base_url` its API. StorageFailed if the other file is no
+        journal that can be read.
         """
         with closing(connect(other, read_only=True)) as reader:
             query = "SELECT count(*) FROM agreed_strangers WHERE name = ?"
@@ -286,7 +287,7 @@ class StagedRows:
                 execute("DETACH other")
         except sqlite3.Error as error:
             raise StorageFailed(f"{other}: the journal cannot be read: {error}") from error
-        return [Neighbour(name=row[0], batch8=row[1], begun=row[2], is_agreed=is_agreed) for row in rows]
+        return [Overlap(name=row[0], batch8=row[1], begun=row[2], is_agreed=is_agreed) for row in rows]
 
     def merge(self, batch: int, write: Callable[[str, Sequence[Any]], object]) -> None:
         """Make the compared rows the wanted items of a batch, each statement through `write`.
@@ -378,40 +379,3 @@ def pair(ids: Sequence[str | None], items: Sequence[tuple[int, str]]) -> list[in
     taken = frozenset(by_id)
     left = (pk for pk, _ in items if pk not in taken)
     return [next(left, None) if pk is None else pk for pk in by_id]
-
-
-def stage(connection: sqlite3.Connection, specs: Iterable[ItemSpec], version: int) -> int:
-    """Return `StagedRows.load`."""
-    return StagedRows(connection).load(specs, version)
-
-
-def compare(connection: sqlite3.Connection, batch: int | None) -> Difference:
-    """Return `StagedRows.compare`."""
-    return StagedRows(connection).compare(batch)
-
-
-def staged(connection: sqlite3.Connection) -> Sequence[Row]:
-    """Return `StagedRows.rows`."""
-    return StagedRows(connection).rows()
-
-
-def rows_to_submit(connection: sqlite3.Connection) -> frozenset[int]:
-    """Return `StagedRows.rows_to_submit`."""
-    return StagedRows(connection).rows_to_submit()
-
-
-def some_keys(connection: sqlite3.Connection) -> Sequence[str]:
-    """Return `StagedRows.some_keys`."""
-    return StagedRows(connection).some_keys()
-
-
-def neighbours_in(
-    connection: sqlite3.Connection, other: Path, *, name: str, base_url: str
-) -> Sequence[Neighbour]:
-    """Return `StagedRows.neighbours_in`."""
-    return StagedRows(connection).neighbours_in(other, name=name, base_url=base_url)
-
-
-def count_staged(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
-    """Return `StagedRows.count`."""
-    return StagedRows(connection).count(keys)

@@ -1,4 +1,4 @@
-"""The reads that commands make of a journal, on any connection, also beside the process that owns it."""
+"""The reads that commands make of a journal, even while another process owns it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 import sqlite3
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchfish.core.items import AttemptState, Status
@@ -18,7 +17,7 @@ from batchfish.journal.ingest import StagedRows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
-    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from batchfish.core.items import Attempt, Item
     from batchfish.core.outcomes import Outcome
@@ -69,7 +68,7 @@ class HeldAttempt(NamedTuple):
 
 @contextmanager
 def open_reader(path: Path) -> Iterator[JournalReader]:
-    """Open a journal for reading, beside the process that owns it; threads may share the reader.
+    """Open a journal for reading, even while another process owns it; threads may share the reader.
 
     A journal of an earlier version is read as it is. StorageFailed where the file is no journal.
     """
@@ -84,25 +83,30 @@ def open_reader_or_empty(path: Path) -> Iterator[JournalReader]:
         yield JournalReader(connection, path)
 
 
-class JournalReader:  # one method a question, each a statement
-    """A journal that is read on one connection; nothing is written, but to temporary tables.
+class JournalReader:  # more than ten public methods: each is one query
+    """Reads of a journal on one connection; it writes only to temporary tables.
 
-    Keys of batches and items are those of the tables, times are epoch seconds. Each read raises StorageFailed
-    where the file cannot be read.
+    Batches and items are named by their keys in the tables, times are epoch seconds. Each read raises
+    StorageFailed if the file cannot be read.
     """
 
     def __init__(
         self, connection: sqlite3.Connection, path: Path, *, check: Callable[[], None] | None = None
     ) -> None:
-        """Read on this connection; `check` is called before each read and may refuse it."""
+        """Read on this connection; `check` is called before each read, and raises to refuse it."""
         self.path = path
         self.staged = StagedRows(connection)
         self._connection = connection
         self._check = check
 
-    def snapshot(self) -> AbstractContextManager[None]:
-        """Return a context in which all reads see the same moment, whatever the owner writes meanwhile."""
-        return files.snapshot(self._connection)
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Show all reads of the block the same moment, whatever the owner writes meanwhile."""
+        self._connection.execute("BEGIN DEFERRED")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         if self._check is not None:
@@ -239,7 +243,7 @@ class JournalReader:  # one method a question, each a statement
     # Attempts
 
     def count_alive(self) -> int:
-        """Count the attempts of all batches whose run exists or may exist and which no person must decide."""
+        """Count the attempts of all batches that are being submitted, are unanswered, or are running."""
         return self._number(f"SELECT count(*) FROM attempts WHERE state IN ({_ALIVE})")
 
     def count_open(self, batch: int | None = None) -> int:
@@ -286,14 +290,9 @@ class JournalReader:  # one method a question, each a statement
 
     def disowned_runs(self) -> frozenset[str]:
         """Return the run ids that a person declared to belong to no item."""
-        if not self._has_table("disowned_runs"):
+        if not files.has_table(self._connection, "disowned_runs"):
             return frozenset()
         return frozenset(run_id for (run_id,) in self._rows("SELECT run_id FROM disowned_runs"))
-
-    def _has_table(self, name: str) -> bool:
-        return bool(
-            self._number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", name)
-        )
 
     # Results and the table that is made of them
 
@@ -345,7 +344,7 @@ class JournalReader:  # one method a question, each a statement
         return None if salt is None else bytes.fromhex(salt)
 
     def file_identity(self) -> Mapping[str, str] | None:
-        """Return what `lock.identify` said of this file when it was last owned; None the first time."""
+        """Return the file's identity (see `lock.identify`) when it was last owned; None the first time."""
         identity = self._meta("place")
         return None if identity is None else json.loads(identity)
 
@@ -357,111 +356,3 @@ class JournalReader:  # one method a question, each a statement
 def _shape(period: str) -> str:
     """Return a period with each digit as 0: periods of one kind have one shape."""
     return re.sub("[0-9]", "0", period)
-
-
-def all_batches(connection: sqlite3.Connection) -> Sequence[Batch]:
-    """Return `JournalReader.batches()`."""
-    return JournalReader(connection, Path()).batches()
-
-
-def counts(connection: sqlite3.Connection, batch: int) -> Mapping[str, int]:
-    """Return `JournalReader.counts(batch)`."""
-    return JournalReader(connection, Path()).counts(batch)
-
-
-def alive_count(connection: sqlite3.Connection) -> int:
-    """Return `JournalReader.count_alive()`."""
-    return JournalReader(connection, Path()).count_alive()
-
-
-def count_open_in(connection: sqlite3.Connection, batch: int) -> int:
-    """Return `JournalReader.count_open(batch)`."""
-    return JournalReader(connection, Path()).count_open(batch)
-
-
-def wanted_rows(connection: sqlite3.Connection, batch: int) -> Sequence[Row]:
-    """Return `JournalReader.wanted_rows(batch)`."""
-    return JournalReader(connection, Path()).wanted_rows(batch)
-
-
-def all_rows(connection: sqlite3.Connection, batch: int) -> Sequence[Row]:
-    """Return `JournalReader.all_rows(batch)`."""
-    return JournalReader(connection, Path()).all_rows(batch)
-
-
-def secret_names(connection: sqlite3.Connection) -> set[str]:
-    """Return `JournalReader.secret_names()`."""
-    return JournalReader(connection, Path()).secret_names()
-
-
-def find_item(connection: sqlite3.Connection, batch: int, item_id: str) -> Item | None:
-    """Return `JournalReader.find_item(batch, item_id)`."""
-    return JournalReader(connection, Path()).find_item(batch, item_id)
-
-
-def question_of(connection: sqlite3.Connection, item: int) -> tuple[str, str]:
-    """Return `JournalReader.question_of(item)`."""
-    return JournalReader(connection, Path()).question_of(item)
-
-
-def attempts_of(connection: sqlite3.Connection, item: int) -> Sequence[Attempt]:
-    """Return `JournalReader.attempts_of(item)`."""
-    return JournalReader(connection, Path()).attempts_of(item)
-
-
-def attempts_of_batch(connection: sqlite3.Connection, batch: int) -> Sequence[KnownAttempt]:
-    """Return `JournalReader.attempts_of_batch(batch)`."""
-    return JournalReader(connection, Path()).attempts_of_batch(batch)
-
-
-def disowned_runs(connection: sqlite3.Connection) -> frozenset[str]:
-    """Return `JournalReader.disowned_runs()`."""
-    return JournalReader(connection, Path()).disowned_runs()
-
-
-def result_of(connection: sqlite3.Connection, item: Item) -> ResultText | None:
-    """Return `JournalReader.result_of(item)`."""
-    return JournalReader(connection, Path()).result_of(item)
-
-
-def money_events_of(connection: sqlite3.Connection, item: int) -> Sequence[MoneyEvent]:
-    """Return `JournalReader.money_events_of(item)`."""
-    return JournalReader(connection, Path()).money_events_of(item)
-
-
-def held_attempts(connection: sqlite3.Connection, batch: int | None = None) -> Sequence[HeldAttempt]:
-    """Return `JournalReader.held_attempts(batch)`."""
-    return JournalReader(connection, Path()).held_attempts(batch)
-
-
-def items_in(
-    connection: sqlite3.Connection, batch: int, statuses: Sequence[Status], reason: str | None = None
-) -> Sequence[Item]:
-    """Return `JournalReader.items_in(batch, statuses, reason)`."""
-    return JournalReader(connection, Path()).items_in(batch, statuses, reason)
-
-
-def not_ended(connection: sqlite3.Connection, batch: int) -> Sequence[int]:
-    """Return `JournalReader.not_ended(batch)`."""
-    return JournalReader(connection, Path()).not_ended(batch)
-
-
-def ended_since(connection: sqlite3.Connection, batch: int, since: float) -> tuple[int, float | None]:
-    """Return `JournalReader.ended_since(batch, since)`."""
-    return JournalReader(connection, Path()).ended_since(batch, since)
-
-
-def was_cancelled(
-    connection: sqlite3.Connection, batch: int, selected: AbstractSet[int] | None = None
-) -> bool:
-    """Return `JournalReader.was_cancelled(batch, selected)`."""
-    return JournalReader(connection, Path()).was_cancelled(batch, selected)
-
-
-def selected_counts(connection: sqlite3.Connection) -> Mapping[str, int]:
-    """Return `SqliteJournal.selected_counts`."""
-    return dict(
-        connection.execute(
-            "SELECT status, count(*) FROM items WHERE pk IN (SELECT pk FROM temp.selected) GROUP BY status"
-        ).fetchall()
-    )

@@ -56,11 +56,6 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self._group = GroupCommit(self._connection, path)
         self.reader = JournalReader(self._connection, path, check=self._group.refuse_after_failure)
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """Return the connection, for callers that have not moved to `reader` and the verbs."""
-        return self._connection
-
     def close(self) -> None:
         """Close the file; what was not committed is lost."""
         self._connection.close()
@@ -152,12 +147,12 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         return self._attempt("a.run_id = ?", run_id)
 
     def first_accepted(self, batch: int) -> Attempt | None:
-        """Return the attempt of a batch that was intended first among those accepted."""
+        """Return the earliest accepted attempt of a batch."""
         begun = "SELECT i.pk FROM items i WHERE i.batch = ? AND i.k > 0"
         return self._attempt(f"a.item IN ({begun}) AND a.run_id IS NOT NULL ORDER BY a.intended_at", batch)
 
     def latest_accepted(self, key_id: str) -> Attempt | None:
-        """Return the attempt accepted under this API key that was intended last, ended or not."""
+        """Return the latest accepted attempt under this API key, ended or not."""
         return self._attempt(
             "a.run_id IS NOT NULL AND a.marker <> '' AND a.key_id = ? ORDER BY a.intended_at DESC", key_id
         )
@@ -171,7 +166,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         return self._attempt("a.state = 'absent'") is not None
 
     def latest_ended(self, key_id: str) -> Attempt | None:
-        """Return the attempt under this API key that was intended last among those whose run has ended."""
+        """Return the latest attempt under this API key whose run has ended."""
         return self._attempt(
             "a.run_id IS NOT NULL AND a.state = 'ended' AND a.key_id = ? ORDER BY a.intended_at DESC", key_id
         )
@@ -268,12 +263,12 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         query = "SELECT 1 FROM items WHERE batch = ? AND key = ? AND wanted = 1"
         return bool(self._group.read(query, batch, key))
 
-    def agreed_strangers(self) -> set[str]:
-        """Return the names and batch8s of other journals' batches that a person accepts beside this one's."""
+    def agreed_batches(self) -> set[str]:
+        """Return names and batch8s of other journals' batches whose items a person agreed to pay again."""
         return {name for (name,) in self._group.read("SELECT name FROM agreed_strangers")}
 
-    def agree_to_strangers(self, names: Iterable[str], now: float) -> None:
-        """Record that a person accepts to pay for items that these batches of other journals have begun."""
+    def agree_to_batches(self, names: Iterable[str], now: float) -> None:
+        """Record that a person agreed to pay again for items of these batches of other journals."""
         for name in names:
             self._group.write("INSERT OR IGNORE INTO agreed_strangers VALUES (?, ?)", (name, now))
 
@@ -363,11 +358,11 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
             self.reopen(batch)
 
     def relocate(self, batch: int, manifest_path: str) -> None:
-        """Commit where the manifest of a batch is now; its table goes beside it."""
+        """Commit the path where the manifest of a batch is now; its table is written relative to it."""
         self._write_now("UPDATE batches SET manifest_path = ? WHERE pk = ?", manifest_path, batch)
 
     def finish(self, batch: int, exit_code: int, now: float) -> None:
-        """Commit that a batch is finished, and with which exit code."""
+        """Commit that a batch is finished, with its exit code."""
         statement = "UPDATE batches SET ended_at = ?, exit_code = ? WHERE pk = ?"
         self._write_now(statement, now, exit_code, batch)
 
@@ -380,7 +375,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self._write_now("INSERT OR REPLACE INTO meta VALUES ('salt', ?)", salt.hex())
 
     def write_file_identity(self, file: Mapping[str, str]) -> None:
-        """Commit what `lock.identify` says of this file, to compare it when it is next owned."""
+        """Commit the identity (see `lock.identify`) of this file, to compare it when it is next owned."""
         self._write_now("INSERT OR REPLACE INTO meta VALUES ('place', ?)", json.dumps(dict(file)))
 
     def _write_now(self, statement: str, *values: str | float) -> None:
@@ -393,10 +388,6 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         Callers within one turn of the event loop share one transaction. StorageFailed if it fails.
         """
         await self._group.commit()
-
-    def commit_now(self) -> None:
-        """Make everything written so far durable, outside a running event loop or at its edges."""
-        self._group.commit_now()
 
 
 def record_output_beside(journal: Path, path: str, mark: str, now: float) -> None:

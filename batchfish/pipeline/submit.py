@@ -198,7 +198,7 @@ async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
         ctx.agent,
         journal,
         [f"bf-{batch8[:BATCH_PREFIX_LETTERS]}", f"-{journal.item(first.item).key}-"],
-        batch8s=journal.batch8s() | journal.agreed_strangers(),
+        batch8s=journal.batch8s() | journal.agreed_batches(),
         clock=ctx.clock,
         chance=ctx.chance,
         gives_up_after=ctx.options.max_outage,
@@ -219,7 +219,7 @@ async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
     if not others:
         return
     if "same-items" in ctx.accepted:
-        journal.agree_to_strangers(others, ctx.clock.now())
+        journal.agree_to_batches(others, ctx.clock.now())
         return
     raise NeedsYes(
         "another journal has begun the same items: the account has runs of them under "

@@ -12,7 +12,7 @@ import pytest
 
 from batchfish.errors import StorageFailed
 from batchfish.journal import files
-from batchfish.journal.files import APPLICATION_ID, connect, own, transaction
+from batchfish.journal.files import APPLICATION_ID, connect, own
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import Driver, begin, commit, connection_of, row
 
@@ -253,25 +253,3 @@ class TestReaders:
         filled(path)
         with closing(connect(path, read_only=True)) as reader:
             assert reader.execute("SELECT count(*) FROM items").fetchone() == (40,)
-
-
-class TestTransaction:
-    def test_all_of_it_or_nothing(self, journal: SqliteJournal) -> None:
-        connection = connection_of(journal)
-
-        def break_off() -> None:
-            with transaction(connection):
-                connection.execute("INSERT INTO meta VALUES ('a', 'b')")
-                raise RuntimeError("half-way")
-
-        with pytest.raises(RuntimeError, match="half-way"):
-            break_off()
-        assert connection.execute("SELECT * FROM meta WHERE name = 'a'").fetchall() == []
-        with transaction(connection):
-            connection.execute("INSERT INTO meta VALUES ('a', 'b')")
-        assert connection.execute("SELECT value FROM meta WHERE name = 'a'").fetchall() == [("b",)]
-
-    def test_a_statement_that_fails_is_a_failure_of_the_journal(self, journal: SqliteJournal) -> None:
-        with pytest.raises(StorageFailed, match="NOT NULL"), transaction(connection_of(journal)):
-            connection_of(journal).execute("INSERT INTO meta VALUES ('a', NULL)")
-        assert not connection_of(journal).in_transaction

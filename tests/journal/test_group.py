@@ -15,15 +15,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.errors import StorageFailed
+from batchfish.journal.base import NewBatch
 from batchfish.journal.files import connect
+from batchfish.journal.ingest import StagedRows
+from batchfish.journal.queries import open_reader
 from batchfish.journal.sqlite import SqliteJournal
-from tests.journal.building import Driver, begin, commit, connection_of, row
+from tests.journal.building import Driver, begin, commit, connection_of, row, specs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 A = "https://books.example/a"
+NEW = NewBatch(
+    name="films",
+    period=None,
+    number=1,
+    base_url="https://agent.example",
+    manifest={},
+    manifest_path="/jobs/films.yaml",
+    markers=True,
+)
 
 
 @pytest.fixture
@@ -178,6 +190,40 @@ class TestFailure:
             await asyncio.sleep(0.01)
         with pytest.raises(StorageFailed):
             await journal.commit()
+
+
+class TestTransaction:
+    def test_a_batch_is_begun_whole_or_not_at_all(self, journal: SqliteJournal, path: Path) -> None:
+        journal.reader.staged.load(specs_of([row(A)]), 1)
+        journal.reader.staged.compare(None)
+        connection_of(journal).execute("DROP TABLE temp.incoming")
+        with pytest.raises(StorageFailed, match="no such table"):
+            journal.begin(NEW, now=1_000.0, chance=b"abcd")
+        with pytest.raises(StorageFailed, match="cannot be used any further"):
+            journal.reader.batches()
+        with open_reader(path) as reader:
+            assert reader.batches() == []
+
+    def test_an_interrupted_change_is_not_committed_later(
+        self, journal: SqliteJournal, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(StagedRows, "merge", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            journal.begin(NEW, now=1_000.0, chance=b"abcd")
+        with pytest.raises(StorageFailed, match="a change was interrupted"):
+            commit(journal)
+        with open_reader(path) as reader:
+            assert reader.batches() == []
+
+    async def test_a_durable_method_commits_what_was_written_before(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        driver.intend(items[0])
+        journal.relocate(1, "/elsewhere/books.yaml")
+        assert seen_by_others(path) == 1
 
 
 class TestOwners:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +17,7 @@ from batchfish.errors import StorageFailed
 from batchfish.journal.base import Comparison, NewBatch
 from batchfish.journal.files import connect
 from batchfish.journal.sqlite import SqliteJournal
-from tests.journal.building import KEY, Driver, begin, commit, row
+from tests.journal.building import KEY, Driver, begin, commit, connection_of, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +76,7 @@ def count_selected(journal: SqliteJournal) -> object:
 
 CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     # what writes
-    "agree_to_strangers": lambda journal: journal.agree_to_strangers(["films"], 5_000.0),
+    "agree_to_batches": lambda journal: journal.agree_to_batches(["films"], 5_000.0),
     "amend": write_amend,
     "begin": write_begin,
     "disown": lambda journal: journal.disown(["run-9"], 5_000.0),
@@ -92,7 +91,7 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "write_file_identity": lambda journal: journal.write_file_identity({"inode": "7"}),
     "write_salt": lambda journal: journal.write_salt(b"salt"),
     # what only reads, or makes durable what was written
-    "agreed_strangers": SqliteJournal.agreed_strangers,
+    "agreed_batches": SqliteJournal.agreed_batches,
     "asks_for": lambda journal: journal.asks_for(BATCH, "a" * 13),
     "attempt": lambda journal: journal.attempt(ITEM, 1),
     "attempt_of_run": lambda journal: journal.attempt_of_run("run-1-1"),
@@ -100,8 +99,7 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "batch": lambda journal: journal.batch(BATCH),
     "batch8s": SqliteJournal.batch8s,
     "check_place": SqliteJournal.check_place,
-    "commit": lambda journal: asyncio.run(journal.commit()),
-    "commit_now": SqliteJournal.commit_now,
+    "commit": commit,
     "comparison": lambda journal: journal.comparison(BATCH),
     "control_of": read_control,
     "count_held_open": SqliteJournal.count_held_open,
@@ -128,7 +126,7 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     # the last of all
     "close": SqliteJournal.close,
 }
-WRITING = frozenset(list(CALLS)[: list(CALLS).index("agreed_strangers")])
+WRITING = frozenset(list(CALLS)[: list(CALLS).index("agreed_batches")])
 
 
 def content(path: Path) -> list[str]:
@@ -195,7 +193,7 @@ class WritesAround(SqliteJournal):
 
     def relocate(self, batch: int, manifest_path: str) -> None:
         statement = "UPDATE batches SET manifest_path = ? WHERE pk = ?"
-        self.connection.execute(statement, (manifest_path, batch))
+        connection_of(self).execute(statement, (manifest_path, batch))
 
 
 class RefusesNothing(SqliteJournal):

@@ -122,7 +122,7 @@ def test_rows_are_compared_with_an_earlier_version(old: Path) -> None:
     with open_reader(old) as reader:
         reader.staged.load(specs_of([]), 1)
         assert reader.staged.compare(1).removed == 7
-        assert reader.staged.neighbours_in(old, name="other", base_url="local:") == []
+        assert reader.staged.find_overlaps(old, name="other", base_url="local:") == []
 
 
 async def test_an_earlier_version_is_brought_up_to_date_with_its_rows(old: Path) -> None:
