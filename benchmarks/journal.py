@@ -27,7 +27,7 @@ from batchfish.core.items import ItemSpec
 from batchfish.core.lifecycle import Circumstances, advance
 from batchfish.core.rules import Rules
 from batchfish.core.runs import RunSnapshot
-from batchfish.journal.base import NewBatch
+from batchfish.journal.records import NewBatch
 from batchfish.journal.sqlite import SqliteJournal
 
 if TYPE_CHECKING:

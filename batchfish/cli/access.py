@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from batchfish.cli.options import AgentOptions, ApiOptions
-    from batchfish.journal.base import Batch
+    from batchfish.journal.records import Batch
 
 API_KEY = "TINYFISH_API_KEY"
 BASE_URL = "BATCHFISH_BASE_URL"

@@ -13,14 +13,14 @@ from batchfish.cli.counts import finished_code
 from batchfish.core import identity
 from batchfish.core.periods import period_at
 from batchfish.errors import WrongInput
-from batchfish.journal.base import NewBatch, full_name
+from batchfish.journal.records import NewBatch, full_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from batchfish.journal.base import Batch
     from batchfish.journal.ingest import Difference
     from batchfish.journal.queries import JournalReader
+    from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.manifest.manifest import Manifest
 

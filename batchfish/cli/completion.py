@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from batchfish.cli.console import Console
     from batchfish.cli.counts import Counts
     from batchfish.cli.options import Execution
-    from batchfish.journal.base import Batch
+    from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Context
 

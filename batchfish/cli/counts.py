@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchfish.core.rules import Share
-    from batchfish.journal.base import Batch
     from batchfish.journal.queries import JournalReader
+    from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Stop
 

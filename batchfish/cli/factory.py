@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from batchfish.cli.console import Console
     from batchfish.cli.options import Pace
     from batchfish.core.rules import Rules
-    from batchfish.journal.base import Batch
     from batchfish.journal.queries import JournalReader
+    from batchfish.journal.records import Batch
     from batchfish.webagent.client import WebAgentClient
     from batchfish.webagent.creates import MakeCreateSender
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from batchfish.cli.options import JournalLocation, ManifestSource
-    from batchfish.journal.base import Batch
     from batchfish.journal.queries import JournalReader
+    from batchfish.journal.records import Batch
     from batchfish.manifest.manifest import Manifest
 
 HOME = ".batchfish"

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from batchfish.cli.agreement import Agreement
     from batchfish.cli.options import TableOptions
-    from batchfish.journal.base import Batch
     from batchfish.journal.queries import JournalReader
+    from batchfish.journal.records import Batch
     from batchfish.manifest.manifest import Manifest
     from batchfish.table.columns import ColumnPlan
     from batchfish.table.write import TableReport

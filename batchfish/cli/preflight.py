@@ -23,7 +23,7 @@ from batchfish.core.identity import BATCH_PREFIX_LETTERS
 from batchfish.core.periods import periods_before
 from batchfish.core.rules import rules_from
 from batchfish.errors import NeedsYes, StorageFailed
-from batchfish.journal.base import full_name
+from batchfish.journal.records import full_name
 from batchfish.webagent.credentials import is_loopback
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from batchfish.cli.console import Console
     from batchfish.cli.options import Execution, Pace
     from batchfish.core.rules import Rules
-    from batchfish.journal.base import Batch
     from batchfish.journal.ingest import Overlap
+    from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.manifest.manifest import Manifest
     from batchfish.pipeline.search import ForeignRuns

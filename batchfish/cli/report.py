@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from batchfish.cli.agreement import Agreement
     from batchfish.cli.console import Console
     from batchfish.cli.options import Execution, Reporting
-    from batchfish.journal.base import Batch
+    from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.run import RunReport
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from batchfish.cli.options import Selection
     from batchfish.core.items import Item
-    from batchfish.journal.base import Batch, Row
     from batchfish.journal.ingest import StagedRows
     from batchfish.journal.queries import JournalReader
+    from batchfish.journal.records import Batch, Row
     from batchfish.journal.sqlite import SqliteJournal
 
 

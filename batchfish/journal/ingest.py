@@ -16,8 +16,8 @@ import msgspec
 
 from batchfish.core import identity
 from batchfish.errors import StorageFailed
-from batchfish.journal.base import Row
 from batchfish.journal.files import connect, has_table
+from batchfish.journal.records import Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from batchfish.core.items import AttemptState, Status
 from batchfish.errors import StorageFailed
 from batchfish.journal import files, records
-from batchfish.journal.base import Row, full_name
 from batchfish.journal.ingest import StagedRows
+from batchfish.journal.records import Row, full_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from batchfish.core.items import Attempt, Item
     from batchfish.core.outcomes import Outcome
     from batchfish.core.results import ResultText
-    from batchfish.journal.base import Batch
+    from batchfish.journal.records import Batch
 
 _ALIVE = "'submitting', 'unanswered', 'running'"
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)

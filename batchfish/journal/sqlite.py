@@ -12,9 +12,9 @@ from batchfish.core import identity
 from batchfish.core.items import AttemptState
 from batchfish.errors import StorageFailed
 from batchfish.journal import files, records
-from batchfish.journal.base import Comparison, full_name
 from batchfish.journal.group import GroupCommit
 from batchfish.journal.queries import JournalReader
+from batchfish.journal.records import Comparison, full_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from batchfish.core.items import Attempt, Item
     from batchfish.core.lifecycle import Change
-    from batchfish.journal.base import Batch, NewBatch, Request, Tracked
+    from batchfish.journal.records import Batch, NewBatch, OpenAttempt, Request
 
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
 _IS_OPEN = f"a.state IN ({_OPEN})"  # spelled as in the partial index, which SQLite then uses
-_TRACKED = (
+_OPEN_ATTEMPTS = (
     f"SELECT {records.ITEM}, {records.ATTEMPT}, b.batch8 FROM attempts a"
     " JOIN items i ON i.pk = a.item JOIN batches b ON b.pk = i.batch"
 )
@@ -219,11 +219,11 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         kth = None if k is None else known.pop(k, None)
         return kth, list(known.values())
 
-    def open_attempts(self, *states: AttemptState) -> Sequence[Tracked]:
+    def open_attempts(self, *states: AttemptState) -> Sequence[OpenAttempt]:
         """Return the open attempts of all batches in these states, or in any, as they were intended."""
         narrower = f" AND a.state IN ({', '.join('?' for _ in states)})" if states else ""
-        query = f"{_TRACKED} WHERE {_IS_OPEN}{narrower} ORDER BY a.intended_at, a.item, a.k"
-        return [records.tracked_from(row) for row in self._group.read(query, *states)]
+        query = f"{_OPEN_ATTEMPTS} WHERE {_IS_OPEN}{narrower} ORDER BY a.intended_at, a.item, a.k"
+        return [records.open_attempt_from(row) for row in self._group.read(query, *states)]
 
     def count_open(self) -> int:
         """Count the open attempts of all batches: each takes a slot."""

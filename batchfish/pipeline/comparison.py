@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.core.items import AttemptState
 from batchfish.errors import NeedsYes, WebAgentUnavailable
-from batchfish.journal.base import Comparison
+from batchfish.journal.records import Comparison
 from batchfish.pipeline import backoff
 from batchfish.pipeline.search import adopt, list_as_of_start, name_runs, new_runs
 

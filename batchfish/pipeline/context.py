@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from batchfish.core.pacing import Pacing
     from batchfish.core.rules import Rules
-    from batchfish.journal.base import Batch
+    from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.clock import Clock
     from batchfish.pipeline.policy import BatchPolicy

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from batchfish.core.rules import Rules
     from batchfish.core.runs import RunSnapshot
     from batchfish.core.verdict import CompiledCheck
-    from batchfish.journal.base import Batch, Request
+    from batchfish.journal.records import Batch, Request
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

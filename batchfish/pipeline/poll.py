@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from batchfish.core.runs import RunSnapshot
-    from batchfish.journal.base import Tracked
+    from batchfish.journal.records import OpenAttempt
     from batchfish.webagent.base import PollResult
 
 SIGHTINGS_OF_LOSS = 3
@@ -64,13 +64,13 @@ class Watches:
 
     by_run: dict[str, Watch] = field(default_factory=dict)
 
-    def update(self, tracked: Sequence[Tracked], now: float, interval: float) -> None:
+    def update(self, tracked: Sequence[OpenAttempt], now: float, interval: float) -> None:
         """Watch the runs of these attempts, and forget those that are over."""
         alive = [one.attempt.run_id for one in tracked if one.attempt.run_id is not None]
         new = Watch(since=now, same_since=now, next_poll=now + interval)
         self.by_run = {run_id: self.by_run.get(run_id) or replace(new) for run_id in alive}
 
-    def due(self, tracked: Sequence[Tracked], now: float, interval: float) -> list[Tracked]:
+    def due(self, tracked: Sequence[OpenAttempt], now: float, interval: float) -> list[OpenAttempt]:
         """Return the attempts whose runs are due for a poll.
 
         Polls are shared: a run that would be due within half an interval is polled with the others.
@@ -135,7 +135,7 @@ async def poll_held(ctx: Context) -> None:
         await ctx.journal.commit()
 
 
-def _record(ctx: Context, polled: Sequence[Tracked], result: PollResult, watches: Watches) -> bool:
+def _record(ctx: Context, polled: Sequence[OpenAttempt], result: PollResult, watches: Watches) -> bool:
     """Write what a poll shows of these runs; return whether anything was written."""
     events = [(one, event) for one in polled for event in _note_poll(ctx, one, result, watches)]
     for one, event in events:
@@ -144,7 +144,7 @@ def _record(ctx: Context, polled: Sequence[Tracked], result: PollResult, watches
     return bool(events)
 
 
-def _controls(ctx: Context, due: Sequence[Tracked], watches: Watches) -> list[str]:
+def _controls(ctx: Context, due: Sequence[OpenAttempt], watches: Watches) -> list[str]:
     """Return the id of a run that the API must know, to poll with runs that may all be lost.
 
     They are believed to be lost only if it is found.
@@ -169,7 +169,7 @@ async def _poll(ctx: Context, run_ids: list[str]) -> PollResult:
     return result
 
 
-def _note_poll(ctx: Context, one: Tracked, result: PollResult, watches: Watches) -> list[Event]:
+def _note_poll(ctx: Context, one: OpenAttempt, result: PollResult, watches: Watches) -> list[Event]:
     """Note what a poll shows of one run, and return the events that follow; mostly none."""
     run_id = one.attempt.run_id or ""
     run, watch = result.runs.get(run_id), watches.by_run[run_id]
@@ -192,7 +192,9 @@ def _note_poll(ctx: Context, one: Tracked, result: PollResult, watches: Watches)
     return found or _note_time(ctx, one, run, result, watch)
 
 
-def _note_time(ctx: Context, one: Tracked, run: RunSnapshot, result: PollResult, watch: Watch) -> list[Event]:
+def _note_time(
+    ctx: Context, one: OpenAttempt, run: RunSnapshot, result: PollResult, watch: Watch
+) -> list[Event]:
     """Return DeadlinePassed for a run past `run_timeout`; report once a run past `queue_timeout`."""
     limits = ctx.policies[one.item.batch].rules.limits
     lasted = _lasted(ctx, watch, result)
@@ -215,7 +217,7 @@ def _other_marker(run: RunSnapshot, marker: str) -> str | None:
     return None if carried is None or not marker or str(carried) == marker else str(carried)
 
 
-def _note_absence(ctx: Context, one: Tracked, result: PollResult, watch: Watch) -> list[Event]:
+def _note_absence(ctx: Context, one: OpenAttempt, result: PollResult, watch: Watch) -> list[Event]:
     """Note that the API does not know a run; return RunLost once that is proven."""
     now, is_followed = ctx.clock.boottime(), one.attempt.state is AttemptState.RUNNING
     _note_change(ctx, watch, watch.changed_at or one.attempt.created_at)
@@ -266,7 +268,7 @@ def _age(ctx: Context, watch: Watch, result: PollResult) -> float:
     return max(lasted, ctx.clock.now() - CLOCK_MARGIN - watch.changed_at)
 
 
-def _report(ctx: Context, one: Tracked, event: Event) -> None:
+def _report(ctx: Context, one: OpenAttempt, event: Event) -> None:
     """Report what a person must know, and stop the run where the account is out of credits."""
     match event:
         case RunLost():
@@ -283,7 +285,7 @@ def _report(ctx: Context, one: Tracked, event: Event) -> None:
             )
 
 
-def _stop_if_only_stuck(ctx: Context, tracked: Sequence[Tracked], watches: Watches) -> None:
+def _stop_if_only_stuck(ctx: Context, tracked: Sequence[OpenAttempt], watches: Watches) -> None:
     """Stop the run if all runs that are left have not changed for `limits.stuck`, so that a table is made."""
     running = [one for one in tracked if one.attempt.state is AttemptState.RUNNING]
     for one in running:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from batchfish.core.rules import UnansweredRules
-    from batchfish.journal.base import Tracked
+    from batchfish.journal.records import OpenAttempt
     from batchfish.pipeline.context import Context
     from batchfish.pipeline.search import MarkedRun
 
@@ -82,7 +82,7 @@ async def reconcile(ctx: Context) -> None:
             await asyncio.gather(*(_settle(ctx, unanswered[key], records[key], controls) for key in together))
 
 
-async def _settle(ctx: Context, one: Tracked, record: SearchRecord, controls: Controls) -> None:
+async def _settle(ctx: Context, one: OpenAttempt, record: SearchRecord, controls: Controls) -> None:
     """Search once for the run of an unanswered create, and act on what the evidence proves."""
     rules = ctx.policies[one.item.batch].rules.unanswered
     found, evidence = await _gather_evidence(ctx, one, record, controls)
@@ -106,7 +106,7 @@ async def _settle(ctx: Context, one: Tracked, record: SearchRecord, controls: Co
 
 
 async def _gather_evidence(
-    ctx: Context, one: Tracked, record: SearchRecord, controls: Controls
+    ctx: Context, one: OpenAttempt, record: SearchRecord, controls: Controls
 ) -> tuple[Sequence[MarkedRun], Evidence]:
     """Search for the run of an unanswered create and, where it is not found in time, for a control.
 
@@ -146,7 +146,7 @@ async def _gather_evidence(
 
 
 async def _search_for_control(
-    ctx: Context, one: Tracked, controls: Controls, rules: UnansweredRules
+    ctx: Context, one: OpenAttempt, controls: Controls, rules: UnansweredRules
 ) -> Control:
     """Search for a run that is known to exist, in the same way as for the unanswered create's."""
     attempt = one.attempt
@@ -171,13 +171,13 @@ async def _search_for_control(
     return Control.TOO_NEW if is_too_new else Control.MISSING
 
 
-def _markers_of(ctx: Context, one: Tracked) -> str:
+def _markers_of(ctx: Context, one: OpenAttempt) -> str:
     """Return whether runs of this attempt's batch can be found by marker: `untested`, `proven` or `off`."""
     batch = one.item.batch
     return ctx.session.markers if batch == ctx.batch.pk else ctx.journal.batch(batch).markers
 
 
-def _is_settled(ctx: Context, one: Tracked) -> bool:
+def _is_settled(ctx: Context, one: OpenAttempt) -> bool:
     attempt = ctx.journal.attempt(one.item.pk, one.attempt.k)
     return attempt is None or attempt.state is not AttemptState.UNANSWERED
 

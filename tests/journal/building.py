@@ -12,7 +12,7 @@ from batchfish.core.items import ItemSpec
 from batchfish.core.lifecycle import Change, Circumstances, advance
 from batchfish.core.rules import Rules
 from batchfish.core.runs import RunSnapshot
-from batchfish.journal.base import NewBatch
+from batchfish.journal.records import NewBatch
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,8 +9,8 @@ import pytest
 
 from batchfish.core import identity
 from batchfish.errors import StorageFailed
-from batchfish.journal.base import full_name
 from batchfish.journal.queries import open_reader
+from batchfish.journal.records import full_name
 from tests.journal.building import begin, connection_of, edit, row
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.errors import StorageFailed
-from batchfish.journal.base import NewBatch
 from batchfish.journal.files import connect
 from batchfish.journal.ingest import StagedRows
 from batchfish.journal.queries import open_reader
+from batchfish.journal.records import NewBatch
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import Driver, begin, commit, connection_of, row, specs_of
 

@@ -14,8 +14,8 @@ from batchfish.core.items import AttemptState, ItemSpec
 from batchfish.core.lifecycle import Circumstances, advance
 from batchfish.core.rules import Rules
 from batchfish.errors import StorageFailed
-from batchfish.journal.base import Comparison, NewBatch
 from batchfish.journal.files import connect
+from batchfish.journal.records import Comparison, NewBatch
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import KEY, Driver, begin, commit, connection_of, row
 

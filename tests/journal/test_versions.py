@@ -14,9 +14,9 @@ from batchfish.core.items import AttemptState, Status
 from batchfish.core.results import ResultText
 from batchfish.errors import StorageFailed
 from batchfish.journal import files
-from batchfish.journal.base import Comparison
 from batchfish.journal.files import connect
 from batchfish.journal.queries import JournalReader, open_reader
+from batchfish.journal.records import Comparison
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import connection_of, specs_of
 

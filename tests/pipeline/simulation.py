@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from batchfish.core.items import ItemSpec
 from batchfish.core.pacing import Pacing
 from batchfish.core.rules import Limits, RetryRules, Rules, UnansweredRules
-from batchfish.journal.base import NewBatch
+from batchfish.journal.records import NewBatch
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline.context import Context, RunOptions, SessionState
 from batchfish.pipeline.policy import BatchPolicy

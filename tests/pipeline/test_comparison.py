@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.core import identity
-from batchfish.journal.base import Comparison
+from batchfish.journal.records import Comparison
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import connection_of
 from tests.pipeline.model_server import BookedRun

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from batchfish.core.items import ItemSpec
-from batchfish.journal.base import NewBatch
-from batchfish.journal.records import CHUNK_BYTES
+from batchfish.journal.records import CHUNK_BYTES, NewBatch
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import connection_of
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from batchfish.cli.console import Console
     from batchfish.cli.locate import Place
-    from batchfish.journal.base import Batch
+    from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
 
 CHECK_INTERVAL = 0.2

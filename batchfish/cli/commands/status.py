@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.cli.console import Console
-    from batchfish.journal.base import Batch
     from batchfish.journal.queries import JournalReader
+    from batchfish.journal.records import Batch
 
 WATCH_INTERVAL = 2.0
 RATE_SECONDS = 300.0

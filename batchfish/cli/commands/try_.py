@@ -26,7 +26,7 @@ from batchfish.core import identity
 from batchfish.core.items import Status
 from batchfish.core.results import ResultText, UnreadableResult, read_result
 from batchfish.errors import NeedsYes, WrongInput
-from batchfish.journal.base import NewBatch
+from batchfish.journal.records import NewBatch
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from batchfish.cli.agreement import Agreement
     from batchfish.cli.console import Console
     from batchfish.core.items import Item, ItemSpec
-    from batchfish.journal.base import Batch
+    from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.manifest.manifest import Manifest
     from batchfish.pipeline.context import Context
