@@ -6,7 +6,6 @@ import errno
 import logging
 import os
 import signal
-import sqlite3
 import sys
 import traceback
 from difflib import get_close_matches
@@ -64,9 +63,6 @@ def _run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         # The reader closed our output: the exit code is that of a program that SIGPIPE ends.
         return SIGNAL_BASE + signal.SIGPIPE
-    except sqlite3.Error as error:
-        console.warn(f"batchfish: the journal could not be read or written: {error}")
-        return ExitCode.IOERR
     except ModuleNotFoundError as error:
         console.warn(
             f"batchfish: {error.name} is not installed. For the local agent: pip install 'batchfish[local]'."

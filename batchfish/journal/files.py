@@ -89,6 +89,15 @@ def own(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Raise StorageFailed for an error of SQLite in the block."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageFailed(f"{path}: the journal cannot be read: {error}") from error
+
+
+@contextmanager
 def _closed_on_error(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
     try:
         yield

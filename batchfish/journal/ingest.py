@@ -16,7 +16,7 @@ import msgspec
 
 from batchfish.core import identity
 from batchfish.errors import StorageFailed
-from batchfish.journal.files import connect, has_table
+from batchfish.journal.files import connect, has_table, storage_errors
 from batchfish.journal.records import Row
 
 if TYPE_CHECKING:
@@ -150,18 +150,19 @@ class StagedRows:
     A read-only connection will do for all but `merge`.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Stage rows on this connection; nothing is staged yet."""
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Stage rows on this connection to the journal at `path`; nothing is staged yet."""
         self._connection = connection
+        self._path = path
 
     def load(self, specs: Iterable[ItemSpec], version: int) -> int:
         """Stream a manifest's rows into the temporary table in place of earlier ones; return their number.
 
         `version` is that of the fingerprints.
         """
-        for statement in _STAGING:
-            self._connection.execute(statement)
         with self._transaction():
+            for statement in _STAGING:
+                self._connection.execute(statement)
             cursor = self._connection.executemany(
                 "INSERT INTO temp.incoming VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, NULL)",
                 self._prepare(specs, version),
@@ -214,8 +215,7 @@ class StagedRows:
             return self._number(f"SELECT count(*) {what}")
 
         def examples(column: str, what: str) -> tuple[str, ...]:
-            rows = self._connection.execute(f"SELECT {column} {what} LIMIT {EXAMPLES}")
-            return tuple(row[0] for row in rows)
+            return tuple(row[0] for row in self._rows(f"SELECT {column} {what} LIMIT {EXAMPLES}"))
 
         # Without an id on either side, a new row counts as the change of a begun item that no row asks for.
         named = min(count(_NEW_NAMED), count(f"{_LEFT} AND is_nameless"))
@@ -237,12 +237,12 @@ class StagedRows:
 
     def rows(self) -> Sequence[Row]:
         """Return the staged rows, in manifest order."""
-        rows = self._connection.execute("SELECT row, id, url, inputs FROM temp.incoming ORDER BY row")
+        rows = self._rows("SELECT row, id, url, inputs FROM temp.incoming ORDER BY row")
         return [Row(*row) for row in rows]
 
     def rows_to_submit(self) -> frozenset[int]:
         """Return the numbers of the compared rows that are new or whose items are queued."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT n.row FROM temp.incoming n LEFT JOIN items i ON i.pk = n.item"
             " WHERE i.pk IS NULL OR i.status = 'queued'"
         )
@@ -253,7 +253,7 @@ class StagedRows:
         count = self._number("SELECT count(*) FROM temp.incoming")
         places = sorted({0, count // 2, count - 1}) if count else []
         query = "SELECT key FROM temp.incoming ORDER BY row LIMIT 1 OFFSET ?"
-        return [self._connection.execute(query, (place,)).fetchone()[0] for place in places]
+        return [self._rows(query, place)[0][0] for place in places]
 
     def count(self, keys: Iterable[str]) -> int:
         """Count the rows whose item key is one of these."""
@@ -268,13 +268,13 @@ class StagedRows:
         `name` is the short name of our batch, `base_url` its API. StorageFailed if the other file is no
         journal that can be read.
         """
-        with closing(connect(other, read_only=True)) as reader:
+        with closing(connect(other, read_only=True)) as reader, storage_errors(other):
             query = "SELECT count(*) FROM agreed_strangers WHERE name = ?"
             is_agreed = has_table(reader, "agreed_strangers") and bool(
                 reader.execute(query, (name,)).fetchone()[0]
             )
         execute = self._connection.execute
-        try:
+        with storage_errors(other):
             execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
             try:
                 rows = execute(
@@ -285,8 +285,6 @@ class StagedRows:
                 ).fetchall()
             finally:
                 execute("DETACH other")
-        except sqlite3.Error as error:
-            raise StorageFailed(f"{other}: the journal cannot be read: {error}") from error
         return [Overlap(name=row[0], batch8=row[1], begun=row[2], is_agreed=is_agreed) for row in rows]
 
     def merge(self, batch: int, write: Callable[[str, Sequence[Any]], object]) -> None:
@@ -316,24 +314,30 @@ class StagedRows:
         write(f"PRAGMA cache_size = {usual}", ())
 
     def _number(self, query: str, *values: object) -> int:
-        (number,) = self._connection.execute(query, values).fetchone()
+        ((number,),) = self._rows(query, *values)
         return int(number)
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with storage_errors(self._path):
+            return self._connection.execute(query, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Keep all of a block's changes to the temporary tables, or none; the journal is not locked."""
+        """Keep all of the block's changes to the temporary tables, or none; the journal is not locked.
+
+        It begins no transaction inside that of a group of writes: an error here could undo those unnoticed.
+        """
         try:
-            self._connection.execute("SAVEPOINT staging")
+            self._connection.execute("BEGIN DEFERRED")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):  # the first error is the one to report
-                    self._connection.execute("ROLLBACK TO staging")
+                    self._connection.rollback()
                 raise
-            finally:
-                self._connection.execute("RELEASE staging")
         except sqlite3.Error as error:
-            raise StorageFailed(f"the manifest's rows cannot be compared: {error}") from error
+            raise StorageFailed(f"{self._path}: a manifest cannot be compared with it: {error}") from error
 
 
 class _Known(NamedTuple):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchfish.core.items import AttemptState, Status
-from batchfish.errors import StorageFailed
 from batchfish.journal import files, records
 from batchfish.journal.ingest import StagedRows
 from batchfish.journal.records import Row, full_name
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
@@ -95,14 +94,15 @@ class JournalReader:  # more than ten public methods: each is one query
     ) -> None:
         """Read on this connection; `check` is called before each read, and raises to refuse it."""
         self.path = path
-        self.staged = StagedRows(connection)
+        self.staged = StagedRows(connection, path)
         self._connection = connection
         self._check = check
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Show all reads of the block the same moment, whatever the owner writes meanwhile."""
-        self._connection.execute("BEGIN DEFERRED")
+        with files.storage_errors(self.path):
+            self._connection.execute("BEGIN DEFERRED")
         try:
             yield
         finally:
@@ -111,10 +111,8 @@ class JournalReader:  # more than ten public methods: each is one query
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         if self._check is not None:
             self._check()
-        try:
+        with files.storage_errors(self.path):
             return self._connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise StorageFailed(f"{self.path}: the journal cannot be read: {error}") from error
 
     def _number(self, query: str, *values: object) -> int:
         ((number,),) = self._rows(query, *values)
@@ -308,11 +306,13 @@ class JournalReader:  # more than ten public methods: each is one query
 
         `failed_only` leaves out the items that succeeded.
         """
-        return records.read_outcomes(self._connection, batch, failed_only=failed_only)
+        with files.storage_errors(self.path):
+            yield from records.read_outcomes(self._connection, batch, failed_only=failed_only)
 
     def result_sizes(self, batch: int, *, failed_only: bool = False) -> Iterator[int]:
         """Yield the size of each result in bytes, in the order of `outcomes`, without reading the results."""
-        return records.read_sizes(self._connection, batch, failed_only=failed_only)
+        with files.storage_errors(self.path):
+            yield from records.read_sizes(self._connection, batch, failed_only=failed_only)
 
     def request_bodies(self, batch: int) -> Sequence[str]:
         """Return the request bodies of a batch as JSON, each once, in the order of their first rows."""

@@ -72,9 +72,12 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
     def select(self, items: Sequence[int] | None) -> None:
         """Restrict `due` to these items in this process; None: no restriction."""
         self.has_selection = items is not None
-        self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS selected (pk INTEGER PRIMARY KEY)")
-        self._connection.execute("DELETE FROM temp.selected")
-        self._connection.executemany("INSERT INTO temp.selected VALUES (?)", ((pk,) for pk in items or ()))
+        with files.storage_errors(self.path):
+            self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS selected (pk INTEGER PRIMARY KEY)")
+            self._connection.execute("DELETE FROM temp.selected")
+            self._connection.executemany(
+                "INSERT INTO temp.selected VALUES (?)", ((pk,) for pk in items or ())
+            )
 
     def selected_counts(self) -> Mapping[str, int]:
         """Count the selected items by status."""

@@ -213,6 +213,7 @@ class TestOpenAttempts:
 
     def test_open_attempts_are_counted_over_all_batches(self, journal: SqliteJournal, driver: Driver) -> None:
         assert (journal.count_open(), journal.count_held_open()) == (4, 1)
+        commit(journal)
         second = begin(journal, *named("x"), number=2, chance=b"efgh")
         (item,) = journal.due(second, 1e9, 1)
         driver.accept(item.pk)

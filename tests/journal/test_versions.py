@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,6 @@ from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import connection_of, specs_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
 FIXTURES = Path(__file__).with_name("fixtures")
@@ -116,6 +116,28 @@ def test_every_read_works_on_an_earlier_version(old: Path, name: str) -> None:
     with open_reader(old) as reader:
         READS[name](reader)
     assert old.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", sorted(READS.keys() - {"disowned_runs", "snapshot"}))
+def test_a_read_that_fails_raises_storage_failed(tmp_path: Path, name: str) -> None:
+    with open_reader(without_tables(tmp_path)) as reader, pytest.raises(StorageFailed, match="no such table"):
+        READS[name](reader)
+
+
+def test_a_comparison_that_fails_raises_storage_failed(tmp_path: Path) -> None:
+    with open_reader(without_tables(tmp_path)) as reader:
+        reader.staged.load(specs_of([]), 1)
+        with pytest.raises(StorageFailed, match="no such table"):
+            reader.staged.compare(1)
+
+
+def without_tables(folder: Path) -> Path:
+    """Create a file that is a journal by its header, but has no tables."""
+    path = folder / "books.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {files.APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(files.MIGRATIONS)}")
+    return path
 
 
 def test_rows_are_compared_with_an_earlier_version(old: Path) -> None:
