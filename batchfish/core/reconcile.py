@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from batchfish.core.rules import UnansweredRules
     from batchfish.core.runs import RunSnapshot
 
-PATIENCE = 6.0
+LONG_SETTLE = 6.0
 """Without a fresh control, and while the listing is down, this many times `settle` must pass."""
 
 FIRST_PAUSE = 2.0
 SHORTEST_PAUSE = 0.05
+"""Bounds of the pause between two searches, in seconds."""
 
 
 class Control(Enum):
@@ -91,7 +92,7 @@ def judge(evidence: Evidence, rules: UnansweredRules) -> Judgement:
         return Adopt(evidence.found)
     if not evidence.markers_work:
         return Hold("runs cannot be found by their marker here, so no search can tell whether it exists")
-    if evidence.unreachable_for > 0 and evidence.unreachable_for >= PATIENCE * rules.settle:
+    if evidence.unreachable_for > 0 and evidence.unreachable_for >= LONG_SETTLE * rules.settle:
         return Hold(f"no complete listing of runs came for {spell_duration(evidence.unreachable_for)}")
     if rules.then == "hold" and _is_shown_empty(evidence, rules.settle, searches=1):
         return Hold(
@@ -99,7 +100,7 @@ def judge(evidence: Evidence, rules: UnansweredRules) -> Judgement:
         )
     if evidence.obstacle is not None and evidence.elapsed >= rules.settle:
         return Hold(evidence.obstacle)
-    needed = rules.settle if evidence.control is Control.FRESH else PATIENCE * rules.settle
+    needed = rules.settle if evidence.control is Control.FRESH else LONG_SETTLE * rules.settle
     if rules.then != "hold" and _is_shown_empty(evidence, needed, searches=2, apart=rules.settle / 10):
         if evidence.control is Control.MISSING:
             return Hold("not found, but neither is a run that is known to exist: the listing proves nothing")

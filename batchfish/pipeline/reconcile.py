@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from batchfish.core.events import CannotTell, ProvenAbsent
 from batchfish.core.items import Attempt, AttemptState
 from batchfish.core.reconcile import (
-    PATIENCE,
+    LONG_SETTLE,
     Absent,
     Adopt,
     Control,
@@ -119,14 +119,14 @@ async def _gather_evidence(
         began_at = _elapsed(ctx, one.attempt)
         try:
             text = search_text(marker)
-            listing = await search(ctx, text, PATIENCE * rules.settle)
+            listing = await search(ctx, text, LONG_SETTLE * rules.settle)
             new = new_runs(listing.rows, ctx.journal)
             found, obstacle = new.of_item(one.batch8, one.item.key), new.obstacle_to(text)
             is_empty = not (found or obstacle)
             if is_empty and _elapsed(ctx, one.attempt) >= rules.settle:
                 control = await _search_for_control(ctx, one, controls, rules)
         except WebAgentUnavailable:
-            unreachable_for = PATIENCE * rules.settle
+            unreachable_for = LONG_SETTLE * rules.settle
         else:
             record.searches += 1
             if is_empty:
@@ -161,7 +161,7 @@ async def _search_for_control(
         return Control.IMPOSSIBLE if is_first else Control.NONE
     marker = known.marker
     if marker not in controls.found:
-        listing = await search(ctx, search_text(marker), PATIENCE * rules.settle)
+        listing = await search(ctx, search_text(marker), LONG_SETTLE * rules.settle)
         controls.found[marker] = shows(listing, known.run_id or "", marker)
     if controls.found[marker]:
         return Control.FRESH if fresh is not None else Control.OLDER

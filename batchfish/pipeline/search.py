@@ -25,24 +25,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarkedRun:
-    """A listed run and the marker on the last line of its goal.
-
-    `bound_to` is an attempt of another marker to which the journal has bound the run, because the API
-    answered that attempt's create with its id.
-    """
+    """A listed run and the marker on the last line of its goal."""
 
     marker: Marker
     run: RunSnapshot
-    bound_to: Attempt | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRuns:
     """The runs of a listing that the journal does not know as they are listed, the oldest first.
 
-    `marked` are unknown runs, and `misbound` those that the journal has bound to another item than the one
-    their marker names. `unread` are unknown runs whose marker cannot be read, since the listing cuts or omits
-    goals. Any of these may be the run that is searched for, so they prove neither presence nor absence.
+    `marked` are unknown runs. `misbound` are those that the journal has bound to another item than the one
+    their marker names, because the API answered that item's create with their id. `unread` are unknown runs
+    whose marker cannot be read, since the listing cuts or omits goals. Any of these may be the run that is
+    searched for, so they prove neither presence nor absence.
     """
 
     marked: Sequence[MarkedRun] = ()
@@ -99,7 +95,7 @@ def new_runs(rows: Iterable[RunSnapshot], journal: SqliteJournal) -> NewRuns:
         attempt, marker = journal.attempt_of_run(run.run_id), identity.read_marker(run.goal or "")
         if attempt is not None:
             if marker is not None and _is_of_another_item(marker, attempt):
-                misbound.append(MarkedRun(marker=marker, run=run, bound_to=attempt))
+                misbound.append(MarkedRun(marker=marker, run=run))
         elif marker is not None:
             marked.append(MarkedRun(marker=marker, run=run))
         elif not journal.is_disowned(run.run_id):

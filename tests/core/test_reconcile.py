@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core.reconcile import (
-    PATIENCE,
+    LONG_SETTLE,
     SHORTEST_PAUSE,
     Absent,
     Adopt,
@@ -77,20 +77,20 @@ class TestAbsence:
 
     @pytest.mark.parametrize("control", [Control.OLDER, Control.IMPOSSIBLE])
     def test_without_a_fresh_control_it_takes_six_times_as_long(self, control: Control) -> None:
-        late = PATIENCE * SETTLE
+        late = LONG_SETTLE * SETTLE
         assert isinstance(judge(evidence(300.0, late - 0.1, control=control), RULES), SearchAgain)
         assert isinstance(judge(evidence(300.0, late, late + 29.9, control=control), RULES), SearchAgain)
         assert judge(evidence(late, late + 30.0, control=control), RULES) == Absent()
 
     def test_a_control_that_is_not_found_proves_nothing_however_long(self) -> None:
-        late = PATIENCE * SETTLE
+        late = LONG_SETTLE * SETTLE
         assert isinstance(judge(evidence(300.0, late, control=Control.MISSING), RULES), SearchAgain)
         judgement = judge(evidence(late, 10 * late, control=Control.MISSING), RULES)
         assert isinstance(judgement, Hold)
         assert "a run that is known to exist" in judgement.message
 
     def test_a_control_that_is_too_new_to_be_listed_neither_proves_nor_holds(self) -> None:
-        late = PATIENCE * SETTLE
+        late = LONG_SETTLE * SETTLE
         assert isinstance(judge(evidence(late, 10 * late, control=Control.TOO_NEW), RULES), SearchAgain)
 
     def test_time_alone_proves_nothing(self) -> None:
@@ -118,14 +118,14 @@ class TestAbsence:
             *empty_searches, control=control, markers_work=markers_work, unreachable_for=unreachable_for
         )
         if judge(known, UnansweredRules(settle=settle, then=then)) == Absent():
-            patience = 1.0 if control is Control.FRESH else PATIENCE
-            late = [at for at in empty_searches if at >= patience * settle]
+            factor = 1.0 if control is Control.FRESH else LONG_SETTLE
+            late = [at for at in empty_searches if at >= factor * settle]
             assert then == "reconcile"
             assert markers_work
             assert control not in {Control.MISSING, Control.TOO_NEW}
             assert len(late) >= 2
             assert late[-1] - late[0] >= settle / 10 - 1e-6
-            assert unreachable_for < PATIENCE * settle
+            assert unreachable_for < LONG_SETTLE * settle
 
 
 class TestHolding:
@@ -135,8 +135,8 @@ class TestHolding:
         assert "marker" in judgement.message
 
     def test_a_listing_that_is_down_holds_after_six_times_settle(self) -> None:
-        assert isinstance(judge(evidence(unreachable_for=PATIENCE * SETTLE - 1), RULES), SearchAgain)
-        judgement = judge(evidence(unreachable_for=PATIENCE * SETTLE), RULES)
+        assert isinstance(judge(evidence(unreachable_for=LONG_SETTLE * SETTLE - 1), RULES), SearchAgain)
+        judgement = judge(evidence(unreachable_for=LONG_SETTLE * SETTLE), RULES)
         assert judgement == Hold("no complete listing of runs came for 30m")
 
     def test_a_manifest_that_says_hold_holds_after_one_late_search(self) -> None:

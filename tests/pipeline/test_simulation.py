@@ -100,7 +100,7 @@ def test_a_last_create_that_made_no_run_is_sent_again(tmp_path: Path) -> None:
     server.on_create.append(fail_the_last)
     live(simulation)
     assert server.creates == simulation.items + 1
-    assert simulation.loop.now > reconcile.PATIENCE * 10
+    assert simulation.loop.now > reconcile.LONG_SETTLE * 10
 
 
 @pytest.mark.parametrize("seed", seeds(1, of=5))

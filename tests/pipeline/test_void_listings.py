@@ -82,7 +82,7 @@ def test_an_unanswered_create_is_held_where_every_listing_breaks_off(tmp_path: P
     assert report.stop is None
     assert simulation.statuses() == {"succeeded": 3, "held": 1}
     (held,) = [notice for notice in simulation.notices if notice.startswith("held:")]
-    assert spell_duration(reconcile.PATIENCE * SETTLE) in held
+    assert spell_duration(reconcile.LONG_SETTLE * SETTLE) in held
     assert len(server.runs) == server.creates == 4
 
 
