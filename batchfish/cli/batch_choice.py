@@ -101,7 +101,7 @@ def refuse_other_api(reader: JournalReader, recorded_as: str) -> None:
 
 
 def _refuse_other_manifest(newest: Batch | None, manifest: Manifest) -> None:
-    """Raise WrongInput if the journal holds the batches of another name, or of another file beside this."""
+    """Raise WrongInput if the journal holds the batches of another name, or of another file in its folder."""
     if newest is None:
         return
     other, here = Path(newest.manifest_path), manifest.path.absolute()

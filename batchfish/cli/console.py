@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
+from batchfish.core.describe import several
 from batchfish.errors import StorageFailed
 
 if TYPE_CHECKING:
@@ -107,6 +108,11 @@ def flush(stream: TextIO) -> None:
         stream.flush()
     except (OSError, ValueError):
         silence(stream)
+
+
+def are(number: int, noun: str) -> str:
+    """Return `1 item is`, `2 items are`."""
+    return f"{several(number, noun)} {'is' if number == 1 else 'are'}"
 
 
 def spell_time(at: float) -> str:

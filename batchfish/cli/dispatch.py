@@ -128,7 +128,7 @@ def find_command(name: str) -> Command:
 
 
 def _disk_error(error: Exception) -> OSError | None:
-    """Return the error of a full or broken disk that an error is, or that its group contains."""
+    """Return an error if it comes from a full or broken disk; of a group, the first such error."""
     if isinstance(error, ExceptionGroup):
         return next((disk for one in error.exceptions if (disk := _disk_error(one))), None)
     return error if isinstance(error, OSError) and error.errno in DISK_ERRORS else None

@@ -66,7 +66,7 @@ def argument(
     is_optional: bool = False,
     repeats: bool = False,
 ) -> Any:  # noqa: ANN401 - stands for a value of the field's type
-    """Return a field that is a positional argument; one that `repeats` is a tuple, and may be empty."""
+    """Return a dataclass field for a positional argument; if it `repeats`, its value is a tuple."""
     spec = Argument(
         names=(), metavar=metavar, help=help, parse=parse, is_optional=is_optional, repeats=repeats
     )
@@ -84,7 +84,7 @@ def option(
     repeats: bool = False,
     is_exclusive: bool = False,
 ) -> Any:  # noqa: ANN401 - stands for a value of the field's type
-    """Return a field that is an option with a value; one that `repeats` is a tuple of its values."""
+    """Return a dataclass field for an option with a value; if it `repeats`, its value is a tuple."""
     spec = Argument(
         names=names, metavar=metavar, help=help, parse=parse, repeats=repeats, is_exclusive=is_exclusive
     )
@@ -97,7 +97,7 @@ def flag(
     title: str | None = None,
     is_exclusive: bool = False,
 ) -> Any:  # noqa: ANN401 - stands for a boolean
-    """Return a field that is an option without a value.
+    """Return a dataclass field for an option without a value.
 
     `title` puts it into another group of the help. Exactly one of a command's `is_exclusive` options must be
     given.
@@ -115,7 +115,7 @@ def group(
     fixed: Mapping[str, object] | None = None,
     help: Mapping[str, str] | None = None,  # noqa: A002 - as argparse calls it
 ) -> Any:  # noqa: ANN401 - stands for a value of the type `options`
-    """Return a field that holds the options of another dataclass, shown under a title.
+    """Return a dataclass field for the options of another dataclass, which help shows under a title.
 
     A command that does not offer all of them names `only` those that it does, or those that it is `without`;
     the others keep their defaults. It does not offer those whose values are `fixed` either. `help` replaces

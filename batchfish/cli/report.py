@@ -6,13 +6,12 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from batchfish.cli.console import put_if_possible
+from batchfish.cli.console import are, put_if_possible
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import spell
 from batchfish.cli.output import preview_of, write_batch
-from batchfish.core.describe import several
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,11 +111,6 @@ def _report_next_steps(
         put_summary(code, counts, table=table, command=command)
     elif table is not None and not console.is_quiet:
         put_if_possible(str(table))
-
-
-def are(number: int, noun: str) -> str:
-    """Return `1 item is`, `2 items are`."""
-    return f"{several(number, noun)} {'is' if number == 1 else 'are'}"
 
 
 def put_summary(code: int, counts: Counts, *, table: Path | None = None, command: str | None = None) -> None:

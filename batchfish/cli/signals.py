@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from batchfish.cli import interrupts
-from batchfish.cli.console import is_terminal
-from batchfish.core.describe import several
+from batchfish.cli.console import are, is_terminal
 from batchfish.core.events import CancelRequested
 from batchfish.pipeline.context import StopKind
 
@@ -54,9 +53,8 @@ def stopping_at_signals(ctx: Context, console: Console) -> Iterator[None]:
         was_signalled = ctx.session.stop is not None and ctx.session.stop.signal is not None
         if number == signal.SIGINT and not was_signalled and is_terminal():
             ctx.stop(StopKind.SIGNAL, "interrupted: nothing more is submitted", signal=number)
-            alive = ctx.count_alive()
             console.warn(
-                f"{several(alive, 'run')} {'is' if alive == 1 else 'are'} alive and followed to the end. "
+                f"{are(ctx.count_alive(), 'run')} alive and followed to the end. "
                 "Press Ctrl-C again to leave now (the runs go on, and `run` follows them later), or type c "
                 "and Enter to cancel them."
             )
