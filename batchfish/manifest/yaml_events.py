@@ -112,7 +112,9 @@ class _Reader:
     def close_document(self) -> None:
         self.take()
         if not isinstance(event := self.take(), yaml.StreamEndEvent):
-            raise RefusedLine(_line(event), "a second document begins", "Keep one manifest a file.")
+            raise RefusedLine(
+                _line(event), "a second document begins", "Put each manifest in a file of its own."
+            )
 
     def take(self) -> Any:  # noqa: ANN401 - PyYAML's events have no common base with these attributes
         """Return the next event; add a fault for notation that is not allowed. Aliases are never followed."""

@@ -179,7 +179,7 @@ CASES = (
         kind="YAML syntax",
         line=5,
         message="a second document begins",
-        remedy="Keep one manifest a file.",
+        remedy="Put each manifest in a file of its own.",
     ),
     Bad(file="deep.yaml", kind="nesting", line=3, message="nested deeper than 50 levels"),
     Bad(file="deep.jsonl", kind="nesting", line=1, message="nested deeper than 50 levels"),
