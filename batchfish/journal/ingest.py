@@ -121,12 +121,12 @@ class Difference:
 
     @property
     def asks_for_more(self) -> bool:
-        """Whether the manifest asks for items that the batch did not hold or no longer wanted."""
+        """Return whether the manifest has rows that the batch has no wanted item for."""
         return bool(self.new or self.changed or self.returning)
 
     @property
     def is_none(self) -> bool:
-        """Whether manifest and batch are the same."""
+        """Return whether manifest and batch are the same."""
         return not (self.asks_for_more or self.removed or self.touched)
 
 

@@ -18,7 +18,7 @@ class OwnerLock:
     """The exclusive right to write one journal: an flock on a file beside it, released with the process."""
 
     def __init__(self, journal: Path) -> None:
-        """Take the lock; BatchBusy, with the owner's process id if it is known, if another process has it."""
+        """Acquire the lock; BatchBusy, with the owner's process id if known, if another process has it."""
         self._path = journal.with_name(journal.name + ".lock")
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -132,11 +132,6 @@ class JournalReader:  # more than ten public methods: each is one query
         """Return the batch of this full name."""
         return next(iter(self._batches("name = ?", name)), None)
 
-    def batch(self, pk: int) -> Batch:
-        """Return the batch of this key."""
-        (batch,) = self._batches("pk = ?", pk)
-        return batch
-
     def _batches(self, condition: str, *values: object) -> Sequence[Batch]:
         rows = self._rows(f"SELECT {records.BATCH} FROM batches WHERE {condition}", *values)
         return [records.batch_from(row) for row in rows]
@@ -178,7 +173,7 @@ class JournalReader:  # more than ten public methods: each is one query
         )
         return records.item_from(rows[0]) if rows else None
 
-    def question_of(self, item: int) -> tuple[str, str]:
+    def url_and_goal_of(self, item: int) -> tuple[str, str]:
         """Return the URL and the goal of an item."""
         ((url, goal),) = self._rows("SELECT url, goal FROM items WHERE pk = ?", item)
         return url, goal
@@ -221,14 +216,14 @@ class JournalReader:  # more than ten public methods: each is one query
         return any(selected is None or pk in selected for (pk,) in rows)
 
     def wanted_rows(self, batch: int) -> Sequence[Row]:
-        """Return what options select the wanted items of a batch by, in manifest order."""
+        """Return ids, URLs and variables of the wanted items of a batch, in manifest order."""
         rows = self._rows(
             "SELECT pk, id, url, inputs FROM items WHERE batch = ? AND wanted = 1 ORDER BY row", batch
         )
         return [Row(*row) for row in rows]
 
     def all_rows(self, batch: int) -> Sequence[Row]:
-        """Return what options select the items of a batch by, including items no longer wanted."""
+        """Return ids, URLs and variables of all items of a batch, wanted or not."""
         rows = self._rows("SELECT pk, id, url, inputs FROM items WHERE batch = ? ORDER BY row", batch)
         return [Row(*row) for row in rows]
 

@@ -70,7 +70,10 @@ class Request:
 
 
 class Row(NamedTuple):
-    """What options select an item by. `key` is an item's key or a staged row's number, `inputs` are JSON."""
+    """The id, URL and variables of an item or a staged row: what options such as `--where` select by.
+
+    `key` is the item's key or the row's number, `inputs` are the row's variables as JSON.
+    """
 
     key: int
     id: str
@@ -221,7 +224,7 @@ def read_sizes(connection: sqlite3.Connection, batch: int, *, failed_only: bool 
 
 
 def result_from(raw: bytes | None, is_whole_answer: object) -> ResultText | None:
-    """Read the columns `raw` and `is_whole_answer` of a result; None where there is none."""
+    """Return the result in the columns `raw` and `is_whole_answer`; None if there is none."""
     return None if raw is None else decode_result(raw, is_whole_answer=bool(is_whole_answer))
 
 

@@ -1,4 +1,4 @@
-"""The journal of the process that owns it, in one SQLite file: each method is a statement or a few."""
+"""The journal in one SQLite file, as the process that owns it reads and writes it."""
 
 from __future__ import annotations
 
@@ -267,7 +267,10 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         return bool(self._group.read(query, batch, key))
 
     def agreed_batches(self) -> set[str]:
-        """Return names and batch8s of other journals' batches whose items a person agreed to pay again."""
+        """Return the batches of other journals whose items a person agreed to pay for again.
+
+        They are named by short name or by batch8.
+        """
         return {name for (name,) in self._group.read("SELECT name FROM agreed_strangers")}
 
     def agree_to_batches(self, names: Iterable[str], now: float) -> None:
@@ -378,7 +381,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self._write_now("INSERT OR REPLACE INTO meta VALUES ('salt', ?)", salt.hex())
 
     def write_file_identity(self, file: Mapping[str, str]) -> None:
-        """Commit the identity (see `lock.identify`) of this file, to compare it when it is next owned."""
+        """Commit the path, inode and machine of this file, which the next owner compares with its own."""
         self._write_now("INSERT OR REPLACE INTO meta VALUES ('place', ?)", json.dumps(dict(file)))
 
     def _write_now(self, statement: str, *values: str | float) -> None:

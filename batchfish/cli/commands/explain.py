@@ -38,7 +38,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
     """Print what the journal knows of an item."""
     with open_batch(find(options.batch, options.location)) as (reader, batch):
         item = item_called(reader, batch, options.item)
-        url, goal = reader.question_of(item.pk)
+        url, goal = reader.url_and_goal_of(item.pk)
         attempts = reader.attempts_of(item.pk)
         money = reader.money_events_of(item.pk)
     if options.reporting.json:
