@@ -75,6 +75,14 @@ def test_retry_is_one_attempt_more_for_those_it_names(shop: Shop, which: tuple[s
     assert shop.paid() == ([1, 2, 2, 3] if code == 1 else [1, 2, 3])
 
 
+def test_a_retry_whose_table_is_refused_queues_nothing(shop: Shop) -> None:
+    shop.command("run", shop.write_manifest(1, 2, rules=SECOND_FAILS), *SETTLE)
+    refused = shop.command("retry", shop.name, "--failed", "-o", "no/such/folder.csv", *SETTLE)
+    assert refused.code == 74
+    assert shop.journal.statuses() == {"succeeded": 1, "failed": 1}
+    assert shop.command("status", shop.name, "--json").summary["exit_code"] == 1
+
+
 def test_halt_stops_submitting_and_the_batch_can_go_on(shop: Shop) -> None:
     manifest = shop.write_manifest(*range(1, 16), rules=ALL_FAIL)
     outcome = shop.command("run", manifest, "-j", "1", "--halt", "50%", *SETTLE)
