@@ -95,8 +95,8 @@ def refuse_other_api(reader: JournalReader, recorded_as: str) -> None:
     if others:
         raise WrongInput(
             f"this journal belongs to {', '.join(sorted(map(spell_api, others)))}, not to "
-            f"{spell_api(recorded_as)}: one journal is of one API. Use another, with --journal FILE, to pay "
-            "for the items there as well."
+            f"{spell_api(recorded_as)}, and a journal has batches of one API only. To pay for the items "
+            "there as well, name another journal with --journal FILE."
         )
 
 
@@ -108,8 +108,8 @@ def _refuse_other_manifest(newest: Batch | None, manifest: Manifest) -> None:
     name = newest.manifest["name"]
     if name != manifest.name:
         raise WrongInput(
-            f"this journal holds the batches of {name!r} ({other}), not of {manifest.name!r}: one journal is "
-            "of one name. Name another with --journal FILE."
+            f"this journal holds the batches of {name!r} ({other}), not of {manifest.name!r}, and a journal "
+            "has batches of one name only. Name another with --journal FILE."
         )
     if other != here and other.exists() and other.parent == here.parent:
         raise WrongInput(

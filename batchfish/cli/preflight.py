@@ -255,8 +255,8 @@ def _spell_unread(choice: BatchChoice, found: ForeignRuns) -> str:
     from batchfish.pipeline.search import name_runs
 
     return (
-        f"the API's listing shows runs that may be for items of {choice.name}, but not the reference "
-        f"line in their goals: {name_runs(found.unread)}. If they are, their items are paid for again. "
+        f"the API's listing shows runs that may be for items of {choice.name}, but not the marker at the "
+        f"end of their goals: {name_runs(found.unread)}. If they are, their items are paid for again. "
         "To bind some of them to their items first, agree and add --drain, so that nothing is sent, then "
         "use `batchfish held adopt ITEM RUN`."
     )
