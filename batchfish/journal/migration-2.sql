@@ -7,13 +7,13 @@ CREATE TABLE comparisons (
     unlisted INTEGER NOT NULL                   -- of those, how many more are known here than are listed
 ) STRICT;
 
--- Other batches with items of this journal, by name or batch8, that a person agreed to pay beside.
+-- Batches of other journals, by name or batch8, whose items a person agreed to pay for again.
 CREATE TABLE agreed_strangers (
     name TEXT PRIMARY KEY,
     at   REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Runs whose marker cannot be read, and which a person declared to be nobody's.
+-- Runs whose marker cannot be read, and which a person declared to belong to no item.
 CREATE TABLE disowned_runs (
     run_id TEXT PRIMARY KEY,
     at     REAL NOT NULL

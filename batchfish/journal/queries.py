@@ -101,7 +101,7 @@ class JournalReader:  # more than ten public methods: each is one query
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Show all reads of the block the same moment, whatever the owner writes meanwhile."""
-        with files.storage_errors(self.path):
+        with self._reading():
             self._connection.execute("BEGIN DEFERRED")
         try:
             yield
@@ -109,10 +109,15 @@ class JournalReader:  # more than ten public methods: each is one query
             self._connection.rollback()
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._reading():
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         if self._check is not None:
             self._check()
         with files.storage_errors(self.path):
-            return self._connection.execute(query, values).fetchall()
+            yield
 
     def _number(self, query: str, *values: object) -> int:
         ((number,),) = self._rows(query, *values)
@@ -301,12 +306,12 @@ class JournalReader:  # more than ten public methods: each is one query
 
         `failed_only` leaves out the items that succeeded.
         """
-        with files.storage_errors(self.path):
+        with self._reading():
             yield from records.read_outcomes(self._connection, batch, failed_only=failed_only)
 
     def result_sizes(self, batch: int, *, failed_only: bool = False) -> Iterator[int]:
         """Yield the size of each result in bytes, in the order of `outcomes`, without reading the results."""
-        with files.storage_errors(self.path):
+        with self._reading():
             yield from records.read_sizes(self._connection, batch, failed_only=failed_only)
 
     def request_bodies(self, batch: int) -> Sequence[str]:
