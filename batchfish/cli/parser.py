@@ -30,7 +30,8 @@ POSITIONAL, OWN_OPTIONS = "arguments", "options"
 class Argument:
     """One argument of a command line, as `--help` and the command reference show it.
 
-    `names` are its spellings; those of positional arguments are empty. `metavar` is None for an option without a value.
+    `names` are the spellings of an option, and empty for a positional argument. `metavar` is None for an
+    option without a value.
     """
 
     names: tuple[str, ...]
