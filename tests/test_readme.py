@@ -260,17 +260,17 @@ def commands_named_on(page: Path) -> list[list[str]]:
 def test_every_command_on_a_page_exists_with_its_flags(page: Path) -> None:
     known = options_by_command()
     for words in commands_named_on(page):
-        verb = words[0] if words else "--help"
-        if verb.startswith("-") or not verb.islower():
+        subcommand = words[0] if words else "--help"
+        if subcommand.startswith("-") or not subcommand.islower():
             continue
-        assert verb in known, " ".join(words)
+        assert subcommand in known, " ".join(words)
         given = {word.partition("=")[0].rstrip(")") for word in words if re.fullmatch(r"--?[a-z].*", word)}
-        assert given <= known[verb], " ".join(words)
+        assert given <= known[subcommand], " ".join(words)
     everywhere = set().union(*known.values()) | {"--help", "--version"}
     assert set(FLAG.findall(page.read_text(encoding="utf-8"))) - FOREIGN <= everywhere
 
 
-def test_every_verb_is_told_of() -> None:
+def test_every_command_is_documented() -> None:
     told = {words[0] for page in [README, *DOCS] for words in commands_named_on(page) if words}
     assert set(COMMANDS) <= told
 

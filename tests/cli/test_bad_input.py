@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 GOAL = ("--goal", "Read.")
 
 
-@pytest.mark.parametrize("verb", ["validate", "run"])
+@pytest.mark.parametrize("subcommand", ["validate", "run"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.file)
-def test_a_bad_manifest_is_refused_with_a_message(offline: Command, verb: str, case: Bad) -> None:
+def test_a_bad_manifest_is_refused_with_a_message(offline: Command, subcommand: str, case: Bad) -> None:
     goal = ("--goal", "Read {{ title }}." if case.kind in NEEDS_TITLE else "Read.")
-    outcome = offline(verb, BAD / case.file, *(() if case.file.endswith(".yaml") else goal))
+    outcome = offline(subcommand, BAD / case.file, *(() if case.file.endswith(".yaml") else goal))
     assert outcome.code == 2
     assert outcome.out == ""
     place = f"{case.file}:{case.line}: " if case.line else f"{case.file}: "

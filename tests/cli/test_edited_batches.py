@@ -159,8 +159,8 @@ def test_manifests_of_two_names_share_no_journal(shop: Shop, flags: tuple[str, .
     shop.write(2)
     shop.file.rename(other)
     sharing = (other.name, "--goal", "Read it.", "--journal", "shared.db")
-    for verb in (("run", *SETTLE, *flags), ("plan",)):
-        outcome = shop.command(*verb, *sharing)
+    for subcommand in (("run", *SETTLE, *flags), ("plan",)):
+        outcome = shop.command(*subcommand, *sharing)
         assert outcome.code == 2
         assert f"holds the batches of {shop.name!r} ({shop.file}), not of 'another'" in outcome.err
         assert "--journal FILE" in outcome.err
@@ -170,22 +170,22 @@ def test_manifests_of_two_names_share_no_journal(shop: Shop, flags: tuple[str, .
 def test_a_journal_belongs_to_the_api_it_was_begun_with(shop: Shop, patient: Server) -> None:
     shop.write(1, 2)
     shop.run("--limit", "1")
-    for verb in (("run", shop.file.name, "--goal", "Read it."), ("resume", shop.name)):
-        outcome = shop.command(*verb, "--base-url", patient.base_url)
+    for subcommand in (("run", shop.file.name, "--goal", "Read it."), ("resume", shop.name)):
+        outcome = shop.command(*subcommand, "--base-url", patient.base_url)
         assert outcome.code == 2
         assert f"belongs to {shop.server.base_url}" in outcome.err
     assert shop.paid() == [1]
 
 
-@pytest.mark.parametrize("verb", ["run", "try"])
-def test_no_batch_of_another_api_begins_in_a_journal(shop: Shop, patient: Server, verb: str) -> None:
+@pytest.mark.parametrize("subcommand", ["run", "try"])
+def test_no_batch_of_another_api_begins_in_a_journal(shop: Shop, patient: Server, subcommand: str) -> None:
     """Its runs would be searched for at one API, believed absent, and paid for again at the other."""
-    begin = (verb, shop.file.name, "--goal", "Read it.", *SETTLE)
+    begin = (subcommand, shop.file.name, "--goal", "Read it.", *SETTLE)
     shop.write(1)
-    assert shop.command(*begin, "--sync" if verb == "try" else "-q").code == 0
+    assert shop.command(*begin, "--sync" if subcommand == "try" else "-q").code == 0
     before = patient.books.count()
     shop.write(2)
-    for flags in (("--new",), ("--new", "-y")) if verb == "run" else ((), ("-y",)):
+    for flags in (("--new",), ("--new", "-y")) if subcommand == "run" else ((), ("-y",)):
         outcome = shop.command(*begin, *flags, "--base-url", patient.base_url)
         assert outcome.code == 2
         assert f"belongs to {shop.server.base_url}, not to {patient.base_url}" in outcome.err
@@ -194,7 +194,7 @@ def test_no_batch_of_another_api_begins_in_a_journal(shop: Shop, patient: Server
     assert len(shop.command("ls", "--json").summary["batches"]) == 1
     # In a journal of its own it is another batch.
     elsewhere = ("--base-url", patient.base_url, "--journal", "elsewhere.db", "-o", "out.csv")
-    if verb == "run":
+    if subcommand == "run":
         assert shop.command(*begin, *elsewhere, "--max-duration", "1s").code == 3
         assert patient.books.count() == before + 1
 

@@ -149,24 +149,26 @@ def another_owner_of(journal: Path) -> Iterator[None]:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("verbs", [READING, *((verb,) for verb in sorted(set(SCENES) - set(READING)))])
+@pytest.mark.parametrize(
+    "subcommands", [READING, *((subcommand,) for subcommand in sorted(set(SCENES) - set(READING)))]
+)
 def test_no_option_that_is_offered_is_left_unread(
-    command: Command, spied: set[str], verbs: Sequence[str]
+    command: Command, spied: set[str], subcommands: Sequence[str]
 ) -> None:
     """An option whose value is never read has no effect."""
     (command.folder / "shop.yaml").write_text(MANIFEST_THAT_FAILS)
     assert command("run", "shop.yaml", *LOCAL, "--limit", "1").code == 1
-    for verb in verbs:
+    for subcommand in subcommands:
         spied.clear()
-        if verb != "cancel":  # which would wait for the other process to take in its request
+        if subcommand != "cancel":  # which would wait for the other process to take in its request
             with another_owner_of(command.folder / ".batchfish" / "local" / "shop.db"):
-                command(*SCENES[verb][-1])
-        for scene in SCENES[verb]:
+                command(*SCENES[subcommand][-1])
+        for scene in SCENES[subcommand]:
             command(*scene)
-        offered = set(options_of(verb).values())
-        if verb == "retry":  # one of three must be given: if not the others, it is this one
+        offered = set(options_of(subcommand).values())
+        if subcommand == "retry":  # one of three must be given: if not the others, it is this one
             offered -= {"failed"}
-        assert offered - spied == set(), verb
+        assert offered - spied == set(), subcommand
 
 
 SELECTIONS = [
@@ -270,11 +272,11 @@ def test_resume_is_about_what_is_selected(begun: Shop, flags: tuple[str, ...], c
 def test_a_misspelt_item_is_an_error_though_the_batch_is_finished(shop: Shop) -> None:
     shop.write(1)
     shop.run()
-    for verb in ("resume", "cancel"):
-        assert shop.command(verb, shop.name, "--item", "nosuch").code == 2
+    for subcommand in ("resume", "cancel"):
+        assert shop.command(subcommand, shop.name, "--item", "nosuch").code == 2
 
 
-@pytest.mark.parametrize("verb", ["run", "try"])
+@pytest.mark.parametrize("subcommand", ["run", "try"])
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
@@ -290,11 +292,11 @@ def test_a_misspelt_item_is_an_error_though_the_batch_is_finished(shop: Shop) ->
     ],
 )
 def test_options_of_the_other_api_are_refused(
-    offline: Command, verb: str, flags: tuple[str, ...], said: str
+    offline: Command, subcommand: str, flags: tuple[str, ...], said: str
 ) -> None:
     """A rehearsal whose `--local` was forgotten would be paid for."""
     (offline.folder / "shop.csv").write_text("url\nhttps://shop.example/1\n")
-    outcome = offline(verb, "shop.csv", *GOAL, *flags)
+    outcome = offline(subcommand, "shop.csv", *GOAL, *flags)
     assert (outcome.code, said in outcome.err) == (2, True)
     assert not (offline.folder / ".batchfish").exists()
 

@@ -143,8 +143,8 @@ def test_a_plan_sends_nothing_and_counts(shop: Shop) -> None:
     shop.write(1, 2, 3)
     shop.run("--limit", "1")
     shop.write(2, 3, 4)
-    for verb in (("plan",), ("run", "-n"), ("run", "--dry-run")):
-        outcome = shop.command(*verb, shop.file.name, "--goal", "Read it.", "--json")
+    for subcommand in (("plan",), ("run", "-n"), ("run", "--dry-run")):
+        outcome = shop.command(*subcommand, shop.file.name, "--goal", "Read it.", "--json")
         assert outcome.code == 0
         found = outcome.summary
         assert {name: found[name] for name in ("items", "new", "changed", "removed", "to_submit")} == {

@@ -119,8 +119,8 @@ def test_a_short_settle_at_an_api_over_the_network_asks_before_anything_begins(
         f"unanswered: {{settle: {'5m' if flags else '1s'}}}\n"
     )
     command.use("https://api.example")
-    for verb in ("run", "try"):
-        outcome = command(verb, "shop.yaml", *flags)
+    for subcommand in ("run", "try"):
+        outcome = command(subcommand, "shop.yaml", *flags)
         assert outcome.code == 6
         assert said in outcome.err
         assert "Use at least 30s. To agree, add --accept short-settle." in outcome.err
@@ -128,15 +128,15 @@ def test_a_short_settle_at_an_api_over_the_network_asks_before_anything_begins(
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("verb", ["resume", "cancel"])
-def test_a_batch_whose_settle_is_short_asks_before_it_goes_on(shop: Shop, verb: str) -> None:
+@pytest.mark.parametrize("subcommand", ["resume", "cancel"])
+def test_a_batch_whose_settle_is_short_asks_before_it_goes_on(shop: Shop, subcommand: str) -> None:
     """An option may have replaced it when the batch began."""
     manifest = shop.write_manifest(1, 2, rules="unanswered: {settle: 2s}\n")
     assert shop.command("run", manifest, "--limit", "1").code == 0
     with closing(sqlite3.connect(shop.journal.path)) as connection, connection:
         connection.execute("UPDATE batches SET base_url = 'https://api.example'")
     shop.command.use("https://api.example")
-    outcome = shop.command(verb, shop.name)
+    outcome = shop.command(subcommand, shop.name)
     assert outcome.code == 6
     assert "`unanswered.settle`" in outcome.err
     assert shop.command("status", "--json").summary["counts"] == {"queued": 1, "succeeded": 1}
