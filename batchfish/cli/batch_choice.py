@@ -81,7 +81,7 @@ def choose_batch(
         number=number,
         batch=batch,
         difference=reader.staged.compare(batch.pk if batch is not None else None),
-        manifest=json.loads(json.dumps(manifest.resolved())),
+        manifest=json.loads(json.dumps(manifest.resolved(None if batch is None else batch.manifest))),
         unfinished=newest if is_left else None,
     )
 

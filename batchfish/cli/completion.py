@@ -11,7 +11,7 @@ from batchfish.cli.factory import make_client, make_context
 from batchfish.cli.progress import show_progress
 from batchfish.cli.report import report_end, report_nothing_selected
 from batchfish.cli.signals import stopping_at_signals
-from batchfish.core.describe import several
+from batchfish.core.describe import several, spell_bounds
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ async def complete(
 
 def announcement(ctx: Context, counts: Counts) -> str:
     """Return the message about what is going to be submitted, printed before anything is paid for."""
-    limits, retry = ctx.rules.limits, ctx.rules.retry
     return (
-        f"{ctx.batch.name}: {counts}; up to {several(limits.concurrency, 'run')} at once on "
-        f"{spell_api(ctx.batch.base_url)}, at most {several(retry.attempts, 'attempt')} an item"
+        f"{ctx.batch.name}: {counts}; {spell_bounds(ctx.session.pacing.window.bounds)} on "
+        f"{spell_api(ctx.batch.base_url)}, at most {several(ctx.rules.retry.attempts, 'attempt')} an item"
     )

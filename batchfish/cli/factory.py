@@ -171,7 +171,7 @@ def make_context(
         session=SessionState(
             began_at=clock.boottime(),
             markers=batch.markers,
-            pacing=Pacing(concurrency=rules.limits.concurrency),
+            pacing=Pacing.within(rules.limits.concurrency),
             last_accepted=latest.intended_at if latest else None,
         ),
         notice=console.warn,

@@ -12,12 +12,15 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import journal_for, read_manifest
 from batchfish.cli.selection import count_to_submit
-from batchfish.core.describe import several
+from batchfish.core.describe import several, spell_bounds
 from batchfish.core.items import Status
+from batchfish.core.rules import rules_from
+from batchfish.core.window import AUTO
 from batchfish.journal.queries import open_reader_or_empty
 
 if TYPE_CHECKING:
     from batchfish.cli.options import JournalLocation, ManifestSource, Selection
+    from batchfish.core.window import Bounds
     from batchfish.journal.ingest import Difference
     from batchfish.journal.queries import JournalReader
     from batchfish.manifest.manifest import Manifest
@@ -39,6 +42,7 @@ class Forecast:
     alive: int
     to_submit: int
     most_runs: int
+    bounds: Bounds
 
 
 def show_forecast(
@@ -80,6 +84,7 @@ def make_forecast(
         alive=reader.count_alive(),
         to_submit=to_submit,
         most_runs=to_submit * manifest.rules.retry.attempts,
+        bounds=rules_from(choice.manifest).limits.concurrency or AUTO,
     )
 
 
@@ -100,7 +105,7 @@ def _put_forecast(found: Forecast) -> None:
         put(f"  {name:<8}{number:>9,}{such_as}")
     put(
         f"`run` with the same options would submit {several(found.to_submit, 'item')}, "
-        f"and pay for at most {several(found.most_runs, 'run')}."
+        f"{spell_bounds(found.bounds)}, and pay for at most {several(found.most_runs, 'run')}."
     )
     if found.unfinished is not None:
         put(f"{found.unfinished} has not finished: `run` asks, or takes --accept unfinished-batch.")
@@ -123,4 +128,5 @@ def _as_object(found: Forecast) -> dict[str, Any]:
         "counts": dict(found.counts.by_status),
         "to_submit": found.to_submit,
         "most_runs": found.most_runs,
+        "concurrency": str(found.bounds),
     }

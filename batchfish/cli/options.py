@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from batchfish.core.rules import Share
+    from batchfish.core.window import Bounds
 
 T = TypeVar("T")
 
@@ -46,6 +47,13 @@ def count(text: str) -> int:
     from batchfish.manifest.values import parse_count
 
     return _parse(parse_count, int(text) if text.isdecimal() else text)
+
+
+def concurrency(text: str) -> Bounds:
+    """Parse a number of runs alive at once: a count, auto or MIN-START-MAX."""
+    from batchfish.manifest.values import parse_concurrency
+
+    return _parse(parse_concurrency, text)
 
 
 def _parse(parse: Callable[[object], T], value: object) -> T:
@@ -121,12 +129,13 @@ class Selection:
 class Pace:
     """How many runs at once, how long, and when to stop; times in seconds, None leaves it to the manifest."""
 
-    concurrency: int | None = option(
+    concurrency: Bounds | None = option(
         "-j",
         "--concurrency",
         metavar="N",
-        parse=count,
-        help="keep up to N runs alive at once (default: the manifest's, or 10)",
+        parse=concurrency,
+        help="keep up to N runs alive; auto (or MIN-START-MAX) keeps as many alive as the API has slots for "
+        "(default: the manifest's, or auto, which is 1-10-100)",
     )
     halt: Share | None = option(
         "--halt",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+
+if TYPE_CHECKING:
+    from batchfish.core.window import Bounds
 
 _LONGEST_NUMBER = 10**20
 
@@ -91,3 +94,9 @@ def spell_duration(seconds: float) -> str:
 def several(number: int, noun: str) -> str:
     """Return a number with its noun: `1 item`, `2 items`, `12,000 items`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def spell_bounds(bounds: Bounds) -> str:
+    """Return in words how many runs may be alive at once."""
+    most = f"up to {several(bounds.most, 'run')} at once"
+    return most if bounds.is_fixed else f"{most}, as many as the API has slots for"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from batchfish.core import backoff
+from batchfish.core.window import AUTO, Bounds, Window
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 MOST_NEEDED = 64
@@ -19,7 +20,7 @@ POLL_SLOWDOWN = 60.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pacing:
-    """The limit of runs alive at once: the concurrency of the batch, lowered while creates are refused.
+    """The limit of runs alive at once: the window that polls have shown, lowered while creates are refused.
 
     Creates that are in flight together make one *round*, which counts once: eight creates that are refused
     (429) together are one refusal. Each create is stamped with `round` when it is sent, and the stamp is
@@ -30,7 +31,7 @@ class Pacing:
     four times as many accepted rounds are needed before the next try, since a refusal may cost a long wait.
     """
 
-    concurrency: int
+    window: Window
     lowered_to: int | None = None
     refused_at: int | None = None  # so many were alive when one more was refused; None: never, or disproven
     half: int = 1  # of what was tried in the last refused round
@@ -40,10 +41,15 @@ class Pacing:
     round: int = 1
     last_bad: int = 0  # creates stamped up to here were in flight when one of them was refused or failed
 
+    @classmethod
+    def within(cls, bounds: Bounds | None) -> Pacing:
+        """Return the pacing to begin with; None: the bounds of `auto`."""
+        return cls(window=Window.within(bounds or AUTO))
+
     @property
     def limit(self) -> int:
         """The number of runs that may be alive now."""
-        return self.concurrency if self.lowered_to is None else min(self.lowered_to, self.concurrency)
+        return self.window.size if self.lowered_to is None else min(self.lowered_to, self.window.size)
 
     @property
     def backoff(self) -> float:
@@ -55,7 +61,12 @@ class Pacing:
 
         Those that wait hold their slots, but are no evidence of how many runs the API accepts.
         """
-        return max(0, min(self.concurrency - open_attempts, self.limit - alive))
+        return max(0, min(self.window.bounds.most - open_attempts, self.limit - alive))
+
+    def polled(self, *, alive: int, waiting: int, starting: int, ended: int) -> Pacing:
+        """Return the pacing after a poll; see `Window.polled`."""
+        window = self.window.polled(alive=alive, waiting=waiting, starting=starting, ended=ended)
+        return replace(self, window=window)
 
     def accepted(self, stamp: int, alive: int) -> Pacing:
         """Return the pacing after a create was accepted; `alive` counts its run, too."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.window import Bounds
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,12 +33,12 @@ class Share:
 class Limits:
     """The limits of a batch; times in seconds, None means no limit.
 
-    `concurrency` bounds the runs alive at once, `run_timeout` cancels a run, `queue_timeout` reports one that
-    does not start, `stuck` ends a batch of which only runs without a change are left, and `halt` stops
-    submitting when that many items have failed.
+    `concurrency` bounds the runs alive at once (None where a manifest sets none), `run_timeout` cancels a
+    run, `queue_timeout` reports one that does not start, `stuck` ends a batch of which only runs without a
+    change are left, and `halt` stops submitting when that many items have failed.
     """
 
-    concurrency: int = 10
+    concurrency: Bounds | None = None
     run_timeout: float | None = None
     queue_timeout: float | None = 7200.0
     stuck: float = 86400.0
@@ -97,9 +99,15 @@ def rules_from(manifest: Mapping[str, Any]) -> Rules:
     """Return the rules of a manifest that is stored in a journal (see `Manifest.resolved`)."""
     found = manifest["rules"]
     limits, retry, output = found["limits"], found["retry"], found["output"]
-    halt = limits["halt"]
+    halt, bounds = limits["halt"], limits["concurrency"]
     return Rules(
-        limits=Limits(**{**limits, "halt": None if halt is None else Share(**halt)}),
+        limits=Limits(
+            **{
+                **limits,
+                "concurrency": Bounds(**bounds) if isinstance(bounds, dict) else Bounds.fixed(bounds),
+                "halt": None if halt is None else Share(**halt),
+            }
+        ),
         retry=RetryRules(**{**retry, "on": tuple(retry["on"])}),
         unanswered=UnansweredRules(**found["unanswered"]),
         checks=tuple(Check(**check) for check in found["checks"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 POLLS_KEPT = 4
@@ -16,9 +17,39 @@ class Bounds:
     start: int
     most: int
 
+    @classmethod
+    def fixed(cls, number: int) -> Bounds:
+        """Return the bounds of a fixed concurrency."""
+        return cls(least=number, start=number, most=number)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the number never changes."""
+        return self.least == self.most
+
     def __str__(self) -> str:
         """Return it as a manifest spells it: `10`, or `1-10-100`."""
-        return str(self.most) if self.least == self.most else f"{self.least}-{self.start}-{self.most}"
+        return str(self.most) if self.is_fixed else f"{self.least}-{self.start}-{self.most}"
+
+
+AUTO = Bounds(least=1, start=10, most=100)
+"""The bounds of `concurrency: auto`."""
+
+_SPELLED = re.compile(r"(\d{1,5})(?:-(\d{1,5})-(\d{1,5}))?", re.ASCII)
+MOST_ALIVE = 10_000
+
+
+def parse_bounds(text: str) -> Bounds | None:
+    """Parse `auto`, `20` or `1-10-100` (MIN-START-MAX); None if it is none of them or out of order."""
+    found = _SPELLED.fullmatch(text)
+    if text == "auto":
+        return AUTO
+    if found is None:
+        return None
+    least = int(found[1])
+    start, most = (int(found[2]), int(found[3])) if found[2] else (least, least)
+    is_ordered = 1 <= least <= start <= most <= MOST_ALIVE
+    return Bounds(least=least, start=start, most=most) if is_ordered else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,8 +61,8 @@ class Window:
     waste slots, more only wait, and take the places of other batches of the account.
 
     Until a first run is seen waiting, the window doubles with each poll. From then on it is the number of
-    runs at work plus the number that should wait. While polls find the queue empty, it grows by one, two,
-    four and so on: the server's cap may have risen.
+    runs that have a slot plus the number that should wait. While polls find the queue empty, it grows by one,
+    two, four and so on: the server's cap may have risen. It does not grow while most runs are only starting.
     """
 
     bounds: Bounds
@@ -45,30 +76,22 @@ class Window:
         """Return the window to begin with."""
         return cls(bounds=bounds, size=bounds.start)
 
-    def polled(self, *, alive: int, waiting: int, ended: int) -> Window:
+    def polled(self, *, alive: int, waiting: int, ended: int, starting: int = 0) -> Window:
         """Return the window after a poll.
 
-        `alive` counts the runs that have not ended, `waiting` those of them that wait for a slot, and `ended`
-        the runs that ended since the poll before.
+        `alive` counts the runs that have not ended: `waiting` of them wait for a slot, and `starting` of them
+        have one but are not at work yet. `ended` counts those that ended since the poll before.
         """
-        ends = (*self.ends, ended)[-POLLS_KEPT:]
-        wanted = max(ends) + 1
-        was_full = alive + ended >= self.size  # else something else than the window holds creates back
+        known = replace(self, ends=(*self.ends, ended)[-POLLS_KEPT:])
+        wanted = max(known.ends) + 1
         if waiting:
-            return self._sized(alive - waiting + wanted, ends=ends, has_queued=True, growth=0)
-        if not was_full:
-            return replace(self, ends=ends)
+            return replace(known, size=self._within(alive - waiting + wanted), has_queued=True, growth=0)
+        if alive + ended < self.size or 2 * starting > alive:
+            return known  # something else than the window holds runs back
         if not self.has_queued:
-            return self._sized(2 * self.size, ends=ends, has_queued=False, growth=0)
-        return self._sized(
-            alive + wanted + self.growth, ends=ends, has_queued=True, growth=max(1, 2 * self.growth)
-        )
+            return replace(known, size=self._within(2 * self.size))
+        size = self._within(alive + wanted + self.growth)
+        return replace(known, size=size, growth=max(1, 2 * self.growth))
 
-    def _sized(self, size: int, *, ends: tuple[int, ...], has_queued: bool, growth: int) -> Window:
-        return Window(
-            bounds=self.bounds,
-            size=min(self.bounds.most, max(self.bounds.least, size)),
-            ends=ends,
-            has_queued=has_queued,
-            growth=growth,
-        )
+    def _within(self, size: int) -> int:
+        return min(self.bounds.most, max(self.bounds.least, size))

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.rules import Rules
+from batchfish.core.window import AUTO
 from batchfish.manifest.problems import Problems
 from batchfish.manifest.templates import Part, Renderer, Shared
 from batchfish.manifest.validate import ManifestSummary, check_rows
@@ -58,14 +59,22 @@ class Manifest:
         problems.raise_if_any()
         return summary
 
-    def resolved(self) -> dict[str, Any]:
-        """Return everything but the rows in JSON's types, as the journal stores it."""
+    def resolved(self, stored: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return everything but the rows in JSON's types, as the journal stores it.
+
+        `stored` is what the journal has of a batch that has begun: its concurrency stays where the manifest
+        sets none.
+        """
+        rules = asdict(self.rules)
+        if self.rules.limits.concurrency is None:
+            kept = stored["rules"]["limits"]["concurrency"] if stored else asdict(AUTO)
+            rules["limits"]["concurrency"] = kept
         return {
             "format": 1,
             "name": self.name,
             "description": self.description,
             "period": self.period,
-            "rules": asdict(self.rules),
+            "rules": rules,
             "variables": dict(self.variables),
             "defaults": {
                 **self.shared.defaults,

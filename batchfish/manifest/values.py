@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from batchfish.core.describe import Keys, name_kind, quote, spell_keys
 from batchfish.core.rules import Share
+from batchfish.core.window import MOST_ALIVE, Bounds, parse_bounds
 from batchfish.manifest.problems import Refused, suggest
 
 ValueReader: TypeAlias = Callable[[object], Any]
@@ -124,3 +125,15 @@ def parse_count(value: object, *, least: int = 1, most: int = 1_000_000) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise Refused(f"expected a whole number from {least:,} to {most:,}, got {quote(value)}")
     return value
+
+
+def parse_concurrency(value: object) -> Bounds:
+    """Parse the number of runs alive at once: a count, `auto` or MIN-START-MAX; raises Refused."""
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    bounds = parse_bounds(str(value)) if is_count or isinstance(value, str) else None
+    if bounds is None:
+        raise Refused(
+            f"expected a whole number from 1 to {MOST_ALIVE:,}, auto, or MIN-START-MAX, got {quote(value)}",
+            "Write 20 for a fixed number, auto, or bounds such as 1-10-100.",
+        )
+    return bounds

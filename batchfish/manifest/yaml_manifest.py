@@ -30,6 +30,7 @@ from batchfish.manifest.values import (
     Table,
     one_of,
     optional,
+    parse_concurrency,
     parse_count,
     parse_duration,
     parse_share,
@@ -305,7 +306,7 @@ def _read_columns(value: object) -> dict[str, str]:
 _CHECK: Table = {"expr": _read_condition, "reason": _read_reason}
 _TABLES: Mapping[str, Table] = {
     "limits": {
-        "concurrency": lambda value: parse_count(value, most=10_000),
+        "concurrency": parse_concurrency,
         "halt": optional(parse_share),
         "queue_timeout": optional(parse_duration),
         "run_timeout": optional(parse_duration),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from batchfish.pipeline import backoff
 from batchfish.pipeline.context import Context, StopKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from batchfish.core.runs import RunSnapshot
     from batchfish.journal.records import OpenAttempt
@@ -42,7 +43,8 @@ class Watch:
     `changed_at` is when its status last changed, in epoch seconds of the server's clock, `age` how long ago
     that was at the latest poll, and `same_since` when a poll first showed it so. `gone_since` is when the
     API first did not know it; `missed` counts the polls without it, from `missing_since` on, that found
-    another run. `misnamed` counts the polls in a row that showed it with another marker.
+    another run. `misnamed` counts the polls in a row that showed it with another marker. `created_at` is in
+    epoch seconds of the server's clock.
     """
 
     since: float
@@ -56,6 +58,39 @@ class Watch:
     misnamed: int = 0
     is_loss_reported: bool = False
     is_wait_reported: bool = False
+    created_at: float | None = None
+    is_pending: bool = True
+
+
+@dataclass(slots=True)
+class Queue:
+    """The evidence of polls on how full the server's queue is; times are epoch seconds of its clock.
+
+    The server starts runs in the order of their creation. So a run that is PENDING although a later one has
+    started is only starting, and so is one that is not pending for longer than starts take.
+    """
+
+    latest_started: float = -math.inf  # when the last created of the started runs was created
+    quickest_start: float = math.inf  # seconds from creation to start
+    ended: int = 0  # since the pacing was told
+    told_at: float = -math.inf  # boot-time seconds
+
+    def note(self, run: RunSnapshot) -> None:
+        """Learn from one run as a poll shows it."""
+        if run.started_at is not None and run.created_at is not None:
+            self.latest_started = max(self.latest_started, run.created_at)
+            self.quickest_start = min(self.quickest_start, max(0.0, run.started_at - run.created_at))
+
+    def count(self, watches: Iterable[Watch], server_date: float | None) -> tuple[int, int]:
+        """Return how many runs wait for a slot, and how many are only starting."""
+        pending = [watch for watch in watches if watch.is_pending]
+        waiting = sum(self._waits(watch, server_date) for watch in pending)
+        return waiting, len(pending) - waiting
+
+    def _waits(self, watch: Watch, server_date: float | None) -> bool:
+        if watch.created_at is None or server_date is None or watch.created_at < self.latest_started:
+            return False
+        return server_date - watch.created_at > 2 * self.quickest_start
 
 
 @dataclass(slots=True)
@@ -63,6 +98,7 @@ class Watches:
     """The watches of all runs that are alive, which are kept in memory only."""
 
     by_run: dict[str, Watch] = field(default_factory=dict)
+    queue: Queue = field(default_factory=Queue)
 
     def update(self, tracked: Sequence[OpenAttempt], now: float, interval: float) -> None:
         """Watch the runs of these attempts, and forget those that are over."""
@@ -113,11 +149,34 @@ async def poll(ctx: Context) -> None:
             watch.next_poll = ctx.clock.boottime() + max(
                 next_poll(now - watch.since, interval), min(result.retry_after or 0.0, LONGEST_RETRY_AFTER)
             )
+        _pace(ctx, watches, result, interval)
         if has_news:
             await ctx.journal.commit()
             ctx.wakeup.wake()
         else:
             _stop_if_only_stuck(ctx, tracked, watches)
+
+
+def _pace(ctx: Context, watches: Watches, result: PollResult, interval: float) -> None:
+    """Pass on to the pacing, once an interval, how full the server's queue is."""
+    queue, now = watches.queue, ctx.clock.boottime()
+    for run_id, run in result.runs.items():
+        queue.note(run)
+        queue.ended += run.is_final and run_id in watches.by_run
+        if (watch := watches.by_run.get(run_id)) is not None:
+            watch.created_at, watch.is_pending = run.created_at, run.status == "PENDING"
+    if now - queue.told_at < interval / 2:
+        return
+    over = {run_id for run_id, run in result.runs.items() if run.is_final}
+    alive = [watch for run_id, watch in watches.by_run.items() if run_id not in over]
+    waiting, starting = queue.count(alive, result.server_date)
+    before = ctx.session.pacing
+    ctx.session.pacing = before.polled(
+        alive=ctx.count_alive(), waiting=waiting, starting=starting, ended=queue.ended
+    )
+    queue.ended, queue.told_at = 0, now
+    if ctx.session.pacing.limit > before.limit:
+        ctx.wakeup.wake()
 
 
 async def poll_held(ctx: Context) -> None:

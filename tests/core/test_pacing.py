@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core.pacing import LONGEST_BACKOFF, MOST_NEEDED, SLOWEST_POLL, Pacing, next_poll
+from batchfish.core.window import Bounds
 
 ages = st.floats(-1e6, 1e9)
 intervals = st.floats(0.01, 60.0)
@@ -13,7 +14,7 @@ intervals = st.floats(0.01, 60.0)
 
 @given(concurrency=st.integers(1, 1_000), open_attempts=st.integers(0, 2_000))
 def test_what_is_sent_and_what_is_open_never_exceed_the_bound(concurrency: int, open_attempts: int) -> None:
-    room = Pacing(concurrency=concurrency).room(open_attempts, alive=open_attempts)
+    room = Pacing.within(Bounds.fixed(concurrency)).room(open_attempts, alive=open_attempts)
     assert room >= 0
     assert room == 0 or room + open_attempts == concurrency
 
@@ -22,7 +23,7 @@ def test_what_is_sent_and_what_is_open_never_exceed_the_bound(concurrency: int, 
 def test_no_history_of_answers_takes_the_limit_out_of_its_bounds(
     concurrency: int, answers: list[tuple[bool, int, int]]
 ) -> None:
-    pacing = Pacing(concurrency=concurrency)
+    pacing = Pacing.within(Bounds.fixed(concurrency))
     for is_accepted, alive, age in answers:
         stamp = max(1, pacing.round - age)
         pacing = pacing.accepted(stamp, alive) if is_accepted else pacing.refused(stamp, alive)
@@ -34,7 +35,7 @@ def test_no_history_of_answers_takes_the_limit_out_of_its_bounds(
 
 def test_creates_refused_together_are_one_refusal() -> None:
     """Eight are tried while one is alive: the number tried is halved once, and the pause is the first."""
-    pacing = Pacing(concurrency=50)
+    pacing = Pacing.within(Bounds.fixed(50))
     for still_in_flight in reversed(range(8)):
         pacing = pacing.refused(1, alive=1 + still_in_flight)
     assert (pacing.limit, pacing.backoff) == (4, 1.0)
@@ -42,19 +43,19 @@ def test_creates_refused_together_are_one_refusal() -> None:
 
 def test_the_limit_is_not_lowered_below_what_the_api_has_taken() -> None:
     """Of eight tried while nine are alive one is accepted, and seven are refused: the API takes ten."""
-    pacing = Pacing(concurrency=50).accepted(1, alive=17)
+    pacing = Pacing.within(Bounds.fixed(50)).accepted(1, alive=17)
     for still_in_flight in reversed(range(7)):
         pacing = pacing.refused(1, alive=10 + still_in_flight)
     assert (pacing.limit, pacing.backoff) == (10, 1.0)
 
 
 def test_creates_accepted_beside_refused_ones_neither_raise_the_limit_nor_end_the_backoff() -> None:
-    refused = Pacing(concurrency=10).refused(1, alive=7).refused(2, alive=3)
+    refused = Pacing.within(Bounds.fixed(10)).refused(1, alive=7).refused(2, alive=3)
     assert refused.accepted(1, alive=4) == refused
 
 
 def test_each_refused_round_doubles_the_pause_and_an_accepted_one_ends_that() -> None:
-    pacing, pauses = Pacing(concurrency=8), []
+    pacing, pauses = Pacing.within(Bounds.fixed(8)), []
     for _ in range(8):
         pacing = pacing.refused(pacing.round, alive=0)
         pauses.append(pacing.backoff)
@@ -64,7 +65,7 @@ def test_each_refused_round_doubles_the_pause_and_an_accepted_one_ends_that() ->
 
 
 def test_after_a_burst_each_accepted_round_takes_one_more() -> None:
-    pacing, limits = Pacing(concurrency=8).refused(1, alive=3), []
+    pacing, limits = Pacing.within(Bounds.fixed(8)).refused(1, alive=3), []
     while pacing.limit < 8:
         pacing = pacing.accepted(pacing.round, alive=pacing.limit)
         limits.append(pacing.limit)
@@ -72,7 +73,7 @@ def test_after_a_burst_each_accepted_round_takes_one_more() -> None:
 
 
 def test_one_more_that_is_refused_repeatedly_is_tried_less_and_less_often() -> None:
-    pacing, rounds = Pacing(concurrency=50).refused(1, alive=10), 0
+    pacing, rounds = Pacing.within(Bounds.fixed(50)).refused(1, alive=10), 0
     tries: list[int] = []
     while len(tries) < 5:
         rounds += 1
@@ -84,7 +85,7 @@ def test_one_more_that_is_refused_repeatedly_is_tried_less_and_less_often() -> N
 
 
 def test_an_api_that_takes_more_than_it_did_is_noticed_at_once() -> None:
-    pacing = Pacing(concurrency=50).refused(1, alive=10).accepted(2, alive=10)
+    pacing = Pacing.within(Bounds.fixed(50)).refused(1, alive=10).accepted(2, alive=10)
     for _ in range(3):
         pacing = pacing.refused(pacing.round, alive=10)
     assert pacing.needed > 1
@@ -96,14 +97,14 @@ def test_an_api_that_takes_more_than_it_did_is_noticed_at_once() -> None:
 
 
 def test_creates_that_cannot_be_sent_are_paused_after_but_say_nothing_of_the_limit() -> None:
-    pacing = Pacing(concurrency=8)
+    pacing = Pacing.within(Bounds.fixed(8))
     for stamp in (1, 1, 1, 2):
         pacing = pacing.failed(stamp)
     assert (pacing.limit, pacing.backoff) == (8, 2.0)
 
 
 def test_attempts_that_wait_for_a_person_hold_slots_but_do_not_count_as_taken() -> None:
-    pacing = Pacing(concurrency=3).refused(1, alive=0)
+    pacing = Pacing.within(Bounds.fixed(3)).refused(1, alive=0)
     assert pacing.room(2, alive=0) == 1
     assert pacing.room(3, alive=0) == 0
 

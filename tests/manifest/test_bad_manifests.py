@@ -380,7 +380,7 @@ CASES = (
         file="negative_concurrency.yaml",
         kind="number",
         line=3,
-        message="limits.concurrency: expected a whole number from 1 to 10,000, got -1",
+        message="limits.concurrency: expected a whole number from 1 to 10,000, auto, or MIN-START-MAX",
     ),
     Bad(
         file="bad_share.yaml",

@@ -21,6 +21,7 @@ from batchfish.core.rules import (
     UnansweredRules,
     rules_from,
 )
+from batchfish.core.window import Bounds
 from batchfish.errors import ManifestError, StorageFailed, WrongInput
 from batchfish.manifest import validate
 from batchfish.manifest.load import Manifest, ManifestOptions, load_manifest
@@ -117,7 +118,7 @@ class TestYaml:
     def test_every_rule_is_read(self, whole: Manifest) -> None:
         assert whole.rules == Rules(
             limits=Limits(
-                concurrency=20,
+                concurrency=Bounds.fixed(20),
                 run_timeout=600.0,
                 queue_timeout=None,
                 stuck=172_800.0,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from batchfish.core.items import ItemSpec
 from batchfish.core.pacing import Pacing
 from batchfish.core.rules import Limits, RetryRules, Rules, UnansweredRules
+from batchfish.core.window import AUTO, Bounds
 from batchfish.journal.records import NewBatch
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline.context import Context, RunOptions, SessionState
@@ -36,7 +37,9 @@ class Simulation:
     items: int = 20
     faults: Faults = field(default_factory=Faults)
     rules: Rules = field(
-        default_factory=lambda: Rules(limits=Limits(concurrency=5), unanswered=UnansweredRules(settle=10.0))
+        default_factory=lambda: Rules(
+            limits=Limits(concurrency=Bounds.fixed(5)), unanswered=UnansweredRules(settle=10.0)
+        )
     )
     kills: int = 0
     kill_within: float = 30.0
@@ -54,7 +57,7 @@ class Simulation:
             loop=self.loop,
             chance=self.chance,
             faults=self.faults,
-            concurrency=self.rules.limits.concurrency,
+            concurrency=(self.rules.limits.concurrency or AUTO).most,
         )
         self.path = self.folder / f"{self.seed}.db"
         self.batch = self._begin()
@@ -124,7 +127,7 @@ class Simulation:
             session=SessionState(
                 began_at=self.clock.boottime(),
                 markers=journal.batch(self.batch).markers,
-                pacing=Pacing(concurrency=self.rules.limits.concurrency),
+                pacing=Pacing.within(self.rules.limits.concurrency),
             ),
             notice=self.notices.append,
         )
@@ -157,7 +160,7 @@ class Simulation:
 def settle_of(seconds: float, *, concurrency: int = 5, attempts: int = 2) -> Rules:
     """Rules that differ from the defaults in what the histories are about."""
     return Rules(
-        limits=Limits(concurrency=concurrency),
+        limits=Limits(concurrency=Bounds.fixed(concurrency)),
         retry=RetryRules(attempts=attempts),
         unanswered=UnansweredRules(settle=seconds),
     )

@@ -8,6 +8,7 @@ import pytest
 
 from batchfish.core import reconcile as rules_of_reconciling
 from batchfish.core.rules import Limits, RetryRules, Rules
+from batchfish.core.window import Bounds
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
 from tests.pipeline.virtual_time import VirtualClock
@@ -33,7 +34,7 @@ class JumpingClock(VirtualClock):
 
 @pytest.mark.parametrize("jump", [-365 * DAY, -DAY, -3_600.0, 3_600.0, 365 * DAY])
 def test_a_wall_clock_that_jumps_neither_stops_a_batch_nor_costs_a_run(tmp_path: Path, jump: float) -> None:
-    rules = Rules(limits=Limits(concurrency=5), retry=RetryRules(attempts=3, wait_initial=60.0))
+    rules = Rules(limits=Limits(concurrency=Bounds.fixed(5)), retry=RetryRules(attempts=3, wait_initial=60.0))
     faults = Faults(runs_fail=0.5, reads_fail=0.05)
     simulation = Simulation(folder=tmp_path, seed=5, items=12, faults=faults, rules=rules)
     simulation.clock = JumpingClock(simulation.loop)

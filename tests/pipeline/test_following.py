@@ -10,6 +10,7 @@ import pytest
 
 from batchfish.core.events import CancelRequested
 from batchfish.core.rules import Limits, Rules, UnansweredRules
+from batchfish.core.window import Bounds
 from batchfish.pipeline.context import RunOptions, StopKind
 from batchfish.pipeline.poll import LOSS_TAKES
 from tests.pipeline.model_server import Faults
@@ -42,7 +43,7 @@ def polling_with(change: Callable[[PollResult], PollResult]) -> Any:  # noqa: AN
 
 
 def test_a_cancel_request_may_come_while_a_poll_shows_that_the_time_is_up(tmp_path: Path) -> None:
-    rules = Rules(limits=Limits(concurrency=5, run_timeout=30.0))
+    rules = Rules(limits=Limits(concurrency=Bounds.fixed(5), run_timeout=30.0))
     simulation = Simulation(folder=tmp_path, seed=1, items=2, rules=rules)
     simulation.server.durations = (FOREVER, FOREVER)
     contexts: list[Context] = []
@@ -107,7 +108,7 @@ STUCK = 300.0
 
 def stuck(concurrency: int, **unanswered: str) -> Rules:
     """Rules under which a run is over-age after five minutes."""
-    limits = Limits(concurrency=concurrency, stuck=STUCK)
+    limits = Limits(concurrency=Bounds.fixed(concurrency), stuck=STUCK)
     return Rules(limits=limits, unanswered=UnansweredRules(settle=10.0, **unanswered))  # type: ignore[arg-type]
 
 

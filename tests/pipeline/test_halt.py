@@ -9,6 +9,7 @@ import pytest
 
 from batchfish.core.events import CancelRequested
 from batchfish.core.rules import Limits, Rules, Share, UnansweredRules
+from batchfish.core.window import Bounds
 from batchfish.pipeline.context import FINISHED_BEFORE_HALT, StopKind
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 5
 HALF = Rules(
-    limits=Limits(concurrency=CONCURRENCY, halt=Share(value=50.0, is_percent=True)),
+    limits=Limits(concurrency=Bounds.fixed(CONCURRENCY), halt=Share(value=50.0, is_percent=True)),
     unanswered=UnansweredRules(settle=10.0),
 )
 

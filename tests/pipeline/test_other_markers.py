@@ -11,6 +11,7 @@ import pytest
 from batchfish.core.events import CancelRequested
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.rules import Limits, Rules, UnansweredRules
+from batchfish.core.window import Bounds
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline.context import RunOptions, StopKind
 from batchfish.pipeline.poll import CLOCK_MARGIN
@@ -146,7 +147,8 @@ def age(
     **limits: Any,  # noqa: ANN401 - any limit
 ) -> Simulation:
     rules = Rules(
-        limits=Limits(concurrency=5, stuck=STUCK, **limits), unanswered=UnansweredRules(settle=10.0)
+        limits=Limits(concurrency=Bounds.fixed(5), stuck=STUCK, **limits),
+        unanswered=UnansweredRules(settle=10.0),
     )
     simulation = Simulation(
         folder=folder,
