@@ -7,6 +7,7 @@ reasons. An API key is spelled `account/key`: what stands before the slash owns 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import json
 import math
 from collections import Counter
@@ -48,6 +49,9 @@ class Faults:
     repeats_run_id: float = 0.0  # a 200 that makes a run, and names the id of an earlier one
     # Runs.
     runs_fail: float = 0.0  # the run ends as FAILED
+    slots: int | None = (
+        None  # so many runs are at work at once, the others are PENDING, first come first served
+    )
     # Polls and searches.
     reads_fail: float = 0.0  # the connection breaks
     redirects_reads: float = 0.0  # a gateway sends the client to its login page
@@ -78,6 +82,7 @@ class BookedRun:
     key: str
     created_at: float
     visible_at: float
+    starts_at: float
     ends_at: float
     end: str
     is_doubled: bool = False
@@ -90,10 +95,12 @@ class BookedRun:
     def status(self, now: float) -> str:
         if self.cancelled_at is not None and now >= self.cancelled_at:
             return "CANCELLED"
+        if now < self.starts_at:
+            return "PENDING"
         return self.end if now >= self.ends_at else "RUNNING"
 
     def is_alive(self, now: float) -> bool:
-        return self.status(now) == "RUNNING"
+        return self.status(now) in {"PENDING", "RUNNING"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +137,7 @@ class ModelServer:
     on_act: list[Any] = field(default_factory=list)
     on_cancel: list[Any] = field(default_factory=list)
     cache: dict[str, Cached] = field(default_factory=dict)
+    slot_ends: list[float] = field(default_factory=list)
     answered_by: float = 0.0
     refused_until: float = 0.0
 
@@ -226,14 +234,19 @@ class ModelServer:
 
     def _act(self, body: dict[str, Any], key: str, *, is_doubled: bool = False) -> BookedRun:
         now = self.loop.now
+        visible_at = now + self.chance.uniform(0.0, self.faults.longest_lag)
+        starts_at = now if self.faults.slots is None else self._next_free_slot(self.faults.slots)
+        ends_at = starts_at + self.chance.uniform(*self.durations)
+        heapq.heappush(self.slot_ends, ends_at)
         run = BookedRun(
             run_id=f"run-{len(self.runs) + 1}",
             url=body["url"],
             goal=body["goal"],
             key=key,
             created_at=now,
-            visible_at=now + self.chance.uniform(0.0, self.faults.longest_lag),
-            ends_at=now + self.chance.uniform(*self.durations),
+            visible_at=visible_at,
+            starts_at=starts_at,
+            ends_at=ends_at,
             end="FAILED" if self.chance.random() < self.faults.runs_fail else "COMPLETED",
             is_doubled=is_doubled,
         )
@@ -244,6 +257,11 @@ class ModelServer:
             callback(run)
         return run
 
+    def _next_free_slot(self, slots: int) -> float:
+        """Return when a run that is created now starts; the slots of runs that are cancelled stay taken."""
+        is_free = len(self.slot_ends) < slots
+        return self.loop.now if is_free else max(self.loop.now, heapq.heappop(self.slot_ends))
+
     def double(self, run: BookedRun, *, lasts: float) -> BookedRun:
         """Make a second run of the same create now, which takes this many seconds."""
         now = self.loop.now
@@ -252,6 +270,7 @@ class ModelServer:
             run_id=f"{run.run_id}-second",
             created_at=now,
             visible_at=now,
+            starts_at=now,
             ends_at=now + lasts,
             is_doubled=True,
         )
@@ -293,8 +312,8 @@ class ModelServer:
             "status": status,
             "goal": run.goal,
             "created_at": _iso(run.created_at),
-            "started_at": _iso(run.created_at),
-            "finished_at": None if status == "RUNNING" else _iso(run.ends_at),
+            "started_at": None if now < run.starts_at else _iso(run.starts_at),
+            "finished_at": None if run.is_alive(now) else _iso(run.ends_at),
             "num_of_steps": 1,
             "result": {"of": run.url} if status == "COMPLETED" else None,
             "error": error if status == "FAILED" else None,

@@ -48,6 +48,7 @@ def with_finished_items(folder: Path, finished: int, *, is_compared: bool = True
                 key="simulated",
                 created_at=-HOURS,
                 visible_at=-HOURS,
+                starts_at=0.0,
                 ends_at=-HOURS + 1,
                 end="COMPLETED",
             )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from batchfish.core.rules import Limits
+from batchfish.core.window import AUTO
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline.context import RunOptions
 from tests.pipeline.model_server import Faults, ModelServer
@@ -149,3 +151,42 @@ def test_an_api_that_takes_more_after_a_while_is_used(tmp_path: Path) -> None:
     assert simulation.run().stop is None
     assert server.most_alive == 40
     assert server.early == []
+
+
+@pytest.mark.parametrize("slots", [2, 10, 50])
+def test_auto_keeps_the_slots_of_a_server_full_and_its_queue_short(tmp_path: Path, slots: int) -> None:
+    """The cap is known to the server alone, which queues silently."""
+    items, mean = 12 * slots, 10.0
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=7,
+        items=items,
+        rules=replace(settle_of(10.0), limits=Limits(concurrency=AUTO)),
+        options=RunOptions(poll_interval=1.0),
+    )
+    server = simulation.server = ModelServer(
+        loop=simulation.loop,
+        chance=simulation.chance,
+        faults=Faults(slots=slots),
+        concurrency=AUTO.most,
+        durations=(0.5 * mean, 1.5 * mean),
+    )
+    alive: list[tuple[float, int]] = []
+    server.on_act.append(
+        lambda run: alive.append(
+            (run.created_at, sum(one.is_alive(run.created_at) for one in server.runs.values()))
+        )
+    )
+    assert simulation.run().stop is None
+    assert simulation.statuses() == {"succeeded": items}
+    assert server.violations == []
+    ideal = items * mean / slots
+    assert server.loop.now <= 1.02 * ideal + 2.5 * mean  # the ramp, the last runs, the comparison at the end
+    settled = [number for at, number in alive if 0.4 * ideal < at < 0.8 * ideal]
+    # Between two polls lie an interval and the time of a poll's answer.
+    between = [
+        sum(at - 1.1 < run.ends_at <= at for run in server.runs.values())
+        for at in (0.3 * ideal + step / 10 for step in range(int(5 * ideal)))
+    ]
+    assert slots <= sum(settled) / len(settled)
+    assert max(settled) <= slots + 2 + max(between)
