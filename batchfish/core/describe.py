@@ -99,4 +99,4 @@ def several(number: int, noun: str) -> str:
 def spell_bounds(bounds: Bounds) -> str:
     """Return in words how many runs may be alive at once."""
     most = f"up to {several(bounds.most, 'run')} at once"
-    return most if bounds.is_fixed else f"{most}, as many as the API has slots for"
+    return most if bounds.is_fixed else f"{most} (auto)"
