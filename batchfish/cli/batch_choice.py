@@ -30,7 +30,7 @@ class BatchChoice:
     """The batch that a `run` is about, and how the manifest differs from what its journal holds.
 
     `batch` is None for one that is to begin. `unfinished` is the batch of the same name and period that has
-    not finished, if another is to begin beside it.
+    not finished, if another one is to begin all the same.
     """
 
     name: str

@@ -31,7 +31,7 @@ class Forecast:
     """The effect of a `run` that started now.
 
     It would submit `to_submit` items and pay for `most_runs` runs at most; `alive` counts the open attempts.
-    `unfinished` is the name of the batch that has not finished, if another would begin beside it.
+    `unfinished` is the name of the batch that has not finished, if another one would begin all the same.
     """
 
     batch: str

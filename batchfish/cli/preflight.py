@@ -125,13 +125,13 @@ def ask_short_settle(pace: Pace, rules: Rules, access: Access, agreement: Agreem
 
 
 def _ask_unfinished_batch(check: RunCheck) -> None:
-    """Ask before another batch begins beside one that has not finished."""
+    """Ask before another batch of a name begins although the last one has not finished."""
     left, name = check.choice.unfinished, check.choice.name
     if left is not None:
         check.agreement.ask(
             Question.UNFINISHED_BATCH,
             f"{left.name} has not finished ({count(check.journal.reader, left.pk)}). --new would begin "
-            f"{name} beside it, and pay for every item again. To go on with {left.name}: batchfish "
+            f"{name} all the same, and pay for every item again. To go on with {left.name}: batchfish "
             f"resume {spell(check.journal.path, left)}. To begin {name}: batchfish run "
             f"{shlex.quote(check.file)} --new --accept {Question.UNFINISHED_BATCH}.",
         )
