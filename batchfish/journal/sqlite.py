@@ -6,6 +6,7 @@ import json
 import math
 import sqlite3
 from contextlib import closing
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core import identity
@@ -13,6 +14,7 @@ from batchfish.core.items import AttemptState
 from batchfish.errors import StorageFailed
 from batchfish.journal import files, records
 from batchfish.journal.group import GroupCommit
+from batchfish.journal.open_attempts import OpenAttempts
 from batchfish.journal.queries import JournalReader
 from batchfish.journal.records import Comparison, full_name
 
@@ -30,7 +32,6 @@ _OPEN_ATTEMPTS = (
     f"SELECT {records.ITEM}, {records.ATTEMPT}, b.batch8 FROM attempts a"
     " JOIN items i ON i.pk = a.item JOIN batches b ON b.pk = i.batch"
 )
-_ATTEMPTS_OF_ITEM = f"SELECT {records.ATTEMPT} FROM attempts a WHERE a.item = ? AND (a.k = ? OR {_IS_OPEN})"
 _SENT = "rtrim(i.goal, char(9, 10, 13, 32)) || a.marker"  # as long as the goal as sent, less a constant
 _SIZE = f"length({_SENT}), length(CAST({_SENT} AS BLOB))"  # characters, bytes
 _PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)"
@@ -55,6 +56,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self._stat = path.stat()
         self._group = GroupCommit(self._connection, path)
         self.reader = JournalReader(self._connection, path, check=self._group.refuse_after_failure)
+        self._open = self._read_open_attempts()
 
     def close(self) -> None:
         """Close the file; what was not committed is lost."""
@@ -128,6 +130,8 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
 
     def item(self, item: int) -> Item:
         """Return an item as it is now."""
+        for one in self._open.of_item(item).values():
+            return one.item
         (row,) = self._group.read(f"SELECT {records.ITEM} FROM items i WHERE i.pk = ?", item)
         return records.item_from(row)
 
@@ -217,24 +221,24 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
 
     def attempts(self, item: int, k: int | None) -> tuple[Attempt | None, Sequence[Attempt]]:
         """Return the item's k-th attempt (None: there is none), and its other attempts that are open."""
-        rows = self._group.read(_ATTEMPTS_OF_ITEM, item, -1 if k is None else k)
-        known = {attempt.k: attempt for attempt in map(records.attempt_from, rows)}
-        kth = None if k is None else known.pop(k, None)
+        known = {number: one.attempt for number, one in self._open.of_item(item).items()}
+        kth = None if k is None else known.pop(k, None) or self.attempt(item, k)
         return kth, list(known.values())
 
     def open_attempts(self, *states: AttemptState) -> Sequence[OpenAttempt]:
         """Return the open attempts of all batches in these states, or in any, as they were intended."""
-        narrower = f" AND a.state IN ({', '.join('?' for _ in states)})" if states else ""
-        query = f"{_OPEN_ATTEMPTS} WHERE {_IS_OPEN}{narrower} ORDER BY a.intended_at, a.item, a.k"
-        return [records.open_attempt_from(row) for row in self._group.read(query, *states)]
+        self._group.refuse_after_failure()
+        return self._open.in_states(states)
 
     def count_open(self) -> int:
         """Count the open attempts of all batches: each takes a slot."""
-        return self._count(f"SELECT count(*) FROM attempts a WHERE {_IS_OPEN}")
+        self._group.refuse_after_failure()
+        return self._open.count()
 
     def count_held_open(self) -> int:
         """Count the open attempts of all batches that wait for a person."""
-        return self._count(f"SELECT count(*) FROM attempts a WHERE {_IS_OPEN} AND a.state = 'held'")
+        self._group.refuse_after_failure()
+        return self._open.count_held()
 
     def count_runs(self, batch: int, *, before: float | None = None) -> int:
         """Count the known runs of a batch, or those created before `before` (the server's clock)."""
@@ -293,10 +297,8 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
 
     def unfinished_batches(self) -> Sequence[int]:
         """Return the batches that have an open attempt."""
-        rows = self._group.read(
-            f"SELECT DISTINCT i.batch FROM attempts a JOIN items i ON i.pk = a.item WHERE {_IS_OPEN}"
-        )
-        return [batch for (batch,) in rows]
+        self._group.refuse_after_failure()
+        return self._open.batches()
 
     def batch(self, pk: int) -> Batch:
         """Return a batch as it is now."""
@@ -314,14 +316,17 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
     def write_attempt(self, attempt: Attempt) -> None:
         """Record an attempt whose item does not change."""
         self._group.write(records.PUT_ATTEMPT, records.attempt_values(attempt))
+        self._open.put(attempt, self.item(attempt.item))
 
     def write(self, change: Change, now: float) -> None:
         """Record what one event changed, with the bytes of a result and a money event if there are any."""
         item, attempt, run = change.item, change.attempt, change.run
         self._group.write(records.UPDATE_ITEM, records.item_update(item, now))
+        self._open.update_item(item)
         if attempt is None:
             return
         self._group.write(records.PUT_ATTEMPT, records.attempt_values(attempt))
+        self._open.put(attempt, item)
         if run is not None and run.result is not None:
             self._group.write(
                 "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?)",
@@ -362,6 +367,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
             self.reader.staged.merge(batch, self._group.write)
             self._group.write("UPDATE batches SET manifest = ? WHERE pk = ?", (json.dumps(manifest), batch))
             self.reopen(batch)
+        self._open = self._read_open_attempts()  # their items may have another row, or be wanted no longer
 
     def relocate(self, batch: int, manifest_path: str) -> None:
         """Commit the path where the manifest of a batch is now; its table is written relative to it."""
@@ -383,6 +389,11 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
     def write_file_identity(self, file: Mapping[str, str]) -> None:
         """Commit the path, inode and machine of this file, which the next owner compares with its own."""
         self._write_now("INSERT OR REPLACE INTO meta VALUES ('place', ?)", json.dumps(dict(file)))
+
+    def _read_open_attempts(self) -> OpenAttempts:
+        rows = self._group.read(f"{_OPEN_ATTEMPTS} WHERE {_IS_OPEN}")
+        batch8_of = cache(lambda batch: self.batch(batch).batch8)
+        return OpenAttempts(map(records.open_attempt_from, rows), batch8_of)
 
     def _write_now(self, statement: str, *values: str | float) -> None:
         with self._group.transaction():
