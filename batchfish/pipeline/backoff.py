@@ -34,7 +34,7 @@ OUTAGE_GRACE = 1.0
 
 
 def retrying(ctx: Context, gives_up: Callable[[], bool] = lambda: False) -> AsyncRetrying:
-    """Return what repeats a read of a stage until it is answered, the stages detach, or `gives_up()` is true.
+    """Return the tenacity object that repeats a read of a stage: until an answer, a detach, or `gives_up()`.
 
     In the last two cases it raises the last WebAgentUnavailable. Each failure is noted, and a wait that the
     API asks for holds up all reads. The caller notes the answer.
@@ -53,7 +53,7 @@ def retrying(ctx: Context, gives_up: Callable[[], bool] = lambda: False) -> Asyn
 
 
 def retrying_alone(clock: Clock, chance: Callable[[], float], gives_up: Callable[[], bool]) -> AsyncRetrying:
-    """Return what repeats a read outside the stages until it is answered, or `gives_up()` is true.
+    """Return the tenacity object that repeats a read outside the stages, until an answer or `gives_up()`.
 
     Then it raises the last WebAgentUnavailable.
     """

@@ -81,7 +81,7 @@ async def _recover(ctx: Context) -> None:
 
 
 async def _supervise(ctx: Context, is_done: Callable[[], bool]) -> None:
-    """Wait until it is done or the run detaches; stop the run when its time is up or an outage lasts."""
+    """Wait until `is_done()` or the run detaches; stop it when its time is up or an outage lasts."""
     listener, limit = ctx.wakeup.listen(), ctx.options.max_duration
     while not is_done() and not ctx.has_detached():
         check_outage(ctx)
