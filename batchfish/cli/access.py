@@ -1,4 +1,4 @@
-"""How a command reaches the API: its address and key, or the local agent for the time of the command."""
+"""The access of a command to the API: its address and key, or the local agent while the command runs."""
 
 from __future__ import annotations
 

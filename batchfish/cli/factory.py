@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 MACHINE_ID = Path("/etc/machine-id")
-NEAR_POLL_INTERVAL = 0.25
-"""Seconds between two polls of an API on this machine."""
+NEAR_POLL_INTERVAL = 0.1
+"""The shortest time between two polls of an API on this machine, in seconds."""
 
 LOCK_INTERVAL = 1.0
 """Seconds between two attempts to lock a journal that another process owns."""
@@ -154,7 +154,7 @@ def make_context(
     rules = with_pace(policies[batch.pk].rules, pace)
     policies[batch.pk] = replace(policies[batch.pk], rules=rules)
     latest = journal.latest_accepted(agent.key_id)
-    near = NEAR_POLL_INTERVAL if is_loopback(base_url) else usual.poll_interval
+    shortest = NEAR_POLL_INTERVAL if is_loopback(base_url) else usual.poll_interval
     return Context(
         journal=journal,
         agent=agent,
@@ -163,7 +163,8 @@ def make_context(
         batch=batch,
         policies=policies,
         options=RunOptions(
-            poll_interval=near if pace.poll_interval is None else pace.poll_interval,
+            poll_interval=shortest if pace.poll_interval is None else pace.poll_interval,
+            learns_interval=pace.poll_interval is None,
             max_outage=pace.max_outage,
             max_duration=pace.max_duration,
             drain=pace.drain,

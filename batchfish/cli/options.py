@@ -127,7 +127,7 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
-    """How many runs at once, how long, and when to stop; times in seconds, None leaves it to the manifest."""
+    """The pace and limits of a run; times in seconds, None means the manifest's value."""
 
     concurrency: Bounds | None = option(
         "-j",
@@ -165,7 +165,8 @@ class Pace:
         "--poll-interval",
         metavar="TIME",
         parse=duration,
-        help="poll running runs this often (default: 1s, with the local agent 250ms)",
+        help="poll running runs this often (default: by how long they take, 1s or more; 100ms or more for an "
+        "API on this machine)",
     )
     settle: float | None = option(
         "--settle",
@@ -199,7 +200,7 @@ class TableOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reporting:
-    """How a command reports its progress and its end."""
+    """The options for progress, summary and exit code."""
 
     progress: str = option(
         "--progress",
@@ -221,7 +222,7 @@ class Reporting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgentOptions:
-    """How the local agent reads pages."""
+    """The options of the local agent."""
 
     engine: str | None = option(
         "--engine",
@@ -278,7 +279,7 @@ class ApiOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JournalLocation:
-    """Where the journal is: a file, or in the folders of rehearsals."""
+    """The location of the journal: a named file, or the folder of rehearsals."""
 
     local: bool = flag(
         "--local",
@@ -326,7 +327,7 @@ class Execution:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Messages:
-    """How much a command says; every command has these options."""
+    """The options for messages, which every command has."""
 
     quiet: bool = flag("-q", "--quiet", title="messages", help="print no message unless something is wrong")
     verbose: bool = flag("-v", "--verbose", title="messages", help="log the requests to the API")

@@ -40,7 +40,7 @@ def target_of(batch: Batch, output: Path | None) -> tuple[Path, Path | None]:
 
 
 def target_for(name: str, pattern: str | None, folder: Path, output: Path | None) -> tuple[Path, Path | None]:
-    """Return the same for a batch that may not have begun, by its name and its manifest's settings."""
+    """Return the table's path and that folder, also for a batch that has not begun."""
     if output is not None:
         return output.absolute(), None
     template = compile_template(pattern or DEFAULT_OUTPUT)

@@ -32,7 +32,7 @@ COMMIT_SIZE = 500
 
 
 def leave_cancel(journal: Path, batch: int, items: Sequence[int] | None) -> Path:
-    """Leave a request to cancel items (None: all) of a batch; return its file, which the owner removes."""
+    """Write a request to cancel items (None: all) of a batch; return its file, which the owner removes."""
     folder = journal.with_name(journal.name + FOLDER)
     try:
         return _write(folder, {"cancel": items, "batch": batch})
@@ -59,7 +59,7 @@ def _write(folder: Path, request: Mapping[str, object]) -> Path:
 
 
 async def take_requests(ctx: Context, journal: SqliteJournal) -> None:
-    """Take in requests while the stages of a run work, until this task is cancelled."""
+    """Carry out requests while the stages of a run work, until this task is cancelled."""
     while True:
         await take_waiting_requests(ctx, journal)
         await ctx.clock.sleep(INTERVAL)

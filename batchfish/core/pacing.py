@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from batchfish.core import backoff
@@ -10,6 +11,12 @@ from batchfish.core.window import AUTO, Bounds, Window
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 MOST_NEEDED = 64
 """One more run is tried after at most this many accepted rounds, however often it was refused."""
+
+FEWEST_CREATES_AT_ONCE, MOST_CREATES_AT_ONCE = 8, 32
+CREATES_A_SECOND = 400
+"""What the creates that wait at once should add up to, within these bounds: each takes a connection."""
+
+FIRST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.25, 0.4
 
 SLOWEST_POLL = 5.0
 """The longest time between two polls of one run, in poll intervals."""
@@ -106,6 +113,22 @@ class Pacing:
         if stamp <= self.last_bad:
             return self
         return replace(self, bad_rounds=self.bad_rounds + 1, last_bad=self.round, round=self.round + 1)
+
+
+def poll_interval(shortest: float, run_seconds: float | None) -> float:
+    """Return the seconds between two polls, at least `shortest`, by how long runs take (None: not known).
+
+    A run that has ended is noticed half an interval later. So short runs are polled often, five times in
+    their time, but not more often than every 0.4 s once they take 2 s, and long ones twenty times.
+    """
+    if run_seconds is None:
+        return max(shortest, FIRST_POLL_INTERVAL)
+    return max(shortest, min(run_seconds / 5, USUAL_POLL_INTERVAL), run_seconds / 20)
+
+
+def creates_at_once(latency: float) -> int:
+    """Return how many creates may wait for their answers at once, which take `latency` seconds."""
+    return min(MOST_CREATES_AT_ONCE, max(FEWEST_CREATES_AT_ONCE, math.ceil(CREATES_A_SECOND * latency)))
 
 
 def next_poll(age: float, interval: float) -> float:

@@ -27,7 +27,7 @@ _SHOWN_VIOLATIONS = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """Why a completed run missed its goal, as a short word and a text; both None where it reached it."""
+    """The verdict on a completed run: the reason and a text if it missed its goal, None if it reached it."""
 
     reason: str | None = None
     message: str | None = None

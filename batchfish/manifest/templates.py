@@ -56,7 +56,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shared:
-    """What all rows share: defaults, constants, and the variables of options, which override a row's.
+    """The values that all rows share: defaults, constants, and the variables of options, which win.
 
     `broken` names the shared templates (url, goal) that are invalid: rows are checked without them.
     """

@@ -52,7 +52,7 @@ class SourceSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ManifestSummary:
-    """What a manifest holds. `duplicates` counts the rows without an id that repeat an earlier one."""
+    """A summary of a manifest. `duplicates` counts the rows without an id that repeat an earlier one."""
 
     items: int
     sources: tuple[SourceSummary, ...]

@@ -60,13 +60,14 @@ class Stop:
 class RunOptions:
     """The options of this process; times in seconds.
 
-    `drain`: nothing is submitted, and runs that are alive are followed to their end.
+    `drain`: nothing is submitted, and runs that are alive are followed to their end. With `learns_interval`,
+    `poll_interval` is the shortest, and longer runs are polled less often.
     """
 
     poll_interval: float = 1.0
+    learns_interval: bool = False
     max_outage: float = MAX_OUTAGE
     max_duration: float | None = None
-    creates_at_once: int = 8
     drain: bool = False
 
 
@@ -86,10 +87,11 @@ class Outage:
 class SessionState:
     """The state of this process, which is lost at its end. Times are boot-time seconds.
 
-    `markers` is as in Batch. `last_accepted` (epoch seconds) is when a create was last accepted, and
-    `server_ahead` the server's clock less ours. `intended_at` is when an intent was last committed, and
-    `compared_at` when the last comparison with the API's listing began. `reported` are the ids of the runs
-    whose marker cannot be read that were reported already. `creates` are those on their way.
+    `markers` is as in Batch. `create_latency` is the average time of an answer to a create. `last_accepted`
+    (epoch seconds) is when a create was last accepted, and `server_ahead` the server's clock less ours.
+    `intended_at` is when an intent was last committed, and `compared_at` when the last comparison with the
+    API's listing began. `reported` are the ids of the runs whose marker cannot be read that were reported
+    already. `creates` are those on their way.
     """
 
     began_at: float
@@ -102,6 +104,7 @@ class SessionState:
     outage: Outage = field(default_factory=Outage)
     forbidden_in_a_row: int = 0
     last_accepted: float | None = None
+    create_latency: float = 0.0
     server_ahead: float | None = None
     intended_at: float = -math.inf
     compared_at: float = 0.0

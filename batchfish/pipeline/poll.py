@@ -11,7 +11,7 @@ from batchfish.core.backoff import LONGEST_RETRY_AFTER
 from batchfish.core.describe import several, spell_duration
 from batchfish.core.events import DeadlinePassed, Event, RunEnded, RunFound, RunLost, RunMisnamed
 from batchfish.core.items import AttemptState, Status
-from batchfish.core.pacing import next_poll
+from batchfish.core.pacing import next_poll, poll_interval
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline import backoff
 from batchfish.pipeline.context import Context, StopKind
@@ -32,6 +32,9 @@ MISNAMED_IN_A_ROW = 3
 
 CLOCK_MARGIN = 3600.0
 """Seconds by which our wall clock may be ahead of the server's, where the API does not say what it has."""
+
+WEIGHT_OF_LATEST = 0.1
+"""The weight of the latest run in the average of how long runs take."""
 
 IDLE = 60.0
 
@@ -72,6 +75,7 @@ class Queue:
 
     latest_started: float = -math.inf  # when the last created of the started runs was created
     quickest_start: float = math.inf  # seconds from creation to start
+    run_seconds: float | None = None  # from start to end, of the latest runs on average
     ended: int = 0  # since the pacing was told
     told_at: float = -math.inf  # boot-time seconds
 
@@ -80,6 +84,10 @@ class Queue:
         if run.started_at is not None and run.created_at is not None:
             self.latest_started = max(self.latest_started, run.created_at)
             self.quickest_start = min(self.quickest_start, max(0.0, run.started_at - run.created_at))
+        if run.started_at is not None and run.finished_at is not None:
+            seconds = max(0.0, run.finished_at - run.started_at)
+            before = seconds if self.run_seconds is None else self.run_seconds
+            self.run_seconds = before + WEIGHT_OF_LATEST * (seconds - before)
 
     def count(self, watches: Iterable[Watch], server_date: float | None) -> tuple[int, int]:
         """Return how many runs wait for a slot, and how many are only starting."""
@@ -124,9 +132,11 @@ class Watches:
 
 async def poll(ctx: Context) -> None:
     """Poll the runs that are alive until nothing is left or the stages detach."""
-    listener, watches, interval = ctx.wakeup.listen(), Watches(), ctx.options.poll_interval
+    listener, watches, options = ctx.wakeup.listen(), Watches(), ctx.options
     while not ctx.is_over():
-        now = ctx.clock.boottime()
+        now, interval = ctx.clock.boottime(), options.poll_interval
+        if options.learns_interval:
+            interval = poll_interval(options.poll_interval, watches.queue.run_seconds)
         tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
         watches.update(tracked, now, interval)
         due = watches.due(tracked, now, interval)

@@ -28,7 +28,7 @@ TICK = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunReport:
-    """Why a run ended (None: nothing was left to do), and how many of its runs are still alive remotely."""
+    """The end of `run_batch`: why it stopped (None: nothing is left), and how many runs are still alive."""
 
     stop: Stop | None
     alive: int

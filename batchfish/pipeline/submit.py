@@ -17,6 +17,7 @@ from batchfish.core.events import (
 )
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
 from batchfish.core.items import AttemptState, Status
+from batchfish.core.pacing import creates_at_once
 from batchfish.core.reconcile import pause_between_searches
 from batchfish.core.retry import longest_wait
 from batchfish.errors import NeedsYes, WebAgentUnavailable
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 FORBIDDEN_IN_A_ROW = 5
 """Creates in a row that are answered with 403 before submitting stops."""
+
+WEIGHT_OF_LATEST = 0.2
+"""The weight of the latest create in the average of how long their answers take."""
 
 IDLE = 60.0
 
@@ -95,7 +99,8 @@ def _room(ctx: Context) -> int:
     if ctx.is_idle() or not _may_send(ctx):
         return 0
     slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive())
-    return max(0, min(slots, ctx.options.creates_at_once - len(ctx.session.creates)))
+    at_once = creates_at_once(ctx.session.create_latency)
+    return max(0, min(slots, at_once - len(ctx.session.creates)))
 
 
 def _states_of_batch(ctx: Context) -> set[AttemptState]:
@@ -273,7 +278,10 @@ async def _send(ctx: Context, item: Item, create: PreparedCreate) -> None:
         await ctx.record_now(item.pk, item.k, NOT_SENT)
         return
     stamp = ctx.session.pacing.round
+    sent_at = ctx.clock.boottime()
     answer = _checked(ctx, await ctx.agent.submit(create))
+    took = ctx.clock.boottime() - sent_at
+    ctx.session.create_latency += WEIGHT_OF_LATEST * (took - ctx.session.create_latency)
     ctx.record(item.pk, item.k, answer)
     _adapt(ctx, answer, stamp)  # before the commit, which takes its time: no other create is sent meanwhile
     await ctx.journal.commit()

@@ -41,7 +41,7 @@ _NUMBER = r"^[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableReport:
-    """What was written. Record `mark`, to recognise the file as our own later."""
+    """The written file. Record `mark`, to recognise the file as our own later."""
 
     path: Path
     rows: int

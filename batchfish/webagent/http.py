@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
 MAX_CONNECTIONS = 8
+MAX_CREATE_CONNECTIONS = 32
 MAX_LONG_CONNECTIONS = 100
 CREATE_IDLE_SECONDS = 2.0
 READ_IDLE_SECONDS = 4.0
@@ -83,7 +84,7 @@ def open_clients(
         )
 
     return HttpClients(
-        creates=open_client(CREATE_IDLE_SECONDS),
+        creates=open_client(CREATE_IDLE_SECONDS, MAX_CREATE_CONNECTIONS),
         reads=open_client(READ_IDLE_SECONDS, more_headers={"Cache-Control": "no-cache"}),
         runs=open_client(CREATE_IDLE_SECONDS, MAX_LONG_CONNECTIONS),
     )

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchfish.core.pacing import LONGEST_BACKOFF, MOST_NEEDED, SLOWEST_POLL, Pacing, next_poll
+from batchfish.core.pacing import (
+    LONGEST_BACKOFF,
+    MOST_NEEDED,
+    SLOWEST_POLL,
+    Pacing,
+    creates_at_once,
+    next_poll,
+    poll_interval,
+)
 from batchfish.core.window import Bounds
 
 ages = st.floats(-1e6, 1e9)
@@ -125,3 +134,26 @@ def test_no_poll_comes_sooner_than_an_interval_or_later_than_the_slowest(age: fl
 @given(age=ages, older=ages, interval=intervals)
 def test_an_older_run_is_never_polled_sooner(age: float, older: float, interval: float) -> None:
     assert next_poll(min(age, older), interval) <= next_poll(max(age, older), interval)
+
+
+@pytest.mark.parametrize(
+    ("run_seconds", "near", "remote"),
+    [
+        (None, 0.25, 1.0),
+        (0.2, 0.1, 1.0),
+        (1.0, 0.2, 1.0),
+        (2.0, 0.4, 1.0),
+        (30.0, 1.5, 1.5),
+        (600.0, 30.0, 30.0),
+    ],
+)
+def test_the_poll_interval_follows_how_long_runs_take(
+    run_seconds: float | None, near: float, remote: float
+) -> None:
+    assert poll_interval(0.1, run_seconds) == pytest.approx(near)
+    assert poll_interval(1.0, run_seconds) == pytest.approx(remote)
+
+
+@pytest.mark.parametrize(("latency", "number"), [(0.0, 8), (0.001, 8), (0.055, 22), (0.08, 32), (5.0, 32)])
+def test_more_creates_wait_at_once_where_their_answers_take_longer(latency: float, number: int) -> None:
+    assert creates_at_once(latency) == number

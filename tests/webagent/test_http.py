@@ -203,13 +203,13 @@ async def test_a_connection_that_the_server_has_closed_is_not_used() -> None:
         assert server.connections == 2
 
 
-async def test_many_creates_at_once_take_eight_connections() -> None:
+async def test_creates_at_once_take_a_bounded_number_of_connections() -> None:
     gate = asyncio.Event()
 
     async def answer_later(server: Server, connection: Connection) -> None:
         while True:
             await connection.read_request()
-            if len(server.requests) == http.MAX_CONNECTIONS:
+            if len(server.requests) == http.MAX_CREATE_CONNECTIONS:
                 gate.set()
             await gate.wait()
             await connection.say(GOOD_ANSWER)
@@ -221,7 +221,7 @@ async def test_many_creates_at_once_take_eight_connections() -> None:
         create = client.prepare("https://shop.example", "find", {})
         proofs = await asyncio.gather(*(client.submit(create) for _ in range(40)))
         assert set(proofs) == {SubmitAccepted(run_id="r-1")}
-        assert server.connections == http.MAX_CONNECTIONS
+        assert server.connections == http.MAX_CREATE_CONNECTIONS
 
 
 async def test_creates_and_polls_do_not_wait_for_each_other() -> None:

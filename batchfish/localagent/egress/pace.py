@@ -21,7 +21,7 @@ MOST_HOSTS = 1000
 
 @dataclass(eq=False, slots=True)
 class _Host:
-    """When the next page of a host may be opened, by the clock, and who waits for that."""
+    """The state of one host: when its next page may be opened, by the clock, and the waiting calls."""
 
     free_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)

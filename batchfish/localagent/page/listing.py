@@ -81,7 +81,7 @@ class ListReader:
         return Listing(records=records, source=best.records, matches=matches, fields=flat) if rows else None
 
     def _is_before_notice(self, records: RecordList) -> bool:
-        """Whether a list is no substitute for the answers to a search that found nothing."""
+        """Whether a list stands before the notice that a search found nothing."""
         return self._notice is None or (records.node <= self._notice and records.size >= FEWEST_BEFORE_NOTICE)
 
 

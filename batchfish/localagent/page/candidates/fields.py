@@ -82,7 +82,7 @@ class _Part:
         self._fields: list[Field] = []
 
     def read(self) -> Record:
-        """Look at every element, each in all the ways that fit it."""
+        """Read every element, each in all the ways that fit it."""
         drawn: set[HtmlElement] = set()
         by_tag = {"dl": self._definitions, "tr": self._row, "details": self._details, "img": self._image}
         by_tag |= dict.fromkeys(HEADINGS, self._heading) | dict.fromkeys(marks.LISTS, self._items)

@@ -123,7 +123,7 @@ def _stock(text: str) -> bool | None:
 
 
 def _boolean(field: Field, text: str, wanted: Wanted) -> Found | None:
-    """Return yes or no: by such a word, by what is in stock, or by a mark that only what has it carries."""
+    """Return a boolean: by a word such as yes, by the stock, or by the presence of a mark."""
     said = fold(field.exact or text) or text.strip()
     is_negative = any(name.startswith(("sold out", "out of stock")) for name in wanted.names)
     is_short = len(text) <= LONGEST_WORDS
