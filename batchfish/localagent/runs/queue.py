@@ -185,9 +185,9 @@ class RunQueue:
     def _start_waiting(self) -> None:
         while self._is_open and self._waiting and len(self._working) < self._cap:
             run_id = self._waiting.popleft()
-            if not self._store.start(run_id, at=self._clock()):
+            run = self._store.start(run_id, at=self._clock())
+            if run is None:
                 continue  # cancelled while it waited
-            run = self._store.fetch([run_id])[run_id]
             self._trails[run_id].wake()
             task = asyncio.create_task(self._work(run, self._trails[run_id]))
             self._working[run_id] = task
@@ -232,7 +232,7 @@ class RunQueue:
         at = self._clock()
         trail = self._trails.pop(run_id, Trail())
         try:
-            is_first = self._store.finish(
+            ended = self._store.finish(
                 run_id,
                 end,
                 at=at,
@@ -241,8 +241,8 @@ class RunQueue:
             )
         finally:
             trail.close()
-        if is_first:
-            self._on_end(self._store.fetch([run_id])[run_id])
+        if ended is not None:
+            self._on_end(ended)
         return at
 
 

@@ -31,20 +31,30 @@ OLD_RUNS_STAY = 3600.0
 
 
 class RunStore:
-    """The runs of one agent in one file; each method that writes is one transaction.
+    """The runs of one agent in one file; each method that writes does all it says, or nothing.
 
     What is committed survives a killed process, but not a power cut: runs of a rehearsal cost nothing, and an
     fsync for each would limit the rate of the server.
     """
 
-    def __init__(self, path: Path | str, *, most_screenshot_bytes: int = MOST_SCREENSHOT_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        most_screenshot_bytes: int = MOST_SCREENSHOT_BYTES,
+        call_soon: Callable[[Callable[[], None]], object] | None = None,
+    ) -> None:
         """Open or create the file, readable by its owner only; `:memory:` keeps nothing.
 
+        With `call_soon`, of an event loop, all that is written in one turn of the loop is one transaction,
+        committed in the next turn; without it each method commits before it returns.
         WrongInput if the file is something else.
         """
         if path != ":memory:":
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._most_screenshot_bytes = most_screenshot_bytes
+        self._call_soon = call_soon
+        self._will_commit = False
         self._db = sqlite3.connect(path, isolation_level=None)
         _check_format(self._db, path)
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -52,6 +62,10 @@ class RunStore:
         self._db.execute("PRAGMA busy_timeout = 5000")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.executescript(SCHEMA.read_text("utf-8") + f"PRAGMA application_id = {FORMAT};")
+        self._alive, self._running = self._db.execute(
+            "SELECT count(*), count(started_at) FROM runs WHERE finished_at IS NULL"
+        ).fetchone()
+        self._peaks: dict[str, int] = dict(self._db.execute("SELECT name, value FROM peaks"))
 
     def add(self, runs: Sequence[NewRun], *, at: float) -> None:
         """Insert PENDING runs, all or none."""
@@ -70,23 +84,28 @@ class RunStore:
             )
             for run in runs
         ]
-        with _transaction(self._db) as db:
+        with self._writing() as db:
             db.executemany(
                 "INSERT INTO runs (run_id, url, goal, goal_folded, options, output_schema, origin, status,"
                 " created_at, visible_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
-            _raise_peak(db, "alive", "finished_at IS NULL")
+            self._raise_peak("alive", self._alive + len(rows))
+        self._alive += len(rows)
 
-    def start(self, run_id: str, *, at: float) -> bool:
-        """Change a run from PENDING to RUNNING; return False if it is no longer PENDING."""
-        with _transaction(self._db) as db:
-            changed = db.execute(
-                "UPDATE runs SET status = ?, started_at = ? WHERE run_id = ? AND status = ?",
+    def start(self, run_id: str, *, at: float) -> StoredRun | None:
+        """Change a run from PENDING to RUNNING and return it; None if it is no longer PENDING."""
+        with self._writing() as db:
+            row = db.execute(
+                f"UPDATE runs SET status = ?, started_at = ? WHERE run_id = ? AND status = ?"  # noqa: S608
+                f" RETURNING {COLUMNS}",
                 (RunStatus.RUNNING, at, run_id, RunStatus.PENDING),
-            ).rowcount
-            _raise_peak(db, "running", "finished_at IS NULL AND status = 'RUNNING'")
-        return changed == 1
+            ).fetchone()
+            if row is None:
+                return None
+            self._raise_peak("running", self._running + 1)
+        self._running += 1
+        return _stored(row)
 
     def finish(
         self,
@@ -96,15 +115,18 @@ class RunStore:
         at: float,
         steps: str | None = None,
         screenshots: Iterable[tuple[int, bytes]] = (),
-    ) -> bool:
-        """Record the end of a run with its screenshots; return False, and change nothing, if it has ended."""
-        with _transaction(self._db) as db:
-            changed = db.execute(
-                "UPDATE runs SET status = ?, finished_at = ?, result = ?, error = ?, validation = ?,"
-                " steps = ? WHERE run_id = ? AND finished_at IS NULL",
+    ) -> StoredRun | None:
+        """Record the end of a run with its screenshots and return it; None if it had ended before."""
+        with self._writing() as db:
+            row = db.execute(
+                f"UPDATE runs SET status = ?, finished_at = ?, result = ?, error = ?, validation = ?,"  # noqa: S608
+                f" steps = ? WHERE run_id = ? AND finished_at IS NULL RETURNING {COLUMNS}",
                 (end.status, at, end.result, end.error, end.validation, steps, run_id),
-            ).rowcount
-            rows = [(run_id, step, body) for step, body in screenshots] if changed else []
+            ).fetchone()
+            if row is None:
+                return None
+            run = _stored(row)
+            rows = [(run_id, step, body) for step, body in screenshots]
             if rows:
                 db.executemany("INSERT INTO screenshots (run_id, step, body) VALUES (?, ?, ?)", rows)
                 db.execute(
@@ -112,7 +134,9 @@ class RunStore:
                     " sum(length(body)) OVER (ORDER BY seq DESC) AS bytes FROM screenshots) WHERE bytes > ?)",
                     (self._most_screenshot_bytes,),
                 )
-        return changed == 1
+        self._alive -= 1
+        self._running -= run.started_at is not None
+        return run
 
     def fetch(self, run_ids: Iterable[str]) -> dict[str, StoredRun]:
         """Return runs by id; unknown ids are left out."""
@@ -151,7 +175,7 @@ class RunStore:
 
     def forget(self, *, finished_before: float, keep: int) -> int:
         """Delete runs that ended before a time, and all but the `keep` that ended last; return how many."""
-        with _transaction(self._db) as db:
+        with self._writing() as db:
             old = db.execute("DELETE FROM runs WHERE finished_at < ?", (finished_before,)).rowcount
             surplus = db.execute(
                 "DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE finished_at IS NOT NULL"
@@ -169,8 +193,38 @@ class RunStore:
         return value
 
     def close(self) -> None:
-        """Close the file."""
+        """Commit what is not committed yet, and close the file."""
+        self._commit()
         self._db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Keep what the block writes, or undo it if the block raises."""
+        if self._call_soon is not None and not self._will_commit:
+            if not self._db.in_transaction:  # a commit that failed is tried again
+                self._db.execute("BEGIN IMMEDIATE")
+            self._call_soon(self._commit)
+            self._will_commit = True
+        # Outside of a transaction a savepoint begins one, and its release commits it.
+        self._db.execute("SAVEPOINT writing")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK TO writing")
+            raise
+        finally:
+            self._db.execute("RELEASE writing")
+
+    def _commit(self) -> None:
+        self._will_commit = False
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+
+    def _raise_peak(self, name: str, value: int) -> None:
+        """Store the highest count so far, within what is being written."""
+        if value > self._peaks[name]:
+            self._db.execute("UPDATE peaks SET value = ? WHERE name = ?", (value, name))
+            self._peaks[name] = value
 
 
 async def forget_old_runs(
@@ -205,25 +259,6 @@ def _check_format(db: sqlite3.Connection, path: Path | str) -> None:
             f"--store: {path} is not a store of runs of this version of the local agent."
             " Its runs are rehearsals: delete it, or name another file."
         )
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Commit what the block writes, or roll it back if the block raises."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield db
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-
-
-def _raise_peak(db: sqlite3.Connection, name: str, where: str) -> None:
-    db.execute(
-        f"UPDATE peaks SET value = max(value, (SELECT count(*) FROM runs WHERE {where})) WHERE name = ?",  # noqa: S608
-        (name,),
-    )
 
 
 def _conditions(wanted: RunFilter, at: float) -> tuple[str, list[Any]]:

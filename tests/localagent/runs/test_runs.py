@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,49 @@ def test_the_oldest_screenshots_make_room_for_new_ones() -> None:
             store.finish(run_id, completed({}, None), at=0, screenshots=[(1, b"four"), (2, b"more")])
         pictures = [store.screenshot(run_id, step) for run_id in "ab" for step in (1, 2)]
     assert pictures == [None, None, b"four", b"more"]
+
+
+def test_what_one_turn_of_the_loop_writes_is_one_transaction(tmp_path: Path) -> None:
+    turn: list[Callable[[], None]] = []
+    store = RunStore(tmp_path / "runs.db", call_soon=turn.append)
+    with contextlib.closing(sqlite3.connect(tmp_path / "runs.db")) as others:
+
+        def seen() -> list[tuple[str, str]]:
+            return others.execute("SELECT run_id, status FROM runs ORDER BY seq").fetchall()
+
+        add(store, "a", ended=None)
+        with pytest.raises(sqlite3.IntegrityError):
+            add(store, "a", ended=None)
+        store.start("a", at=0)
+        add(store, "b", ended=None)
+        assert (seen(), len(turn)) == ([], 1)
+        turn.pop()()
+        assert seen() == [("a", "RUNNING"), ("b", "PENDING")]
+        assert others.execute("SELECT name, value FROM peaks ORDER BY name").fetchall() == [
+            ("alive", 2),
+            ("running", 1),
+        ]
+        add(store, "c", ended=0)
+        assert len(turn) == 1
+        store.close()
+        assert seen()[2:] == [("c", "COMPLETED")]
+
+
+def test_a_store_that_is_opened_again_goes_on_counting(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs.db")
+    for run_id in ("waits", "works", "over"):
+        add(store, run_id, ended=None)
+    store.start("works", at=0)
+    store.finish("over", completed({}, None), at=0)  # cancelled, say, before it started
+    store.close()
+    store = RunStore(tmp_path / "runs.db")
+    add(store, "more", ended=None)
+    for run_id in ("waits", "more"):
+        assert store.start(run_id, at=0) is not None
+    assert store.start("over", at=0) is None
+    store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "runs.db")) as others:
+        assert dict(others.execute("SELECT name, value FROM peaks")) == {"alive": 3, "running": 3}
 
 
 def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
