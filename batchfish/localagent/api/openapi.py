@@ -8,9 +8,11 @@ from pydantic.json_schema import models_json_schema
 
 from batchfish.core.schema import FORMATS
 from batchfish.localagent.api.answers import RunEvent
+from batchfish.webagent.wire import API_KEY_HEADER
 
 Document = dict[str, Any]
 
+KEY = "APIKeyHeader"
 SCHEMAS = "#/components/schemas/"
 NODE = {"$ref": SCHEMAS + "OutputSchemaNode"}
 NAMES = {"type": "array", "uniqueItems": True, "items": {"type": "string"}}
@@ -48,6 +50,11 @@ def _describe(app: FastAPI) -> Document:
     for operations in document["paths"].values():
         for operation in operations.values():
             operation["responses"].pop("422", None)  # we answer 400
+            operation["security"] = [{KEY: []}]
+    # The guard checks the key before the framework sees the request.
+    document["components"]["securitySchemes"] = {
+        KEY: {"type": "apiKey", "in": "header", "name": API_KEY_HEADER}
+    }
     schemas: Document = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
