@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import time
-from random import Random
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -64,14 +64,17 @@ async def _serve(
         token=new_token() if settings.token_file is None else keep_token(settings.token_file),
         pid=os.getpid(),
     )
-    chance = Random(settings.simulation.seed)  # noqa: S311 - simulated chance, no secret
-    is_simulated = settings.engine == "simulate"
+    simulation = settings.simulation if settings.engine == "simulate" else None
+    draw_lag = partial(simulation.draw_lag, simulation.chance("lags")) if simulation else lambda: 0.0
+    faults = Faults(simulation=simulation, chance=simulation.chance("requests")) if simulation else None
     async with contextlib.AsyncExitStack() as stack:
-        store = RunStore(settings.store or ":memory:")
+        # A run that is simulated may be lost when this process is killed.
+        call_soon = asyncio.get_running_loop().call_soon if simulation else None
+        store = RunStore(settings.store or ":memory:", call_soon=call_soon)
         stack.callback(store.close)
         links = WatchLinks(endpoint.base_url, store.secret())
         egress = await stack.enter_async_context(_egress(settings))
-        engine = await stack.enter_async_context(_engine(settings, egress, chance))
+        engine = await stack.enter_async_context(_engine(settings, egress))
         webhooks = await stack.enter_async_context(Webhooks(egress, links.url))
         queue = await stack.enter_async_context(
             RunQueue(
@@ -79,17 +82,11 @@ async def _serve(
                 engine,
                 cap=settings.cap,
                 heeded=STEP_LIMIT if settings.engine == "model" else frozenset(),
-                draw_lag=(lambda: settings.simulation.draw_lag(chance)) if is_simulated else lambda: 0.0,
+                draw_lag=draw_lag,
                 on_end=webhooks.announce,
             )
         )
-        app = create_app(
-            queue,
-            links,
-            settings,
-            token=endpoint.token,
-            faults=Faults(simulation=settings.simulation, chance=chance) if is_simulated else None,
-        )
+        app = create_app(queue, links, settings, token=endpoint.token, faults=faults)
         server = Server(
             uvicorn.Config(
                 app,
@@ -97,6 +94,7 @@ async def _serve(
                 lifespan="off",
                 log_level="warning",
                 access_log=False,
+                proxy_headers=False,
                 date_header=False,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE,
@@ -119,9 +117,9 @@ def _egress(settings: ServeSettings) -> Egress:
 
 
 @contextlib.asynccontextmanager
-async def _engine(settings: ServeSettings, egress: Egress, chance: Random) -> AsyncIterator[Engine]:
+async def _engine(settings: ServeSettings, egress: Egress) -> AsyncIterator[Engine]:
     if settings.engine == "simulate":
-        yield SimulateEngine(settings.simulation, chance=chance)
+        yield SimulateEngine(settings.simulation, chance=settings.simulation.chance("runs"))
         return
     async with reading_engine(
         settings.engine,

@@ -212,3 +212,21 @@ def readers_of(pid: int) -> list[Path]:
 def test_options_of_a_simulation_that_make_no_sense_are_named(text: str) -> None:
     with pytest.raises(WrongInput, match=text.partition("=")[0]):
         parse_simulation(text)
+
+
+def test_simulated_runs_take_as_long_again_with_the_same_seed_however_often_they_are_polled(
+    tmp_path: Path,
+) -> None:
+    options = (*SIMULATE, "duration=0.2,sigma=1,seed=3", "--cap", "50")
+    told = []
+    for polls in (0, 3):
+        with served(tmp_path / str(polls), *options) as client:
+            run_ids = []
+            for n in range(20):
+                run_ids.append(create(client, url=f"http://a.example/{n}", goal="x"))
+                for _ in range(polls):
+                    client.get("/v1/runs")
+            runs = wait_for_end(client, run_ids)
+            told.append([runs[run_id]["steps"][0]["duration"] for run_id in run_ids])
+    assert told[0] == told[1]
+    assert len(set(told[0])) > 1

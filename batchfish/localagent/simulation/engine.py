@@ -42,7 +42,7 @@ class SimulateEngine:
         """Wait, then return the outcome that is drawn."""
         duration = self._simulation.draw_duration(self._chance)
         lot = self._chance.random()
-        emit(Step(action="simulated: no page is read"))
+        emit(Step(action="simulated: no page is read", duration=duration))
         await self._sleep(duration)
         if lot < self._simulation.failed:
             return RunOutcome(failure=system_failure("LOCAL_SIMULATED", "This run was drawn to fail."))

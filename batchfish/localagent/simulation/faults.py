@@ -80,7 +80,10 @@ class FaultyRequests:
         self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or do what its fault says."""
+        """Pass a request on, or do what its fault says, with the latency of the simulation."""
+        if latency := self._faults.simulation.draw_latency(self._faults.chance):
+            await self._faults.sleep(latency / 2)
+            send = _later(send, self._faults.sleep, latency / 2)
         is_create = scope["type"] == "http" and scope["path"] in CREATES
         match self._faults.draw(is_create=is_create):
             case None:
@@ -138,6 +141,17 @@ class ResettableProtocol(H11Protocol):
         peer = self.transport.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NONE)
         self.transport.abort()
+
+
+def _later(send: Send, sleep: Callable[[float], Awaitable[None]], seconds: float) -> Send:
+    """Return a `send` that waits before an answer begins."""
+
+    async def send_later(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await sleep(seconds)
+        await send(message)
+
+    return send_later
 
 
 async def _reset(scope: Scope, receive: Receive) -> None:

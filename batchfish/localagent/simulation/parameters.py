@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from random import Random
 from typing import TYPE_CHECKING
 
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from random import Random
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Simulation:
-    """Times in seconds, shares from 0 to 1; the same seed draws the same numbers in the same order.
+    """Times in seconds, shares from 0 to 1; a seed decides how long the n-th run to start takes, and its end.
 
     - Runs: `duration` is the mean and `sigma` the spread of a lognormal distribution (0: all alike). A share
       of `failed` ends as FAILED, `empty` as COMPLETED without a result. Listings omit a new run for up to
@@ -24,6 +24,8 @@ class Simulation:
       acted on up to `late_by` later; `error` is answered 500 and not acted on; `error_acted` is answered 500
       or 502 and acted on; `busy` is answered 429, half of it with `retry_after`.
     - Other requests: a share of `look_error` is answered 503.
+    - Every request takes `latency` and up to `jitter` longer, half of it before it is acted on and half of it
+      before its answer.
     """
 
     seed: int = 0
@@ -40,12 +42,22 @@ class Simulation:
     busy: float = 0.0
     retry_after: float = 1.0
     look_error: float = 0.0
+    latency: float = 0.0
+    jitter: float = 0.0
+
+    def chance(self, purpose: str) -> Random:
+        """Return the source of chance for one purpose: what others draw does not change what it draws."""
+        return Random(f"{self.seed} {purpose}")  # noqa: S311 - simulated chance, no secret
 
     def draw_duration(self, chance: Random) -> float:
         """Return how long a run takes."""
         if not self.sigma:
             return self.duration
         return chance.lognormvariate(math.log(self.duration) - self.sigma**2 / 2, self.sigma)
+
+    def draw_latency(self, chance: Random) -> float:
+        """Return how much longer one request takes."""
+        return chance.uniform(self.latency, self.latency + self.jitter)
 
     def draw_lag(self, chance: Random) -> float:
         """Return how long listings omit a new run."""
