@@ -69,6 +69,10 @@ lint: .venv/.ready-to-develop ## Check style, types and layers, without running 
 .PHONY: check
 check: lint test ## Everything a change must pass: lint, then the fast tests
 
+.PHONY: bench
+bench: .venv/.ready-to-bench ## Compare with other ways to run many URLs (ARGS="--help" for the choice)
+	@.venv/bin/python -m benchmarks.fanout $(ARGS)
+
 .PHONY: format
 format: .venv/.ready-to-develop ## Format the code, and mend what ruff can mend by itself
 	@.venv/bin/ruff format
@@ -92,6 +96,7 @@ lock: ## Pin the packages again after a change of pyproject.toml (ARGS=--upgrade
 	compile --extra browser --group build --constraints requirements/run.txt --output-file requirements/browser.txt
 	compile --extra browser --extra model --group build --constraints requirements/browser.txt --output-file requirements/model.txt
 	compile --extra browser --extra model --group build --group dev --constraints requirements/model.txt --output-file requirements/dev.txt
+	compile --group bench --constraints requirements/dev.txt --output-file requirements/bench.txt
 	echo "Locked in requirements/: $$(grep -c == requirements/run.txt) packages to run, $$(grep -c == requirements/browser.txt)" \
 		"with the browser engine, $$(grep -c == requirements/model.txt) with the model engine as well," \
 		"$$(grep -c == requirements/dev.txt) to develop."
@@ -196,3 +201,10 @@ model: .venv/.ready-to-model ## Install what the model engine needs, beside the 
 	touch $@
 	printf %s "$(CURDIR)" > .venv/.place
 	echo "Set-up of the tools took $$(($$(date +%s) - started)) s"
+
+.venv/.ready-to-bench: requirements/bench.txt .venv/.ready-to-run
+	@rm -f .venv/.place
+	echo "Installing what the benchmarks compare with, $$(grep -c == $<) locked packages in all"
+	$(PIP) $(LOCKED) --requirement $<
+	touch $@
+	printf %s "$(CURDIR)" > .venv/.place

@@ -1,7 +1,7 @@
 """What a journal costs: events that wait for the disk in groups and one by one, and manifests of any size.
 
-    python benchmarks/journal.py [--items 2000] [--together 100] [--rounds 3] [--folder .]
-    python benchmarks/journal.py --rows 1000000 [--folder .]
+    python -m benchmarks.journal [--items 2000] [--together 100] [--rounds 3] [--folder .]
+    python -m benchmarks.journal --rows 1000000 [--folder .]
 
 Both sides write the same events (an intent, an acceptance and an end with a result of 400 bytes an item)
 through the code that the stages use, in turn, on the file system of the folder. Figures are medians.
@@ -29,6 +29,7 @@ from batchfish.core.rules import Rules
 from batchfish.core.runs import RunSnapshot
 from batchfish.journal.records import NewBatch
 from batchfish.journal.sqlite import SqliteJournal
+from benchmarks.machine import sync_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,19 +147,6 @@ def measure(side: str, folder: Path, items: int, together: int) -> Measured:
     for file in folder.glob(f"{path.name}*"):
         file.unlink()
     return measured
-
-
-def sync_time(folder: Path) -> float:
-    """Give the median seconds that the folder's file system takes to make 4 KiB durable."""
-    times = []
-    with (folder / "probe").open("wb") as file:
-        for _ in range(50):
-            file.write(bytes(4096))
-            file.flush()
-            start = time.perf_counter()
-            os.fsync(file.fileno())
-            times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def compare_sides(folder: Path, items: int, together: int, rounds: int) -> None:

@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = [ROOT / f"requirements/{name}.txt" for name in ("run", "browser", "model", "dev")]
+BENCH = ROOT / "requirements/bench.txt"
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 
 
@@ -46,6 +47,8 @@ def asked_for(lock: Path) -> list[Requirement]:
     """List what pyproject.toml asks for: client, local agent, build backend; its engines, and the tools."""
     settings: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project, groups = settings["project"], settings["dependency-groups"]
+    if lock == BENCH:
+        return [Requirement(line) for line in (*project["dependencies"], *groups["bench"])]
     extras = project["optional-dependencies"]
     wanted = [
         *project["dependencies"],
@@ -59,7 +62,7 @@ def asked_for(lock: Path) -> list[Requirement]:
     return [Requirement(line) for line in wanted]
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", [*LOCKS, BENCH], ids=lambda lock: lock.name)
 def test_every_line_of_a_lock_pins_one_version_by_hash_and_names_no_index(lock: Path) -> None:
     for entry in entries(lock):
         assert re.match(r"[A-Za-z0-9._-]+==\S+ ", entry), entry
@@ -67,7 +70,7 @@ def test_every_line_of_a_lock_pins_one_version_by_hash_and_names_no_index(lock: 
         assert "://" not in entry
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", [*LOCKS, BENCH], ids=lambda lock: lock.name)
 def test_lock_satisfies_all_that_pyproject_asks_for(lock: Path) -> None:
     pins = pinned(lock)
     for wanted in asked_for(lock):
@@ -77,6 +80,15 @@ def test_lock_satisfies_all_that_pyproject_asks_for(lock: Path) -> None:
         assert all(wanted.specifier.contains(version) for version in versions), (
             f"{wanted}, but locked {versions}"
         )
+
+
+def test_what_the_benchmarks_pin_is_what_the_tools_pin() -> None:
+    tools, benchmarks = pinned(LOCKS[-1]), pinned(BENCH)
+    shared = tools.keys() & benchmarks.keys()
+    assert "httpx" in shared
+    assert {name: list(map(str, tools[name])) for name in shared} == {
+        name: list(map(str, benchmarks[name])) for name in shared
+    }
 
 
 @pytest.mark.parametrize(("smaller", "larger"), list(pairwise(LOCKS)), ids=lambda lock: lock.name)

@@ -42,9 +42,15 @@ GRACE = 2
 STEP_LIMIT = frozenset(["agent_config.max_steps"])
 
 
-def serve(settings: ServeSettings, *, on_ready: Callable[[Endpoint], None] = lambda _: None) -> None:
+def serve(
+    settings: ServeSettings,
+    *,
+    on_ready: Callable[[Endpoint], None] = lambda _: None,
+    protocol: type[asyncio.Protocol] = ResettableProtocol,
+) -> None:
     """Serve until stopped, or until the last user has gone; `on_ready` is called once it listens.
 
+    `protocol` is uvicorn's class for connections; connections can only be reset with a ResettableProtocol.
     TryLater if another agent uses the store, WrongInput if the port is taken, the site is not there, or no
     client could learn the key.
     """
@@ -53,11 +59,14 @@ def serve(settings: ServeSettings, *, on_ready: Callable[[Endpoint], None] = lam
     if settings.site is not None and not settings.site.is_dir():
         raise WrongInput(f"--site: {settings.site} is not a folder.")
     with _listen(settings.port) as listener, _lock(settings.store):
-        asyncio.run(_serve(settings, listener, on_ready))
+        asyncio.run(_serve(settings, listener, on_ready, protocol))
 
 
 async def _serve(
-    settings: ServeSettings, listener: socket.socket, on_ready: Callable[[Endpoint], None]
+    settings: ServeSettings,
+    listener: socket.socket,
+    on_ready: Callable[[Endpoint], None],
+    protocol: type[asyncio.Protocol],
 ) -> None:
     endpoint = Endpoint(
         base_url=f"http://{HOST}:{listener.getsockname()[1]}",
@@ -90,7 +99,7 @@ async def _serve(
         server = Server(
             uvicorn.Config(
                 app,
-                http=ResettableProtocol,
+                http=protocol,
                 lifespan="off",
                 log_level="warning",
                 access_log=False,

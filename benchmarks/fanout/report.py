@@ -1,0 +1,117 @@
+"""The report: a table for each workload on the terminal and in Markdown, and the figures as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from benchmarks.fanout.sides import SIDES
+from benchmarks.machine import file_system, processor, sync_time, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from benchmarks.fanout.measure import Measured
+    from benchmarks.fanout.workloads import Workload
+
+SERVER_BOUND = 0.8
+PACKAGES = ("httpx", "aiohttp", "tinyfish", "uvicorn", "uvloop")
+EXPLANATION = """\
+Each side is a process of its own, pinned to one core. The server is `batchfish serve --engine simulate` on uvloop
+and httptools; it has another core, and is started anew for each side with the same seed: all sides meet the same
+runs.
+
+- **makespan / ideal**: from the first run on the server until the client knows of the last end, divided by the
+  time that the server needs for these runs if all of them wait from the start (the list schedule of their
+  durations under its cap).
+- **wall**: from the start of the process to its end, in seconds.
+- **requests**: for each run. **lag**: between the end of a run and the moment when the client knows of it, in
+  seconds; the median, and the 99th percentile.
+- **CPU**: user and system seconds of the client for 1,000 runs.
+- **connections**: accepted in all, and the most that were open at one moment.
+- **alive**: the most runs that were PENDING or RUNNING at one moment. **paid**: runs that were created.
+- **start / finish**: from the start of the process to the first run on the server; from the moment when the
+  client knows of the last end to the end of the process.
+- **server**: the share of the wall time that the server was busy; from 80 % (marked with *) the server is what
+  is measured, not the client.
+"""  # noqa: E501 - the lines of a Markdown file
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One column of the tables: its heading, and how a cell is written."""
+
+    heading: str
+    cell: Callable[[Measured], str]
+
+
+COLUMNS = (
+    Column(heading="makespan / ideal", cell=lambda m: f"{m.makespan / m.ideal:.3f}"),
+    Column(heading="wall s", cell=lambda m: f"{m.wall:.1f}"),
+    Column(heading="requests", cell=lambda m: f"{m.requests:.2f}"),
+    Column(heading="lag p50 / p99", cell=lambda m: f"{m.lag_p50:.2f} / {m.lag_p99:.2f}"),
+    Column(heading="CPU s", cell=lambda m: f"{m.cpu:.2f}"),
+    Column(heading="connections", cell=lambda m: f"{m.connections:.0f}, {m.most_connections:.0f} open"),
+    Column(heading="alive", cell=lambda m: f"{m.alive:,.0f}"),
+    Column(heading="paid", cell=lambda m: f"{m.created:,.0f}"),
+    Column(heading="start / finish s", cell=lambda m: f"{m.start:.2f} / {m.finish:.2f}"),
+    Column(
+        heading="server", cell=lambda m: f"{m.server_busy:.0%}{'*' if m.server_busy >= SERVER_BOUND else ''}"
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """The medians of all sides on one workload, by the name of the side."""
+
+    workload: Workload
+    rounds: int
+    medians: Mapping[str, Measured]
+
+
+def table(result: Result) -> str:
+    """Return the table of one workload in Markdown, its columns aligned."""
+    ideal = next(iter(result.medians.values())).ideal
+    rows = [["side", *(column.heading for column in COLUMNS)]]
+    rows += [
+        [SIDES[name].title, *(column.cell(measured) for column in COLUMNS)]
+        for name, measured in result.medians.items()
+    ]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    heading = f"{result.workload.title}; ideal {ideal:.2f} s; medians of {result.rounds}"
+    return "\n".join([heading, "", *lines])
+
+
+def machine(folder: Path) -> str:
+    """Return what the figures were measured on: processor, versions, file system of the journals, date."""
+    sync = 1000 * sync_time(folder)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}; {processor()}; {versions(*PACKAGES)};"
+        f" journals on {file_system(folder)}, fsync p50 {sync:.2f} ms."
+    )
+
+
+def save(results: Sequence[Result], about: str, markdown: Path, figures: Path) -> None:
+    """Write the tables as Markdown, and all figures as JSON."""
+    tables = "\n\n".join(f"## {table(result)}" for result in results)
+    text = f"# Results of `make bench`\n\n{about}\n\n{EXPLANATION}\n{tables}\n"
+    markdown.write_text(text, encoding="utf-8")
+    document = {
+        "about": about,
+        "results": [
+            {
+                "workload": asdict(result.workload),
+                "title": result.workload.title,
+                "rounds": result.rounds,
+                "medians": {name: asdict(measured) for name, measured in result.medians.items()},
+            }
+            for result in results
+        ],
+    }
+    figures.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,57 @@
+"""The server of the benchmark: `batchfish serve --engine simulate`, on a faster event loop and HTTP parser.
+
+    python -m benchmarks.fanout.server COUNTS [options of python -m batchfish.localagent]
+
+The application is the local agent's own. The file COUNTS holds, once the server has ended, how many requests
+it answered, how many connections it accepted, and how many of them were open at one moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from batchfish.localagent.__main__ import parse
+from batchfish.localagent.serve import serve
+
+if TYPE_CHECKING:
+    from uvicorn.server import ServerState
+
+
+class CountingProtocol(HttpToolsProtocol):
+    """HTTP/1.1 that counts connections."""
+
+    accepted = 0
+    most_open = 0
+    state: ServerState | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count a connection."""
+        super().connection_made(transport)
+        counts = type(self)
+        counts.accepted += 1
+        counts.most_open = max(counts.most_open, len(self.connections))
+        counts.state = self.server_state
+
+
+def main(counts: Path, options: list[str]) -> None:
+    """Serve until a signal comes, then write the counts."""
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    serve(parse(options), protocol=CountingProtocol)
+    state = CountingProtocol.state
+    found = {
+        "requests": 0 if state is None else state.total_requests,
+        "connections": CountingProtocol.accepted,
+        "most_connections": CountingProtocol.most_open,
+    }
+    counts.write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
