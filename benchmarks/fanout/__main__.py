@@ -17,7 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.fanout import report
-from benchmarks.fanout.measure import Failed, Measured, measure, median
+from benchmarks.fanout.measure import Measured, measure, median
+from benchmarks.fanout.serving import Failed
 from benchmarks.fanout.sides import SIDES, Side
 from benchmarks.fanout.workloads import QUICK, QUICK_SHARE, WORKLOADS, Workload
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
-import secrets
 import sqlite3
 import statistics
 import subprocess
-import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,23 +17,16 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 from benchmarks.fanout.ideal import list_schedule, quantile
+from benchmarks.fanout.serving import ROOT, Failed, Server, pin, serving
 from benchmarks.fanout.sides import ITEMS
-from benchmarks.machine import cores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.fanout.sides import Side
     from benchmarks.fanout.workloads import Workload
 
-ROOT = Path(__file__).parents[2]
-START_TIMEOUT = 30.0
 LONGEST = 3600.0
-POLL_INTERVAL = 0.02
-
-
-class Failed(Exception):
-    """A side, or the server, did not do what it was to do; the text says what, and where its output is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,10 +75,11 @@ def measure(side: Side, workload: Workload, folder: Path) -> Measured:
     memory = Path("/dev/shm")  # noqa: S108 - a temporary folder is made in it
     with TemporaryDirectory(dir=memory if memory.is_dir() else None) as server_folder:
         books = Path(server_folder)
-        with _server(workload, books) as (pid, environment):
-            busy, begun = _cpu_seconds(pid), time.time()
-            cpu = _run(side, workload, folder, environment)
-            ended, busy = time.time(), _cpu_seconds(pid) - busy
+        program = ("benchmarks.fanout.server", str(books / "counts.json"))
+        with serving(program, workload.simulation, workload.cap, books) as server:
+            busy, begun = server.cpu(), time.time()
+            cpu = _run(side, workload, folder, server)
+            ended, busy = time.time(), server.cpu() - busy
         counts = json.loads((books / "counts.json").read_bytes())
         runs = finished_runs(books / "agent.db")
         with closing(sqlite3.connect(books / "agent.db")) as db:
@@ -148,52 +140,25 @@ def _write_items(path: Path, count: int) -> None:
             rows.writerow([f"b{n}", f"https://books.example/{n}", goal])
 
 
-@contextmanager
-def _server(workload: Workload, folder: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Serve for the length of the block; the process id, and the environment of a client."""
-    token, port_file = secrets.token_urlsafe(24), folder / "agent.json"
-    (folder / "key").touch(0o600)
-    (folder / "key").write_text(token)
-    command = [
-        *(sys.executable, "-m", "benchmarks.fanout.server", str(folder / "counts.json")),
-        *("--engine", "simulate", "--simulate", workload.simulation, "--cap", str(workload.cap)),
-        *("--store", str(folder / "agent.db"), "--port-file", str(port_file)),
-        *("--token-file", str(folder / "key")),
-    ]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)  # noqa: S603 - our own program
-        _pin(server.pid, 0)
-    try:
-        _wait_for(port_file, server)
-        base_url = json.loads(port_file.read_bytes())["base_url"]
-        yield server.pid, {**os.environ, "TINYFISH_API_KEY": token, "BATCHFISH_BASE_URL": base_url}
-    finally:
-        server.terminate()
-        server.wait(START_TIMEOUT)
-
-
-def _wait_for(port_file: Path, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while not port_file.exists():
-        if server.poll() is not None or time.monotonic() > deadline:
-            said = (port_file.parent / "log").read_text(errors="replace").strip()
-            raise Failed(f"the server did not start: {said}")
-        time.sleep(POLL_INTERVAL)
-
-
-def _run(side: Side, workload: Workload, folder: Path, environment: dict[str, str]) -> float:
+def _run(side: Side, workload: Workload, folder: Path, server: Server) -> float:
     """Run a side to its end and return its CPU seconds, those of its children included."""
     log = folder / "log"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TINYFISH_API_KEY": server.token,
+        "BATCHFISH_BASE_URL": server.base_url,
+    }
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own programs
             side.command(workload),
             cwd=folder,
-            env={**environment, "PYTHONPATH": str(ROOT)},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
-        _pin(process.pid, 1)
+        pin(process.pid, 1)
         limit = Timer(LONGEST, process.kill)
         limit.start()
         try:
@@ -209,16 +174,3 @@ def _run(side: Side, workload: Workload, folder: Path, environment: dict[str, st
         said = log.read_text(errors="replace").strip()
         raise Failed(f"{side.name} ended with {process.returncode}: {said[-2000:]}")
     return usage.ru_utime + usage.ru_stime
-
-
-def _pin(pid: int, number: int) -> None:
-    """Keep a process on one core, where there are several and the system can do so."""
-    ours = cores()
-    if hasattr(os, "sched_setaffinity") and len(ours) > number:
-        os.sched_setaffinity(pid, {ours[number]})
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Return the CPU seconds of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

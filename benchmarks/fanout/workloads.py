@@ -14,7 +14,7 @@ class Workload:
     `duration` is the mean and `sigma` the spread of a lognormal distribution. `cap` bounds the runs that the
     server works on at once; others wait there. A request takes `latency` and up to `jitter` longer.
     `concurrency` is how many runs a client is told to keep alive; `window` is what batchfish is told instead,
-    as the value of its option -j.
+    as the value of its option -j. The usual `seed` is one whose longest run does not decide the ideal alone.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Workload:
     jitter: float = 0.0
     concurrency: int
     window: str | None = None
-    seed: int = 1
+    seed: int = 7
 
     @property
     def simulation(self) -> str:
@@ -54,7 +54,7 @@ WORKLOADS = {
         Workload(name="short", runs=2_000, duration=0.2, cap=50, concurrency=50),
         Workload(name="distant", runs=2_000, duration=0.2, cap=50, latency=0.03, jitter=0.05, concurrency=50),
         Workload(name="mixed", runs=1_000, duration=2.0, sigma=1.0, cap=50, concurrency=50),
-        Workload(name="wide", runs=5_000, duration=5.0, sigma=1.0, cap=1_000, concurrency=1_000),
+        Workload(name="wide", runs=5_000, duration=5.0, sigma=0.5, cap=1_000, concurrency=1_000),
         Workload(name="flood", runs=20_000, duration=0.05, concurrency=1_000),
         Workload(name="real", runs=300, duration=30.0, sigma=0.5, cap=50, latency=0.1, concurrency=50),
     )
