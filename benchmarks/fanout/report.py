@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 SERVER_BOUND = 0.8
 PACKAGES = ("httpx", "aiohttp", "tinyfish", "uvicorn", "uvloop")
 EXPLANATION = """\
-Each side is a process of its own, pinned to one core. The server is `batchfish serve --engine simulate` on uvloop
-and httptools; it has another core, and is started anew for each side with the same seed: all sides meet the same
-runs.
+Each side is a process of its own, pinned to one core. The server is `batchfish serve --engine simulate` on
+uvloop and httptools; it has another core, and is started anew for each side with the same seed: all sides meet
+the same runs.
 
-- **makespan / ideal**: from the first run on the server until the client knows of the last end, divided by the
-  time that the server needs for these runs if all of them wait from the start (the list schedule of their
-  durations under its cap).
+- **makespan**: from the first run on the server until the client knows of the last end. **ideal**: the time
+  that the server needs for these runs if all of them wait from the start (the list schedule of their durations
+  under its cap); without a cap that is the longest run.
 - **wall**: from the start of the process to its end, in seconds.
 - **requests**: for each run. **lag**: between the end of a run and the moment when the client knows of it, in
   seconds; the median, and the 99th percentile.
@@ -37,7 +37,7 @@ runs.
   client knows of the last end to the end of the process.
 - **server**: the share of the wall time that the server was busy; from 80 % (marked with *) the server is what
   is measured, not the client.
-"""  # noqa: E501 - the lines of a Markdown file
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +50,7 @@ class Column:
 
 COLUMNS = (
     Column(heading="makespan / ideal", cell=lambda m: f"{m.makespan / m.ideal:.3f}"),
+    Column(heading="makespan s", cell=lambda m: f"{m.makespan:.1f}"),
     Column(heading="wall s", cell=lambda m: f"{m.wall:.1f}"),
     Column(heading="requests", cell=lambda m: f"{m.requests:.2f}"),
     Column(heading="lag p50 / p99", cell=lambda m: f"{m.lag_p50:.2f} / {m.lag_p99:.2f}"),

@@ -76,9 +76,10 @@ def _batchfish(*program: str) -> Callable[[Workload], list[str]]:
     return command
 
 
-def _script(name: str, *more: str) -> Callable[[Workload], list[str]]:
+def _script(name: str, *more: str, has_tasks: bool = True) -> Callable[[Workload], list[str]]:
     def command(workload: Workload) -> list[str]:
-        return [sys.executable, str(CLIENTS / name), ITEMS, OUTPUT, str(workload.concurrency), *more]
+        alive = (has_tasks and workload.tasks) or workload.concurrency
+        return [sys.executable, str(CLIENTS / name), ITEMS, OUTPUT, str(alive), *more]
 
     return command
 
@@ -121,7 +122,7 @@ SIDES = {
         Side(
             name="expert",
             title="expert's script: aiohttp, run-batch, no journal",
-            command=_script("aiohttp_expert.py"),
+            command=_script("aiohttp_expert.py", has_tasks=False),
             known_at=_from_output,
             needs="aiohttp",
         ),

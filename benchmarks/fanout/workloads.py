@@ -13,8 +13,9 @@ class Workload:
 
     `duration` is the mean and `sigma` the spread of a lognormal distribution. `cap` bounds the runs that the
     server works on at once; others wait there. A request takes `latency` and up to `jitter` longer.
-    `concurrency` is how many runs a client is told to keep alive; `window` is what batchfish is told instead,
-    as the value of its option -j. The usual `seed` is one whose longest run does not decide the ideal alone.
+    `concurrency` is how many runs a client is told to keep alive. Clients with a task for each run are told
+    `tasks` instead where their connection pools could not carry as many, and batchfish `window`, as the value
+    of its option -j. The usual `seed` is one whose longest run does not decide the ideal alone.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Workload:
     latency: float = 0.0
     jitter: float = 0.0
     concurrency: int
+    tasks: int | None = None
     window: str | None = None
     seed: int = 7
 
@@ -55,7 +57,7 @@ WORKLOADS = {
         Workload(name="distant", runs=2_000, duration=0.2, cap=50, latency=0.03, jitter=0.05, concurrency=50),
         Workload(name="mixed", runs=1_000, duration=2.0, sigma=1.0, cap=50, concurrency=50),
         Workload(name="wide", runs=5_000, duration=5.0, sigma=0.5, cap=1_000, concurrency=1_000),
-        Workload(name="flood", runs=20_000, duration=0.05, concurrency=1_000),
+        Workload(name="flood", runs=20_000, duration=0.05, concurrency=1_000, tasks=100),
         Workload(name="real", runs=300, duration=30.0, sigma=0.5, cap=50, latency=0.1, concurrency=50),
     )
 }
