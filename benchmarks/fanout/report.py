@@ -21,12 +21,12 @@ SERVER_BOUND = 0.8
 PACKAGES = ("httpx", "aiohttp", "tinyfish", "uvicorn", "uvloop")
 EXPLANATION = """\
 Each side is a process of its own, pinned to one core. The server is `batchfish serve --engine simulate` on
-uvloop and httptools; it has another core, and is started anew for each side with the same seed: all sides meet
-the same runs.
+uvloop and httptools; it has another core, and is started anew for each side with the same seed, so that all
+sides meet the same runs.
 
 - **makespan**: from the first run on the server until the client knows of the last end. **ideal**: the time
-  that the server needs for these runs if all of them wait from the start (the list schedule of their durations
-  under its cap); without a cap that is the longest run.
+  that the server needs for these runs if all of them wait from the start (the list schedule of their
+  durations under its cap); without a cap that is the longest run.
 - **wall**: from the start of the process to its end, in seconds.
 - **requests**: for each run. **lag**: between the end of a run and the moment when the client knows of it, in
   seconds; the median, and the 99th percentile.
@@ -35,8 +35,8 @@ the same runs.
 - **alive**: the most runs that were PENDING or RUNNING at one moment. **paid**: runs that were created.
 - **start / finish**: from the start of the process to the first run on the server; from the moment when the
   client knows of the last end to the end of the process.
-- **server**: the share of the wall time that the server was busy; from 80 % (marked with *) the server is what
-  is measured, not the client.
+- **server**: the share of the wall time that the server was busy; from 80 % (marked with *) the server is
+  what is measured, not the client.
 """
 
 
