@@ -11,6 +11,7 @@ its own with the same seed. Journals are written below --folder: name a folder o
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,9 @@ def main(arguments: list[str] | None = None) -> int:
         if not side.is_installed:
             sys.stderr.write(f"{side.name} needs the package {side.needs}: make bench installs it\n")
             return 2
+    signal.signal(
+        signal.SIGTERM, lambda number, _: sys.exit(128 + number)
+    )  # the server and the side end, too
     about = report.machine(given.folder)
     print(about, end="\n\n", flush=True)
     results = []
