@@ -1,6 +1,6 @@
 """Compare batchfish with what people use instead, on the same runs of the same server, in turn.
 
-    make bench                                     # a quarter of two workloads, in about five minutes
+    make bench                                     # a fifth of two workloads, in about five minutes
     make bench ARGS="--all --save"                 # all of them; writes benchmarks/RESULTS.md
     make bench ARGS="wide --sides batchfish sdk"   # one workload, two sides
 
@@ -24,6 +24,7 @@ from benchmarks.fanout.sides import SIDES, Side
 from benchmarks.fanout.workloads import QUICK, QUICK_SHARE, WORKLOADS, Workload
 
 BENCHMARKS = Path(__file__).parents[1]
+USUAL_SIDES = ("batchfish", "sdk", "httpx", "expert")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -32,7 +33,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="python -m benchmarks.fanout",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="workloads:\n" + "\n".join(f"  {name:8} {one.title}" for name, one in WORKLOADS.items()),
+        epilog="workloads:\n"
+        + "".join(f"  {name:10} {workload.title}\n" for name, workload in WORKLOADS.items())
+        + "\nsides:\n"
+        + "".join(f"  {name:10} {side.title}\n" for name, side in SIDES.items()),
     )
     parser.add_argument(
         "workloads", nargs="*", metavar="WORKLOAD", help=f"by name (default: {', '.join(QUICK)}, in part)"
@@ -42,8 +46,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--sides",
         nargs="+",
         choices=SIDES,
-        default=["batchfish", "sdk", "httpx", "expert"],
-        help="what is compared (default: %(default)s)",
+        metavar="SIDE",
+        default=USUAL_SIDES,
+        help=f"what is compared (default: {' '.join(USUAL_SIDES)})",
     )
     parser.add_argument(
         "--rounds", type=int, default=3, help="measurements of each side (default: %(default)s)"

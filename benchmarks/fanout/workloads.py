@@ -62,4 +62,4 @@ WORKLOADS = {
     )
 }
 QUICK = ("short", "mixed")
-QUICK_SHARE = 0.25
+QUICK_SHARE = 0.2

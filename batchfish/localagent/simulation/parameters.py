@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Simulation:
-    """Times in seconds, shares from 0 to 1; a seed decides how long the n-th run to start takes, and its end.
+    """How a simulated agent behaves; one seed gives the n-th run to start the same duration and outcome.
+
+    Times are in seconds, shares from 0 to 1.
 
     - Runs: `duration` is the mean and `sigma` the spread of a lognormal distribution (0: all alike). A share
       of `failed` ends as FAILED, `empty` as COMPLETED without a result. Listings omit a new run for up to
