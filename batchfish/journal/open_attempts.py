@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from batchfish.core.items import AttemptState
@@ -23,17 +23,21 @@ class OpenAttempts:
     def __init__(self, found: Iterable[OpenAttempt], batch8_of: Callable[[int], str]) -> None:
         """Start with the open attempts in the file; `batch8_of` returns what a batch's markers begin with."""
         self._by_item: defaultdict[int, dict[int, OpenAttempt]] = defaultdict(dict)
+        self._by_state: Counter[AttemptState] = Counter()
         self._batch8_of = batch8_of
         for one in found:
             self._by_item[one.item.pk][one.attempt.k] = one
+            self._by_state[one.attempt.state] += 1
 
     def put(self, attempt: Attempt, item: Item) -> None:
         """Note an attempt as it was written, and forget it if it is no longer open."""
         attempts = self._by_item[item.pk]
+        before = attempts.pop(attempt.k, None)
+        if before is not None:
+            self._by_state[before.attempt.state] -= 1
         if attempt.state.is_open:
+            self._by_state[attempt.state] += 1
             attempts[attempt.k] = OpenAttempt(item=item, attempt=attempt, batch8=self._batch8_of(item.batch))
-        else:
-            attempts.pop(attempt.k, None)
         if not attempts:
             del self._by_item[item.pk]
 
@@ -48,16 +52,18 @@ class OpenAttempts:
 
     def in_states(self, states: Collection[AttemptState]) -> Sequence[OpenAttempt]:
         """Return the open attempts in these states, or in any if none is named, as they were intended."""
+        if states and not any(self._by_state[state] for state in states):
+            return []
         found = [one for one in self._all() if not states or one.attempt.state in states]
         return sorted(found, key=lambda one: (one.attempt.intended_at, one.attempt.item, one.attempt.k))
 
     def count(self) -> int:
         """Count the open attempts."""
-        return sum(map(len, self._by_item.values()))
+        return self._by_state.total()
 
     def count_held(self) -> int:
         """Count the open attempts that wait for a person."""
-        return sum(one.attempt.state is AttemptState.HELD for one in self._all())
+        return self._by_state[AttemptState.HELD]
 
     def batches(self) -> Sequence[int]:
         """Return the batches that have an open attempt."""

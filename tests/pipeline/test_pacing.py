@@ -156,7 +156,7 @@ def test_an_api_that_takes_more_after_a_while_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("slots", [2, 10, 50])
 def test_auto_keeps_the_slots_of_a_server_full_and_its_queue_short(tmp_path: Path, slots: int) -> None:
     """The cap is known to the server alone, which queues silently."""
-    items, mean = 12 * slots, 10.0
+    items, mean = 8 * slots, 10.0
     simulation = Simulation(
         folder=tmp_path,
         seed=7,
