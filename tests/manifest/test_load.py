@@ -21,7 +21,7 @@ from batchfish.core.rules import (
     UnansweredRules,
     rules_from,
 )
-from batchfish.core.window import Bounds
+from batchfish.core.window import AUTO, Bounds
 from batchfish.errors import ManifestError, StorageFailed, WrongInput
 from batchfish.manifest import validate
 from batchfish.manifest.load import Manifest, ManifestOptions, load_manifest
@@ -151,6 +151,30 @@ class TestYaml:
             {"currency": "GBP"},
         )
         assert stored["defaults"]["goal"].startswith("Read the title")
+
+    @pytest.mark.parametrize(
+        ("written", "of_a_new_batch", "of_one_that_began_with_10"),
+        [
+            ("", AUTO, Bounds.fixed(10)),
+            ("limits: {concurrency: auto}\n", AUTO, AUTO),
+            ("limits: {concurrency: 25}\n", Bounds.fixed(25), Bounds.fixed(25)),
+            (
+                "limits: {concurrency: 2-5-40}\n",
+                Bounds(least=2, start=5, most=40),
+                Bounds(least=2, start=5, most=40),
+            ),
+        ],
+    )
+    def test_a_batch_that_has_begun_keeps_its_concurrency_where_the_manifest_sets_none(
+        self, write: Write, written: str, of_a_new_batch: Bounds, of_one_that_began_with_10: Bounds
+    ) -> None:
+        text = f'batchfish: 1\n{written}items: [{{url: "https://books.example/", goal: Read.}}]\n'
+        manifest = load_manifest(write("books.yaml", text))
+        new = json.loads(json.dumps(manifest.resolved()))
+        assert rules_from(new).limits.concurrency == of_a_new_batch
+        earlier = {**new, "rules": {**new["rules"], "limits": {**new["rules"]["limits"], "concurrency": 10}}}
+        going_on = json.loads(json.dumps(manifest.resolved(earlier)))
+        assert rules_from(going_on).limits.concurrency == of_one_that_began_with_10
 
     def test_a_check_returns_items_sources_and_variables(self, whole: Manifest) -> None:
         summary = whole.check()
