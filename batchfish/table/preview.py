@@ -37,10 +37,8 @@ def preview(path: Path, *, rows: int = 10, width: int = 100) -> str:
             continue
         if not all(isinstance(value, int | float | None) for value in values):
             values = list(map(_printable, values))
-        heading = _printable(name)
-        while heading in {
-            column.name for column in shown
-        }:  # names may differ only in characters that are not printable
+        heading, taken = _printable(name), {column.name for column in shown}
+        while heading in taken:  # names may differ only in characters that are not printable
             heading += "�"
         shown.append(pl.Series(heading, values, strict=False))
         if max(map(_width, _layout(shown))) > width:
@@ -101,7 +99,7 @@ def _by_interest(names: Sequence[str]) -> list[str]:
     fixed = {name for name, _ in (*LEADING, RECORD_INDEX, *RAW, *TRAILING)}
     own = [name for name in names[: [*names, RAW[0][0]].index(RAW[0][0])] if name not in fixed]
     key = [name for name in ("item_id", RECORD_INDEX[0], "status") if name in names]
-    rest = ("reason", "error_message", "url", "result_error") if own else ("reason", "url", "result")
+    rest = ("reason", "error_message", "url", "result_error") if own else ("reason", "result", "url")
     return [*key, *own, *(name for name in rest if name in names)]
 
 

@@ -70,6 +70,14 @@ def test_without_typed_columns_the_result_itself_is_shown(tmp_path: Path) -> Non
     assert '{"title":"Walden","price":7.5}' in preview(target)
 
 
+def test_the_result_comes_before_the_address(tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    write_table(target, plan_columns([], [], OutputRules()), lambda: iter([BOOKS[:1]]))
+    first = preview(target, width=60).splitlines()[1]
+    assert first.startswith('b1       succeeded  {"title":"Walden"')
+    assert "https" not in first
+
+
 @pytest.mark.parametrize(
     ("suffix", "heading"), [(".parquet", "item_id"), (".csv", "item_id"), (".jsonl", "")]
 )
