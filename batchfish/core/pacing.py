@@ -16,7 +16,7 @@ FEWEST_CREATES_AT_ONCE, MOST_CREATES_AT_ONCE = 8, 32
 CREATES_A_SECOND = 400
 """What the creates that wait at once should add up to, within these bounds: each takes a connection."""
 
-FIRST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.25, 0.4
+FIRST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.25, 0.45
 
 SLOWEST_POLL = 5.0
 """The longest time between two polls of one run, in poll intervals."""
@@ -118,12 +118,12 @@ class Pacing:
 def poll_interval(shortest: float, run_seconds: float | None) -> float:
     """Return the seconds between two polls, at least `shortest`, by how long runs take (None: not known).
 
-    A run that has ended is noticed half an interval later. So short runs are polled often, five times in
-    their time, but not more often than every 0.4 s once they take 2 s, and long ones twenty times.
+    The end of a run is noticed half an interval late, on average. Short runs are polled four times in their
+    time, runs of 2 s to 9 s every 0.45 s, and longer ones twenty times in their time.
     """
     if run_seconds is None:
         return max(shortest, FIRST_POLL_INTERVAL)
-    return max(shortest, min(run_seconds / 5, USUAL_POLL_INTERVAL), run_seconds / 20)
+    return max(shortest, min(run_seconds / 4, USUAL_POLL_INTERVAL), run_seconds / 20)
 
 
 def creates_at_once(latency: float) -> int:
