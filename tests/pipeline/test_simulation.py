@@ -12,7 +12,8 @@ import pytest
 
 from batchfish.core import reconcile
 from batchfish.core.events import CreateAnswer, SubmitUnanswered
-from batchfish.core.rules import Rules, UnansweredRules
+from batchfish.core.rules import Limits, Rules, UnansweredRules
+from batchfish.core.window import Bounds
 from batchfish.pipeline.context import RunOptions, StopKind
 from tests.pipeline.model_server import Faults
 from tests.pipeline.seeds import seeds
@@ -64,6 +65,14 @@ def test_lost_answers_and_late_acts_cost_nothing_twice(tmp_path: Path, seed: int
 @pytest.mark.parametrize("seed", seeds(3, of=40))
 def test_a_batch_killed_again_and_again_goes_on_where_it_stopped(tmp_path: Path, seed: int) -> None:
     live(Simulation(folder=tmp_path, seed=seed, faults=LOSSY, kills=6))
+
+
+@pytest.mark.parametrize("seed", seeds(2, of=40))
+def test_auto_in_a_silent_queue_pays_for_nothing_twice(tmp_path: Path, seed: int) -> None:
+    rules = replace(settle_of(10), limits=Limits(concurrency=Bounds(least=1, start=3, most=12)))
+    faults = replace(LOSSY, slots=4)
+    simulation = live(Simulation(folder=tmp_path, seed=seed, items=30, faults=faults, kills=6, rules=rules))
+    assert 4 < simulation.server.most_alive <= 12
 
 
 @pytest.mark.parametrize("seed", seeds(2, of=40))
