@@ -7,13 +7,25 @@ import pytest
 
 from batchfish.localagent.engines.browser.chromium import NoChromium
 from batchfish.localagent.engines.browser.interception import Interception
+from batchfish.localagent.engines.browser.selfcheck import ADDRESS
+from batchfish.localagent.engines.browser.world import World
 from tests.localagent.browsing import PAGES, actions, ask, engine_over, failure_of, read, require_chromium
 
 pytestmark = pytest.mark.process
 
 
-async def test_a_page_gets_the_browser_when_it_needs_one() -> None:
+async def test_a_page_gets_the_browser_when_it_needs_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the page that checks the browser is not waited for as one that is still loading."""
     require_chromium()
+    asked: list[str] = []
+    ask_page = World.ask
+
+    async def note(self: World, call: str) -> Any:  # noqa: ANN401 - JSON
+        if self._page.url == ADDRESS:
+            asked.append(call)
+        return await ask_page(self, call)
+
+    monkeypatch.setattr(World, "ask", note)
     async with engine_over(PAGES, name="auto") as engine:
         outcome, steps = await read(engine, ask("plain"))
         assert outcome.result == {"price": 5}
@@ -21,6 +33,7 @@ async def test_a_page_gets_the_browser_when_it_needs_one() -> None:
         outcome, steps = await read(engine, ask("bare"))
         assert outcome.result == {"price": 5}
         assert any("The browser looks again." in action for action in actions(steps))
+        assert asked.count("isBusy()") == 1
         outcome, steps = await read(engine, ask("plain", "Search for 'lamp' and read the price"))
         assert failure_of(outcome).code == "LOCAL_NO_SEARCH_BOX"
 
