@@ -14,7 +14,6 @@ from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.engines.base import Engine, RunFailure, RunOutcome, RunRequest, Step
 from batchfish.localagent.engines.browser.chromium import NoChromium, find_chromium
 from batchfish.localagent.engines.choice import reading_engine
-from batchfish.localagent.engines.model.endpoint import ModelEndpoint
 
 PAGES = Path(__file__).parent / "browser_pages"
 PRICE = {"type": "object", "properties": {"price": {"type": "number"}}, "required": ["price"]}
@@ -36,14 +35,13 @@ async def engine_over(
     name: str = "browser",
     dialer: Dialer | None = None,
     chromium: Path | None = None,
-    endpoint: ModelEndpoint | None = None,
 ) -> AsyncIterator[Engine]:
     """Yield an engine that reads the pages of a folder, and whatever the dialer lets it reach."""
     if name == "browser" and chromium is None:
         chromium = require_chromium()
     async with (
         Egress(dialer or Dialer(), None if site is None else SampleSite(site)) as egress,
-        reading_engine(name, egress, chromium=chromium, cap=1, endpoint=endpoint) as engine,
+        reading_engine(name, egress, chromium=chromium, cap=1) as engine,
     ):
         yield engine
 

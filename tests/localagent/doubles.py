@@ -15,7 +15,7 @@ import uvicorn
 from batchfish.localagent.app import create_app
 from batchfish.localagent.egress.loader import Loaded, LoadFailed
 from batchfish.localagent.engines.base import Emit, Engine, RunOutcome, RunRequest, Step
-from batchfish.localagent.engines.frames import ReadAnswer, ReadJob
+from batchfish.localagent.engines.frames import OutlineJob, ReadAnswer, ReadJob
 from batchfish.localagent.engines.worker import answer
 from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.runs.queue import RunQueue
@@ -28,14 +28,24 @@ TOKEN = "token-of-the-agent"
 LINKS = WatchLinks("http://127.0.0.1:1234", "secret")
 
 
+class Reader:
+    """Reads pages in this process in place of another."""
+
+    async def read(self, job: ReadJob | OutlineJob) -> ReadAnswer:
+        return answer(job)
+
+
+READER: Any = Reader()
+
+
 class Pages:
-    """Pages by address in place of the network, read in this process in place of another."""
+    """Pages by address in place of the network."""
 
     def __init__(self, pages: Mapping[str, str | bytes]) -> None:
         self._pages = pages
         self.asked: list[str] = []
         self.loader: Any = self
-        self.pool: Any = self
+        self.pool = READER
 
     async def load(self, url: str) -> Loaded:
         self.asked.append(url)
@@ -43,9 +53,6 @@ class Pages:
             raise LoadFailed("LOCAL_HTTP_STATUS", f"{url} answered 404.")
         body = page if isinstance(page, bytes) else page.encode()
         return Loaded(url=url, content_type="text/html", body=body)
-
-    async def read(self, job: ReadJob) -> ReadAnswer:
-        return answer(job)
 
 
 class ManualEngine:

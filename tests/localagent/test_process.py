@@ -5,9 +5,11 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -32,13 +34,53 @@ def wait_until_gone(port_file: Path) -> None:
     wait_until(lambda: not port_file.exists())
 
 
-def test_pages_of_one_real_host_are_a_second_apart_and_private_ones_are_refused(tmp_path: Path) -> None:
-    with served(tmp_path) as client:
-        runs = wait_for_end(client, [create(client, url=f"http://10.0.0.1/{n}", goal="x") for n in range(2)])
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> Iterator[httpx.Client]:
+    """Serve with one agent for the tests that only ask it; it notes each file that it or a reader opens."""
+    log, audit = folder / "opened", "lambda event, args: event == 'open' and log.write(f'{args[0]}\\n')"
+    hook = f"import sys\nlog = open({str(log)!r}, 'a', buffering=1)\nsys.addaudithook({audit})\n"
+    (folder / "sitecustomize.py").write_text(hook)
+    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parents[2]}"}
+    with served(folder / "agent", *SITE, env=environment) as client:
+        yield client
+
+
+def test_pages_of_one_real_host_are_a_second_apart_and_private_ones_are_refused(client: httpx.Client) -> None:
+    runs = wait_for_end(client, [create(client, url=f"http://10.0.0.1/{n}", goal="x") for n in range(2)])
     assert {run["error"]["code"] for run in runs.values()} == {"LOCAL_ADDRESS_REFUSED"}
     begun = min(datetime.fromisoformat(run["started_at"]) for run in runs.values())
     ended = max(datetime.fromisoformat(run["finished_at"]) for run in runs.values())
     assert (ended - begun).total_seconds() >= 1
+
+
+def test_another_users_key_is_refused_and_every_file_is_for_its_owner_alone(
+    client: httpx.Client, folder: Path
+) -> None:
+    home = folder / "agent"
+    agent = Endpoint(**json.loads((home / "agent.json").read_text()))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in home.iterdir()}
+    assert {"agent.json", "agent.db", "agent.lock", "agent.users", "agent.log"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
+    assert home.stat().st_mode & 0o777 == 0o700
+    for key, status in (("local", 401), (agent.token, 200)):
+        assert client.get("/v1/runs", headers={"X-API-Key": key}).status_code == status
+
+
+def test_it_never_opens_the_answer_key(client: httpx.Client, folder: Path) -> None:
+    key = "tests/sample_inputs/answers.json"
+    outside = (f"../../../{key}", f"%2e%2e/%2e%2e/%2e%2e/{key}", f"..%2f..%2f..%2f{key.replace('/', '%2f')}")
+    ids = [create(client, **sample("book-walden"))]
+    ids += [create(client, url=f"http://bookshop.example/{path}", goal="x") for path in outside]
+    runs = wait_for_end(client, ids)
+    opened = (folder / "opened").read_text().splitlines()
+    assert any(name.endswith("walden.html") for name in opened)
+    assert not [name for name in opened if name.endswith("answers.json")]
+    assert [runs[run_id]["status"] for run_id in ids] == ["COMPLETED", "FAILED", "FAILED", "FAILED"]
 
 
 def test_a_second_user_finds_the_agent_and_it_ends_after_the_last(tmp_path: Path) -> None:
@@ -67,27 +109,14 @@ def test_a_killed_agents_runs_are_taken_up_by_the_next(tmp_path: Path) -> None:
     assert runs[ids[0]]["error"]["category"] == "SYSTEM_FAILURE"
 
 
-@pytest.mark.parametrize("fault", ["reset=1", "late=1,late_by=0.2"])
-def test_a_create_whose_answer_is_lost_makes_its_run_now_or_later(tmp_path: Path, fault: str) -> None:
-    with served(tmp_path, *SIMULATE, f"{fault},duration=0") as client:
-        with pytest.raises(httpx.ReadError):
-            create(client, url="http://a.example/", goal="marked")
-        query = {"goal": "marked"}
-        wait_until(lambda: client.get("/v1/runs", params=query).json()["pagination"]["total"] == 1)
-
-
-def test_another_users_key_is_refused_and_every_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "agent"
-    with local_agent(folder, env=os.environ) as agent:
-        assert Endpoint(**json.loads((folder / "agent.json").read_text())) == agent
-        modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
-        assert {"agent.json", "agent.db", "agent.lock", "agent.users", "agent.log"} <= modes.keys()
-        assert set(modes.values()) == {0o600}
-        assert folder.stat().st_mode & 0o777 == 0o700
-        for key, status in (("local", 401), (agent.token, 200)):
-            headers = {"X-API-Key": key}
-            listing = httpx.get(f"{agent.base_url}/v1/runs", headers=headers, trust_env=False)
-            assert listing.status_code == status
+def test_creates_whose_answers_are_lost_make_their_runs_now_or_later(tmp_path: Path) -> None:
+    """The first three are reset after they were acted on, the fourth before."""
+    goals = {f"marked {n}" for n in range(4)}
+    with served(tmp_path, *SIMULATE, "reset=0.5,late=0.5,late_by=0.2,duration=0") as client:
+        for goal in goals:
+            with pytest.raises(httpx.ReadError):
+                create(client, url="http://a.example/", goal=goal)
+        wait_until(lambda: {run["goal"] for run in client.get("/v1/runs").json()["data"]} == goals)
 
 
 async def test_a_webhook_is_delivered_though_the_command_has_gone(tmp_path: Path) -> None:
@@ -108,28 +137,9 @@ async def test_a_webhook_is_delivered_though_the_command_has_gone(tmp_path: Path
     assert json.loads(bodies[1])["run_id"] == run_id
 
 
-def test_it_never_opens_the_answer_key(tmp_path: Path) -> None:
-    """An audit hook records every file that the agent and its readers open."""
-    log, audit = tmp_path / "opened", "lambda event, args: event == 'open' and log.write(f'{args[0]}\\n')"
-    hook = f"import sys\nlog = open({str(log)!r}, 'a', buffering=1)\nsys.addaudithook({audit})\n"
-    (tmp_path / "sitecustomize.py").write_text(hook)
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"}
-    key = "tests/sample_inputs/answers.json"
-    outside = (f"../../../{key}", f"%2e%2e/%2e%2e/%2e%2e/{key}", f"..%2f..%2f..%2f{key.replace('/', '%2f')}")
-    with served(tmp_path / "agent", *SITE, env=environment) as client:
-        ids = [create(client, **sample("book-walden"))]
-        ids += [create(client, url=f"http://bookshop.example/{path}", goal="x") for path in outside]
-        runs = wait_for_end(client, ids)
-    opened = log.read_text().splitlines()
-    assert any(name.endswith("walden.html") for name in opened)
-    assert not [name for name in opened if name.endswith("answers.json")]
-    assert [runs[run_id]["status"] for run_id in ids] == ["COMPLETED", "FAILED", "FAILED", "FAILED"]
-
-
 @pytest.mark.parametrize("stop", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_the_agent_ends_though_streams_or_answers_are_awaited(tmp_path: Path, stop: signal.Signals) -> None:
-    options = (*SIMULATE, "duration=600")
-    with served(tmp_path, *options) as client:
+    with served(tmp_path, *SIMULATE, "duration=600") as client:
         agent = find_agent(tmp_path / "agent.json")
         assert agent is not None
         body = {"url": "http://a.example/", "goal": "x"}
@@ -143,9 +153,9 @@ def test_the_agent_ends_though_streams_or_answers_are_awaited(tmp_path: Path, st
                     pass
             wait_until_gone(tmp_path / "agent.json")
             assert time.monotonic() - begun < 10
-        with served(tmp_path, *options) as again:
-            (run,) = again.get("/v1/runs").json()["data"]
-            assert (run["status"], run["error"]["code"]) == ("FAILED", "LOCAL_AGENT_RESTARTED")
+    with contextlib.closing(sqlite3.connect(tmp_path / "agent.db")) as store:
+        statuses = store.execute("SELECT status FROM runs").fetchall()
+    assert statuses == [("RUNNING",)]  # the next agent tells that it was restarted
 
 
 def test_a_new_file_gets_a_token_for_its_owner_alone_and_keeps_it(tmp_path: Path) -> None:
@@ -214,19 +224,17 @@ def test_options_of_a_simulation_that_make_no_sense_are_named(text: str) -> None
         parse_simulation(text)
 
 
-def test_simulated_runs_take_as_long_again_with_the_same_seed_however_often_they_are_polled(
-    tmp_path: Path,
-) -> None:
-    options = (*SIMULATE, "duration=0.2,sigma=1,seed=3", "--cap", "50")
-    told = []
-    for polls in (0, 3):
-        with served(tmp_path / str(polls), *options) as client:
-            run_ids = []
-            for n in range(20):
-                run_ids.append(create(client, url=f"http://a.example/{n}", goal="x"))
-                for _ in range(polls):
-                    client.get("/v1/runs")
-            runs = wait_for_end(client, run_ids)
-            told.append([runs[run_id]["steps"][0]["duration"] for run_id in run_ids])
-    assert told[0] == told[1]
-    assert len(set(told[0])) > 1
+def test_a_seed_decides_how_long_the_nth_run_takes_whatever_else_is_asked(tmp_path: Path) -> None:
+    spread = "duration=0.3,sigma=1,jitter=0.001,seed=3"
+    simulation = parse_simulation(spread)
+    chance, expected = simulation.chance("runs"), []
+    with served(tmp_path, *SIMULATE, spread, "--cap", "50") as client:
+        run_ids = []
+        for n in range(10):
+            run_ids.append(create(client, url=f"http://a.example/{n}", goal="x"))
+            client.get("/v1/runs")
+            expected.append(f"{simulation.draw_duration(chance):.1f}s")
+            chance.random()  # for how the run ends
+        runs = wait_for_end(client, run_ids)
+    assert [runs[run_id]["steps"][0]["duration"] for run_id in run_ids] == expected
+    assert len(set(expected)) > 3

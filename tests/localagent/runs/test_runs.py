@@ -12,7 +12,6 @@ import pytest
 
 from batchfish.errors import WrongInput
 from batchfish.localagent.engines.base import RunOutcome, RunRequest
-from batchfish.localagent.runs.ignored_options import ignored_options
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.records import NewRun, RunFilter, completed
 from batchfish.localagent.runs.store import RunStore, forget_old_runs
@@ -167,24 +166,16 @@ def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"browser_profile": "lite", "use_vault": False, "agent_config": {"mode": "default"}}, []),
-        ({"proxy_config": {"enabled": False, "country_code": "US"}, "api_integration": "cron"}, []),
-        ({"agent_config": {"max_duration_seconds": 5}, "capture_config": {"screenshots": True}}, []),
-        ({"proxy_config": {"enabled": True}, "webhook_url": "https://h.example/"}, ["proxy_config"]),
-        (
-            {"agent_config": {"max_steps": 3, "mode": "strict"}, "capture_config": {"html": True}},
-            ["agent_config.max_steps", "agent_config.mode", "capture_config.html"],
-        ),
+        ({"agent_config": {"max_duration_seconds": 5}, "capture_config": {"screenshots": True}}, ""),
+        ({"browser_profile": "lite", "proxy_config": {"enabled": False, "country_code": "US"}}, ""),
+        ({"browser_profile": "stealth", "proxy_config": {"enabled": True}}, "browser_profile, proxy_config"),
+        ({"agent_config": {"max_steps": 3, "mode": "strict"}}, "agent_config.mode, agent_config.max_steps"),
+        ({"capture_config": {"html": True}}, "capture_config.html"),
     ],
 )
-def test_only_options_that_ask_for_something_are_told(options: dict[str, Any], told: list[str]) -> None:
-    assert ignored_options(options) == told
-
-
-async def test_a_run_tells_first_what_has_no_effect(api: httpx.AsyncClient) -> None:
-    run_id = await create(api, browser_profile="stealth", use_profile=True, profile_id="prof_1")
-    run = (await api.get(f"/v1/runs/{run_id}")).json()
-    assert [step["action"] for step in run["steps"]] == [
-        "without effect on this machine: browser_profile, use_profile, profile_id",
-        "opened http://a.example/",
-    ]
+async def test_a_run_tells_first_what_has_no_effect(
+    api: httpx.AsyncClient, options: dict[str, Any], told: str
+) -> None:
+    run = (await api.get(f"/v1/runs/{await create(api, **options)}")).json()
+    first = [f"without effect on this machine: {told}"] if told else []
+    assert [step["action"] for step in run["steps"]] == [*first, "opened http://a.example/"]

@@ -8,13 +8,18 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TypeAlias
 
 import pytest
+import pytest_asyncio
 
 from batchfish.localagent.egress import dialer, proxy
+from batchfish.localagent.egress.proxy import Egress
 from batchfish.localagent.engines.base import Engine, RunRequest
+from batchfish.localagent.engines.browser.chromium import Chromium
+from batchfish.localagent.engines.browser.engine import BrowserEngine
 from tests.localagent.browsing import engine_over, read, require_chromium
+from tests.localagent.doubles import READER
 from tests.localagent.egress.ssrf.playground import EVERY_VECTOR, FORMS, SOME, Playground
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="session")]
 
 Page: TypeAlias = tuple[str, int]
 """The address of a page, and how many attempts it makes."""
@@ -22,10 +27,9 @@ SCHEMA = {"type": "object", "properties": {"attempts": {"type": "integer"}}, "re
 # What the browser does itself and not through the proxy, whose checks are switched off here.
 BESIDE_THE_PROXY = {"rtc"}
 WAYS = ("direct", "redirect", "refresh", "move")
-ONE_AND_A_NAME = (SOME[0], "localhost")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def playground() -> AsyncIterator[Playground]:
     async with Playground() as playground:
         yield playground
@@ -67,32 +71,37 @@ async def test_pages_that_are_read_as_served(playground: Playground, monkeypatch
 
 
 async def try_in_browser(
-    playground: Playground, patch: pytest.MonkeyPatch, pages: Sequence[Page], *more: Page
+    browser: Chromium, playground: Playground, patch: pytest.MonkeyPatch, pages: Sequence[Page], *more: Page
 ) -> None:
-    """Open pages in one browser, with the checks and then without; `more` only with them."""
-    async with engine_over(dialer=playground.dialer()) as engine:
+    """Open pages in the browser, with the checks and then without; `more` only with them."""
+    async with Egress(playground.dialer()) as egress:
+        engine = BrowserEngine(egress, browser, READER)
         await attempt(engine, *pages, *more)
         playground.assert_untouched()
         switch_checks_off(playground, patch)
         await attempt(engine, *pages)
 
 
-async def test_a_page_in_the_browser(playground: Playground, monkeypatch: pytest.MonkeyPatch) -> None:
-    trial = playground.trial(EVERY_VECTOR, ONE_AND_A_NAME), len(EVERY_VECTOR) * len(ONE_AND_A_NAME)
-    led = [(playground.led(how, SOME[0]), 0) for how in WAYS]
-    await try_in_browser(playground, monkeypatch, [trial], *led)
+async def test_a_page_in_the_browser(
+    browser: Chromium, playground: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = playground.trial(EVERY_VECTOR, [SOME[0]]), len(EVERY_VECTOR)
+    led = [(playground.led(how, "localhost"), 0) for how in WAYS]
+    await try_in_browser(browser, playground, monkeypatch, [trial], *led)
     assert {by for by, _ in playground.hits} >= set(EVERY_VECTOR) - BESIDE_THE_PROXY
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("way", [*EVERY_VECTOR, *WAYS])
-async def test_each_way_in_full(playground: Playground, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_way_in_full(
+    browser: Chromium, playground: Playground, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parts = [FORMS[begin : begin + 40] for begin in range(0, len(FORMS), 40)]
     pages = [(playground.trial([way], forms), len(forms)) for forms in parts]
     if way in WAYS:
         pages = [(playground.led(way, form), 0) for form in FORMS]
-    await try_in_browser(playground, monkeypatch, pages)
+    await try_in_browser(browser, playground, monkeypatch, pages)
     if way not in BESIDE_THE_PROXY:
         assert len(playground.forms_hit(way)) >= (1 if way == "rebinding" else 60)
 

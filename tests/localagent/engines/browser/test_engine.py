@@ -13,8 +13,12 @@ import pytest
 import pytest_asyncio
 
 from batchfish.localagent.egress.dialer import Dialer, Streams
+from batchfish.localagent.egress.proxy import Egress
+from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.engines.base import Engine, RunRequest, Step
 from batchfish.localagent.engines.browser import interception
+from batchfish.localagent.engines.browser.chromium import Chromium
+from batchfish.localagent.engines.browser.engine import BrowserEngine
 from tests.localagent.browsing import (
     KEY,
     PAGES,
@@ -23,22 +27,21 @@ from tests.localagent.browsing import (
     ask,
     browsers_of,
     cases,
-    engine_over,
     failure_of,
     read,
 )
+from tests.localagent.doubles import READER
 from tests.sample_inputs.score import Mark, mark_result
 from tests.webagent.servers import Connection, Server, serving
 
-# One browser for all tests here: starting one takes longer than most of them.
-pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="session")]
 
 HAT = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 HATS = {"type": "object", "properties": {"hats": {"type": "array", "items": HAT}}, "required": ["hats"]}
 BOTH = {"hats": [{"name": "Boater"}, {"name": "Derby"}]}
 ALL_HATS = "List all hats of all pages with their names"
 
-SHOP = """<!doctype html><title>Shop</title><h1>Shop</h1><p id=state>Loading…</p>
+SHOP = """<!doctype html><title>Shop</title><h1>A shop that sells one thing</h1><p id=state>Loading…</p>
 <iframe name=same></iframe><iframe src="http://other.test/frame"></iframe>
 <form method=post action=/window target=_blank><input name=a value=1></form>
 <form method=post action=/inner target=same><input name=a value=1></form>
@@ -62,15 +65,15 @@ async def answer(server: Server, connection: Connection) -> None:
     await connection.say(f"{start}\r\nconnection: close\r\n\r\n".encode() + body)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def sites() -> AsyncIterator[Server]:
     """Return the server that every public name leads to."""
     async with serving(answer) as server:
         yield server
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(sites: Server) -> AsyncIterator[Engine]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def engine(sites: Server, browser: Chromium) -> AsyncIterator[Engine]:
     """Return an engine over pages that need a browser, and others that are up to no good."""
 
     async def resolve(host: str, port: int) -> Sequence[str]:
@@ -79,10 +82,8 @@ async def engine(sites: Server) -> AsyncIterator[Engine]:
     async def connect(address: str, port: int) -> Streams:
         return await asyncio.open_connection("127.0.0.1", sites.port)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TINYFISH_API_KEY", KEY)
-        async with engine_over(PAGES, dialer=Dialer(resolve=resolve, connect=connect)) as engine:
-            yield engine
+    async with Egress(Dialer(resolve=resolve, connect=connect), SampleSite(PAGES)) as egress:
+        yield BrowserEngine(egress, browser, READER)
 
 
 QUICK = {"gull", "zinn", "seedbank", "kiln"}

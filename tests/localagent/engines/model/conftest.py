@@ -10,9 +10,15 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from batchfish.localagent.egress.dialer import Dialer
+from batchfish.localagent.egress.loader import Loader
+from batchfish.localagent.egress.proxy import Egress
+from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.engines.base import Engine, RunRequest
-from batchfish.localagent.engines.model.endpoint import ModelEndpoint
-from tests.localagent.browsing import engine_over
+from batchfish.localagent.engines.browser.chromium import Chromium
+from batchfish.localagent.engines.model.endpoint import ModelEndpoint, client_of
+from batchfish.localagent.engines.model.engine import ModelEngine
+from tests.localagent.doubles import READER
 from tests.localagent.page.pages import NUMBER, TEXT, record
 from tests.webagent.servers import Connection, Server, serving
 
@@ -109,6 +115,13 @@ async def stub(*replies: Reply) -> AsyncIterator[Stub]:
         yield made
 
 
+@contextlib.asynccontextmanager
+async def model_engine(site: Path, model: Stub, browser: Chromium | None) -> AsyncIterator[Engine]:
+    """Yield an engine over a model that reads the pages of a folder, in the browser if there is one."""
+    async with Egress(Dialer(), SampleSite(site)) as egress, client_of(model.endpoint) as client:
+        yield ModelEngine(client, egress, Loader(egress), READER, browser=browser)
+
+
 @pytest.fixture
 def put(tmp_path: Path) -> Callable[[str, str], str]:
     """Return a function that writes a page of the sample site and returns its address."""
@@ -129,16 +142,12 @@ def site(tmp_path: Path, put: Callable[[str, str], str]) -> Path:
 
 
 @pytest.fixture
-def served(site: Path, monkeypatch: pytest.MonkeyPatch) -> Served:
+def served(site: Path) -> Served:
     """Return what opens a model that gives certain replies, and an engine over it."""
-    monkeypatch.setenv("PATH", str(site))
 
     @contextlib.asynccontextmanager
     async def opened(*replies: Reply) -> AsyncIterator[tuple[Stub, Engine]]:
-        async with (
-            stub(*replies) as model,
-            engine_over(site, name="model", endpoint=model.endpoint) as engine,
-        ):
+        async with stub(*replies) as model, model_engine(site, model, browser=None) as engine:
             yield model, engine
 
     return opened
