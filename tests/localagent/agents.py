@@ -2,8 +2,7 @@
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from typing import Any
 import httpx
 
 from batchfish.localagent.attach import local_agent
+from tests.endtoend.serving import until
 
 SAMPLES = Path(__file__).parents[2] / "sample_inputs"
 SITE = ("--site", str(SAMPLES / "site"))
-DEADLINE = 20.0
 
 
 @contextmanager
@@ -26,13 +25,6 @@ def served(folder: Path, *options: str, env: Mapping[str, str] = os.environ) -> 
             yield client
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def wait_for_end(client: httpx.Client, run_ids: list[str]) -> dict[str, dict[str, Any]]:
     runs: dict[str, dict[str, Any]] = {}
 
@@ -41,7 +33,7 @@ def wait_for_end(client: httpx.Client, run_ids: list[str]) -> dict[str, dict[str
         runs.update({run["run_id"]: run for run in answer["data"]})
         return all(run["finished_at"] for run in runs.values())
 
-    wait_until(have_ended)
+    until(have_ended)
     return runs
 
 

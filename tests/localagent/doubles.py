@@ -178,10 +178,15 @@ class Listener:
     """
 
     def __init__(self, *answers: bytes | None) -> None:
+        self.is_connected_to, self.is_left = asyncio.Event(), asyncio.Event()
+        self.restart(*answers)
+
+    def restart(self, *answers: bytes | None) -> None:
+        """Use these answers from now on, and forget what was asked before."""
         self._answers = chain(answers, repeat(answers[-1]))
         self.heads: list[bytes] = []
         self.requests: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue()
-        self.is_connected_to = asyncio.Event()
+        self.bodies: list[bytes] = []
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -199,9 +204,11 @@ class Listener:
             length = re.search(rb"content-length: (\d+)", self.heads[-1].lower())
             body = await reader.readexactly(int(length[1])) if length else b""
             self.requests.put_nowait((self.heads[-1], body))
+            self.bodies.append(body)
             answer = next(self._answers)
             if answer is None:
                 await reader.read()
+                self.is_left.set()
             else:
                 writer.write(answer)
         except asyncio.IncompleteReadError as ended:

@@ -21,7 +21,8 @@ from batchfish.localagent.attach import PORT_FILE, Endpoint, find_agent, keep_to
 from batchfish.localagent.serve import serve
 from batchfish.localagent.serve_settings import ServeSettings
 from batchfish.localagent.simulation.parameters import parse_simulation
-from tests.localagent.agents import DEADLINE, SITE, create, sample, served, wait_for_end, wait_until
+from tests.endtoend.serving import PATIENCE, until
+from tests.localagent.agents import SITE, create, sample, served, wait_for_end
 from tests.localagent.browsing import KEY, PAGES, PRICE, browsers_of, children_of, require_chromium
 from tests.localagent.doubles import Listener
 
@@ -31,7 +32,7 @@ SIMULATE = ("--engine", "simulate", "--simulate")
 
 
 def wait_until_gone(port_file: Path) -> None:
-    wait_until(lambda: not port_file.exists())
+    until(lambda: not port_file.exists())
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def test_creates_whose_answers_are_lost_make_their_runs_now_or_later(tmp_path: P
         for goal in goals:
             with pytest.raises(httpx.ReadError):
                 create(client, url="http://a.example/", goal=goal)
-        wait_until(lambda: {run["goal"] for run in client.get("/v1/runs").json()["data"]} == goals)
+        until(lambda: {run["goal"] for run in client.get("/v1/runs").json()["data"]} == goals)
 
 
 async def test_a_webhook_is_delivered_though_the_command_has_gone(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ async def test_a_webhook_is_delivered_though_the_command_has_gone(tmp_path: Path
     refused, taken = (b"HTTP/1.1 %d x\r\ncontent-length: 0\r\n\r\n" % status for status in (500, 204))
     async with Listener(refused, taken) as listener:
         run_id = await asyncio.to_thread(run, listener.origin)
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(PATIENCE):
             bodies = [(await listener.requests.get())[1] for _ in range(2)]
     assert bodies[0] == bodies[1]
     assert json.loads(bodies[1])["run_id"] == run_id
@@ -194,7 +195,7 @@ def test_a_run_is_seen_and_its_browser_ends_with_the_agent(tmp_path: Path) -> No
         assert agent is not None
         browsers = browsers_of(agent.pid)
         assert browsers
-    wait_until(lambda: not any(process.exists() for process in browsers))
+    until(lambda: not any(process.exists() for process in browsers))
 
 
 def test_what_the_agent_starts_holds_no_key(tmp_path: Path) -> None:
@@ -204,12 +205,12 @@ def test_what_the_agent_starts_holds_no_key(tmp_path: Path) -> None:
         try:
             assert agent.stdout is not None
             assert b"listening" in agent.stdout.readline()
-            wait_until(lambda: bool(readers_of(agent.pid)))
+            until(lambda: bool(readers_of(agent.pid)))
             environments = [reader.joinpath("environ").read_bytes() for reader in readers_of(agent.pid)]
             assert not [each for each in environments if KEY.encode() in each]
         finally:
             agent.send_signal(signal.SIGTERM)
-            agent.wait(DEADLINE)
+            agent.wait(PATIENCE)
 
 
 def readers_of(pid: int) -> list[Path]:

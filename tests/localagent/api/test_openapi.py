@@ -3,19 +3,15 @@
 What the members may hold is for test_routes.py to try, and for schemathesis.
 """
 
-import asyncio
 import re
-import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
-from batchfish.localagent.runs.queue import RunQueue
-from batchfish.localagent.runs.store import RunStore
 from batchfish.webagent import wire
-from tests.localagent.doubles import ManualEngine, client_of
 
 Json = dict[str, Any]
 
@@ -24,18 +20,9 @@ FACTS: Json = yaml.safe_load(Path(__file__).with_name("contract.yaml").read_text
 ALSO_ANSWERED = {"200", "400", "403", "413", "415", "500", "502", "503"}
 
 
-@pytest.fixture(scope="module")
-def document() -> Json:
-    """Fetch the document of an agent that works on nothing."""
-    store = RunStore(":memory:")
-
-    async def ask() -> Json:
-        async with client_of(RunQueue(store, ManualEngine(), cap=1), time.time) as client:
-            served: Json = (await client.get("/openapi.json")).json()
-            return served
-
-    served = asyncio.run(ask())
-    store.close()
+@pytest.fixture
+async def document(api: httpx.AsyncClient) -> Json:
+    served: Json = (await api.get("/openapi.json")).json()
     return served
 
 

@@ -85,12 +85,10 @@ async def test_run_answers_at_its_end(api: httpx.AsyncClient, engine: ManualEngi
 async def test_the_run_of_run_cannot_be_cancelled(api: httpx.AsyncClient, engine: ManualEngine) -> None:
     waiting = await begin(api, "run")
     (run_id,) = await listed(api)
-    many, one = "/v1/runs/batch/cancel", f"/v1/runs/{run_id}/cancel"
-    among = (await api.post(many, json={"run_ids": [run_id]})).json()
+    one = f"/v1/runs/{run_id}/cancel"
+    among = (await api.post("/v1/runs/batch/cancel", json={"run_ids": [run_id]})).json()
     assert among == {"results": [], "not_found": [run_id]}
-    alone = await api.post(one)
-    assert (alone.status_code, alone.json()["error"]["code"]) == (404, "NOT_FOUND")
-    assert "cannot be cancelled" in alone.json()["error"]["message"]
+    assert (await api.post(one)).status_code == 404  # its words are read in the client's tests
     await engine.end(URL, RunOutcome(result={}))
     assert (await waiting).json()["status"] == "COMPLETED"
     assert (await api.post(one)).json()["message"] == "Run already finished"
@@ -132,20 +130,16 @@ async def test_ids_come_in_the_order_of_the_request_and_one_schema_is_for_all(ap
     assert [runs[run_id]["status"] for run_id in ids] == ["RUNNING"] * 2 + ["PENDING"] * 98
 
 
-async def test_what_is_unknown_is_named_or_a_404(api: httpx.AsyncClient) -> None:
+async def test_runs_by_id_come_once_and_unknown_ones_are_named_or_a_404(api: httpx.AsyncClient) -> None:
     run_id = await create(api)
-    answer = (await api.post("/v1/runs/batch/cancel", json={"run_ids": [run_id, "no-such"]})).json()
-    assert [(found["run_id"], found["status"]) for found in answer["results"]] == [(run_id, "CANCELLED")]
-    assert answer["not_found"] == ["no-such"]
+    found = (await api.post("/v1/runs/batch", json={"run_ids": [run_id, run_id]})).json()
+    assert [run["run_id"] for run in found["data"]] == [run_id]
+    assert found["not_found"] is None
+    ended = (await api.post("/v1/runs/batch/cancel", json={"run_ids": [run_id, "no-such"]})).json()
+    assert [(one["run_id"], one["status"]) for one in ended["results"]] == [(run_id, "CANCELLED")]
+    assert ended["not_found"] == ["no-such"]
     alone = await api.post("/v1/runs/no-such/cancel")
     assert (alone.status_code, alone.json()["error"]["code"]) == (404, "NOT_FOUND")
-
-
-async def test_runs_by_id_come_without_repeats_and_null_for_no_missing_ones(api: httpx.AsyncClient) -> None:
-    run_id = await create(api)
-    answer = (await api.post("/v1/runs/batch", json={"run_ids": [run_id, run_id]})).json()
-    assert [run["run_id"] for run in answer["data"]] == [run_id]
-    assert answer["not_found"] is None
 
 
 async def test_the_listing_pages_to_its_end_in_either_direction(api: httpx.AsyncClient) -> None:
@@ -181,12 +175,10 @@ async def test_goal_time_and_status_narrow_the_listing(api: httpx.AsyncClient, c
 
 REFUSED_BODIES: list[tuple[dict[str, Any], list[str]]] = [
     ({"url": None}, ["url"]),
-    ({"url": "a.example"}, ["url"]),
     ({"url": "file:///etc/hostname"}, ["url"]),
     ({"url": "http://a.example:99999/"}, ["url"]),
     ({"goal": ""}, ["goal"]),
     ({"goal": "\ud800"}, ["goal"]),
-    ({"browser_profile": "fast"}, ["browser_profile"]),
     ({"agent_config": {"max_steps": "3"}}, ["agent_config", "max_steps"]),
     ({"agent_config": {"max_steps": 501}}, ["agent_config", "max_steps"]),
     ({"proxy_config": {}}, ["proxy_config", "enabled"]),
@@ -274,16 +266,8 @@ def told_by(engine: TimedEngine, *, every: float) -> list[tuple[float, str]]:
         return runner.run(tell(lambda: EPOCH + loop.time()))
 
 
-def test_a_heartbeat_is_an_event_and_comes_on_schedule_while_nothing_happens() -> None:
-    assert told_by(TimedEngine(70.0), every=15.0) == [
-        (0.0, "STARTED"),
-        (0.0, "STREAMING_URL"),
-        *((at, "HEARTBEAT") for at in (15.0, 30.0, 45.0, 60.0)),
-        (70.0, "PROGRESS"),
-        (70.0, "COMPLETE"),
-    ]
-
-
-def test_steps_move_no_heartbeat() -> None:
-    told = told_by(TimedEngine(1.0, 14.0, 16.0, 29.0, 31.0), every=15.0)
-    assert [at for at, kind in told if kind == "HEARTBEAT"] == [15.0, 30.0]
+def test_a_heartbeat_comes_on_schedule_whatever_happens_in_between() -> None:
+    told = told_by(TimedEngine(1.0, 29.0, 31.0, 70.0), every=15.0)
+    assert told[:2] == [(0.0, "STARTED"), (0.0, "STREAMING_URL")]
+    assert [at for at, kind in told if kind == "HEARTBEAT"] == [15.0, 30.0, 45.0, 60.0]
+    assert told[-2:] == [(70.0, "PROGRESS"), (70.0, "COMPLETE")]

@@ -37,9 +37,6 @@ class Agent:
     waits: list[float]
     listener: Listener
 
-    async def end(self, outcome: RunOutcome) -> None:
-        await self.engine.end(URL, outcome)
-
     async def received(self) -> tuple[str, dict[str, Any]]:
         """Wait for a webhook and return its head and its document."""
         async with asyncio.timeout(10):
@@ -79,7 +76,7 @@ async def test_a_completed_run_is_reported_as_it_can_be_fetched(clock: Clock) ->
         hook = f"{served.listener.origin}/hook"
         run_id = await create(served.client, webhook_url=hook, output_schema=price)
         await served.engine.tell(URL, Step(action="took a picture", screenshot=b"jpeg"))
-        await served.end(RunOutcome(result={"sku": "A"}))
+        await served.engine.end(URL, RunOutcome(result={"sku": "A"}))
         head, document = await served.received()
         assert head.startswith("post /hook http/1.1")
         assert "content-type: application/json" in head
@@ -101,7 +98,9 @@ async def test_a_failed_and_a_cancelled_run_are_reported_too(clock: Clock) -> No
         _, document = await served.received()
         assert (document["event"], document["run_id"]) == ("run.cancelled", pending)
         assert document["data"]["started_at"] is None
-        await served.end(RunOutcome(failure=RunFailure(code="LOCAL_NOT_FOUND", message="No price.")))
+        await served.engine.end(
+            URL, RunOutcome(failure=RunFailure(code="LOCAL_NOT_FOUND", message="No price."))
+        )
         _, document = await served.received()
         assert (document["event"], document["status"]) == ("run.failed", "FAILED")
         assert document["data"]["error"]["message"] == "No price."
@@ -122,7 +121,7 @@ async def test_errors_of_the_server_and_the_network_are_tried_again(
 ) -> None:
     async with agent(clock, *answers) as served:
         run_id = await create(served.client, webhook_url=f"{served.listener.origin}/hook")
-        await served.end(RunOutcome(result={}))
+        await served.engine.end(URL, RunOutcome(result={}))
         assert (await served.client.get(f"/v1/runs/{run_id}")).json()["status"] == "COMPLETED"
         documents = [(await served.received())[1] for _ in (*waits, 0)]
         assert await served.attempts() == waits
@@ -134,7 +133,7 @@ async def test_an_attempt_has_a_time_limit(clock: Clock, monkeypatch: pytest.Mon
     monkeypatch.setattr(webhooks, "TIME_LIMIT", 0.02)
     async with agent(clock, HELD) as served:
         await create(served.client, webhook_url=f"{served.listener.origin}/hook")
-        await served.end(RunOutcome(result={}))
+        await served.engine.end(URL, RunOutcome(result={}))
         await served.webhooks.__aexit__()
         assert served.waits == [1.0, 2.0, 4.0]
 
@@ -143,7 +142,7 @@ async def test_a_closed_address_gets_no_webhook(clock: Clock, caplog: pytest.Log
     async with agent(clock, status(200), is_allowed=False) as served:
         secure = f"{served.listener.origin}/hook".replace("http://", "https://")
         await create(served.client, webhook_url=secure)
-        await served.end(RunOutcome(result={}))
+        await served.engine.end(URL, RunOutcome(result={}))
         assert await served.attempts() == []
     assert "belongs to this machine: it is not opened" in caplog.text
 

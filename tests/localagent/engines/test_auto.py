@@ -51,13 +51,6 @@ async def test_without_chromium_pages_are_read_as_they_are_served(
     assert "apt-get install chromium" in caplog.text
 
 
-async def refusal(chromium: Path) -> str:
-    with pytest.raises(NoChromium) as refused:
-        async with engine_over(chromium=chromium):
-            pass
-    return str(refused.value)
-
-
 async def test_unanswered_challenges_of_a_chromium_are_said_at_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -69,7 +62,10 @@ async def test_unanswered_challenges_of_a_chromium_are_said_at_start(
 
     monkeypatch.setattr(Interception, "_authenticate", cancel)
     chromium = require_chromium()
-    said = await refusal(chromium)
+    with pytest.raises(NoChromium) as refused:
+        async with engine_over(chromium=chromium):
+            pass
+    said = str(refused.value)
     assert said.startswith(f"{chromium} (chromium ")
     assert "does not open pages for the local agent: http://check.example/ " in said
     assert said.endswith("--chromium FILE.")

@@ -86,8 +86,8 @@ async def engine(sites: Server, browser: Chromium) -> AsyncIterator[Engine]:
         yield BrowserEngine(egress, browser, READER)
 
 
-QUICK = {"gull", "zinn", "seedbank", "kiln"}
-"""Pages that are scrolled to their end, asked for consent in a frame, searched, and unfolded."""
+QUICK = {"gull", "tin", "zinn", "seedbank", "kiln"}
+"""Pages that are scrolled to their end, load more, ask for consent in a frame, are searched, and unfolded."""
 HOSTS = [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow) for one in cases()]
 
 
@@ -100,25 +100,10 @@ async def test_a_page_that_needs_a_browser_is_read_right(engine: Engine, host: s
     assert marks[Mark.WRONG] == 0
 
 
-async def test_steps_are_told_with_pictures(engine: Engine) -> None:
-    tin = cases()["tin"]
-    outcome, steps = await read(engine, ask("tin", tin["goal"], tin["schema"]))
-    assert outcome.result == tin["expected"]
-    shown = [step for step in steps if step.screenshot is not None]
-    pressed = "pressed “Load more toys”: http://tin.example/"
-    assert actions(shown) == ["opened http://tin.example/ in the browser", pressed, pressed]
-    assert all(step.screenshot is not None and step.screenshot.startswith(b"\xff\xd8") for step in shown)
-
-
 async def test_nothing_is_bought_sent_or_agreed_to(engine: Engine) -> None:
     outcome, steps = await read(engine, ask("hands-off", ALL_HATS, HATS))
     assert outcome.result == BOTH
     assert not [action for action in actions(steps) if "pressed" in action]
-
-
-async def test_a_search_box_that_changes_something_is_none(engine: Engine) -> None:
-    outcome, _ = await read(engine, ask("hands-off", "Search for 'boater' and list the hats", HATS))
-    assert failure_of(outcome).code == "LOCAL_NO_SEARCH_BOX"
 
 
 async def test_frames_send_no_forms(engine: Engine, sites: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,10 +133,8 @@ async def test_dialogs_windows_and_lies_change_nothing(engine: Engine, host: str
     [
         ("http://leaves.example/", "LOCAL_ADDRESS_REFUSED"),
         ("http://10.0.0.1/", "LOCAL_ADDRESS_REFUSED"),
-        ("https://10.0.0.1/", "LOCAL_ADDRESS_REFUSED"),
         ("http://plain.example:6000/", "LOCAL_ADDRESS_REFUSED"),
         ("file:///etc/hostname", "LOCAL_ADDRESS_REFUSED"),
-        ("chrome://version", "LOCAL_ADDRESS_REFUSED"),
         ("http://plain.example/no/such", "LOCAL_HTTP_STATUS"),
         ("http://file.example/notes.bin", "LOCAL_NOT_HTML"),
     ],

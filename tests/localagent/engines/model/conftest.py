@@ -1,6 +1,5 @@
 """A small OpenAI-compatible API that says what a test tells it to, an engine over it, and pages to read."""
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
@@ -18,9 +17,8 @@ from batchfish.localagent.engines.base import Engine, RunRequest
 from batchfish.localagent.engines.browser.chromium import Chromium
 from batchfish.localagent.engines.model.endpoint import ModelEndpoint, client_of
 from batchfish.localagent.engines.model.engine import ModelEngine
-from tests.localagent.doubles import READER
+from tests.localagent.doubles import READER, Listener
 from tests.localagent.page.pages import NUMBER, TEXT, record
-from tests.webagent.servers import Connection, Server, serving
 
 Served: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple["Stub", Engine]]]
 Reply: TypeAlias = dict[str, Any] | int | bytes | None
@@ -56,63 +54,47 @@ def calls(name: str, **arguments: object) -> dict[str, Any]:
     return says(None, {"id": f"call_{name}", "type": "function", "function": function})
 
 
-class Stub:
+def written(reply: Reply) -> bytes | None:
+    """Return a reply as it is sent."""
+    match reply:
+        case None | bytes():
+            return reply
+        case int(status):
+            document: object = {"error": {"message": f"no, {KEY}"}}
+        case _:
+            status, document = 200, reply
+    body = json.dumps(document).encode()
+    start = f"HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nretry-after: 0\r\n"
+    more = f"location: /elsewhere\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    return f"{start}{more}".encode() + body
+
+
+class Stub(Listener):
     """Answers each request with the next of its replies, and the last one from then on."""
 
     def __init__(self, *replies: Reply) -> None:
-        self.port = 0
-        self.is_asked, self.is_left = asyncio.Event(), asyncio.Event()
-        self.restart(*replies)
+        super().__init__(*map(written, replies))
 
     def restart(self, *replies: Reply) -> None:
         """Use these replies from now on, and forget what was asked before."""
-        self._replies = list(replies)
-        self.bodies: list[dict[str, Any]] = []
-        self.heads: list[str] = []
+        super().restart(*map(written, replies))
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """Return the documents of the requests."""
+        return [json.loads(body) for body in self.bodies]
 
     @property
     def endpoint(self) -> ModelEndpoint:
-        return ModelEndpoint(url=f"http://127.0.0.1:{self.port}/v1", model="stub", key=KEY)
+        return ModelEndpoint(url=f"{self.origin}/v1", model="stub", key=KEY)
 
     def seen(self, number: int = -1) -> str:
         """Return all the text of one request, which the model would have read."""
-        return json.dumps(self.bodies[number]["messages"], ensure_ascii=False)
+        return json.dumps(self.asked[number]["messages"], ensure_ascii=False)
 
     def tools(self) -> list[list[str]]:
         """Return the names of the tools that each request offered."""
-        return [[tool["function"]["name"] for tool in body.get("tools", [])] for body in self.bodies]
-
-    async def answer(self, server: Server, connection: Connection) -> None:
-        """Read one request and send the reply to it."""
-        head = await connection.read_request()
-        self.heads.append(head.decode())
-        self.bodies.append(json.loads(server.requests[-1][len(head) :]))
-        self.is_asked.set()
-        match self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]:
-            case None:
-                await connection.reader.read()
-                self.is_left.set()
-            case bytes(raw):
-                await connection.say(raw)
-            case int(status):
-                await self._say(connection, status, {"error": {"message": f"no, {KEY}"}})
-            case completion:
-                await self._say(connection, 200, completion)
-
-    async def _say(self, connection: Connection, status: int, document: object) -> None:
-        body = json.dumps(document).encode()
-        start = f"HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nretry-after: 0\r\n"
-        more = f"location: http://127.0.0.1:{self.port}/elsewhere\r\nconnection: close\r\n"
-        await connection.say(f"{start}{more}content-length: {len(body)}\r\n\r\n".encode() + body)
-
-
-@contextlib.asynccontextmanager
-async def stub(*replies: Reply) -> AsyncIterator[Stub]:
-    """Run an API that gives these replies for the time of the block."""
-    made = Stub(*replies)
-    async with serving(made.answer) as server:
-        made.port = server.port
-        yield made
+        return [[tool["function"]["name"] for tool in body.get("tools", [])] for body in self.asked]
 
 
 @contextlib.asynccontextmanager
@@ -147,7 +129,7 @@ def served(site: Path) -> Served:
 
     @contextlib.asynccontextmanager
     async def opened(*replies: Reply) -> AsyncIterator[tuple[Stub, Engine]]:
-        async with stub(*replies) as model, model_engine(site, model, browser=None) as engine:
+        async with Stub(*replies) as model, model_engine(site, model, browser=None) as engine:
             yield model, engine
 
     return opened

@@ -10,7 +10,7 @@ import pytest_asyncio
 from batchfish.localagent.engines.base import Engine, RunOutcome, RunRequest, Step
 from batchfish.localagent.engines.browser.chromium import Chromium
 from tests.localagent.browsing import PAGES, actions, ask, failure_of, read
-from tests.localagent.engines.model.conftest import Reply, Stub, answers, calls, model_engine, stub
+from tests.localagent.engines.model.conftest import Reply, Stub, answers, calls, model_engine
 
 pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="session")]
 
@@ -28,7 +28,7 @@ FIVE = calls("answer", answer={"price": 5}, problem=None)
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def model() -> AsyncIterator[Stub]:
     """Return a model that is told what to say by each test."""
-    async with stub(FIVE) as made:
+    async with Stub(FIVE) as made:
         yield made
 
 

@@ -38,7 +38,6 @@ from tests.localagent.engines.model.conftest import (
     answers,
     calls,
     says,
-    stub,
 )
 from tests.localagent.page.pages import NUMBER, TEXT, record
 
@@ -71,12 +70,12 @@ def test_the_key_leaves_the_environment_and_stands_in_no_repr() -> None:
 async def test_a_run_leaves_no_key_behind(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with stub(answers({"name": "Walden", "price": "8.4"})) as model:
+    async with Stub(answers({"name": "Walden", "price": "8.4"})) as model:
         for name, value in {**GIVEN, URL: model.endpoint.url, "PATH": str(site)}.items():
             monkeypatch.setenv(name, value)  # PATH: where there is no browser
         told = await asyncio.to_thread(use, tmp_path / "agent", site, model)
     assert not [body for body in told if KEY.encode() in body]
-    assert f"authorization: Bearer {KEY}" in model.heads[0]
+    assert f"authorization: Bearer {KEY}".encode() in model.heads[0]
 
 
 def use(home: Path, site: Path, model: Stub) -> list[bytes]:
@@ -117,16 +116,13 @@ EITHER = {"anyOf": [{"type": "integer"}, {"type": "boolean"}]}
         ("£8.49", NUMBER, "£8.49"),
         ("1,299", NUMBER, "1,299"),  # a comma means different things in different countries
         ("12", {"type": "integer"}, 12),
-        (12.0, {"type": "integer"}, 12),
         (1984, TEXT, "1984"),
         ("False", {"type": "boolean"}, False),
         ("N/A", {"type": "string", "nullable": True}, None),
         ("N/A", TEXT, "N/A"),
         (["1", 2.0], {"type": "array", "items": {"type": "integer"}}, [1, 2]),
         ("5", EITHER, 5),
-        ("five", EITHER, "five"),
         ({"title": "A", "price": "null", "more": 1}, CASE, {"title": "A", "price": None}),
-        ("text", CASE, "text"),
     ],
 )
 def test_values_are_brought_nearer_to_their_schema(value: Any, schema: dict[str, Any], expected: Any) -> None:  # noqa: ANN401 - JSON
@@ -189,7 +185,7 @@ async def test_a_page_becomes_an_answer(served: Served, book: RunRequest) -> Non
     assert actions(steps)[-1] == "the model was asked once: 100 tokens in, 10 out"
     assert "Price: £8.49" in model.seen()
     assert "Read name and price" in model.seen()
-    wanted = model.bodies[0]["response_format"]["json_schema"]["schema"]
+    wanted = model.asked[0]["response_format"]["json_schema"]["schema"]
     assert wanted["properties"]["answer"]["anyOf"][0]["required"] == ["name", "price"]
     assert model.tools() == [[]]
 
@@ -198,7 +194,7 @@ async def test_a_goal_without_a_schema_gets_an_object(served: Served, book: RunR
     async with served(says('```json\n{"title": "Walden"}\n```')) as (model, engine):
         outcome, _ = await read(engine, replace(book, output_schema=None))
     assert outcome.result == {"title": "Walden"}
-    assert "response_format" not in model.bodies[0]
+    assert "response_format" not in model.asked[0]
 
 
 @pytest.mark.parametrize(("status", "times"), [(400, 1), (500, 2)])  # it is asked again after a 5xx
@@ -208,7 +204,7 @@ async def test_an_endpoint_without_schemas(served: Served, book: RunRequest, sta
         assert outcome.result == WALDEN
         assert f"the endpoint answered {status}: it is asked for JSON, asked for in words" in actions(steps)
         assert (await read(engine, book))[0].result == WALDEN
-    formats = ["response_format" in body for body in model.bodies]
+    formats = ["response_format" in body for body in model.asked]
     assert formats == [True] * times + [False, False]
 
 
@@ -269,7 +265,7 @@ async def test_an_endpoint_that_is_of_no_use_fails_the_run_in_words(
     assert failure_of(outcome).code == code
     assert (failure_of(outcome).retry_after is not None) == is_worth_another
     assert KEY not in str(outcome)
-    assert not [head for head in model.heads if "elsewhere" in head]
+    assert not [head for head in model.heads if b"elsewhere" in head]
 
 
 async def test_a_slow_endpoint_is_left(
@@ -277,7 +273,7 @@ async def test_a_slow_endpoint_is_left(
 ) -> None:
     async with served(None) as (model, engine):
         running = asyncio.create_task(read(engine, book))
-        await model.is_asked.wait()
+        await model.requests.get()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -304,7 +300,7 @@ async def test_text_keeps_its_frame(served: Served, book: RunRequest, put: Calla
     async with served(calls("delete_all"), answers(WALDEN)) as (model, engine):
         outcome, _ = await read(engine, replace(book, url=url))
     assert outcome.result == WALDEN
-    sent = model.bodies[0]["messages"][1]["content"]
+    sent = model.asked[0]["messages"][1]["content"]
     assert sent.count("</web_page>") == 1
     assert sent.endswith("</web_page>")
     assert "<system>" not in sent
