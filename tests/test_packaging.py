@@ -19,6 +19,8 @@ from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import batchfish
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = [ROOT / f"requirements/{name}.txt" for name in ("run", "browser", "model", "dev")]
 BENCH = ROOT / "requirements/bench.txt"
@@ -80,6 +82,11 @@ def test_lock_satisfies_all_that_pyproject_asks_for(lock: Path) -> None:
         assert all(wanted.specifier.contains(version) for version in versions), (
             f"{wanted}, but locked {versions}"
         )
+
+
+def test_the_package_and_its_settings_have_the_same_version() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["project"]["version"] == batchfish.__version__
 
 
 def test_what_the_benchmarks_pin_is_what_the_tools_pin() -> None:

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchfish import __version__
 from batchfish.cli.commands import COMMANDS, GROUPS
 from batchfish.cli.console import Console, flush, put
 from batchfish.cli.exits import ExitCode, exit_code_of
@@ -89,9 +90,7 @@ def _call(words: Sequence[str]) -> int:
             put(overview())
             return ExitCode.OK
         case ["--version", *_]:
-            from importlib.metadata import version
-
-            put(f"batchfish {version('batchfish')}")
+            put(f"batchfish {__version__}")
             return ExitCode.OK
         case [name, *arguments]:
             command = find_command(name)
