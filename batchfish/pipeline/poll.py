@@ -15,6 +15,7 @@ from batchfish.core.pacing import next_poll, poll_interval
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline import backoff
 from batchfish.pipeline.context import Context, StopKind
+from batchfish.webagent.wire import IDS_PER_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -115,15 +116,16 @@ class Watches:
         self.by_run = {run_id: self.by_run.get(run_id) or replace(new) for run_id in alive}
 
     def due(self, tracked: Sequence[OpenAttempt], now: float, interval: float) -> list[OpenAttempt]:
-        """Return the attempts whose runs are due for a poll.
+        """Return the attempts whose runs are to be polled now; none if no run is due.
 
-        Polls are shared: a run that would be due within half an interval is polled with the others.
+        Polls are shared: a run that would be due within half an interval is polled with the others, and so
+        are the next ones, up to the number that a request can ask for.
         """
-        return [
-            one
-            for one in tracked
-            if (watch := self.by_run.get(one.attempt.run_id or "")) and watch.next_poll <= now + interval / 2
-        ]
+        watched = [(watch, one) for one in tracked if (watch := self.by_run.get(one.attempt.run_id or ""))]
+        watched.sort(key=lambda pair: pair[0].next_poll)
+        number = sum(watch.next_poll <= now + interval / 2 for watch, _ in watched)
+        asked = math.ceil(number / IDS_PER_CALL) * IDS_PER_CALL
+        return [one for _, one in watched[:asked]]
 
     def next_due(self, now: float) -> float:
         """Return the seconds until any run is due."""
