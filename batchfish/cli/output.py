@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.agreement import Question
 from batchfish.cli.locate import folder_of
+from batchfish.cli.requests import waiting_marks
 from batchfish.core.expressions import compile_template
 from batchfish.core.rules import rules_from
 from batchfish.errors import NeedsYes, WrongInput
@@ -114,4 +115,6 @@ def plan_of(reader: JournalReader, batch: Batch) -> ColumnPlan:
 
 
 def _written(reader: JournalReader) -> list[FileMark]:
-    return [FileMark(**json.loads(mark)) for mark in reader.output_marks()]
+    """Return the marks of the table files that were written from a journal."""
+    marks = [*waiting_marks(reader.path), *reader.output_marks()]  # in this order: none can be missed
+    return [FileMark(**json.loads(mark)) for mark in marks]

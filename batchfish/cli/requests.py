@@ -1,15 +1,17 @@
-"""Passes cancel requests to the process that owns a journal: files beside it, which the owner removes.
+"""Requests to the process that owns a journal: files beside it, which the owner takes in and removes.
 
-No process but the owner writes to a journal, so another one leaves a request. Its file appears whole and
-durably, and is removed once the journal has recorded what was requested.
+No process but the owner writes to a journal. Another one leaves a request, to cancel items or to record a
+table file; the file appears whole and durably, and is removed once the journal has recorded the request.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from batchfish.core.events import CancelRequested
 from batchfish.errors import StorageFailed
@@ -33,16 +35,35 @@ COMMIT_SIZE = 500
 
 def leave_cancel(journal: Path, batch: int, items: Sequence[int] | None) -> Path:
     """Write a request to cancel items (None: all) of a batch; return its file, which the owner removes."""
+    return _leave(journal, {"cancel": items, "batch": batch}, secrets.token_hex(8))
+
+
+def leave_output(journal: Path, path: str, mark: str, now: float) -> None:
+    """Write a request to record the mark (JSON) of a table file; an earlier one for this path is replaced."""
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    _leave(journal, {"output": path, "mark": mark, "at": now}, name)
+
+
+def waiting_marks(journal: Path) -> list[str]:
+    """Return the marks (JSON) of table files that no owner has recorded yet."""
+    marks = []
+    for path in _waiting(journal):
+        with suppress(OSError, ValueError):  # an owner has just taken it in, or it is no request
+            match json.loads(path.read_text(encoding="utf-8")):
+                case {"output": str(), "mark": str(mark)}:
+                    marks.append(mark)
+    return marks
+
+
+def _leave(journal: Path, request: Mapping[str, object], name: str) -> Path:
     folder = journal.with_name(journal.name + FOLDER)
     try:
-        return _write(folder, {"cancel": items, "batch": batch})
+        return _write(folder, request, name)
     except OSError as error:
-        raise StorageFailed(
-            f"{folder}: the request to cancel cannot be written there: {error.strerror}"
-        ) from error
+        raise StorageFailed(f"{folder}: the request cannot be written there: {error.strerror}") from error
 
 
-def _write(folder: Path, request: Mapping[str, object]) -> Path:
+def _write(folder: Path, request: Mapping[str, object], name: str) -> Path:
     """Write a request durably; its file appears whole or not at all."""
     folder.mkdir(mode=0o700, exist_ok=True)
     draft = folder / f".{secrets.token_hex(8)}"
@@ -50,7 +71,7 @@ def _write(folder: Path, request: Mapping[str, object]) -> Path:
         json.dump(request, file)
         file.flush()
         os.fsync(file.fileno())
-    path = draft.with_name(f"{draft.name[1:]}.json")
+    path = folder / f"{name}.json"
     draft.rename(path)
     descriptor = os.open(folder, os.O_RDONLY)
     os.fsync(descriptor)
@@ -69,14 +90,18 @@ async def take_waiting_requests(ctx: Context, journal: SqliteJournal) -> None:
     """Record what the waiting requests ask for, and remove their files."""
     for path in _waiting(journal.path):
         try:
-            request: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            batch, items = request["batch"], request["cancel"]
+            request: object = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:  # the process that left it has ended and removed it
             continue
-        except (ValueError, TypeError, KeyError):
-            ctx.notice(f"{path}: not a request of batchfish; the file was removed")
-        else:
-            await cancel_items(ctx, journal, batch, items)
+        except ValueError:
+            request = None
+        match request:
+            case {"cancel": list() | None as items, "batch": int(batch)}:
+                await cancel_items(ctx, journal, batch, items)
+            case {"output": str(table), "mark": str(mark), "at": float(at)}:
+                journal.record_output(table, mark, at)
+            case _:
+                ctx.notice(f"{path}: not a request of batchfish; the file was removed")
         path.unlink(missing_ok=True)
 
 

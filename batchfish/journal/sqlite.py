@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
-from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +32,6 @@ _OPEN_ATTEMPTS = (
 )
 _SENT = "rtrim(i.goal, char(9, 10, 13, 32)) || a.marker"  # as long as the goal as sent, less a constant
 _SIZE = f"length({_SENT}), length(CAST({_SENT} AS BLOB))"  # characters, bytes
-_PUT_OUTPUT = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)"
 _QUEUED = "i.batch = ? AND i.status = 'queued' AND i.wanted = 1"
 
 
@@ -380,7 +377,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
 
     def record_output(self, path: str, mark: str, now: float) -> None:
         """Commit the mark (JSON) by which a table file is recognised as written from this journal."""
-        self._write_now(_PUT_OUTPUT, path, mark, now)
+        self._write_now("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", path, mark, now)
 
     def write_salt(self, salt: bytes) -> None:
         """Commit the salt under which API keys are hashed."""
@@ -405,15 +402,3 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         Callers within one turn of the event loop share one transaction. StorageFailed if it fails.
         """
         await self._group.commit()
-
-
-def record_output_beside(journal: Path, path: str, mark: str, now: float) -> None:
-    """Commit the mark of a table file to a journal that another process may own.
-
-    It is the only write by a process that is not the owner: it concerns a file, and nothing that is sent.
-    """
-    with closing(files.connect(journal)) as connection:
-        try:
-            connection.execute(_PUT_OUTPUT, (path, mark, now))
-        except sqlite3.Error as error:
-            raise StorageFailed(f"{journal}: the journal cannot be written: {error}") from error

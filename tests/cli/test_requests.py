@@ -55,3 +55,28 @@ def test_a_file_that_is_no_request_is_reported_and_removed(patient_shop: Shop, t
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 4
     assert f"{file}: not a request of batchfish" in said
+
+
+def test_results_leave_what_they_wrote_to_the_owner(patient_shop: Shop) -> None:
+    """The table is recognised when it is written again, before and after an owner has recorded it."""
+    patient_shop.write(1, 2)
+    process = patient_shop.start()
+    until(patient_shop.paid)
+    folder = patient_shop.journal.path.with_name(patient_shop.journal.path.name + ".requests")
+    for _ in range(2):
+        assert patient_shop.command("results", patient_shop.name, "-o", "early.csv").code == 0
+    until(lambda: not list(folder.glob("*.json")))
+    (recorded,) = patient_shop.journal.read("SELECT path FROM outputs")
+    assert recorded == (str(patient_shop.command.folder / "early.csv"),)
+    patient_shop.command("cancel", patient_shop.name)
+    process.communicate(timeout=PATIENCE)
+
+    def outputs() -> list[tuple[str, float]]:
+        return patient_shop.journal.read("SELECT path, at FROM outputs ORDER BY path")
+
+    before = outputs()
+    for _ in range(2):
+        assert patient_shop.command("results", patient_shop.name, "-o", "late.csv").code == 0
+    assert outputs() == before
+    (request,) = folder.glob("*.json")
+    assert json.loads(request.read_text())["output"].endswith("late.csv")

@@ -14,8 +14,8 @@ from batchfish.cli.locate import find, open_batch
 from batchfish.cli.options import JournalLocation, Questions, Reporting, TableOptions, batch_argument
 from batchfish.cli.output import preview_of, write_batch
 from batchfish.cli.parser import flag, group
+from batchfish.cli.requests import leave_output
 from batchfish.errors import WrongInput
-from batchfish.journal.sqlite import record_output_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         batch,
         options.table,
         agreement_of(options.questions),
-        partial(record_output_beside, place.journal),
+        partial(leave_output, place.journal),
         failed_only=options.failed,
     )
     if counts.ended < counts.total:
