@@ -1,6 +1,7 @@
 """The lifecycle of items: how events change them and their attempts.
 
-No other code changes a status.
+No other code changes a status. It is one module because an event, its move and the attempts that it leaves
+are read together.
 
 The laws:
 

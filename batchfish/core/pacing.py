@@ -14,7 +14,7 @@ MOST_NEEDED = 64
 
 FEWEST_CREATES_AT_ONCE, MOST_CREATES_AT_ONCE = 8, 32
 CREATES_A_SECOND = 400
-"""What the creates that wait at once should add up to, within these bounds: each takes a connection."""
+"""The rate that the creates which wait at once add up to, within these bounds; each takes a connection."""
 
 FIRST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.25, 0.45
 

@@ -29,7 +29,7 @@ SECOND_NAME, SECOND_LABEL, LATER_LOSS = 0.97, 0.96, 1e-5
 PLAIN = frozenset({Source.TEXT, Source.CLASS, Source.HEADING, Source.LINK})
 PRICES = frozenset({"price", "low price", "monthly price", "fee", "salary", "nightly price"})
 LISTED = re.compile(r"features|benefits|requirements|responsibilities|ingredients|instructions|tags")
-"""What the only list of texts in a record may be."""
+"""The names of properties that the only list of texts in a record may fill."""
 SHORT, LONG = 40, 60
 
 

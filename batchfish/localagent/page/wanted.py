@@ -21,7 +21,7 @@ Kind = StrEnum(
         "ARRAY": "array",
     },
 )  # fmt: skip
-"""What a field holds."""
+"""The kinds of values that a field may hold."""
 Shape = StrEnum(
     "Shape",
     {
@@ -31,7 +31,7 @@ Shape = StrEnum(
         "WORDS": "words",
     },
 )  # fmt: skip
-"""What the values of a field look like, whatever their kind."""
+"""The shapes of a field's values, whatever their kind."""
 SHAPES = {one: Shape(shape) for shape, concepts in DATA["shapes"].items() for one in concepts.split(", ")}
 """The shapes of concepts; and, below, of names that hold such a word."""
 WORD_SHAPES = {

@@ -34,7 +34,7 @@ TOLD: tuple[tuple[str, Mapping[str, Any]], ...] = (
     (r"iso|yyyy.*", {"type": "string", "format": "date"}),
     (r"string|text|as shown|as displayed|url", TEXT),
 )
-"""What a hint says of a field's type, the strongest first."""
+"""The types that a hint names for a field, the strongest first."""
 LONGEST_FIELD, MOST_FIELDS, MOST_WORDS = 60, 40, 7
 
 

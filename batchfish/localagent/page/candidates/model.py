@@ -23,7 +23,7 @@ TRUST = dict(zip(Source, (1.0, 0.98, 0.95, 0.9, 0.8, 0.88, 0.85, 0.84, 0.82, 0.7
 LABELLED = frozenset({Source.DATA, Source.PAIR})
 """Where a label says for sure what its value is."""
 MARGIN = 0.6
-"""What is left of the trust in a field that stands in a menu, a footer or a list of other things."""
+"""The share of trust that is left in a field of a menu, a footer or a list of other things."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
