@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MIGRATIONS = ("schema.sql", "migration-2.sql")
+MIGRATIONS = ("schema.sql", "migration-2.sql", "migration-3.sql")
 """One script for each schema version: those after the n-th bring a journal of version n up to date."""
 
 OLDEST_READABLE = 1
