@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
-from batchfish.core.describe import several
+from batchfish.core.describe import harmless, several
 from batchfish.errors import StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-# Text of a page may contain control characters, characters that change the direction of text, and unpaired
-# surrogates, which cannot be encoded.
-_HOSTILE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Console:
@@ -54,11 +49,6 @@ class Console:
 
     def _print_line(self, text: str) -> None:
         print(text, file=self.stream, flush=True)
-
-
-def harmless(text: str) -> str:
-    """Return a text with its control characters escaped, so that no page controls the terminal."""
-    return _HOSTILE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def put(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
@@ -10,6 +11,12 @@ if TYPE_CHECKING:
     from batchfish.core.window import Bounds
 
 _LONGEST_NUMBER = 10**20
+
+# Text of a page may contain control characters, characters that change the direction of text, tags that no
+# font shows, and unpaired surrogates, which cannot be encoded.
+_HOSTILE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 Keys: TypeAlias = tuple[str | int, ...]
 """The keys and indexes that lead to a place in a JSON value."""
@@ -77,6 +84,19 @@ def cut(value: object, length: int = 60) -> str:
     """Return a text cut to `length` characters; those that cannot be printed are replaced."""
     text = "".join(letter if letter.isprintable() else "�" for letter in str(value)[: length + 1])
     return text if len(text) <= length else text[:length] + "…"
+
+
+def harmless(text: str) -> str:
+    """Return a text with its control characters escaped, except for tabs and ends of lines.
+
+    No page then controls the terminal, or shows its words in another order than they are in.
+    """
+    return text if text.isprintable() else _HOSTILE.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004 - as Python spells them
 
 
 def spell_duration(seconds: float) -> str:

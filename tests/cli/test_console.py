@@ -24,4 +24,4 @@ def test_a_closed_stream_is_ignored() -> None:
 
 def test_half_a_character_can_be_shown(capfd: pytest.CaptureFixture[str]) -> None:
     put("half \ud83d of one")
-    assert capfd.readouterr().out == "half \\xd83d of one\n"
+    assert capfd.readouterr().out == "half \\ud83d of one\n"
