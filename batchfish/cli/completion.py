@@ -9,8 +9,8 @@ from batchfish.cli.access import spell_api
 from batchfish.cli.counts import count_selected
 from batchfish.cli.factory import make_client, make_context
 from batchfish.cli.progress import show_progress
-from batchfish.cli.report import report_end, report_nothing_selected
 from batchfish.cli.signals import stopping_at_signals
+from batchfish.cli.summary import report_end, report_nothing_selected
 from batchfish.core.describe import several, spell_bounds
 from batchfish.pipeline.context import StopKind
 

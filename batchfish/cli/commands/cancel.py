@@ -18,8 +18,8 @@ from batchfish.cli.locate import find, open_batch
 from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import argument, given, group
 from batchfish.cli.preflight import check_batch
-from batchfish.cli.report import put_summary, report_nothing_selected
 from batchfish.cli.selection import choose_to_cancel
+from batchfish.cli.summary import put_summary, report_nothing_selected
 from batchfish.core.describe import several
 from batchfish.errors import BatchBusy, WrongInput
 

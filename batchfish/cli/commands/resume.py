@@ -15,8 +15,8 @@ from batchfish.cli.locate import batch_in, find
 from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import group
 from batchfish.cli.preflight import check_batch
-from batchfish.cli.report import report_finished
 from batchfish.cli.selection import select
+from batchfish.cli.summary import report_finished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

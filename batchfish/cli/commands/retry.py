@@ -14,8 +14,8 @@ from batchfish.cli.locate import batch_in, find
 from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import flag, group, option
 from batchfish.cli.preflight import check_batch
-from batchfish.cli.report import report_nothing_selected
 from batchfish.cli.selection import select
+from batchfish.cli.summary import report_nothing_selected
 from batchfish.core.describe import several
 from batchfish.core.events import ProvenAbsent, RetryRequested
 from batchfish.core.items import Status

@@ -19,8 +19,8 @@ from batchfish.cli.options import Execution, ManifestSource, Selection
 from batchfish.cli.output import refuse_to_replace_rows, target_of
 from batchfish.cli.parser import flag, group
 from batchfish.cli.preflight import RunCheck, check_run
-from batchfish.cli.report import report_finished, report_nothing_selected
 from batchfish.cli.selection import select, selects_any
+from batchfish.cli.summary import report_finished, report_nothing_selected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

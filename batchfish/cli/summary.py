@@ -1,4 +1,4 @@
-"""Reports the end of a command that runs a batch: the table, counts, a summary and what to do next."""
+"""Sums up a command that ran a batch: the table, counts, a summary and what to do next."""
 
 from __future__ import annotations
 
