@@ -18,7 +18,8 @@ MAX_LINE = 1 << 22
 RESERVED = frozenset({"goal", "id", "url"})
 """The names of an item's own fields. Any other column without a prefix is a variable."""
 
-_KEYS = tuple(sorted({*RESERVED, "vars", *REQUEST_FIELDS}))
+ITEM_KEYS = tuple(sorted({*RESERVED, "vars", *REQUEST_FIELDS}))
+"""The keys of an item."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +62,7 @@ def row_from_map(
         elif name in REQUEST_FIELDS:
             fields[name] = member
         else:
-            near = get_close_matches(name, _KEYS, n=1)
+            near = get_close_matches(name, ITEM_KEYS, n=1)
             remedy = f"Did you mean {quote(near[0])}?" if near else "A variable goes under `vars`."
             faults.append(Fault(keys=(name,), message=f"unknown key {quote(name)}", remedy=remedy))
     return Row(line=line, variables=variables, fields=fields, lines=lines, **own)

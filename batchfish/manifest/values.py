@@ -19,8 +19,10 @@ Table: TypeAlias = Mapping[str, "ValueReader | Table"]
 MAX_DURATION = 366 * 86400.0
 _WHOLE = 100
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|s|m|h|d)", re.ASCII)
-_SHARE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(%?)", re.ASCII)
+DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(ms|s|m|h|d)"
+SHARE = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(%?)"
+"""How durations, and shares or counts, are written: regular expressions of Python and of JSON Schema."""
+_DURATION, _SHARE = re.compile(DURATION), re.compile(SHARE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,7 +23,7 @@ from batchfish.core.rules import (
 )
 from batchfish.manifest.problems import Problems, Refused, RefusedLine
 from batchfish.manifest.request import REQUEST_FIELDS, SECRET_HINTS, check_request, check_text
-from batchfish.manifest.row import RESERVED, read_variables
+from batchfish.manifest.row import ITEM_KEYS, RESERVED, read_variables
 from batchfish.manifest.text_files import TextFile, open_text
 from batchfish.manifest.values import (
     Fault,
@@ -45,7 +45,8 @@ LONGEST_NAME = 80
 """In bytes, so that a file can still be named so with a suffix."""
 _NAME = re.compile(r"\w(?:[\w-]|\.(?![0-9]+$)(?!db$))*")
 _TEXTS = ("name", "description", "vars")
-_CAUSES = ("system_failure", "unknown", "run_timeout")
+CAUSES = ("system_failure", "unknown", "run_timeout")
+"""The failures that `retry.on` may name."""
 _LONGEST_REASON = 60
 _OUTPUT_VARIABLES = ("batch",)
 
@@ -264,8 +265,8 @@ def _read_reason(value: object) -> str:
 
 def _read_causes(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise Refused(f"expected a list, got {name_kind(value)}", f"Known: {', '.join(_CAUSES)}.")
-    read = one_of(*_CAUSES)
+        raise Refused(f"expected a list, got {name_kind(value)}", f"Known: {', '.join(CAUSES)}.")
+    read = one_of(*CAUSES)
     return tuple(dict.fromkeys(read(entry) for entry in value))
 
 
@@ -338,6 +339,15 @@ _TOP: Table = {
     "unanswered": _keep,
     "vars": _keep,
 }
+KEYS: Table = {
+    **_TOP,
+    **_TABLES,
+    "checks": _CHECK,
+    "defaults": {"url": read_text, "goal": read_text, **REQUEST_FIELDS},
+    "items": {name: REQUEST_FIELDS.get(name, _keep) for name in ITEM_KEYS},
+    "source": _SOURCE,
+}
+"""Every key of a YAML manifest; below a list's name the keys of its entries."""
 # A key one level too high is not a typo: the hint says where it belongs.
 _TOP_HINTS = {
     **{name: f"It belongs under `{section}`." for section, names in RULE_KEYS.items() for name in names},

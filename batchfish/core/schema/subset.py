@@ -14,7 +14,7 @@ from batchfish.core.describe import Keys, cut, is_number, name_kind, quote, spel
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 10
 _LARGEST = 2**53
-_TYPES = ("object", "array", "string", "number", "integer", "boolean")
+TYPES = ("object", "array", "string", "number", "integer", "boolean")
 FORMATS = ("date", "date-time", "duration", "time")
 KEYWORDS = (
     "anyOf",
@@ -206,11 +206,11 @@ def _measure(schema: Mapping[str, Any]) -> int | None:
 
 
 def _check_type(value: object) -> str | None:
-    if isinstance(value, str) and value in _TYPES:
+    if isinstance(value, str) and value in TYPES:
         return None
-    near = get_close_matches(value, _TYPES, n=1) if isinstance(value, str) else []
+    near = get_close_matches(value, TYPES, n=1) if isinstance(value, str) else []
     hint = f"; did you mean {near[0]}?" if near else ""
-    return f"a type is one of {', '.join(_TYPES)}, not {quote(value)}{hint}"
+    return f"a type is one of {', '.join(TYPES)}, not {quote(value)}{hint}"
 
 
 def _check_enum(value: object) -> str | None:
