@@ -27,9 +27,11 @@ GROUPS: Mapping[str, Sequence[Command]] = {
         Command("cancel", "cancel", "cancel a batch or some of its items; finished runs keep their results"),
     ),
     "Write a manifest": (
+        Command("init", "init", "write a commented manifest for some URLs or a file of rows"),
         Command("try", "try_", "run one item and show its events, while you write its goal"),
         Command("validate", "validate", "check a manifest and show all its errors; send nothing"),
         Command("plan", "plan", "show what `run` would submit; send nothing"),
+        Command("schema", "schema", "print the JSON Schema of manifests, for editors"),
     ),
     "Read a batch": (
         Command("status", "status", "show how many items are done, also while the batch runs"),
