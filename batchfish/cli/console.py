@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -64,11 +63,6 @@ def put(text: str) -> None:
     except OSError as error:
         silence(sys.stdout)
         raise StorageFailed(f"standard output cannot be written: {error.strerror}") from error
-
-
-def put_object(**members: object) -> None:
-    """Print one JSON object on standard output."""
-    put(json.dumps(members, default=str))
 
 
 def put_if_possible(text: str) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.batch_choice import choose_batch
-from batchfish.cli.console import put, put_object
+from batchfish.cli.console import put
 from batchfish.cli.counts import Counts, count
+from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import journal_for, read_manifest
@@ -62,7 +63,7 @@ def show_forecast(
     with open_reader_or_empty(journal_for(manifest, location)) as reader:
         forecast = make_forecast(reader, manifest, selection, begins_new=begins_new, drains=drains)
     if as_json:
-        put_object(**_as_object(forecast))
+        put_document(DocumentType.PLAN, **_as_object(forecast))
     else:
         _put_forecast(forecast)
     return ExitCode.OK
@@ -116,7 +117,6 @@ def _put_forecast(found: Forecast) -> None:
 def _as_object(found: Forecast) -> dict[str, Any]:
     difference = found.difference
     return {
-        "type": "plan",
         "batch": found.batch,
         "begins": found.begins,
         "leaves": found.unfinished,

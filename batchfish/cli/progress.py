@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 from batchfish.cli.console import put_if_possible, silence
 from batchfish.cli.counts import Counts, count
+from batchfish.cli.documents import DocumentType, document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -107,4 +107,4 @@ def _unfinished(counts: Counts) -> str:
 
 
 def _put_counts(counts: Counts) -> None:
-    put_if_possible(json.dumps({"type": "progress", "counts": dict(counts.by_status)}))
+    put_if_possible(document(DocumentType.PROGRESS, counts=dict(counts.by_status)))

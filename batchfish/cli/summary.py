@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 from batchfish.cli.console import are, put_if_possible
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
+from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import spell
@@ -115,12 +115,13 @@ def _report_next_steps(
 
 def put_summary(code: int, counts: Counts, *, table: Path | None = None, command: str | None = None) -> None:
     """Print the summary, the last JSON object of a command; `command` continues an unfinished batch."""
-    summary = {
-        "type": "summary",
-        "ok": code == 0,
-        "exit_code": int(code),
-        "counts": dict(counts.by_status),
-        "table": None if table is None else str(table),
-        "resume": command,
-    }
-    put_if_possible(json.dumps(summary))
+    put_if_possible(
+        document(
+            DocumentType.SUMMARY,
+            ok=code == 0,
+            exit_code=int(code),
+            counts=dict(counts.by_status),
+            table=table,
+            resume=command,
+        )
+    )

@@ -14,6 +14,7 @@ import pytest
 
 from batchfish.cli.main import main
 from tests.cli.shop import Shop, open_shop
+from tests.documents import documents_in
 from tests.endtoend.commands import end_all
 from tests.endtoend.serving import Server, serving
 
@@ -55,6 +56,8 @@ class Command:
         code = main([str(argument) for argument in arguments])
         out, err = self.capture.readouterr()
         assert "Traceback" not in err, err
+        if "--json" in arguments and "--head" not in arguments:
+            documents_in(out)
         return Outcome(int(code), out, err)
 
     def use(self, base_url: str, key: str = KEY) -> None:

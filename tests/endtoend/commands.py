@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.documents import documents_in
 from tests.endtoend.serving import AGENT_KEY, PATIENCE, ROOT
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class Desk:
         process = self.start(*arguments)
         out, err = process.communicate(timeout=within)
         assert expect is None or process.returncode == expect, f"exit {process.returncode}: {out}\n{err}"
+        if "--json" in arguments:
+            documents_in(out)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def write_rows(self, name: str, count: int, *, first: int = 1) -> Path:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.cli.access import reach
-from batchfish.cli.console import put, put_object
+from batchfish.cli.console import put
+from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock, chance, make_client_to_read
 from batchfish.cli.locate import find, open_batch, spell
@@ -105,7 +106,7 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
 
         found = asyncio.run(list_and_compare())
     if options.reporting.json:
-        put_object(type="audit", equal=found.is_equal, **asdict(found))
+        put_document(DocumentType.AUDIT, equal=found.is_equal, **asdict(found))
     else:
         _put_audit(found, place.journal, batch, console, is_cancelled=options.cancel)
     return ExitCode.OK if found.is_equal else ExitCode.NEEDS_YES

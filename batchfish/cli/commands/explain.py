@@ -6,7 +6,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli.console import put, put_object, spell_time
+from batchfish.cli.console import put, spell_time
+from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch
 from batchfish.cli.options import JournalLocation, Reporting, batch_option
@@ -42,8 +43,8 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         attempts = reader.attempts_of(item.pk)
         money = reader.money_events_of(item.pk)
     if options.reporting.json:
-        put_object(
-            type="item",
+        put_document(
+            DocumentType.ITEM,
             batch=batch.name,
             url=url,
             goal=goal,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.access import reach
 from batchfish.cli.agreement import Question, agreement_of
-from batchfish.cli.console import put, put_object
+from batchfish.cli.console import put
+from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import make_client, make_context, owned_journal
 from batchfish.cli.locate import Place, batch_in, find, open_batch, spell
@@ -116,8 +117,8 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
             f"{item.id} is {item.status} now; go on with: batchfish resume {spell(journal.path, batch)}"
         )
         if options.reporting.json:
-            put_object(
-                type="decision",
+            put_document(
+                DocumentType.DECISION,
                 batch=batch.name,
                 id=item.id,
                 status=item.status,
@@ -244,7 +245,7 @@ def _list_held(options: Options, place: Place, console: Console) -> int:
             }
             for one in waiting
         ]
-        put_object(type="held", batch=batch.name, items=items)
+        put_document(DocumentType.HELD, batch=batch.name, items=items)
         return ExitCode.OK
     if not waiting:
         console.say(f"{batch.name}: nothing waits for your decision")

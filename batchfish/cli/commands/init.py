@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.access import API_KEY
 from batchfish.cli.agreement import Question, agreement_of
-from batchfish.cli.console import are, put, put_object
+from batchfish.cli.console import are, put
+from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import HOME, make_home
 from batchfish.cli.options import Questions, Reporting
@@ -74,7 +75,7 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
     console.say(f"wrote a manifest of {several(items, 'item')}. Change its goal and output_schema to yours.")
     console.say(f"to try one item: {command}")
     if options.reporting.json:
-        put_object(type="manifest", path=str(target), items=items, next=command)
+        put_document(DocumentType.MANIFEST, path=target, items=items, next=command)
     else:
         put(str(target))
     return ExitCode.OK

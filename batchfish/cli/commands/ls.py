@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.access import LOCAL_BASE
-from batchfish.cli.console import put, put_object, spell_time
+from batchfish.cli.console import put, spell_time
 from batchfish.cli.counts import Counts, code_of, count
+from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import journals
 from batchfish.cli.options import JournalLocation, Reporting
@@ -52,7 +53,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         except StorageFailed as error:
             console.warn(str(error))
     if options.reporting.json:
-        put_object(type="batches", batches=found)
+        put_document(DocumentType.BATCHES, batches=found)
         return ExitCode.OK
     if not found:
         console.say("No batch is known in this folder or above it. Start one with `batchfish run FILE`.")

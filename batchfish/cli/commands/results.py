@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from batchfish.cli.agreement import agreement_of
-from batchfish.cli.console import put, put_object
+from batchfish.cli.console import put
 from batchfish.cli.counts import count
+from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch
 from batchfish.cli.options import JournalLocation, Questions, Reporting, TableOptions, batch_argument
@@ -57,7 +58,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
     if options.table.head:
         put(preview_of(report.path, options.table.head))
     if options.reporting.json:
-        put_object(type="table", path=report.path, rows=report.rows, batch=batch.name)
+        put_document(DocumentType.TABLE, path=report.path, rows=report.rows, batch=batch.name)
     else:
         put(str(report.path))
     return ExitCode.OK

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli.console import put, put_object
+from batchfish.cli.console import put
 from batchfish.cli.counts import Counts, code_of, count
+from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch, spell
 from batchfish.cli.options import JournalLocation, Reporting, batch_argument
@@ -47,8 +48,8 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
             rate = measure_rate(reader, batch.pk, counts, time.time())
         owner = owner_of(place.journal)
         if options.reporting.json:
-            put_object(
-                type="status",
+            put_document(
+                DocumentType.STATUS,
                 batch=batch.name,
                 counts=dict(counts.by_status),
                 total=counts.total,

@@ -15,6 +15,7 @@ from batchfish.cli.access import local_agent, refuse_other_access, remote_access
 from batchfish.cli.agreement import agreement_of
 from batchfish.cli.batch_choice import refuse_other_api
 from batchfish.cli.console import put_if_possible
+from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.cli.factory import SystemClock, make_client, make_context, owned_journal
 from batchfish.cli.locate import journal_for, make_home, read_manifest
@@ -211,15 +212,16 @@ def _show_result(console: Console, journal: SqliteJournal, item: Item, *, as_jso
     reason = f", {item.reason}" if item.reason and item.reason != item.status else ""
     console.say(f"{item.id}: {item.status}{reason}{because}")
     if as_json:
-        shown = {
-            "type": "try",
-            "id": item.id,
-            "status": item.status,
-            "reason": item.reason,
-            "message": item.message,
-            "result": result,
-        }
-        put_if_possible(json.dumps(shown))
+        put_if_possible(
+            document(
+                DocumentType.TRY,
+                id=item.id,
+                status=item.status,
+                reason=item.reason,
+                message=item.message,
+                result=result,
+            )
+        )
     elif text is not None:
         put_if_possible(
             result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False)

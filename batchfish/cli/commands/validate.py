@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli.console import put, put_object
+from batchfish.cli.console import put
+from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import read_manifest
 from batchfish.cli.options import ManifestSource, Reporting
@@ -33,8 +34,8 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
     manifest = read_manifest(options.manifest)
     summary = manifest.check()
     if options.reporting.json:
-        put_object(
-            type="validation",
+        put_document(
+            DocumentType.VALIDATION,
             name=manifest.name,
             items=summary.items,
             sources=[

@@ -1,0 +1,107 @@
+"""`--json`: each command offers it, and each document that one prints is described by a JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema_rs import Draft202012Validator, meta
+
+from batchfish.cli.commands import COMMANDS
+from batchfish.cli.documents import DocumentType, document
+from batchfish.cli.parser import arguments_of
+from batchfish.core.items import AttemptState, Status
+from tests.documents import SCHEMAS, keys_of, schema_of
+
+PUBLISHED = Path(__file__).parent / "published_keys.txt"
+WITHOUT_DOCUMENTS = {
+    "schema": "prints a JSON Schema",
+    "serve": "prints where it listens, and then works until it is stopped",
+}
+"""Commands without `--json`, and why."""
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_each_command_offers_json(name: str) -> None:
+    options = import_module(f"batchfish.cli.commands.{COMMANDS[name].module}").Options
+    groups = arguments_of(options).values()
+    offered = {spelling for specs in groups for _, one in specs for spelling in one.names}
+    assert ("--json" in offered) == (name not in WITHOUT_DOCUMENTS)
+
+
+def test_each_type_of_document_has_a_schema() -> None:
+    """A document of another type than these cannot be printed."""
+    assert {path.stem for path in SCHEMAS.glob("*.json")} == set(DocumentType)
+
+
+@pytest.mark.parametrize("kind", list(DocumentType))
+def test_a_schema_is_valid_and_describes_each_key(kind: str) -> None:
+    schema = schema_of(kind)
+    meta.validate(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["properties"]["type"] == {"const": kind}
+    check_description(schema, kind)
+
+
+def check_description(schema: dict[str, Any], path: str) -> None:
+    """Every key is described, is always there, and may be joined by others in later versions."""
+    assert schema["description"].endswith("."), path
+    check_objects(schema, path)
+
+
+def check_objects(schema: dict[str, Any], path: str) -> None:
+    if "properties" in schema:
+        assert schema["required"] == list(schema["properties"]), path
+        assert "additionalProperties" not in schema, path
+    for name, part in schema.get("properties", {}).items():
+        if part != {"const": schema.get("title")}:
+            check_description(part, f"{path}.{name}")
+    if "items" in schema:
+        check_objects(schema["items"], f"{path}[]")
+
+
+def test_no_key_that_was_published_is_gone() -> None:
+    """Programs read these keys. Add new ones to the file; never rename or remove one."""
+    published = PUBLISHED.read_text(encoding="utf-8").splitlines()
+    keys = sorted(key for kind in DocumentType for key in keys_of(kind))
+    assert [key for key in published if key not in keys] == []
+    assert [key for key in keys if key not in published] == [], f"add these to {PUBLISHED.name}"
+    assert published == sorted(published)
+
+
+def test_statuses_and_states_are_those_of_the_program() -> None:
+    for kind in DocumentType:
+        for values in enumerations(schema_of(kind)):
+            if "queued" in values:
+                assert set(values) == set(Status), kind
+            if "submitting" in values and "queued" not in values:
+                assert set(values) == set(AttemptState), kind
+
+
+def enumerations(schema: object) -> list[list[str]]:
+    match schema:
+        case {"enum": list(values)}:
+            return [values]
+        case dict():
+            return [values for part in schema.values() for values in enumerations(part)]
+        case _:
+            return []
+
+
+def test_a_document_is_a_line_of_json_that_controls_no_terminal() -> None:
+    hostile = "a\nb\r\t\x1b]0;title\x07 \x7f \x9b31m \u202e \u2066 \ud83d é"
+    printed = document(DocumentType.TRY, result=hostile)
+    assert printed.isascii()
+    assert printed.isprintable()
+    assert json.loads(printed) == {"type": "try", "result": hostile}
+
+
+def test_a_schema_refuses_another_type_and_a_missing_key() -> None:
+    validator = Draft202012Validator(schema_of("table"))
+    table = {"type": "table", "path": "a.csv", "rows": 1, "batch": "prices"}
+    assert validator.is_valid({**table, "added_later": 1})
+    assert not validator.is_valid({**table, "type": "tables"})
+    assert not validator.is_valid({key: value for key, value in table.items() if key != "rows"})
