@@ -17,6 +17,7 @@ class DocumentType(StrEnum):
     AUDIT = "audit"
     BATCHES = "batches"
     DECISION = "decision"
+    DIAGNOSIS = "diagnosis"
     HELD = "held"
     ITEM = "item"
     MANIFEST = "manifest"

@@ -94,9 +94,14 @@ def _lock(path: Path, *, waits: bool) -> lock.OwnerLock:
             time.sleep(LOCK_INTERVAL)
 
 
-def _check_identity(journal: SqliteJournal, agreement: Agreement) -> None:
+def identity_of(journal: Path) -> dict[str, str]:
+    """Return what identifies a journal's file on this machine (see `lock.identify`)."""
     machine = MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else None
-    now = lock.identify(journal.path, machine, SystemClock.boot_id)
+    return lock.identify(journal, machine, SystemClock.boot_id)
+
+
+def _check_identity(journal: SqliteJournal, agreement: Agreement) -> None:
+    now = identity_of(journal.path)
     known = journal.reader.file_identity()
     if known is not None:
         try:
@@ -136,6 +141,13 @@ def make_client_to_read(
         secrets={name: env[name] for name in reader.secret_names() if name in env},
         sender=sender or QueueingSender,
     )
+
+
+def make_client_without_journal(access: Access) -> WebAgentClient:
+    """Return a client that can only read: it makes no runs that a journal would have to know."""
+    from batchfish.webagent.client import WebAgentClient
+
+    return WebAgentClient(api_key=access.api_key.value, base_url=access.base_url)
 
 
 def make_context(

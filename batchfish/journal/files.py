@@ -74,9 +74,7 @@ def own(path: Path) -> sqlite3.Connection:
             raise StorageFailed(f"{path}: cannot make the journal: {error.strerror}") from error
     connection = connect(path)
     with _closed_on_error(connection, path):
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            damage = verdict.splitlines()[-1]  # the lines before name the database
+        if (damage := find_damage(connection)) is not None:
             raise StorageFailed(f"{path}: the journal is damaged ({damage}); nothing was sent")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
@@ -86,6 +84,12 @@ def own(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection, path)
     return connection
+
+
+def find_damage(connection: sqlite3.Connection) -> str | None:
+    """Return the first damage that SQLite finds in a journal's file, or None."""
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return None if verdict == "ok" else verdict.splitlines()[-1]  # the lines before name the database
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -81,6 +82,22 @@ def refuse_network_file_system(folder: Path, mounts: Path = Path("/proc/self/mou
             f"{folder} is on a network file system ({kind}), where a journal is not safe. "
             "Use --journal FILE to keep it on a local disk."
         )
+
+
+def check_file_system(folder: Path) -> None:
+    """Raise StorageFailed if a file in `folder` cannot be locked against others, or not synced to disk."""
+    refuse_network_file_system(folder)
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".batchfish-") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with Path(file.name).open("rb") as other, suppress(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                raise StorageFailed(f"{folder} is on a file system where a lock keeps nobody out")
+            file.write(b"batchfish")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise StorageFailed(f"{folder}: a file cannot be made, locked and synced: {error.strerror}") from None
 
 
 def identify(journal: Path, machine_id: str | None, boot_id: str) -> dict[str, str]:

@@ -348,6 +348,11 @@ class JournalReader:  # more than ten public methods: each is one query
         identity = self._meta("place")
         return None if identity is None else json.loads(identity)
 
+    def damage(self) -> str | None:
+        """Return the first damage that SQLite finds in the file, or None; it reads the whole file."""
+        with self._reading():
+            return files.find_damage(self._connection)
+
     def _meta(self, name: str) -> str | None:
         rows = self._rows("SELECT value FROM meta WHERE name = ?", name)
         return rows[0][0] if rows else None

@@ -16,7 +16,7 @@ from tests.cli.command_reference import PAGE, page
 VERBS_OF_HELP = re.compile(
     r"(?:a|an|the|list|ids?) |"  # what a positional argument is
     r"(?:agree|allow|begin|cancel|choose|decide|do not|exit|follow|give|keep|list|listen|log|number|poll|"
-    r"print|read|rehearse|repeat|retry|run|search|select|send|serve|set|show|start|stop|submit|use|wait|work|write|create)\b"
+    r"check|print|read|rehearse|repeat|retry|run|search|select|send|serve|set|show|start|stop|submit|use|wait|work|write|create)\b"
 )
 
 

@@ -57,6 +57,7 @@ OFFERED = {
     "results": PLACE | AGREEMENT | TABLE | {"--failed"},
     "explain": PLACE | {"--batch"},
     "ls": PLACE,
+    "doctor": PLACE | ACCESS | AGENT,
     "serve": AGENT | {"--port", "--store", "--token-file"},
 }
 
@@ -125,6 +126,7 @@ SCENES: dict[str, list[tuple[str, ...]]] = {
     "results": [("results", "--local")],
     "explain": [("explain", "i1", "--local")],
     "ls": [("ls",)],
+    "doctor": [("doctor",), ("doctor", *LOCAL)],
 }
 READING = ("audit", "explain", "ls", "plan", "results", "status", "validate")
 """Commands that leave the batch as it is: one folder serves them all."""

@@ -79,6 +79,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "counts": lambda reader: reader.counts(1),
     "disowned_runs": JournalReader.disowned_runs,
     "ended_since": lambda reader: reader.ended_since(1, 0.0),
+    "damage": JournalReader.damage,
     "file_identity": JournalReader.file_identity,
     "find_item": lambda reader: reader.find_item(1, "done"),
     "fingerprint_version": lambda reader: reader.fingerprint_version(1),
@@ -117,7 +118,7 @@ def test_every_read_works_on_an_earlier_version(old: Path, name: str) -> None:
     assert old.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", sorted(READS.keys() - {"disowned_runs", "snapshot"}))
+@pytest.mark.parametrize("name", sorted(READS.keys() - {"damage", "disowned_runs", "snapshot"}))
 def test_a_read_that_fails_raises_storage_failed(tmp_path: Path, name: str) -> None:
     with open_reader(without_tables(tmp_path)) as reader, pytest.raises(StorageFailed, match="no such table"):
         READS[name](reader)
