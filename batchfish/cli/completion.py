@@ -54,6 +54,8 @@ async def complete(
         )
         with stopping_at_signals(ctx, console):
             console.say(announcement(ctx, before))
+            if ctx.session.is_paused:
+                console.warn(f"{batch.name} is paused: nothing is submitted")
             ended = await run_batch(
                 ctx,
                 lambda ctx: requests.take_requests(ctx, journal),

@@ -23,6 +23,7 @@ class DocumentType(StrEnum):
     MANIFEST = "manifest"
     PLAN = "plan"
     PROGRESS = "progress"
+    SETTINGS = "settings"
     STATUS = "status"
     SUMMARY = "summary"
     TABLE = "table"

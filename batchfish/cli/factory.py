@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.agreement import Question
 from batchfish.core.pacing import Pacing
+from batchfish.core.settings import settings_from
 from batchfish.errors import BatchBusy, NeedsYes
 from batchfish.journal import lock
 from batchfish.journal.sqlite import SqliteJournal
@@ -163,7 +164,8 @@ def make_context(
     """Return what the stages of a batch work with."""
     clock, usual = SystemClock(), RunOptions()
     policies = {one.pk: policy_of(one) for one in journal.reader.batches()}
-    rules = with_pace(policies[batch.pk].rules, pace)
+    settings = settings_from(journal.reader.settings(batch.pk))
+    rules = with_pace(settings.applied_to(policies[batch.pk].rules), pace)
     policies[batch.pk] = replace(policies[batch.pk], rules=rules)
     latest = journal.latest_accepted(agent.key_id)
     shortest = NEAR_POLL_INTERVAL if is_loopback(base_url) else usual.poll_interval
@@ -185,6 +187,7 @@ def make_context(
             began_at=clock.boottime(),
             markers=batch.markers,
             pacing=Pacing.within(rules.limits.concurrency),
+            is_paused=settings.is_paused,
             last_accepted=latest.intended_at if latest else None,
         ),
         notice=console.warn,

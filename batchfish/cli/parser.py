@@ -246,7 +246,8 @@ def _add(place: argparse._ActionsContainer, name: str, spec: Argument) -> None:
 
 def parse(parser: Parser, words: Sequence[str], *options: type) -> list[Any]:
     """Parse the words after a command's name into its dataclasses; WrongInput says which word is wrong."""
-    namespace, unknown = parser.parse_known_args(words)
+    # Intermixed: `cancel shop --json item-1` names an item, too.
+    namespace, unknown = parser.parse_known_intermixed_args(words)
     if unknown:
         word = unknown[0].partition("=")[0]
         known = [name for one in options for _, spec, _ in _walk(one) for name in spec.names]

@@ -1,7 +1,8 @@
 """Requests to the process that owns a journal: files beside it, which the owner takes in and removes.
 
-No process but the owner writes to a journal. Another one leaves a request, to cancel items or to record a
-table file; the file appears whole and durably, and is removed once the journal has recorded the request.
+No process but the owner writes to a journal. Another one leaves a request, to cancel items, to change a
+batch's settings or to record a table file; the file appears whole and durably, and is removed once the
+journal has recorded the request.
 """
 
 from __future__ import annotations
@@ -10,27 +11,69 @@ import hashlib
 import json
 import os
 import secrets
-from contextlib import suppress
+import time
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
+from batchfish.cli.factory import owned_journal
 from batchfish.core.events import CancelRequested
-from batchfish.errors import StorageFailed
+from batchfish.core.rules import rules_from
+from batchfish.core.settings import CONCURRENCY, HALT, settings_from, with_limits
+from batchfish.errors import BatchBusy, StorageFailed
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from batchfish.cli.agreement import Agreement
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Context
 
 INTERVAL = 0.3
 """Seconds between two checks of the folder by the owner."""
 
+CHECK_INTERVAL = 0.2
+"""Seconds between two checks whether the owner has recorded a request."""
+
 FOLDER, EARLIER_FOLDER = ".requests", ".wishes"
 """Suffixes of the journal's name: the folder of requests, and the one that earlier versions used."""
 
 COMMIT_SIZE = 500
+
+
+def carry_out(
+    journal: Path,
+    agreement: Agreement,
+    *,
+    here: Callable[[SqliteJournal, ExitStack], int],
+    leave: Callable[[], Path],
+) -> int | None:
+    """Return what `here` makes of the journal if no process owns it; else leave a request to the owner.
+
+    None once the owner has recorded the request that `leave` wrote. If the owner ends without doing so, the
+    request is withdrawn and carried out here.
+    """
+    request: Path | None = None
+    try:
+        while True:
+            try:
+                with ExitStack() as stack:
+                    return here(stack.enter_context(owned_journal(journal, agreement)), stack)
+            except BatchBusy:
+                if request is None:
+                    request = leave()
+                elif not request.exists():
+                    return None
+            time.sleep(CHECK_INTERVAL)
+    finally:
+        if request is not None:
+            request.unlink(missing_ok=True)
+
+
+def leave_settings(journal: Path, batch: int, changes: Mapping[str, object]) -> Path:
+    """Write a request to change settings of a batch, by name; return its file, which the owner removes."""
+    return _leave(journal, {"settings": changes, "batch": batch}, secrets.token_hex(8))
 
 
 def leave_cancel(journal: Path, batch: int, items: Sequence[int] | None) -> Path:
@@ -98,6 +141,8 @@ async def take_waiting_requests(ctx: Context, journal: SqliteJournal) -> None:
         match request:
             case {"cancel": list() | None as items, "batch": int(batch)}:
                 await cancel_items(ctx, journal, batch, items)
+            case {"settings": dict(changes), "batch": int(batch)} if _are_settings(changes):
+                change_settings(ctx, journal, batch, changes)
             case {"output": str(table), "mark": str(mark), "at": float(at)}:
                 journal.record_output(table, mark, at)
             case _:
@@ -123,3 +168,23 @@ async def cancel_items(ctx: Context, journal: SqliteJournal, batch: int, items: 
         ctx.stop(StopKind.CANCELLED, "cancelled on request")
     ctx.wakeup.wake()
     return len(chosen)
+
+
+def change_settings(ctx: Context, journal: SqliteJournal, batch: int, changes: Mapping[str, object]) -> None:
+    """Record durably what a person sets for a batch, and obey it if that batch is being submitted."""
+    journal.change_settings(batch, changes, ctx.clock.now())
+    if batch != ctx.batch.pk:
+        return
+    settings = settings_from(journal.reader.settings(batch))
+    wanted = settings.applied_to(rules_from(ctx.batch.manifest)).limits
+    # What was not changed now stays as it is: options of this process may have set it.
+    changed = {name: getattr(wanted, name) for name in (CONCURRENCY, HALT) if name in changes}
+    ctx.obey(with_limits(ctx.rules.limits, changed), is_paused=settings.is_paused)
+
+
+def _are_settings(changes: Mapping[str, object]) -> bool:
+    try:
+        settings_from(changes)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -12,6 +12,7 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import spell
 from batchfish.cli.output import preview_of, write_batch
+from batchfish.core.settings import PAUSED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +106,8 @@ def _report_next_steps(
         )
     if counts.not_ok:
         console.say(f"to see what is not fine: batchfish results {name} --failed -o failed.csv")
+    if command and journal.reader.settings(batch.pk).get(PAUSED):
+        console.warn(f"{batch.name} is paused; to let it submit again: batchfish unpause {name}")
     if command:
         console.say(f"go on with: {command}")
     if as_json:

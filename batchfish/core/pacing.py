@@ -53,6 +53,10 @@ class Pacing:
         """Return the pacing to begin with; None: the bounds of `auto`."""
         return cls(window=Window.within(bounds or AUTO))
 
+    def bounded(self, bounds: Bounds | None) -> Pacing:
+        """Return the pacing within other bounds; None: those of `auto`."""
+        return replace(self, window=self.window.bounded(bounds or AUTO))
+
     @property
     def limit(self) -> int:
         """The number of runs that may be alive now."""

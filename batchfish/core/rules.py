@@ -28,6 +28,10 @@ class Share:
         """Whether `count` of `total` exceeds the bound."""
         return count * 100 > self.value * total if self.is_percent else count > self.value
 
+    def __str__(self) -> str:
+        """Return it as a manifest spells it: `20`, or `2.5%`."""
+        return f"{self.value:g}{'%' if self.is_percent else ''}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:

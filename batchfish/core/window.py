@@ -76,6 +76,11 @@ class Window:
         """Return the window to begin with."""
         return cls(bounds=bounds, size=bounds.start)
 
+    def bounded(self, bounds: Bounds) -> Window:
+        """Return the window within other bounds; what it has learned is kept."""
+        size = min(bounds.most, max(bounds.least, self.size))
+        return replace(self, bounds=bounds, size=size)
+
     def polled(self, *, alive: int, waiting: int, ended: int, starting: int = 0) -> Window:
         """Return the window after a poll.
 

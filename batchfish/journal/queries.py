@@ -332,6 +332,14 @@ class JournalReader:  # more than ten public methods: each is one query
         )
         return [name for (name,) in rows]
 
+    def settings(self, batch: int) -> Mapping[str, Any]:
+        """Return what a person set for a batch after it began, by name; what was taken back is left out."""
+        if not files.has_table(self._connection, "settings"):
+            return {}
+        rows = self._rows("SELECT name, value FROM settings WHERE batch = ? ORDER BY pk", batch)
+        latest = {name: json.loads(value) for name, value in rows}
+        return {name: value for name, value in latest.items() if value is not None}
+
     def output_marks(self) -> Sequence[str]:
         """Return the marks (JSON) by which the table files written from this journal are recognised."""
         return [mark for (mark,) in self._rows("SELECT mark FROM outputs")]

@@ -366,6 +366,15 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
             self.reopen(batch)
         self._open = self._read_open_attempts()  # their items may have another row, or be wanted no longer
 
+    def change_settings(self, batch: int, changes: Mapping[str, object], now: float) -> None:
+        """Commit what a person set for a batch, by name; None: as the manifest has it."""
+        with self._group.transaction():
+            for name, value in changes.items():
+                self._group.write(
+                    "INSERT INTO settings (batch, name, value, at) VALUES (?, ?, ?, ?)",
+                    (batch, name, json.dumps(value), now),
+                )
+
     def relocate(self, batch: int, manifest_path: str) -> None:
         """Commit the path where the manifest of a batch is now; its table is written relative to it."""
         self._write_now("UPDATE batches SET manifest_path = ? WHERE pk = ?", manifest_path, batch)

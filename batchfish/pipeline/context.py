@@ -15,10 +15,10 @@ from batchfish.pipeline.clock import Wakeup
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, MutableMapping
 
     from batchfish.core.pacing import Pacing
-    from batchfish.core.rules import Rules
+    from batchfish.core.rules import Limits, Rules
     from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.clock import Clock
@@ -89,6 +89,7 @@ class SessionState:
 
     `markers` is as in Batch. `create_latency` is the average time of an answer to a create. `last_accepted`
     (epoch seconds) is when a create was last accepted, and `server_ahead` the server's clock less ours.
+    `is_paused`: a person paused the batch, and nothing is submitted.
     `intended_at` is when an intent was last committed, and `compared_at` when the last comparison with the
     API's listing began. `reported` are the ids of the runs whose marker cannot be read that were reported
     already. `creates` are those on their way.
@@ -98,6 +99,7 @@ class SessionState:
     markers: str
     pacing: Pacing
     stop: Stop | None = None
+    is_paused: bool = False
     creates_wait_until: float = 0.0
     reads_wait_until: float = 0.0
     is_wait_reported: bool = False
@@ -127,7 +129,7 @@ class Context:
     clock: Clock
     chance: Callable[[], float]
     batch: Batch
-    policies: Mapping[int, BatchPolicy]
+    policies: MutableMapping[int, BatchPolicy]
     options: RunOptions
     session: SessionState
     notice: Callable[[str], None]
@@ -138,6 +140,14 @@ class Context:
     def rules(self) -> Rules:
         """The rules of the batch that is being submitted."""
         return self.policies[self.batch.pk].rules
+
+    def obey(self, limits: Limits, *, is_paused: bool) -> None:
+        """Submit under these limits from now on, and nothing while paused."""
+        policy = self.policies[self.batch.pk]
+        self.policies[self.batch.pk] = replace(policy, rules=replace(policy.rules, limits=limits))
+        self.session.pacing = self.session.pacing.bounded(limits.concurrency)
+        self.session.is_paused = is_paused
+        self.wakeup.wake()
 
     def record(self, item_pk: int, k: int | None, event: Event) -> Change:
         """Write what an event makes of an item and its k-th attempt; it is durable after the next commit."""
@@ -202,7 +212,7 @@ class Context:
 
     def may_submit(self) -> bool:
         """Whether items may still be sent in this process."""
-        return self.session.stop is None and not self.options.drain
+        return self.session.stop is None and not self.session.is_paused and not self.options.drain
 
     def is_over(self) -> bool:
         """Whether nothing is left: no run is alive, nothing can be sent, and what was sent is compared."""

@@ -26,6 +26,11 @@ GROUPS: Mapping[str, Sequence[Command]] = {
         Command("retry", "retry", "make another attempt for items that failed or are held"),
         Command("cancel", "cancel", "cancel a batch or some of its items; finished runs keep their results"),
     ),
+    "Change a batch while it runs": (
+        Command("pause", "pause", "submit nothing more; runs that are alive are followed to their end"),
+        Command("unpause", "unpause", "submit again after `pause`"),
+        Command("set", "set", "change how many runs are kept alive, or after how many failures to stop"),
+    ),
     "Write a manifest": (
         Command("init", "init", "write a commented manifest for some URLs or a file of rows"),
         Command("try", "try_", "run one item and show its events, while you write its goal"),

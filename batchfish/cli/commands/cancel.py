@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +11,7 @@ from batchfish.cli.agreement import Agreement, agreement_of
 from batchfish.cli.completion import complete
 from batchfish.cli.counts import count, finished_code
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import make_client, make_context, owned_journal
+from batchfish.cli.factory import make_client, make_context
 from batchfish.cli.locate import find, open_batch
 from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import argument, given, group
@@ -21,19 +19,17 @@ from batchfish.cli.preflight import check_batch
 from batchfish.cli.selection import choose_to_cancel
 from batchfish.cli.summary import put_summary, report_nothing_selected
 from batchfish.core.describe import several
-from batchfish.errors import BatchBusy, WrongInput
+from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import ExitStack
     from pathlib import Path
 
     from batchfish.cli.console import Console
     from batchfish.cli.locate import Place
     from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
-
-CHECK_INTERVAL = 0.2
-"""Seconds between two checks whether the process that owns the batch has taken in the request."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,23 +54,16 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
         items = choose_to_cancel(options.selection, options.items, reader, batch)
     if items is not None and not items:
         return report_nothing_selected(execution.reporting, console)
-    request: Path | None = None
-    try:
-        while True:
-            try:
-                with ExitStack() as stack:
-                    journal = stack.enter_context(owned_journal(place.journal, agreement))
-                    return _cancel_here(journal, batch, items, execution, agreement, env, console, stack)
-            except BatchBusy:
-                if request is None:
-                    _leave_table_to_owner(execution, batch)
-                    request = requests.leave_cancel(place.journal, batch.pk, items)
-                elif not request.exists():
-                    return _report_accepted(place, batch, items, execution, console)
-            time.sleep(CHECK_INTERVAL)
-    finally:
-        if request is not None:
-            request.unlink(missing_ok=True)
+
+    def cancel_here(journal: SqliteJournal, stack: ExitStack) -> int:
+        return _cancel_here(journal, batch, items, execution, agreement, env, console, stack)
+
+    def leave() -> Path:
+        _leave_table_to_owner(execution, batch)
+        return requests.leave_cancel(place.journal, batch.pk, items)
+
+    code = requests.carry_out(place.journal, agreement, here=cancel_here, leave=leave)
+    return _report_accepted(place, batch, items, execution, console) if code is None else code
 
 
 def _leave_table_to_owner(execution: Execution, batch: Batch) -> None:

@@ -15,6 +15,7 @@ from batchfish.cli.parser import argument, group
 from batchfish.cli.selection import item_called
 from batchfish.core.describe import several, spell_duration
 from batchfish.core.items import AttemptState, Status
+from batchfish.core.settings import settings_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         url, goal = reader.url_and_goal_of(item.pk)
         attempts = reader.attempts_of(item.pk)
         money = reader.money_events_of(item.pk)
+        is_paused = settings_from(reader.settings(batch.pk)).is_paused
     if options.reporting.json:
         put_document(
             DocumentType.ITEM,
@@ -50,7 +52,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
             goal=goal,
             attempts_made=[asdict(attempt) for attempt in attempts],
             money_events=[event._asdict() for event in money],
-            next=next_step(item),
+            next=next_step(item, is_paused=is_paused),
             **{name: getattr(item, name) for name in ("id", "status", "reason", "message", "row", "wanted")},
         )
         return ExitCode.OK
@@ -67,13 +69,15 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
     for attempt in attempts:
         if attempt.state is AttemptState.HELD and item.status is not Status.HELD:
             put(f"  held     attempt {attempt.k} takes a slot until you decide about it: batchfish held")
-    put(f"  next     {next_step(item)}")
+    put(f"  next     {next_step(item, is_paused=is_paused)}")
     return ExitCode.OK
 
 
-def next_step(item: Item) -> str:
-    """Return what happens to an item if nobody intervenes."""
+def next_step(item: Item, *, is_paused: bool) -> str:
+    """Return what happens to an item if nobody intervenes; its batch submits nothing while it `is_paused`."""
     match item.status:
+        case Status.QUEUED if is_paused:
+            return "nothing, until you let its batch submit again: batchfish unpause"
         case Status.QUEUED:
             return "it is submitted when its turn comes" + (
                 f", not before {spell_time(item.due_at)}" if item.due_at > time.time() else ""

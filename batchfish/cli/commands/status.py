@@ -14,6 +14,7 @@ from batchfish.cli.locate import find, open_batch, spell
 from batchfish.cli.options import JournalLocation, Reporting, batch_argument
 from batchfish.cli.parser import flag, group
 from batchfish.core.describe import spell_duration
+from batchfish.core.settings import Settings, settings_from
 from batchfish.journal.lock import owner_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         with open_batch(place) as (reader, batch):
             counts = count(reader, batch.pk)
             rate = measure_rate(reader, batch.pk, counts, time.time())
+            settings = settings_from(reader.settings(batch.pk))
         owner = owner_of(place.journal)
         if options.reporting.json:
             put_document(
@@ -56,10 +58,11 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
                 ended=counts.ended,
                 exit_code=code_of(batch, counts),
                 owner=owner,
+                settings=settings.by_name,
                 **rate,
             )
         else:
-            put(_spell_status(batch, counts, rate, owner, place.journal))
+            put(_spell_status(batch, counts, settings, rate, owner, place.journal))
         if not options.watch or counts.ended == counts.total:
             return ExitCode.OK
         time.sleep(WATCH_INTERVAL)
@@ -76,13 +79,21 @@ def measure_rate(reader: JournalReader, batch: int, counts: Counts, now: float) 
 
 
 def _spell_status(
-    batch: Batch, counts: Counts, rate: Mapping[str, float | None], owner: int | None, journal: Path
+    batch: Batch,
+    counts: Counts,
+    settings: Settings,
+    rate: Mapping[str, float | None],
+    owner: int | None,
+    journal: Path,
 ) -> str:
     done = f"{batch.name}: {counts.ended:,} of {counts.total:,} done ({counts})"
+    if counts.ended < counts.total and str(settings):
+        done = f"{done}; {settings}"
     left = rate["seconds_left"]
     if owner is not None:
         pace = f"; {rate['per_minute']:g} a minute, about {spell_duration(left)} left" if left else ""
         return f"{done}; process {owner} is working on it{pace}"
     if counts.ended == counts.total:
         return done
-    return f"{done}; no process is working on it; go on with: batchfish resume {spell(journal, batch)}"
+    verb = "unpause" if settings.is_paused else "resume"
+    return f"{done}; no process is working on it; go on with: batchfish {verb} {spell(journal, batch)}"

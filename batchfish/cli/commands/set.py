@@ -1,0 +1,84 @@
+"""`batchfish set`: changes the limits of a batch, also while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from batchfish.cli.options import JournalLocation, Questions, Reporting, batch_argument
+from batchfish.cli.parser import argument, group
+from batchfish.cli.settings import change
+from batchfish.core.settings import CONCURRENCY, HALT, NO_LIMIT
+from batchfish.errors import WrongInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from batchfish.cli.console import Console
+
+AS_MANIFEST = "manifest"
+"""The value that takes a setting back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `set`."""
+
+    batch: str | None = batch_argument()
+    changes: tuple[str, ...] = argument(
+        "KEY=VALUE",
+        "set concurrency (N, auto, MIN-START-MAX) or halt (N, P%, none); KEY=manifest takes a change back",
+        repeats=True,
+    )
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+    location: JournalLocation = group(JournalLocation, "journal")
+    questions: Questions = group(Questions, "questions")
+
+
+def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
+    """Change limits of a batch; a process that works on it obeys within a second."""
+    batch, changes = options.batch, list(options.changes)
+    if batch is not None and batch.partition("=")[0] in _PARSERS:
+        changes.insert(0, batch)
+        batch = None
+    if not changes:
+        raise WrongInput(f"expected KEY=VALUE; the keys are: {', '.join(_PARSERS)}")
+    return change(
+        batch,
+        dict(map(_parse, changes)),
+        location=options.location,
+        questions=options.questions,
+        reporting=options.reporting,
+        console=console,
+    )
+
+
+def _parse(text: str) -> tuple[str, object]:
+    """Return the name and the stored value of `KEY=VALUE`; WrongInput names what is wrong with it."""
+    from batchfish.manifest.problems import Refused
+
+    name, equals, value = text.partition("=")
+    if not equals or name not in _PARSERS:
+        raise WrongInput(f"{text!r} is not of the form KEY=VALUE; the keys are: {', '.join(_PARSERS)}")
+    if value == AS_MANIFEST:
+        return name, None
+    try:
+        return name, _PARSERS[name](value)
+    except Refused as error:
+        raise WrongInput(f"{name}: {error}. {error.remedy or ''}".rstrip()) from None
+
+
+def _concurrency(text: str) -> object:
+    from batchfish.manifest.values import parse_concurrency
+
+    return asdict(parse_concurrency(text))
+
+
+def _halt(text: str) -> object:
+    from batchfish.manifest.values import parse_share
+
+    return NO_LIMIT if text == NO_LIMIT else asdict(parse_share(text))
+
+
+_PARSERS: Mapping[str, Callable[[str], object]] = {CONCURRENCY: _concurrency, HALT: _halt}
+"""The parser of each setting, which returns it as the journal stores it."""

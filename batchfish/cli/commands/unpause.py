@@ -1,0 +1,38 @@
+"""`batchfish unpause`: lets a paused batch submit its items again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from batchfish.cli.options import JournalLocation, Questions, Reporting, batch_argument
+from batchfish.cli.parser import group
+from batchfish.cli.settings import change
+from batchfish.core.settings import PAUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from batchfish.cli.console import Console
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The options of `unpause`."""
+
+    batch: str | None = batch_argument()
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+    location: JournalLocation = group(JournalLocation, "journal")
+    questions: Questions = group(Questions, "questions")
+
+
+def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
+    """End the pause of a batch; the process that works on it goes on submitting at once."""
+    return change(
+        options.batch,
+        {PAUSED: None},
+        location=options.location,
+        questions=options.questions,
+        reporting=options.reporting,
+        console=console,
+    )

@@ -1,0 +1,70 @@
+"""The settings of a batch that a person changed after it began, and the rules that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from batchfish.core.rules import Share
+from batchfish.core.window import Bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from batchfish.core.rules import Limits, Rules
+
+CONCURRENCY, HALT, PAUSED = "concurrency", "halt", "paused"
+"""The names under which a journal keeps them."""
+
+NO_LIMIT = "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What a person set for a batch after it began.
+
+    `limits` are the limits that hold instead of the manifest's, by their fields in Limits; None there means
+    no limit. A batch that `is_paused` submits nothing.
+    """
+
+    limits: Mapping[str, Bounds | Share | None] = field(default_factory=dict)
+    is_paused: bool = False
+
+    def applied_to(self, rules: Rules) -> Rules:
+        """Return the rules with these limits in place of the manifest's."""
+        return replace(rules, limits=with_limits(rules.limits, self.limits))
+
+    def __bool__(self) -> bool:
+        """Return whether anything was set."""
+        return self.is_paused or bool(self.limits)
+
+    @property
+    def by_name(self) -> Mapping[str, str | bool | None]:
+        """Every setting by its name, as a person writes it; None: as the manifest has it."""
+        spelled = {name: NO_LIMIT if value is None else str(value) for name, value in self.limits.items()}
+        return {CONCURRENCY: None, HALT: None, **spelled, PAUSED: self.is_paused}
+
+    def __str__(self) -> str:
+        """Return them as `paused, concurrency 20, halt none`; an empty text if nothing was set."""
+        limits = [f"{name} {value}" for name, value in self.by_name.items() if isinstance(value, str)]
+        return ", ".join([PAUSED, *limits] if self.is_paused else limits)
+
+
+def with_limits(limits: Limits, changed: Mapping[str, Any]) -> Limits:
+    """Return the limits with other values of some of their fields."""
+    return replace(limits, **changed)
+
+
+def settings_from(stored: Mapping[str, Any]) -> Settings:
+    """Return the settings that a journal keeps under their names; None: as the manifest has it.
+
+    Raises TypeError or ValueError where a value is not of the form that a journal keeps.
+    """
+    if unknown := stored.keys() - {CONCURRENCY, HALT, PAUSED}:
+        raise ValueError(f"not settings: {unknown}")
+    limits: dict[str, Bounds | Share | None] = {}
+    if (bounds := stored.get(CONCURRENCY)) is not None:
+        limits[CONCURRENCY] = Bounds(**bounds)
+    if (halt := stored.get(HALT)) is not None:
+        limits[HALT] = None if halt == NO_LIMIT else Share(**halt)
+    return Settings(limits=limits, is_paused=bool(stored.get(PAUSED)))
