@@ -110,7 +110,7 @@ def overview() -> str:
     """Return what `batchfish --help` prints: the commands in their groups."""
     lines = ["usage: batchfish COMMAND [OPTION ...]", "", DESCRIPTION]
     for title, commands in GROUPS.items():
-        lines += ["", f"{title}:", *(f"  {one.name:<10}{one.summary}" for one in commands)]
+        lines += ["", f"{title}:", *(f"  {one.name:<12}{one.summary}" for one in commands)]
     return "\n".join([*lines, "", EPILOG])
 
 

@@ -273,14 +273,22 @@ def _as_field(one: Field[Any], value: object) -> object:
     return tuple(value) if spec.repeats and isinstance(value, list) else value
 
 
-def one_of(*choices: str, what: str = "choice") -> Callable[[str], str]:
+def one_of(*choices: str, what: str = "choice") -> Choice:
     """Return an argument type that takes one of these words; its error names the nearest one."""
+    return Choice(choices=choices, what=what)
 
-    def parse_choice(text: str) -> str:
-        if text in choices:
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """An argument type that takes one of some words; errors call a word `what`."""
+
+    choices: tuple[str, ...]
+    what: str
+
+    def __call__(self, text: str) -> str:
+        """Return the word; ArgumentTypeError if it is none of the choices."""
+        if text in self.choices:
             return text
-        near = get_close_matches(text, choices, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(choices)}"
-        raise argparse.ArgumentTypeError(f"there is no {what} {text!r} ({hint})")
-
-    return parse_choice
+        near = get_close_matches(text, self.choices, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(self.choices)}"
+        raise argparse.ArgumentTypeError(f"there is no {self.what} {text!r} ({hint})")

@@ -18,6 +18,7 @@ from tests.documents import SCHEMAS, keys_of, schema_of
 
 PUBLISHED = Path(__file__).parent / "published_keys.txt"
 WITHOUT_DOCUMENTS = {
+    "completion": "prints a script for a shell",
     "schema": "prints a JSON Schema",
     "serve": "prints where it listens, and then works until it is stopped",
 }

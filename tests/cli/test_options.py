@@ -60,6 +60,7 @@ OFFERED = {
     "results": PLACE | AGREEMENT | TABLE | {"--failed"},
     "explain": PLACE | {"--batch"},
     "ls": PLACE,
+    "completion": set(),
     "doctor": PLACE | ACCESS | AGENT,
     "serve": AGENT | {"--port", "--store", "--token-file"},
 }
@@ -129,6 +130,7 @@ SCENES: dict[str, list[tuple[str, ...]]] = {
     "results": [("results", "--local")],
     "explain": [("explain", "i1", "--local")],
     "ls": [("ls",)],
+    "completion": [("completion", "bash")],
     "doctor": [("doctor",), ("doctor", *LOCAL)],
 }
 READING = ("audit", "explain", "ls", "plan", "results", "status", "validate")

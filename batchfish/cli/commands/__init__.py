@@ -48,7 +48,10 @@ GROUPS: Mapping[str, Sequence[Command]] = {
         Command("held", "held", "list the attempts that wait for your decision, or decide about one"),
         Command("audit", "audit", "compare a batch's runs with those that the API lists"),
     ),
-    "Set up": (Command("doctor", "doctor", "check key, API, clock, journals, disk and browser"),),
+    "Set up": (
+        Command("doctor", "doctor", "check key, API, clock, journals, disk and browser"),
+        Command("completion", "completion", "print a completion script for bash, zsh or fish"),
+    ),
     "Work offline": (Command("serve", "serve", "serve the same API on this machine with the local agent"),),
 }
 """All commands, as `batchfish --help` groups them."""
