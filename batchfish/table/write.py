@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypedDict, Unpack
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -19,7 +19,7 @@ from batchfish.table.frames import frames_of, schema_of
 from batchfish.table.target import FileMark, check_target, make_parents, mark_of, reason_of, replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from batchfish.core.outcomes import Outcome
@@ -48,10 +48,31 @@ class TableReport:
     mark: FileMark
 
 
-def write_table(  # noqa: PLR0913 - one function for all options of a table
+class WriteOptions(TypedDict, total=False):
+    """The options of `write_frames`, by their names there."""
+
+    sizes: Iterable[int]
+    raw_csv: bool
+    written: Collection[FileMark]
+    may_replace: bool
+    parents_under: Path | None
+    record: Callable[[FileMark], None] | None
+
+
+def write_table(
     target: Path,
     plan: ColumnPlan,
     chunks: Callable[[], Iterator[Sequence[Outcome]]],
+    **options: Unpack[WriteOptions],
+) -> TableReport:
+    """Write the outcomes of `chunks()` to `target` in their order, as `write_frames` does."""
+    return write_frames(target, schema_of(plan), lambda: frames_of(plan, chunks()), **options)
+
+
+def write_frames(  # noqa: PLR0913 - one function for all options of a table
+    target: Path,
+    schema: Mapping[str, pl.DataType],
+    frames: Callable[[], Iterator[pl.DataFrame]],
     *,
     sizes: Iterable[int] = (),
     raw_csv: bool = False,
@@ -60,34 +81,34 @@ def write_table(  # noqa: PLR0913 - one function for all options of a table
     parents_under: Path | None = None,
     record: Callable[[FileMark], None] | None = None,
 ) -> TableReport:
-    """Write the outcomes of `chunks()` to `target` in their order, in the format of its suffix.
+    """Write `frames()`, which have one schema, to `target`, in the format of its suffix.
 
-    `sizes` are the bytes of each outcome's result, in the same order, and bound the row groups of a Parquet
-    file. Without them the first rows are taken as typical.
+    `sizes` are the bytes that each row is expected to have, in their order, and bound the row groups of a
+    Parquet file. Without them the first rows are taken as typical.
 
     The file is written to a temporary file of mode 0600, read back, synced and renamed to the target.
     `record` is called before the rename, so that a file written before a crash is recognised. Raises what
-    `check_target` raises, StorageFailed if the disk or polars fails, and any exception of `chunks` unchanged.
+    `check_target` raises, StorageFailed if the disk or polars fails, and any exception of `frames` unchanged.
     In each case the target stays as it was.
 
-    For Parquet, polars iterates `chunks()` on its own threads, one at a time but not always the same one: a
+    For Parquet, polars iterates the frames on its own threads, one at a time but not always the same one: a
     SQLite connection that is read there needs `check_same_thread=False`.
     """
     check_target(target, written=written, may_replace=may_replace, parents_under=parents_under)
     _return_large_blocks()
-    source = _Source(frames_of(plan, chunks()))
+    source = _Source(frames())
     try:
         make_parents(target, parents_under)
         with replacing(target) as (file, path):
             match target.suffix:
                 case ".parquet":
-                    _write_parquet(file, plan, source, sizes)
+                    _write_parquet(file, schema, source, sizes)
                 case ".csv":
-                    _write_csv(file, plan, source, is_raw=raw_csv)
+                    _write_csv(file, list(schema), source, is_raw=raw_csv)
                 case _:
                     _write_jsonl(file, source)
             mark = mark_of(file)
-            _check(path, target, plan, source.rows)
+            _check(path, target, schema, source.rows)
             if record is not None:
                 record(mark)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -150,10 +171,12 @@ class _Source:
             raise
 
 
-def _write_parquet(file: BinaryIO, plan: ColumnPlan, source: _Source, sizes: Iterable[int]) -> None:
+def _write_parquet(
+    file: BinaryIO, schema: Mapping[str, pl.DataType], source: _Source, sizes: Iterable[int]
+) -> None:
     """Write frames in row groups of about _ROW_GROUP_BYTES."""
     frames = iter(source)
-    first = next(frames, pl.DataFrame(schema=schema_of(plan)))
+    first = next(frames, pl.DataFrame(schema=schema))
     fitting = int(_ROW_GROUP_BYTES * first.height / max(first.estimated_size(), 1))
     every = chain(iter([first]), frames)
     del first  # it may be large, so it is freed before the others are written
@@ -162,7 +185,7 @@ def _write_parquet(file: BinaryIO, plan: ColumnPlan, source: _Source, sizes: Ite
         return every
 
     rows = max(1, min(fitting, _row_group_rows(sizes)))
-    register_io_source(scan, schema=schema_of(plan), validate_schema=True).sink_parquet(
+    register_io_source(scan, schema=dict(schema), validate_schema=True).sink_parquet(
         file,
         row_group_size=rows,
         statistics=rows >= _ROWS_FOR_STATISTICS,  # for a few large rows they are useless and need copies
@@ -186,12 +209,11 @@ def _row_group_rows(sizes: Iterable[int]) -> int:
     return max(1, fewest)
 
 
-def _write_csv(file: BinaryIO, plan: ColumnPlan, source: _Source, *, is_raw: bool) -> None:
+def _write_csv(file: BinaryIO, names: list[str], source: _Source, *, is_raw: bool) -> None:
     """Write frames one by one: polars' own CSV sink keeps 100,000 rows in memory, whatever their size.
 
     Every text is quoted, so that a CR in it does not end the line.
     """
-    names = list(plan.columns)
     header = StringIO()
     csv.writer(header, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(
         names if is_raw else escape_names(names)
@@ -224,16 +246,16 @@ def _count_lines(path: Path, *, are_texts_quoted: bool) -> int:
     return found
 
 
-def _check(path: Path, target: Path, plan: ColumnPlan, rows: int) -> None:
+def _check(path: Path, target: Path, schema: Mapping[str, pl.DataType], rows: int) -> None:
     """Read the file back; raise StorageFailed if it lacks columns or rows."""
     match target.suffix:
         case ".parquet":
             table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-            is_same = table.collect_schema() == schema_of(plan)
+            is_same = table.collect_schema() == schema
             found = table.select(pl.len()).collect().item()
         case ".csv":
             with path.open(encoding="utf-8", newline="") as file:
-                is_same = len(next(csv.reader(file), ())) == len(plan.columns)
+                is_same = len(next(csv.reader(file), ())) == len(schema)
             found = _count_lines(path, are_texts_quoted=True) - 1
         case _:
             is_same = True
