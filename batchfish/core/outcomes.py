@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -34,3 +35,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     error_code: str | None = None
     error_message: str | None = None
     streaming_url: str | None = None
+
+
+class OutcomePair(NamedTuple):
+    """The last good outcomes of one item as of two batches; None: there was none, or it was not asked for.
+
+    `batch` of each outcome is the batch that its result comes from.
+    """
+
+    before: Outcome | None
+    after: Outcome | None

@@ -89,6 +89,20 @@ class OutputRules:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnComparison:
+    """How two values of a result's property are compared.
+
+    `use` is `compare`, `ignore` (they count as equal) or `key` (they tell which records of an exploded list
+    belong together). Numbers count as equal if they differ by no more than `tolerance`, which is a share of
+    the earlier number in percent if `is_percent`.
+    """
+
+    use: str = "compare"
+    tolerance: float = 0.0
+    is_percent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
     """All rules of one batch; they are not part of an item's identity, so a change applies at once."""
 
@@ -97,10 +111,14 @@ class Rules:
     unanswered: UnansweredRules = field(default_factory=UnansweredRules)
     checks: tuple[Check, ...] = ()
     output: OutputRules = field(default_factory=OutputRules)
+    compare: Mapping[str, ColumnComparison] = field(default_factory=dict)
 
 
 def rules_from(manifest: Mapping[str, Any]) -> Rules:
-    """Return the rules of a manifest that is stored in a journal (see `Manifest.resolved`)."""
+    """Return the rules of a manifest that is stored in a journal (see `Manifest.resolved`).
+
+    A journal of an earlier version lacks some of them, which then have their defaults.
+    """
     found = manifest["rules"]
     limits, retry, output = found["limits"], found["retry"], found["output"]
     halt, bounds = limits["halt"], limits["concurrency"]
@@ -116,4 +134,5 @@ def rules_from(manifest: Mapping[str, Any]) -> Rules:
         unanswered=UnansweredRules(**found["unanswered"]),
         checks=tuple(Check(**check) for check in found["checks"]),
         output=OutputRules(**output),
+        compare={name: ColumnComparison(**one) for name, one in found.get("compare", {}).items()},
     )

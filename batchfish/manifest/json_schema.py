@@ -69,6 +69,7 @@ def manifest_schema() -> dict[str, Any]:
                 "unanswered": _UNANSWERED,
                 "checks": _CHECKS,
                 "output": _OUTPUT,
+                "compare": _COMPARE,
             },
             required=("batchfish",),
         ),
@@ -392,3 +393,17 @@ _OUTPUT: Schema = _map(
         },
     },
 )
+
+_COMPARE: Schema = {
+    "description": "Differences between two results that `diff` does not show, by property: up to a number, "
+    "or a share of the earlier value; ignore; key pairs the records of an exploded list",
+    "type": "object",
+    "additionalProperties": {
+        "anyOf": [
+            {"enum": ["ignore", "key"]},
+            {"type": "number", "minimum": 0},
+            {"type": "string", "pattern": rf"^\s*(?:{SHARE})\s*$"},
+        ]
+    },
+    "examples": [{"price": 0.01, "rating": "2%", "scraped_at": "ignore"}],
+}

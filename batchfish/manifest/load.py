@@ -101,6 +101,7 @@ class _Loader:
                 )
                 for index, check in enumerate(settings.rules.checks)
             ),
+            compare_lines={name: settings.line_of("compare", name) for name in settings.rules.compare},
             parts=tuple(self._make_part(source, written, known) for source, written in sources),
             allow_duplicates=self._options.allow_duplicates,
         )

@@ -32,6 +32,7 @@ class Manifest:
     shared: Shared = field(default_factory=Shared)
     parts: tuple[Part, ...] = ()
     check_texts: tuple[Written, ...] = ()
+    compare_lines: Mapping[str, int | None] = field(default_factory=dict)
     allow_duplicates: bool = False
 
     @property
@@ -69,6 +70,8 @@ class Manifest:
         if self.rules.limits.concurrency is None:
             kept = stored["rules"]["limits"]["concurrency"] if stored else asdict(AUTO)
             rules["limits"]["concurrency"] = kept
+        if not self.rules.compare:
+            del rules["compare"]  # so that a batch of an earlier version, which lacks it, is not edited
         return {
             "format": 1,
             "name": self.name,

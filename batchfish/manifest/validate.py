@@ -70,6 +70,8 @@ def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
     sources: list[SourceSummary] = []
     names: set[str] = set()
     properties: dict[str, None] = {}
+    explode = manifest.rules.output.explode
+    compared: set[str] = set()
 
     def read() -> Iterator[tuple[bytes, int, int]]:
         """Yield the key of each item, and the part and line of its row."""
@@ -83,6 +85,7 @@ def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
                 if schema is not None and id(schema) not in schemas:
                     schemas.add(id(schema))
                     properties.update(dict.fromkeys(_name_properties(schema)))
+                    compared.update(_name_compared(schema, explode))
                 yield _key_of(spec), number, spec.line or 0
             names.update(part.source.columns or ())
             sources.append(
@@ -97,6 +100,7 @@ def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
     duplicates = _find_repeated(manifest, read(), problems)
     if renderer.row:
         _check_names(manifest, names, renderer.row_texts, problems)
+        _check_compared(manifest, compared, problems)
     return ManifestSummary(
         items=renderer.row,
         sources=tuple(sources),
@@ -141,6 +145,29 @@ def _find_repeated(manifest: Manifest, rows: Iterable[tuple[bytes, int, int]], p
 def _name_properties(schema: object) -> Iterable[str]:
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
     return properties if isinstance(properties, Mapping) else ()
+
+
+def _name_compared(schema: object, explode: str | None) -> Iterable[str]:
+    """Return the properties of a result, or of a record of the list that is exploded.
+
+    A record that is no object has one value, which is called as the list.
+    """
+    if explode is None:
+        return _name_properties(schema)
+    label, node = explode, schema
+    for label in explode.split(".")[1:]:
+        properties = node.get("properties") if isinstance(node, Mapping) else None
+        node = properties.get(label) if isinstance(properties, Mapping) else None
+    records = node.get("items") if isinstance(node, Mapping) else None
+    return _name_properties(records) or ((label,) if records else ())
+
+
+def _check_compared(manifest: Manifest, known: set[str], problems: Problems) -> None:
+    """Add a problem for each name in `compare` that no schema has; without a schema, any will do."""
+    for name in manifest.rules.compare:
+        if known and name not in known:
+            message = f"compare: no output_schema has the property {quote(name)}"
+            problems.add(manifest.path, manifest.compare_lines.get(name), message, suggest(name, known))
 
 
 def _check_names(

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from batchfish.core.describe import Keys, name_kind, quote, spell_keys
-from batchfish.core.rules import Share
+from batchfish.core.describe import Keys, is_number, name_kind, quote, spell_keys
+from batchfish.core.rules import ColumnComparison, Share
 from batchfish.core.window import MOST_ALIVE, Bounds, parse_bounds
 from batchfish.manifest.problems import Refused, suggest
 
@@ -21,7 +21,7 @@ _WHOLE = 100
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(ms|s|m|h|d)"
 SHARE = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(%?)"
-"""How durations, and shares or counts, are written: regular expressions of Python and of JSON Schema."""
+"""How durations, and shares, counts or tolerances, are written: for Python and for JSON Schema."""
 _DURATION, _SHARE = re.compile(DURATION), re.compile(SHARE)
 
 
@@ -120,6 +120,24 @@ def parse_share(value: object) -> Share:
     if (is_percent and number > _WHOLE) or (not is_percent and not number.is_integer()):
         raise Refused(f"{quote(value)} is neither a share of at most 100% nor a whole number", remedy)
     return Share(value=number, is_percent=is_percent)
+
+
+def parse_comparison(value: object) -> ColumnComparison:
+    """Return how a property is compared: `ignore`, `key`, or the tolerance in `0.01` or `1%`.
+
+    Raises Refused for anything else.
+    """
+    if isinstance(value, str) and value in {"ignore", "key"}:
+        return ColumnComparison(use=value)
+    if is_number(value) and value >= 0:
+        return ColumnComparison(tolerance=float(value))
+    found = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise Refused(
+            f"expected a tolerance, ignore or key, got {quote(value)}",
+            "Write a number such as 0.01, a share of the earlier number such as 1%, ignore, or key.",
+        )
+    return ColumnComparison(tolerance=float(found[1]), is_percent=found[2] == "%")
 
 
 def parse_count(value: object, *, least: int = 1, most: int = 1_000_000) -> int:

@@ -15,6 +15,7 @@ from batchfish.core.rules import (
     OUTPUT_TYPES,
     TABLE_SUFFIXES,
     Check,
+    ColumnComparison,
     Limits,
     OutputRules,
     RetryRules,
@@ -28,8 +29,10 @@ from batchfish.manifest.text_files import TextFile, open_text
 from batchfish.manifest.values import (
     Fault,
     Table,
+    ValueReader,
     one_of,
     optional,
+    parse_comparison,
     parse_concurrency,
     parse_count,
     parse_duration,
@@ -112,7 +115,13 @@ def read_rules(sections: Mapping[str, Any], faults: list[Fault]) -> Rules:
         unanswered=_read_unanswered(unanswered, faults),
         checks=_read_checks(sections["checks"], faults) if "checks" in sections else (),
         output=OutputRules(**read.get("output", {})),
+        compare=sections.get("compare", {}),
     )
+    keys = [name for name, one in rules.compare.items() if one.use == "key"]
+    if keys and rules.output.explode is None:
+        message = f"compare.{cut(keys[0])}: a key tells which records of an exploded list belong together"
+        remedy = "Name that list under `output.explode`, or remove the key: items are compared by their ids."
+        faults.append(Fault(keys=("compare", keys[0]), message=message, remedy=remedy))
     if rules.retry.wait_initial > rules.retry.wait_max:
         message = "retry.wait.initial is longer than retry.wait.max"
         faults.append(Fault(keys=("retry", "wait"), message=message, remedy="Raise max, or lower initial."))
@@ -292,16 +301,23 @@ def _read_explode(value: object) -> str:
 
 
 def _read_columns(value: object) -> dict[str, str]:
+    return _read_each(value, one_of(*OUTPUT_TYPES), "columns and types")
+
+
+def _read_comparisons(value: object) -> dict[str, ColumnComparison]:
+    return _read_each(value, parse_comparison, "result properties and tolerances")
+
+
+def _read_each(value: object, read: ValueReader, what: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise Refused(f"expected a map of columns and types, got {name_kind(value)}")
-    read = one_of(*OUTPUT_TYPES)
-    columns = {}
-    for name, dtype in value.items():
+        raise Refused(f"expected a map of {what}, got {name_kind(value)}")
+    found = {}
+    for name, member in value.items():
         try:
-            columns[name] = read(dtype)
+            found[name] = read(member)
         except Refused as error:
             raise Refused(f"{cut(name)}: {error}", error.remedy) from None
-    return columns
+    return found
 
 
 _CHECK: Table = {"expr": _read_condition, "reason": _read_reason}
@@ -327,6 +343,7 @@ _SOURCE: Table = {"id": read_text, "path": read_text, "url": read_text, "where":
 _TOP: Table = {
     "batchfish": _read_version,
     "checks": _keep,
+    "compare": _read_comparisons,
     "defaults": _keep,
     "description": _read_clean_text,
     "items": _read_items,

@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw
 
+from batchfish.core.diff import Cell
 from batchfish.core.json_text import parse_string, split_array, split_object
 from batchfish.core.outcomes import Outcome
 from batchfish.table.columns import ColumnPlan, Kind, ResultColumn
@@ -18,7 +19,6 @@ from batchfish.table.columns import ColumnPlan, Kind, ResultColumn
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Cell: TypeAlias = str | int | float | date | None
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 EXACT_IN_FLOAT64 = 2**53
 """Every integer up to this one is exact as a Float64; some of those above are not."""

@@ -13,6 +13,7 @@ import pytest
 from batchfish.core.expressions import Template
 from batchfish.core.rules import (
     Check,
+    ColumnComparison,
     Limits,
     OutputRules,
     RetryRules,
@@ -67,6 +68,7 @@ output:
   path: results/{{ batch }}.parquet
   explode: result.products
   columns: {price: float64}
+compare: {price: 0.01, weight: 2%, scraped_at: ignore, sku: key}
 """
 ROWS = 'isbn,title,active\n978 1,Emma,yes\n9782,Dracula,no\n9783,"Moby Dick, or The Whale",yes\n'
 ONE_GOAL = ManifestOptions(goal="Read the price.")
@@ -135,6 +137,12 @@ class TestYaml:
             output=OutputRules(
                 path="results/{{ batch }}.parquet", explode="result.products", columns={"price": "float64"}
             ),
+            compare={
+                "price": ColumnComparison(tolerance=0.01),
+                "weight": ColumnComparison(tolerance=2.0, is_percent=True),
+                "scraped_at": ColumnComparison(use="ignore"),
+                "sku": ColumnComparison(use="key"),
+            },
         )
 
     def test_keys_left_out_have_their_defaults(self, write: Write) -> None:
@@ -151,6 +159,12 @@ class TestYaml:
             {"currency": "GBP"},
         )
         assert stored["defaults"]["goal"].startswith("Read the title")
+
+    def test_a_manifest_of_before_comparisons_is_not_an_edited_one(self, write: Write) -> None:
+        text = 'batchfish: 1\nitems: [{url: "https://books.example/", goal: Read.}]\n'
+        stored = load_manifest(write("books.yaml", text)).resolved()
+        assert "compare" not in stored["rules"]
+        assert rules_from(stored).compare == {}
 
     @pytest.mark.parametrize(
         ("written", "of_a_new_batch", "of_one_that_began_with_10"),
