@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchfish.core.items import AttemptState, Status
 from batchfish.journal import files, records
+from batchfish.journal.good_results import MAIN, OTHER, GoodResults, Side
 from batchfish.journal.ingest import StagedRows
 from batchfish.journal.records import Row, full_name
 
@@ -132,6 +133,10 @@ class JournalReader:  # more than ten public methods: each is one query
     def newest_batch(self) -> Batch | None:
         """Return the batch that began last; None in an empty journal."""
         return next(iter(self._batches("1 ORDER BY pk DESC LIMIT 1")), None)
+
+    def batch_before(self, batch: int) -> Batch | None:
+        """Return the batch that began before this one; None for the first."""
+        return next(iter(self._batches("pk < ? ORDER BY pk DESC LIMIT 1", batch)), None)
 
     def batch_named(self, name: str) -> Batch | None:
         """Return the batch of this full name."""
@@ -313,6 +318,33 @@ class JournalReader:  # more than ten public methods: each is one query
         """Yield the size of each result in bytes, in the order of `outcomes`, without reading the results."""
         with self._reading():
             yield from records.read_sizes(self._connection, batch, failed_only=failed_only)
+
+    @contextmanager
+    def good_results(
+        self, batch: int, before: int | None, other: Path | None = None
+    ) -> Iterator[GoodResults]:
+        """Pair the last good results as of `batch` with those as of another batch, during the block.
+
+        None: nothing was before. `other` is the journal of that batch if it is not this one.
+        """
+        with self._attached(other), self.snapshot(), files.storage_errors(other or self.path):
+            earlier = None if before is None else Side(MAIN if other is None else OTHER, before)
+            yield GoodResults(self._connection, earlier, Side(MAIN, batch))
+
+    @contextmanager
+    def _attached(self, other: Path | None) -> Iterator[None]:
+        """Attach another journal, to be read only, during the block."""
+        if other is None:
+            yield
+            return
+        with closing(files.connect(other, read_only=True)):
+            pass  # it is a journal that can be read
+        with files.storage_errors(other):
+            self._connection.execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
+        try:
+            yield
+        finally:
+            self._connection.execute("DETACH other")
 
     def request_bodies(self, batch: int) -> Sequence[str]:
         """Return the request bodies of a batch as JSON, each once, in the order of their first rows."""

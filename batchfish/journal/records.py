@@ -205,7 +205,7 @@ def read_outcomes(
             (batch, after, CHUNK_ROWS),
         )
         with closing(rows):
-            fetched = _fetch_chunk(rows)
+            fetched = fetch_chunk(rows, _RAW)
         # Results are decoded once SQLite has released its own copy of them, since one may be large.
         chunk = list(map(_outcome_from, fetched))
         del fetched
@@ -237,13 +237,13 @@ def _from(*, failed_only: bool) -> str:
     )
 
 
-def _fetch_chunk(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
-    """Return rows until their results come to CHUNK_BYTES."""
+def fetch_chunk(rows: Iterable[Sequence[Any]], *results: int) -> list[Sequence[Any]]:
+    """Return rows until their results, which are in these columns, come to CHUNK_BYTES."""
     fetched: list[Sequence[Any]] = []
     size = 0
     for row in rows:
         fetched.append(row)
-        size += len(row[_RAW] or b"")
+        size += sum(len(row[at] or b"") for at in results)
         if size >= CHUNK_BYTES:
             break
     return fetched
