@@ -18,6 +18,7 @@ class DocumentType(StrEnum):
     BATCHES = "batches"
     DECISION = "decision"
     DIAGNOSIS = "diagnosis"
+    DIFF = "diff"
     HELD = "held"
     ITEM = "item"
     MANIFEST = "manifest"

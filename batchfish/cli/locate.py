@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 HOME = ".batchfish"
 LOCAL = "local"
 AGENT = "agent"
+JOURNAL = ".db"
+"""The suffix of a journal's name."""
+
 FIRST = ".1"
 """A suffix that names the first batch of a name, where `run --new` has begun others."""
 

@@ -14,7 +14,7 @@ from batchfish.core.backoff import MAX_OUTAGE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from batchfish.core.rules import Share
+    from batchfish.core.rules import ColumnComparison, Share
     from batchfish.core.window import Bounds
 
 T = TypeVar("T")
@@ -40,6 +40,14 @@ def share(text: str) -> Share:
     from batchfish.manifest.values import parse_share
 
     return _parse(parse_share, text)
+
+
+def comparison(text: str) -> tuple[str, ColumnComparison]:
+    """Parse `property=rule`, where the rule is `ignore`, `key` or a tolerance."""
+    from batchfish.manifest.values import parse_comparison
+
+    name, rule = variable(text)
+    return name, _parse(parse_comparison, rule)
 
 
 def count(text: str) -> int:

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.agreement import Question
 from batchfish.cli.locate import folder_of
@@ -19,7 +19,7 @@ from batchfish.table.columns import plan_columns
 from batchfish.table.target import FileMark, check_target, name_for_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from batchfish.cli.agreement import Agreement
@@ -63,7 +63,7 @@ def check_output(
     If `agreement` is None, that question is left for later.
     """
     try:
-        check_target(target, written=_written(reader), may_replace=agreement is None, parents_under=folder)
+        check_target(target, written=marks_of(reader), may_replace=agreement is None, parents_under=folder)
     except NeedsYes as needed:
         if agreement is None:
             raise
@@ -93,7 +93,7 @@ def write_batch(
                 lambda: reader.outcomes(batch.pk, failed_only=failed_only),
                 sizes=reader.result_sizes(batch.pk, failed_only=failed_only),
                 raw_csv=table.csv_raw,
-                written=_written(reader),
+                written=marks_of(reader),
                 may_replace=agreement.has(Question.REPLACE_OUTPUT),
                 parents_under=folder,
                 record=lambda mark: record_output(str(target), json.dumps(asdict(mark)), time.time()),
@@ -109,12 +109,17 @@ def preview_of(path: Path, rows: int) -> str:
 
 def plan_of(reader: JournalReader, batch: Batch) -> ColumnPlan:
     """Return the columns of a batch's table, from the schemas and variables of its items."""
-    bodies = map(json.loads, reader.request_bodies(batch.pk))
-    schemas = [schema for body in bodies if (schema := body.get("output_schema"))]
+    schemas = schemas_of(reader, batch)
     return plan_columns(schemas, reader.input_names(batch.pk), rules_from(batch.manifest).output)
 
 
-def _written(reader: JournalReader) -> list[FileMark]:
+def schemas_of(reader: JournalReader, batch: Batch) -> list[Mapping[str, Any]]:
+    """Return the distinct output_schemas of a batch's items."""
+    bodies = map(json.loads, reader.request_bodies(batch.pk))
+    return [schema for body in bodies if (schema := body.get("output_schema"))]
+
+
+def marks_of(reader: JournalReader) -> list[FileMark]:
     """Return the marks of the table files that were written from a journal."""
     marks = [*waiting_marks(reader.path), *reader.output_marks()]  # in this order: none can be missed
     return [FileMark(**json.loads(mark)) for mark in marks]

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from batchfish.table.cells import Record, RecordReader
+from batchfish.table.changes import ChangeRow, columns_of_changes
 from batchfish.table.columns import RECORD_INDEX, TRAILING, ColumnPlan, Kind, input_column, leading_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from batchfish.core.outcomes import Outcome
 
@@ -41,7 +42,34 @@ _LAST_INSTANT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 def schema_of(plan: ColumnPlan) -> dict[str, pl.DataType]:
     """Return the polars schema of the table."""
-    return {name: _DTYPES[kind] for name, kind in plan.columns.items()}
+    return _dtypes(plan.columns)
+
+
+def schema_of_changes(*, is_exploded: bool) -> dict[str, pl.DataType]:
+    """Return the polars schema of a table of changes."""
+    return _dtypes(columns_of_changes(is_exploded=is_exploded))
+
+
+def frames_of_changes(rows: Iterable[ChangeRow], *, is_exploded: bool) -> Iterator[pl.DataFrame]:
+    """Yield a table of changes as frames of at most FRAME_ROWS rows and about FRAME_BYTES of values."""
+    columns = columns_of_changes(is_exploded=is_exploded)
+
+    def frame() -> pl.DataFrame:
+        return pl.DataFrame(
+            [_series(name, kind, [getattr(row, name) for row in taken]) for name, kind in columns.items()]
+        )
+
+    taken: list[ChangeRow] = []
+    size = 0
+    for row in rows:
+        taken.append(row.as_texts())
+        size += sum(len(text) for text in (taken[-1].before, taken[-1].after) if isinstance(text, str))
+        if len(taken) == FRAME_ROWS or size >= FRAME_BYTES:
+            yield frame()
+            taken.clear()
+            size = 0
+    if taken:
+        yield frame()
 
 
 def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator[pl.DataFrame]:
@@ -57,6 +85,10 @@ def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator
             size = 0
     if records:
         yield _frame_and_clear(plan, records)
+
+
+def _dtypes(columns: Mapping[str, Kind]) -> dict[str, pl.DataType]:
+    return {name: _DTYPES[kind] for name, kind in columns.items()}
 
 
 def _records_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator[Record]:

@@ -58,6 +58,7 @@ OFFERED = {
     "schema": set(),
     "status": PLACE | {"--watch"},
     "results": PLACE | AGREEMENT | TABLE | {"--failed"},
+    "diff": PLACE | AGREEMENT | TABLE | {"--compare"},
     "explain": PLACE | {"--batch"},
     "ls": PLACE,
     "completion": set(),
@@ -128,12 +129,13 @@ SCENES: dict[str, list[tuple[str, ...]]] = {
     "schema": [("schema",)],
     "status": [("status", "--local")],
     "results": [("results", "--local")],
+    "diff": [("diff", "--local"), ("diff", "--local", "-o", "changes.csv")],
     "explain": [("explain", "i1", "--local")],
     "ls": [("ls",)],
     "completion": [("completion", "bash")],
     "doctor": [("doctor",), ("doctor", *LOCAL)],
 }
-READING = ("audit", "explain", "ls", "plan", "results", "status", "validate")
+READING = ("audit", "diff", "explain", "ls", "plan", "results", "status", "validate")
 """Commands that leave the batch as it is: one folder serves them all."""
 
 

@@ -41,6 +41,7 @@ GROUPS: Mapping[str, Sequence[Command]] = {
     "Read a batch": (
         Command("status", "status", "show how many items are done, also while the batch runs"),
         Command("results", "results", "write the table with the results so far"),
+        Command("diff", "diff", "show what changed since the batch before, or since another one"),
         Command("explain", "explain", "show an item's attempts, its status and what happens next"),
         Command("ls", "ls", "list the batches of this folder and the folders above"),
     ),
