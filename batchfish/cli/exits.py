@@ -32,6 +32,8 @@ class ExitCode(IntEnum):
 
 STOPS: dict[str, ExitCode] = {
     "halted": ExitCode.INCOMPLETE,
+    "budget": ExitCode.INCOMPLETE,
+    "overrun": ExitCode.INCOMPLETE,
     "max_duration": ExitCode.INCOMPLETE,
     "only_stuck": ExitCode.INCOMPLETE,
     "slots_held": ExitCode.INCOMPLETE,

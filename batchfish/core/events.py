@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from batchfish.core.verdict import REACHED, Verdict
 
 if TYPE_CHECKING:
+    from batchfish.core.budget import Reservation
     from batchfish.core.runs import RunSnapshot
 
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 class Intended:
     """A create is about to be sent; nothing has left yet.
 
-    `boot_at` is boot-time seconds under `boot_id`; `server_date` estimates the server's clock.
+    `boot_at` is boot-time seconds under `boot_id`; `server_date` estimates the server's clock. `reservation`
+    is what the run may cost, None without a budget.
     """
 
     k: int
@@ -25,6 +27,7 @@ class Intended:
     boot_at: float
     boot_id: str
     server_date: float | None = None
+    reservation: Reservation | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

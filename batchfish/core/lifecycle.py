@@ -62,6 +62,9 @@ FORBIDDEN_PAUSE = 60.0
 SURPLUS = "surplus"
 """The cause of an attempt whose run was to be cancelled because its item followed another one."""
 
+DECLARED_ABSENT = "a person declared that it made no run"
+"""The cause of a held attempt that a person gave up; its run may exist, and may cost."""
+
 
 _RANKS = {
     AttemptState.SUBMITTING: 0,
@@ -456,7 +459,9 @@ def attempt_after(attempt: Attempt, event: Step) -> Attempt:
                 given_up_boot_id=boot_id,
             )
         case ProvenAbsent():
-            return replace(attempt, state=AttemptState.ABSENT)
+            is_held = attempt.state is AttemptState.HELD  # then only a person can say so
+            cause = DECLARED_ABSENT if is_held else attempt.cause
+            return replace(attempt, state=AttemptState.ABSENT, cause=cause)
         case RunLost() | RunMisnamed() | CannotTell():
             return replace(attempt, state=AttemptState.HELD)
         case RunFound():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.budget import Budget
 from batchfish.core.window import Bounds
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class Rules:
     checks: tuple[Check, ...] = ()
     output: OutputRules = field(default_factory=OutputRules)
     compare: Mapping[str, ColumnComparison] = field(default_factory=dict)
+    budget: Budget | None = None
 
 
 def rules_from(manifest: Mapping[str, Any]) -> Rules:
@@ -122,6 +124,7 @@ def rules_from(manifest: Mapping[str, Any]) -> Rules:
     found = manifest["rules"]
     limits, retry, output = found["limits"], found["retry"], found["output"]
     halt, bounds = limits["halt"], limits["concurrency"]
+    budget = found.get("budget")  # journals of earlier versions have none
     return Rules(
         limits=Limits(
             **{
@@ -135,4 +138,5 @@ def rules_from(manifest: Mapping[str, Any]) -> Rules:
         checks=tuple(Check(**check) for check in found["checks"]),
         output=OutputRules(**output),
         compare={name: ColumnComparison(**one) for name, one in found.get("compare", {}).items()},
+        budget=Budget(**budget) if budget is not None else None,
     )

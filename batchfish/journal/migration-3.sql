@@ -1,15 +1,32 @@
 -- Version 3: what a batch may cost and has cost, what a person set while it ran, which results were reused,
 -- what was found about results, and what was to be told to whom.
 
--- The money of each attempt, in micro-dollars. An attempt without a row was sent without a budget.
+-- What each attempt reserved of a budget; without a budget it has no row. What it costs follows from this and
+-- from the state and the steps of the attempt.
 CREATE TABLE spending (
-    item     INTEGER NOT NULL,
-    k        INTEGER NOT NULL,
-    reserved INTEGER NOT NULL,                  -- the most that it was expected to cost, when it was intended
-    settled  INTEGER,                           -- what its run cost; 0: no run; NULL: not known yet
-    at       REAL NOT NULL,                     -- when it was intended
+    item       INTEGER NOT NULL,
+    k          INTEGER NOT NULL,
+    reserved   INTEGER NOT NULL,                -- the most that it was expected to cost, in micro-dollars
+    step_price INTEGER NOT NULL,                -- of each step, in micro-dollars
     PRIMARY KEY (item, k)
 ) STRICT, WITHOUT ROWID;
+
+-- The steps of the runs of each batch that have ended, kept by the trigger below.
+CREATE TABLE steps_taken (
+    batch INTEGER PRIMARY KEY REFERENCES batches (pk),
+    runs  INTEGER NOT NULL,                     -- those whose steps are known
+    steps INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO steps_taken
+SELECT i.batch, count(*), sum(a.steps) FROM attempts a JOIN items i ON i.pk = a.item
+WHERE a.steps IS NOT NULL GROUP BY i.batch;
+
+CREATE TRIGGER attempts_took_steps AFTER UPDATE OF steps ON attempts
+    WHEN old.steps IS NULL AND new.steps IS NOT NULL BEGIN
+    INSERT INTO steps_taken SELECT batch, 1, new.steps FROM items WHERE pk = new.item
+        ON CONFLICT DO UPDATE SET runs = runs + 1, steps = steps + excluded.steps;
+END;
 
 -- What a person set for a batch after it began; the latest row of a name is in force.
 CREATE TABLE settings (

@@ -12,6 +12,13 @@ from batchfish.journal import files, records
 from batchfish.journal.good_results import MAIN, OTHER, GoodResults, Side
 from batchfish.journal.ingest import StagedRows
 from batchfish.journal.records import Row, full_name
+from batchfish.journal.spending import (
+    StepsTaken,
+    read_past_runs,
+    read_reservations,
+    read_spending,
+    read_steps_taken,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,8 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from batchfish.core.budget import Account, Reservation, Spending
     from batchfish.core.items import Attempt, Item
     from batchfish.core.outcomes import Outcome
+    from batchfish.core.quantiles import PastRuns
     from batchfish.core.results import ResultText
     from batchfish.journal.records import Batch
 
@@ -296,6 +305,28 @@ class JournalReader:  # more than ten public methods: each is one query
         if not files.has_table(self._connection, "disowned_runs"):
             return frozenset()
         return frozenset(run_id for (run_id,) in self._rows("SELECT run_id FROM disowned_runs"))
+
+    # Money and steps
+
+    def spending(self, account: Account, step_price: int) -> Spending:
+        """Return what the attempts of an account cost; those without a reservation at this step price."""
+        has_table = files.has_table(self._connection, "spending")
+        return read_spending(self._rows, account, step_price, has_table=has_table)
+
+    def reservations_of(self, item: int) -> Mapping[int, Reservation]:
+        """Return what the attempts of an item reserved, by their number; none for those without a budget."""
+        if not files.has_table(self._connection, "spending"):
+            return {}
+        return read_reservations(self._rows, item)
+
+    def steps_taken(self, batch: int) -> StepsTaken:
+        """Return the steps that the ended runs of a batch took."""
+        has_table = files.has_table(self._connection, "steps_taken")
+        return read_steps_taken(self._rows, batch, has_table=has_table)
+
+    def past_runs(self) -> PastRuns:
+        """Return the steps and seconds of all runs of the journal that have ended."""
+        return read_past_runs(self._rows)
 
     # Results and the table that is made of them
 

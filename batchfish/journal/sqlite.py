@@ -15,11 +15,14 @@ from batchfish.journal.group import GroupCommit
 from batchfish.journal.open_attempts import OpenAttempts
 from batchfish.journal.queries import JournalReader
 from batchfish.journal.records import Comparison, full_name
+from batchfish.journal.spending import PUT_RESERVATION, SpendingTotals
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from batchfish.core.budget import Account, Reservation, Spending
     from batchfish.core.items import Attempt, Item
     from batchfish.core.lifecycle import Change
     from batchfish.journal.records import Batch, NewBatch, OpenAttempt, Request
@@ -54,6 +57,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self._group = GroupCommit(self._connection, path)
         self.reader = JournalReader(self._connection, path, check=self._group.refuse_after_failure)
         self._open = self._read_open_attempts()
+        self._totals = SpendingTotals(self._group.read, cache(lambda batch: self.batch(batch).period))
 
     def close(self) -> None:
         """Close the file; what was not committed is lost."""
@@ -248,6 +252,16 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         created_at = "coalesce(a.created_at, a.server_date, a.intended_at)"
         return self._count(f"{runs} AND {created_at} < ?", batch, before)
 
+    def spending(self, account: Account, step_price: int) -> Spending:
+        """Return what the attempts of an account cost; those without a reservation at this step price."""
+        self._group.refuse_after_failure()
+        return self._totals.spending(account, step_price)
+
+    def steps_taken(self, batch: int) -> Counter[int]:
+        """Return how often each number of steps occurred among the ended runs of a batch."""
+        self._group.refuse_after_failure()
+        return self._totals.steps(batch)
+
     def comparison(self, batch: int) -> Comparison | None:
         """Return the last complete comparison of a batch with the API's listing of runs."""
         rows = self._group.read("SELECT until, unlisted FROM comparisons WHERE batch = ?", batch)
@@ -312,18 +326,19 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
 
     def write_attempt(self, attempt: Attempt) -> None:
         """Record an attempt whose item does not change."""
-        self._group.write(records.PUT_ATTEMPT, records.attempt_values(attempt))
-        self._open.put(attempt, self.item(attempt.item))
+        self._put_attempt(attempt, self.item(attempt.item))
 
-    def write(self, change: Change, now: float) -> None:
-        """Record what one event changed, with the bytes of a result and a money event if there are any."""
+    def write(self, change: Change, now: float, reservation: Reservation | None = None) -> None:
+        """Record what one event changed, with the bytes of a result and a money event if there are any.
+
+        `reservation` is recorded with the attempt, unless that has one already.
+        """
         item, attempt, run = change.item, change.attempt, change.run
         self._group.write(records.UPDATE_ITEM, records.item_update(item, now))
         self._open.update_item(item)
         if attempt is None:
             return
-        self._group.write(records.PUT_ATTEMPT, records.attempt_values(attempt))
-        self._open.put(attempt, item)
+        self._put_attempt(attempt, item, reservation)
         if run is not None and run.result is not None:
             self._group.write(
                 "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?)",
@@ -334,6 +349,17 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
                 "INSERT INTO money_events (at, item, k, message) VALUES (?, ?, ?, ?)",
                 (now, item.pk, attempt.k, change.money_event),
             )
+
+    def _put_attempt(self, attempt: Attempt, item: Item, reservation: Reservation | None = None) -> None:
+        """Record an attempt and what it reserves, and keep what this process knows of both up to date."""
+        before = self.attempt(item.pk, attempt.k) if self._totals.is_used else None
+        self._group.write(records.PUT_ATTEMPT, records.attempt_values(attempt))
+        if reservation is not None:
+            values = (item.pk, attempt.k, reservation.amount, reservation.step_price)
+            self._group.write(PUT_RESERVATION, values)
+        self._open.put(attempt, item)
+        if self._totals.is_used:
+            self._totals.put(item, before, attempt)
 
     def begin(self, new: NewBatch, *, now: float, chance: bytes) -> int:
         """Commit a batch whose items are the compared rows of `reader.staged`; return its key.

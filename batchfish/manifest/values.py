@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeAlias
 
+from batchfish.core.budget import MICRO_DOLLARS
 from batchfish.core.describe import Keys, is_number, name_kind, quote, spell_keys
 from batchfish.core.rules import ColumnComparison, Share
 from batchfish.core.window import MOST_ALIVE, Bounds, parse_bounds
@@ -18,6 +20,7 @@ Table: TypeAlias = Mapping[str, "ValueReader | Table"]
 """The keys that a map may have, each with the reader of its value or the table of a nested map."""
 MAX_DURATION = 366 * 86400.0
 _WHOLE = 100
+_USD = re.compile(r"(\d{1,9})(?:\.(\d{1,6}))?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(ms|s|m|h|d)"
 SHARE = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(%?)"
@@ -145,6 +148,19 @@ def parse_count(value: object, *, least: int = 1, most: int = 1_000_000) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise Refused(f"expected a whole number from {least:,} to {most:,}, got {quote(value)}")
     return value
+
+
+def parse_usd(value: object, *, most: int) -> int:
+    """Return an amount of US dollars in micro-dollars; raise Refused if it is 0, negative or above `most`."""
+    text = format(Decimal(repr(value)), "f") if is_number(value) else value
+    found = _USD.fullmatch(text) if isinstance(text, str) else None
+    amount = int(found[1]) * MICRO_DOLLARS + int((found[2] or "").ljust(6, "0")) if found else 0
+    if not 0 < amount <= most * MICRO_DOLLARS:
+        raise Refused(
+            f"expected US dollars, more than 0 and at most {most:,}, got {quote(value)}",
+            "Write 20 or 0.015, with up to 6 decimals.",
+        )
+    return amount
 
 
 def parse_concurrency(value: object) -> Bounds:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
+from batchfish.core.budget import PER, RESERVES, Budget
 from batchfish.core.describe import Keys, cut, name_kind, quote
 from batchfish.core.expressions import InvalidExpression, compile_condition, compile_template
 from batchfish.core.periods import PERIODS
@@ -37,6 +38,7 @@ from batchfish.manifest.values import (
     parse_count,
     parse_duration,
     parse_share,
+    parse_usd,
     read_boolean,
     read_map,
     read_text,
@@ -51,6 +53,8 @@ _TEXTS = ("name", "description", "vars")
 CAUSES = ("system_failure", "unknown", "run_timeout")
 """The failures that `retry.on` may name."""
 _LONGEST_REASON = 60
+MOST_USD, MOST_USD_PER_STEP = 1_000_000, 10
+_BUDGET_EXAMPLES = {"usd": "20", "usd_per_step": "0.015"}
 _OUTPUT_VARIABLES = ("batch",)
 
 
@@ -116,6 +120,7 @@ def read_rules(sections: Mapping[str, Any], faults: list[Fault]) -> Rules:
         checks=_read_checks(sections["checks"], faults) if "checks" in sections else (),
         output=OutputRules(**read.get("output", {})),
         compare=sections.get("compare", {}),
+        budget=_read_budget(sections, read["budget"], faults) if "budget" in read else None,
     )
     keys = [name for name, one in rules.compare.items() if one.use == "key"]
     if keys and rules.output.explode is None:
@@ -238,6 +243,27 @@ def _read_unanswered(found: Mapping[str, Any], faults: list[Fault]) -> Unanswere
     return UnansweredRules(**{**found, "then": "hold"})
 
 
+def _read_budget(sections: Mapping[str, Any], found: Mapping[str, Any], faults: list[Fault]) -> Budget | None:
+    """Return the budget; None if it is not complete."""
+    where: Keys = ("budget",)
+    written = sections["budget"]
+    missing = [
+        name for name in ("usd", "usd_per_step") if isinstance(written, Mapping) and name not in written
+    ]
+    for name in missing:
+        remedy = f"Write `{name}: {_BUDGET_EXAMPLES[name]}` in it."
+        faults.append(Fault(keys=where, message=f"the budget has no {name}", remedy=remedy))
+    if found.get("per") == "period" and sections.get("period") is None:
+        message = "budget.per: the manifest has no `period` that the budget could be for"
+        faults.append(
+            Fault(keys=(*where, "per"), message=message, remedy="Write `period: day`, or `per: batch`.")
+        )
+    if not {"usd", "usd_per_step"} <= found.keys():
+        return None
+    more = {name: found[name] for name in ("per", "reserve") if name in found}
+    return Budget(cap=found["usd"], step_price=found["usd_per_step"], **more)
+
+
 def _read_checks(value: object, faults: list[Fault]) -> tuple[Check, ...]:
     if not isinstance(value, list):
         faults.append(Fault(keys=("checks",), message=f"checks: expected a list, got {name_kind(value)}"))
@@ -322,6 +348,12 @@ def _read_each(value: object, read: ValueReader, what: str) -> dict[str, Any]:
 
 _CHECK: Table = {"expr": _read_condition, "reason": _read_reason}
 _TABLES: Mapping[str, Table] = {
+    "budget": {
+        "per": one_of(*PER),
+        "reserve": one_of(*RESERVES),
+        "usd": lambda value: parse_usd(value, most=MOST_USD),
+        "usd_per_step": lambda value: parse_usd(value, most=MOST_USD_PER_STEP),
+    },
     "limits": {
         "concurrency": parse_concurrency,
         "halt": optional(parse_share),
@@ -342,6 +374,7 @@ RULE_KEYS = {section: tuple(table) for section, table in _TABLES.items()}
 _SOURCE: Table = {"id": read_text, "path": read_text, "url": read_text, "where": read_text}
 _TOP: Table = {
     "batchfish": _read_version,
+    "budget": _keep,
     "checks": _keep,
     "compare": _read_comparisons,
     "defaults": _keep,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from batchfish.core.backoff import MAX_OUTAGE
@@ -33,6 +34,8 @@ class StopKind(StrEnum):
     """The reason why a run stops before its items are done."""
 
     HALTED = "halted"
+    BUDGET = "budget"
+    OVERRUN = "overrun"
     MAX_DURATION = "max_duration"
     ONLY_STUCK = "only_stuck"
     SLOTS_HELD = "slots_held"
@@ -91,8 +94,9 @@ class SessionState:
     (epoch seconds) is when a create was last accepted, and `server_ahead` the server's clock less ours.
     `is_paused`: a person paused the batch, and nothing is submitted.
     `intended_at` is when an intent was last committed, and `compared_at` when the last comparison with the
-    API's listing began. `reported` are the ids of the runs whose marker cannot be read that were reported
-    already. `creates` are those on their way.
+    API's listing began. `awaits_budget`: the next item waits until the budget has room for it. `reported` are
+    the ids of the runs whose marker cannot be read that were reported already. `creates` are those on their
+    way.
     """
 
     began_at: float
@@ -112,6 +116,9 @@ class SessionState:
     compared_at: float = 0.0
     finished: int = 0
     failed: int = 0
+    awaits_budget: bool = False
+    is_budget_reported: bool = False
+    is_percentile_reported: bool = False
     reported: set[str] = field(default_factory=set)
     creates: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -160,8 +167,12 @@ class Context:
             others=others,
             last_accepted=self.session.last_accepted,
         )
-        change = advance(item, attempt, event, circumstances)
-        self.journal.write(change, self.clock.now())
+        change, policy = advance(item, attempt, event, circumstances), self.policies[item.batch]
+        request = partial(self.journal.request, item_pk)
+        if (overrun := policy.overrun_of(event, request)) is not None:
+            change = replace(change, money_event=overrun)
+            self.stop(StopKind.OVERRUN, f"a run of item {item.id} cost more than was reserved for it")
+        self.journal.write(change, self.clock.now(), policy.reservation_of(event, request))
         self._note(event, change)
         return change
 

@@ -1,16 +1,21 @@
-"""The policy of a batch: its rules, and the verdict on its completed runs."""
+"""The policy of a batch: its rules, the verdict on its completed runs, and what its runs may cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.budget import max_steps_of, spell_usd, worst_case
+from batchfish.core.describe import several
+from batchfish.core.events import Adopted, Intended, RunEnded
 from batchfish.core.rules import rules_from
 from batchfish.core.verdict import REACHED, Verdict, compile_checks, judge_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from batchfish.core.budget import Reservation
+    from batchfish.core.events import Event
     from batchfish.core.rules import Rules
     from batchfish.core.runs import RunSnapshot
     from batchfish.core.verdict import CompiledCheck
@@ -31,6 +36,30 @@ class BatchPolicy:
             return REACHED
         values = {**self.variables, **request.inputs, "id": item_id, "url": request.url}
         return judge_run(run, request.fields.get("output_schema"), self.checks, values)
+
+    def reservation_of(self, event: Event, request: Callable[[], Request]) -> Reservation | None:
+        """Return what an attempt reserves with an event: its intent, or the adoption of its run."""
+        match event:
+            case Intended(reservation=reservation):
+                return reservation
+            case Adopted() if self.rules.budget is not None:
+                return worst_case(self.rules.budget, max_steps_of(request().fields))
+            case _:
+                return None
+
+    def overrun_of(self, event: Event, request: Callable[[], Request]) -> str | None:
+        """Return a message about a run of a request that cost more than any reservation covers, or None."""
+        budget = self.rules.budget
+        if budget is None or not isinstance(event, RunEnded) or event.run.steps is None:
+            return None
+        steps, most = event.run.steps, max_steps_of(request().fields)
+        if steps <= most:
+            return None
+        cost, expected = spell_usd(steps * budget.step_price), spell_usd(most * budget.step_price)
+        return (
+            f"run {event.run.run_id} took {several(steps, 'step')} ({cost}), more than the {most:,} "
+            f"({expected}) that it may take: it counts in full"
+        )
 
 
 def policy_of(batch: Batch) -> BatchPolicy:

@@ -372,6 +372,8 @@ def _stop_if_only_stuck(ctx: Context, tracked: Sequence[OpenAttempt], watches: W
 
 
 def _is_more_to_send(ctx: Context) -> bool:
-    if not ctx.may_submit() or ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive()) == 0:
+    if not ctx.may_submit() or ctx.session.awaits_budget:
+        return False
+    if ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive()) == 0:
         return False
     return ctx.journal.next_due_at(ctx.batch.pk) is not None

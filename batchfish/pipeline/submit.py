@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.core import identity
+from batchfish.core.budget import Room
 from batchfish.core.events import (
     CreateAnswer,
     Intended,
@@ -21,7 +22,7 @@ from batchfish.core.pacing import creates_at_once
 from batchfish.core.reconcile import pause_between_searches
 from batchfish.core.retry import longest_wait
 from batchfish.errors import NeedsYes, WebAgentUnavailable
-from batchfish.pipeline import backoff
+from batchfish.pipeline import backoff, budget
 from batchfish.pipeline.context import Context, StopKind
 from batchfish.pipeline.search import (
     adopt,
@@ -73,6 +74,8 @@ async def submit(ctx: Context) -> None:
                     continue
                 room = 0 if _states_of_batch(ctx) else 1  # the first create of a batch is sent alone
             due = _due_items(ctx, room) if room else []
+            if due and not budget.has_room(ctx, due[0]):
+                due = []
             sent_before = [item for item in due if item.k and ctx.journal.may_have_run(item.pk)]
             if sent_before and ctx.rules.unanswered.marker:
                 await _search_before_resending(ctx, sent_before)
@@ -242,12 +245,18 @@ async def _set_markers(ctx: Context, found: str) -> None:
 
 
 async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, PreparedCreate]]:
-    """Commit the intents of these items, and return their creates, which may be sent only then."""
+    """Commit the intents of these items, and return their creates, which may be sent only then.
+
+    Those from the first one on for which the budget has no room now are left out.
+    """
     ctx.journal.check_place()
     intended = []
     server_ahead = ctx.session.server_ahead
     for item in items:
         request = ctx.journal.request(item.pk)
+        offered = budget.offer(ctx, request)
+        if offered.room is not Room.NOW:
+            break
         k = item.k + 1
         marker = identity.make_marker(ctx.batch.batch8, item.key, k)
         goal = identity.mark(request.goal, marker) if ctx.rules.unanswered.marker else request.goal
@@ -260,6 +269,7 @@ async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, Prepa
             boot_at=ctx.clock.boottime(),
             boot_id=ctx.clock.boot_id,
             server_date=None if server_ahead is None else ctx.clock.now() + server_ahead,
+            reservation=offered.reservation,
         )
         change = ctx.record(item.pk, None, event)
         intended.append((change.item, create))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from batchfish.core.budget import Account
 from batchfish.core.events import CancelRequested
 from batchfish.core.items import AttemptState, ItemSpec
 from batchfish.core.lifecycle import Circumstances, advance
@@ -123,6 +124,8 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "select": lambda journal: journal.select([ITEM]),
     "selected_counts": count_selected,
     "selection": SqliteJournal.selection,
+    "spending": lambda journal: journal.spending(Account(batch=BATCH), 15_000),
+    "steps_taken": lambda journal: journal.steps_taken(BATCH),
     "unfinished_batches": SqliteJournal.unfinished_batches,
     # the last of all
     "close": SqliteJournal.close,

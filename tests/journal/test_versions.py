@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from batchfish.core.budget import Account
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.results import ResultText
 from batchfish.errors import StorageFailed
@@ -97,11 +98,15 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "output_marks": JournalReader.output_marks,
     "url_and_goal_of": lambda reader: reader.url_and_goal_of(1),
     "request_bodies": lambda reader: reader.request_bodies(1),
+    "past_runs": JournalReader.past_runs,
+    "reservations_of": lambda reader: reader.reservations_of(1),
     "result_of": lambda reader: reader.result_of(reader.find_item(1, "done") or pytest.fail("no item")),
     "result_sizes": lambda reader: list(reader.result_sizes(1)),
     "salt": JournalReader.salt,
     "secret_names": JournalReader.secret_names,
     "settings": lambda reader: reader.settings(1),
+    "spending": lambda reader: reader.spending(Account(batch=1), 15_000),
+    "steps_taken": lambda reader: reader.steps_taken(1),
     "snapshot": lambda reader: reader.snapshot().__enter__(),
     "wanted_rows": lambda reader: reader.wanted_rows(1),
     "was_cancelled": lambda reader: reader.was_cancelled(1),
@@ -124,6 +129,7 @@ def test_every_read_works_on_an_earlier_version(old: Path, name: str) -> None:
 NEVER_FAIL = {
     "damage",
     "disowned_runs",
+    "reservations_of",
     "settings",
     "snapshot",
 }

@@ -14,14 +14,12 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import Any
 
 import httpx
 
 from tests.pipeline.virtual_time import EPOCH, VirtualTimeLoop
-
-if TYPE_CHECKING:
-    from random import Random
 
 LOGIN_PAGE = "<!doctype html><title>Please log in to the network</title>"
 ROUND_TRIP = 0.1
@@ -49,6 +47,7 @@ class Faults:
     repeats_run_id: float = 0.0  # a 200 that makes a run, and names the id of an earlier one
     # Runs.
     runs_fail: float = 0.0  # the run ends as FAILED
+    hides_steps: float = 0.0  # the run never shows how many steps it took
     slots: int | None = (
         None  # so many runs are at work at once, the others are PENDING, first come first served
     )
@@ -87,6 +86,7 @@ class BookedRun:
     end: str
     is_doubled: bool = False
     cancelled_at: float | None = None
+    steps: int | None = 1
 
     @property
     def account(self) -> str:
@@ -125,6 +125,7 @@ class ModelServer:
     faults: Faults
     concurrency: int
     durations: tuple[float, float] = (1.0, 6.0)
+    steps: tuple[int, int] = (1, 1)
     payments: int = 1
     spared: int = 0
     runs: dict[str, BookedRun] = field(default_factory=dict)
@@ -137,6 +138,7 @@ class ModelServer:
     on_act: list[Any] = field(default_factory=list)
     on_cancel: list[Any] = field(default_factory=list)
     cache: dict[str, Cached] = field(default_factory=dict)
+    steps_chance: Random = field(default_factory=lambda: Random(1))  # of its own: histories stay the same
     slot_ends: list[float] = field(default_factory=list)
     answered_by: float = 0.0
     refused_until: float = 0.0
@@ -249,6 +251,7 @@ class ModelServer:
             ends_at=ends_at,
             end="FAILED" if self.chance.random() < self.faults.runs_fail else "COMPLETED",
             is_doubled=is_doubled,
+            steps=self._draw_steps(),
         )
         if not is_doubled:
             self._hold_against_invariants(run)
@@ -256,6 +259,12 @@ class ModelServer:
         for callback in self.on_act:
             callback(run)
         return run
+
+    def _draw_steps(self) -> int | None:
+        """Return the steps of a new run, or None where the API will never say how many it took."""
+        if self.steps_chance.random() < self.faults.hides_steps:
+            return None
+        return self.steps_chance.randint(*self.steps)
 
     def _next_free_slot(self, slots: int) -> float:
         """Return when a run that is created now starts; the slots of runs that are cancelled stay taken."""
@@ -314,7 +323,7 @@ class ModelServer:
             "created_at": _iso(run.created_at),
             "started_at": None if now < run.starts_at else _iso(run.starts_at),
             "finished_at": None if run.is_alive(now) else _iso(run.ends_at),
-            "num_of_steps": 1,
+            "num_of_steps": 1 if run.is_alive(now) else run.steps,
             "result": {"of": run.url} if status == "COMPLETED" else None,
             "error": error if status == "FAILED" else None,
         }

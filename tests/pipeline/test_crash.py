@@ -20,6 +20,7 @@ from tests.pipeline.simulation import Simulation, settle_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from batchfish.core.budget import Reservation
     from batchfish.core.items import Attempt
     from batchfish.core.lifecycle import Change
 
@@ -67,9 +68,9 @@ class MortalJournal(SqliteJournal):
         super().__init__(path)
         self._interrupter = interrupter
 
-    def write(self, change: Change, now: float) -> None:
+    def write(self, change: Change, now: float, reservation: Reservation | None = None) -> None:
         self._interrupter.step(self)
-        super().write(change, now)
+        super().write(change, now, reservation)
         self._interrupter.step(self)
 
     def write_attempt(self, attempt: Attempt) -> None:
