@@ -9,12 +9,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.budget import PER, RESERVES
 from batchfish.core.periods import PERIODS
 from batchfish.core.rules import OUTPUT_TYPES, TABLE_SUFFIXES, Limits, RetryRules, UnansweredRules
 from batchfish.core.schema import FORMATS, TYPES
 from batchfish.core.window import MOST_ALIVE
 from batchfish.manifest.values import DURATION, SHARE
-from batchfish.manifest.yaml_manifest import CAUSES, FORMAT_VERSION, LONGEST_NAME
+from batchfish.manifest.yaml_manifest import (
+    CAUSES,
+    FORMAT_VERSION,
+    LONGEST_NAME,
+    MOST_USD,
+    MOST_USD_PER_STEP,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +77,7 @@ def manifest_schema() -> dict[str, Any]:
                 "checks": _CHECKS,
                 "output": _OUTPUT,
                 "compare": _COMPARE,
+                "budget": _BUDGET,
             },
             required=("batchfish",),
         ),
@@ -370,6 +378,32 @@ _CHECKS: Schema = {
         ]
     },
 }
+
+_USD: Schema = {"type": "number", "exclusiveMinimum": 0}
+_BUDGET: Schema = _map(
+    "What the runs may cost: nothing more is submitted when the next run might exceed it",
+    {
+        "usd": {"description": "The most to spend, in US dollars", **_USD, "maximum": MOST_USD},
+        "usd_per_step": {
+            "description": "The price of a step, in US dollars",
+            **_USD,
+            "maximum": MOST_USD_PER_STEP,
+            "examples": [0.015],
+        },
+        "per": {
+            "description": "The batch, all batches of its period, or the journal's runs of a calendar month",
+            "enum": list(PER),
+            "default": PER[0],
+        },
+        "reserve": {
+            "description": "What a run counts until its steps are known: the most that it may take, or what "
+            "95% of the batch's runs have kept to",
+            "enum": list(RESERVES),
+            "default": RESERVES[0],
+        },
+    },
+    required=("usd", "usd_per_step"),
+)
 
 _OUTPUT: Schema = _map(
     "The table",

@@ -152,8 +152,8 @@ def parse_count(value: object, *, least: int = 1, most: int = 1_000_000) -> int:
 
 def parse_usd(value: object, *, most: int) -> int:
     """Return an amount of US dollars in micro-dollars; raise Refused if it is 0, negative or above `most`."""
-    text = format(Decimal(repr(value)), "f") if is_number(value) else value
-    found = _USD.fullmatch(text) if isinstance(text, str) else None
+    text = format(Decimal(repr(value)), "f") if is_number(value) else ""
+    found = _USD.fullmatch(text)
     amount = int(found[1]) * MICRO_DOLLARS + int((found[2] or "").ljust(6, "0")) if found else 0
     if not 0 < amount <= most * MICRO_DOLLARS:
         raise Refused(

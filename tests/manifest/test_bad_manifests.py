@@ -28,6 +28,41 @@ class Bad:
 
 CASES = (
     Bad(
+        file="budget_incomplete.yaml",
+        kind="budget",
+        line=2,
+        message="the budget has no usd_per_step",
+        remedy="Write `usd_per_step: 0.015` in it.",
+    ),
+    Bad(
+        file="budget_period.yaml",
+        kind="budget",
+        line=5,
+        message="budget.per: the manifest has no `period` that the budget could be for",
+        remedy="Write `period: day`, or `per: batch`.",
+    ),
+    Bad(
+        file="budget_fraction.yaml",
+        kind="budget",
+        line=4,
+        message="budget.usd_per_step: expected US dollars, more than 0 and at most 10",
+        remedy="Write 20 or 0.015, with up to 6 decimals.",
+    ),
+    Bad(
+        file="budget_text.yaml",
+        kind="budget",
+        line=2,
+        message="budget.usd: expected US dollars, more than 0 and at most 1,000,000, got '$20'",
+        remedy="Write 20 or 0.015, with up to 6 decimals.",
+    ),
+    Bad(
+        file="budget_none.yaml",
+        kind="budget",
+        line=2,
+        message="budget.usd: expected US dollars, more than 0 and at most 1,000,000, got 0",
+        remedy="Write 20 or 0.015, with up to 6 decimals.",
+    ),
+    Bad(
         file="typo_top_key.yaml",
         kind="typo",
         line=2,

@@ -31,6 +31,8 @@ SAMPLES = sorted(
 )
 ONLY_VALIDATE_FINDS = {
     "bad_check",
+    "budget_fraction",
+    "budget_period",
     "bad_share",
     "call_in_check",
     "compare_key",
