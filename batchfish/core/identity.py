@@ -25,16 +25,20 @@ MARKER_OPENING = "[ref bf-"
 """How a marker's line begins; a goal that holds it, in any case, is refused: no marker can be forged."""
 
 # The fields that determine a run's result; a webhook or a recording does not.
-_RESULT_FIELDS = (
-    "agent_config",
-    "browser_profile",
-    "credential_item_ids",
-    "output_schema",
-    "profile_id",
-    "proxy_config",
-    "use_profile",
-    "use_vault",
+_RESULT_FIELDS = frozenset(
+    {
+        "agent_config",
+        "browser_profile",
+        "credential_item_ids",
+        "output_schema",
+        "profile_id",
+        "proxy_config",
+        "use_profile",
+        "use_vault",
+    }
 )
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]  # base32 of ten bits, in lower case
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
 _MARKER = re.compile(r"\[ref bf-([a-z2-7]{8})-([a-z2-7]{13})-([1-9][0-9]{0,8})\.\]", re.ASCII)
 
@@ -60,7 +64,7 @@ def fingerprint(spec: ItemSpec, version: int = FINGERPRINT_VERSION) -> bytes:
     """
     if version != FINGERPRINT_VERSION:
         raise ValueError(f"fingerprints of version {version} are not known here")
-    asked = {name: spec.request[name] for name in _RESULT_FIELDS if name in spec.request}
+    asked = {name: spec.request[name] for name in _RESULT_FIELDS.intersection(spec.request)}
     return hashlib.sha256(_CANONICAL.encode({"url": spec.url, "goal": spec.goal, **asked})).digest()
 
 
@@ -107,5 +111,5 @@ def read_marker(goal: str) -> Marker | None:
 
 
 def _letters(text: bytes, count: int) -> str:
-    digest = hashlib.sha256(text).digest()[:10]  # 16 letters, more than are asked for
-    return base64.b32encode(digest).decode().lower()[:count]
+    bits = int.from_bytes(hashlib.sha256(text).digest()[:10], "big")  # 16 letters, more than are asked for
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in range(70, -1, -10)])[:count]

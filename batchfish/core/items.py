@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+import msgspec
 
 
 class Status(StrEnum):
@@ -46,8 +46,7 @@ class AttemptState(StrEnum):
         return self not in {AttemptState.ENDED, AttemptState.REFUSED, AttemptState.ABSENT}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ItemSpec:
+class ItemSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One manifest row after templating: a URL, a goal and the other request fields.
 
     `request` holds the API's other request fields under the API's own names (output_schema …); `inputs`
@@ -59,8 +58,8 @@ class ItemSpec:
     id: str | None
     url: str
     goal: str
-    request: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    request: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    inputs: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

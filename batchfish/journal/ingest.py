@@ -63,10 +63,11 @@ _STAGING = (
     """,
 )
 
+# Only the rows that are in the batch are written again: a million of a batch yet to begin cost one scan.
+_FORGET_MATCHES = "UPDATE temp.incoming SET item = NULL WHERE item IS NOT NULL"
 _MATCH_SINGLE = """
-UPDATE temp.incoming SET item = (
-    SELECT i.pk FROM items i WHERE i.batch = :batch AND i.key = incoming.key AND i.occurrence = 1
-)
+UPDATE temp.incoming SET item = i.pk FROM items i
+WHERE i.batch = :batch AND i.key = incoming.key AND i.occurrence = 1
 """
 _FIND_REPEATED = """
 INSERT INTO temp.repeated
@@ -201,6 +202,7 @@ class StagedRows:
         with self._transaction():
             execute("DELETE FROM temp.repeated")
             execute("DELETE FROM temp.gone")
+            execute(_FORGET_MATCHES)
             execute(_MATCH_SINGLE, parameters)
             execute(_FIND_REPEATED, parameters)
             self._connection.executemany(

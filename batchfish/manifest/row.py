@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TextIO
+
+import msgspec
 
 from batchfish.core.describe import Keys, name_kind, quote, spell_keys
 from batchfish.manifest.problems import Refused, RefusedLine
@@ -22,8 +23,7 @@ ITEM_KEYS = tuple(sorted({*RESERVED, "vars", *REQUEST_FIELDS}))
 """The keys of an item."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One entry as written. Variables without a value are left out; `lines` are known for YAML only."""
 
     line: int
