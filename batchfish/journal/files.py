@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import contextmanager
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from batchfish.errors import StorageFailed
@@ -115,6 +114,8 @@ def _closed_on_error(connection: sqlite3.Connection, path: Path) -> Iterator[Non
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the schema to the newest version, each script in one transaction."""
+    from importlib import resources  # slow to import, and most commands find the newest version
+
     for version in range(_version(connection, path) + 1, len(MIGRATIONS) + 1):
         script = resources.files("batchfish.journal").joinpath(MIGRATIONS[version - 1])
         connection.executescript(

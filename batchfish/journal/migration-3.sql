@@ -68,3 +68,7 @@ CREATE TABLE notifications (
     sent_at REAL,
     error   TEXT
 ) STRICT;
+
+-- By when they ended, for the rate of a batch: without it, a status of a million items reads them all.
+CREATE INDEX items_ended ON items (batch, changed_at)
+    WHERE status IN ('succeeded', 'failed', 'cancelled') AND wanted = 1;
