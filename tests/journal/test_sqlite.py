@@ -648,6 +648,12 @@ class TestQueryPlans:
             for *_, detail in connection_of(journal).execute(f"EXPLAIN QUERY PLAN {statement}")
         ]
 
+    def test_items_that_ended_lately_are_found_by_when_they_ended(
+        self, journal: SqliteJournal, batch: int
+    ) -> None:
+        (detail,) = self.plan(journal, lambda: journal.reader.ended_since(batch, 5.0))
+        assert detail.startswith("SEARCH items USING INDEX items_ended (batch=? AND changed_at>?)")
+
     def test_due_items_are_found_by_their_partial_index(self, journal: SqliteJournal, batch: int) -> None:
         plan = self.plan(
             journal, lambda: journal.due(batch, 5.0, 8, furthest=905.0), lambda: journal.next_due_at(batch)
