@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 from importlinter.cli import lint_imports
 
 import batchfish
+from batchfish.journal.sqlite import SqliteJournal
+from tests.journal.building import begin, row
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "batchfish").rglob("*.py"))
@@ -85,6 +88,43 @@ def test_no_help_loads_a_heavy_package() -> None:
     seen = json.loads(run.stderr.splitlines()[-1])
     assert set(seen["codes"]) == {0}
     assert run.stdout.count("usage: batchfish ") == len(seen["codes"])
+    assert HEAVY.intersection(seen["loaded"]) == set()
+
+
+LOOK_AT_COMMAND = """
+import json, sys
+from batchfish.cli.main import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as end:
+    code = end.code or 0
+roots = {name.partition(".")[0] for name in sys.modules}
+print(json.dumps({"code": code, "loaded": sorted(roots)}), file=sys.stderr)
+"""
+READING = ("--version", "status", "status --json", "ls", "explain b1", "held")
+"""The version, and commands that answer from the journal alone."""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("command", READING)
+def test_no_command_that_reads_loads_a_heavy_package(command: str, tmp_path: Path) -> None:
+    home = tmp_path / ".batchfish"
+    home.mkdir()
+    journal = SqliteJournal(home / "books.db")
+    begin(journal, row("https://books.example/1", "b1"))
+    journal.close()
+    run = subprocess.run(
+        [sys.executable, "-c", LOOK_AT_COMMAND, *command.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stderr
+    seen = json.loads(run.stderr.splitlines()[-1])
+    assert seen["code"] == 0, run.stderr
     assert HEAVY.intersection(seen["loaded"]) == set()
 
 
