@@ -9,9 +9,11 @@ import zlib
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
+from urllib.request import getproxies
 
 import httpx
 
+from batchfish.webagent.connections import ConnectionPool
 from batchfish.webagent.credentials import is_loopback
 from batchfish.webagent.http_dates import read_age
 
@@ -62,24 +64,24 @@ def open_clients(
     A create goes out on a connection that is new or was idle for less than two seconds: on one that the
     server has just closed, it would count as unanswered although the server never saw it.
     """
-    on_loopback = is_loopback(base_url)
-    tls = _make_tls_context(base_url, on_loopback=on_loopback) if transport is None else True
+    on_loopback = is_loopback(base_url)  # it means this machine, whatever HTTP_PROXY says
+    has_proxy = not on_loopback and not {"http", "https", "all"}.isdisjoint(getproxies())
+    tls = _make_tls_context(base_url, on_loopback=on_loopback)
 
     def open_client(
         idle_seconds: float, most: int = MAX_CONNECTIONS, more_headers: Mapping[str, str] | None = None
     ) -> httpx.AsyncClient:
         own_headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        pool = None if has_proxy else ConnectionPool(tls, most=most, idle_seconds=idle_seconds)
         return httpx.AsyncClient(
             base_url=base_url,
             headers={**own_headers, **headers, **(more_headers or {})},
             limits=httpx.Limits(
-                max_connections=most,  # httpcore scans its whole pool on every request
-                max_keepalive_connections=most,
-                keepalive_expiry=idle_seconds,
+                max_connections=most, max_keepalive_connections=most, keepalive_expiry=idle_seconds
             ),
             verify=tls,
-            transport=transport,
-            trust_env=not on_loopback,  # a loopback address means this machine, whatever HTTP_PROXY says
+            transport=transport or pool,
+            trust_env=not on_loopback,
             follow_redirects=False,
         )
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import shutil
 import socket
+import ssl
 import struct
-from typing import TYPE_CHECKING
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
 
 
 class Server:
@@ -92,3 +99,22 @@ def say(*pieces: bytes) -> Callable[[Server, Connection], Awaitable[None]]:
         await connection.say(*pieces)
 
     return treat
+
+
+class Tls(NamedTuple):
+    """The two ends of an encrypted connection: `client` trusts the certificate of `server` alone."""
+
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+
+
+async def sign_certificate(folder: Path) -> Tls:
+    """Make a certificate of 127.0.0.1, signed by itself, in a folder."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate, key)
+    return Tls(server, ssl.create_default_context(cafile=certificate))

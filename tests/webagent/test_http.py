@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import gzip
 import logging
-import shutil
 import socket
-import ssl
-import subprocess
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from batchfish.core.events import CreateAnswer, SubmitAccepted, SubmitDeferred, SubmitUnanswered
@@ -20,7 +18,7 @@ from batchfish.webagent import http
 from batchfish.webagent.client import WebAgentClient
 from batchfish.webagent.http import HttpAnswer, NoAnswer, call, open_clients
 from tests.webagent.fakes import KEY
-from tests.webagent.servers import Connection, Server, say, serving
+from tests.webagent.servers import Connection, Server, needs_openssl, say, serving, sign_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,8 +28,8 @@ GOOD = b'{"run_id": "r-1", "error": null}'
 GOOD_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(GOOD), GOOD)
 
 
-async def submit(base_url: str) -> CreateAnswer:
-    async with WebAgentClient(api_key=KEY, base_url=base_url) as client:
+async def submit(base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> CreateAnswer:
+    async with WebAgentClient(api_key=KEY, base_url=base_url, transport=transport) as client:
         return await client.submit(client.prepare("https://shop.example", "find", {}))
 
 
@@ -109,16 +107,9 @@ async def test_a_failed_tls_handshake_proves_that_nothing_was_sent() -> None:
         assert proof.reason == "unreachable"
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
+@needs_openssl
 async def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
-    command += ["-keyout", str(key), "-out", str(certificate)]
-    await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
-    async with serving(answer_well, tls) as server:
+    async with serving(answer_well, (await sign_certificate(tmp_path)).server) as server:
         proof = await submit(f"https://127.0.0.1:{server.port}")
         assert isinstance(proof, SubmitDeferred)
         assert "CERTIFICATE_VERIFY_FAILED" in proof.message
@@ -302,12 +293,13 @@ async def test_an_answer_has_its_status_headers_and_body() -> None:
 async def test_no_stage_of_a_create_logs_the_key(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("httpx", "httpcore.connection", "httpcore.http11"):
+    for name in ("asyncio", "httpx", "httpcore.connection", "httpcore.http11"):
         monkeypatch.setattr(logging.getLogger(name), "disabled", False)
         caplog.set_level(logging.DEBUG, name)
     for treat in (answer_well, reset_after_reading, MAY_HAVE_ACTED["not HTTP"]):
-        async with serving(treat) as server:
-            await submit(f"http://127.0.0.1:{server.port}")
-            assert KEY.encode() in server.requests[0]
+        for transport in (None, httpx.AsyncHTTPTransport()):  # httpx's own is used where there is a proxy
+            async with serving(treat) as server:
+                await submit(f"http://127.0.0.1:{server.port}", transport)
+                assert KEY.encode() in server.requests[0]
     assert "send_request_headers.started" in caplog.text
     assert KEY not in caplog.text

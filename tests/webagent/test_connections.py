@@ -1,0 +1,257 @@
+"""The connections below httpx: what is sent on which, and what becomes of one that is no longer sound."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from batchfish.webagent import connections
+from batchfish.webagent.connections import ConnectionPool
+from batchfish.webagent.http import SendTrace
+from tests.webagent.servers import Connection, Server, needs_openssl, say, serving, sign_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+OK = b"HTTP/1.1 200 OK\r\n"
+ANSWER = OK + b"Content-Length: 2\r\n\r\n%b"
+IDLE_SECONDS = 60.0
+
+
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@asynccontextmanager
+async def pool_of(
+    server: Server, most: int = 1, idle_seconds: float = IDLE_SECONDS, tls: ssl.SSLContext = NO_TLS
+) -> AsyncIterator[httpx.AsyncClient]:
+    pool = ConnectionPool(tls, most=most, idle_seconds=idle_seconds)
+    base_url = f"{'http' if tls is NO_TLS else 'https'}://127.0.0.1:{server.port}"
+    async with httpx.AsyncClient(transport=pool, base_url=base_url, trust_env=False) as client:
+        yield client
+
+
+async def answer_with_numbers(server: Server, connection: Connection) -> None:
+    while True:
+        await connection.read_request()
+        await connection.say(ANSWER % (b"%02d" % len(server.requests)))
+
+
+async def turn_over(turns: int) -> None:
+    """Let the event loop take so many turns, in which what has arrived is received."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+async def test_requests_one_after_another_share_a_connection() -> None:
+    async with serving(answer_with_numbers) as server, pool_of(server, most=5) as client:
+        assert [(await client.post("/", content=b"x")).text for _ in range(3)] == ["01", "02", "03"]
+        assert server.connections == 1
+
+
+async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next() -> None:
+    async def answer_twice(server: Server, connection: Connection) -> None:
+        await connection.read_request()
+        number = len(server.requests)
+        await connection.say(ANSWER % (b"%02d" % number) + ANSWER % b"no")
+        await connection.reader.read()
+
+    async with serving(answer_twice) as server, pool_of(server) as client:
+        assert [(await client.post("/")).text for _ in range(2)] == ["01", "02"]
+        assert server.connections == 2
+
+
+@needs_openssl
+async def test_encrypted_requests_share_a_connection(tmp_path: Path) -> None:
+    tls = await sign_certificate(tmp_path)
+    async with (
+        serving(answer_with_numbers, tls.server) as server,
+        pool_of(server, tls=tls.client) as client,
+    ):
+        assert [(await client.post("/", content=bytes(10**6))).text for _ in range(3)] == ["01", "02", "03"]
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_a_connection_on_which_the_server_spoke_meanwhile_is_not_used(*, closes: bool) -> None:
+    may_speak, has_spoken = asyncio.Event(), asyncio.Event()
+
+    async def speak_later(server: Server, connection: Connection) -> None:
+        await connection.read_request()
+        await connection.say(ANSWER % (b"%02d" % len(server.requests)))
+        await may_speak.wait()
+        await connection.say(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
+        if closes:
+            connection.writer.close()
+        has_spoken.set()
+        await connection.reader.read()
+
+    async with serving(speak_later) as server, pool_of(server) as client:
+        assert (await client.post("/")).text == "01"
+        may_speak.set()
+        await has_spoken.wait()
+        await turn_over(10)
+        assert (await client.post("/")).text == "02"
+        assert server.connections == 2
+
+
+async def test_a_request_on_a_connection_that_breaks_is_not_sent_again() -> None:
+    async def answer_once(_: Server, connection: Connection) -> None:
+        await connection.read_request()
+        await connection.say(ANSWER % b"ok")
+        await connection.read_request()
+        connection.reset()
+
+    async with serving(answer_once) as server, pool_of(server) as client:
+        await client.post("/")
+        trace = SendTrace()
+        with pytest.raises(httpx.NetworkError) as caught:
+            await client.post("/", extensions={"trace": trace})
+        assert trace.may_have_been_sent(caught.value)
+        assert (len(server.requests), server.connections) == (2, 1)
+
+
+async def test_a_connection_is_not_used_after_its_idle_time() -> None:
+    async with serving(answer_with_numbers) as server, pool_of(server, idle_seconds=0.0) as client:
+        for _ in range(3):
+            await client.post("/")
+        assert server.connections == 3
+
+
+async def test_waiting_for_a_connection_too_long_sends_nothing() -> None:
+    has_come = asyncio.Event()
+
+    async def never_answer(_: Server, connection: Connection) -> None:
+        await connection.read_request()
+        has_come.set()
+        await connection.reader.read()
+
+    async with serving(never_answer) as server, pool_of(server) as client, asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(client.post("/", timeout=None))
+        await has_come.wait()
+        trace = SendTrace()
+        with pytest.raises(httpx.PoolTimeout) as caught:
+            await client.post("/", timeout=httpx.Timeout(5, pool=0.01), extensions={"trace": trace})
+        assert not trace.may_have_been_sent(caught.value)
+        assert len(server.requests) == 1
+        first.cancel()
+
+
+async def test_a_cancelled_request_leaves_its_place_to_the_next() -> None:
+    has_come = asyncio.Event()
+
+    async def answer_the_second(server: Server, connection: Connection) -> None:
+        await connection.read_request()
+        has_come.set()
+        if len(server.requests) > 1:
+            await connection.say(ANSWER % b"ok")
+        await connection.reader.read()
+
+    async with serving(answer_the_second) as server, pool_of(server) as client:
+        first = asyncio.ensure_future(client.post("/", timeout=None))
+        await has_come.wait()
+        first.cancel()
+        assert (await client.post("/")).text == "ok"
+        assert server.connections == 2
+
+
+async def test_an_answer_that_is_not_read_to_its_end_closes_its_connection() -> None:
+    async with serving(answer_with_numbers) as server, pool_of(server) as client:
+        async with client.stream("POST", "/"):
+            pass
+        assert (await client.post("/")).text == "02"
+        assert server.connections == 2
+
+
+async def test_a_server_that_takes_nothing_exceeds_the_write_limit() -> None:
+    async def read_nothing(_: Server, connection: Connection) -> None:
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.Event().wait()
+
+    async with serving(read_nothing) as server, pool_of(server) as client:
+        trace = SendTrace()
+        with pytest.raises(httpx.WriteTimeout) as caught:
+            await client.post(
+                "/",
+                content=bytes(64 * 2**20),
+                timeout=httpx.Timeout(5, write=0.05),
+                extensions={"trace": trace},
+            )
+        assert trace.may_have_been_sent(caught.value)
+
+
+async def test_what_is_not_taken_is_not_received(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_UNREAD_BYTES", 1000)
+    size = 64 * 2**20
+    is_blocked = asyncio.Event()
+
+    async def answer_at_length(_: Server, connection: Connection) -> None:
+        await connection.read_request()
+        connection.writer.write(OK + b"Content-Length: %d\r\n\r\n" % size)
+        connection.writer.write(bytes(size))
+        is_blocked.set()
+        await connection.writer.drain()
+
+    async with serving(answer_at_length) as server, pool_of(server) as client:
+        async with client.stream("GET", "/") as response:
+            await is_blocked.wait()
+            await turn_over(2000)  # of which each receives up to 256 KiB
+            (task,) = server.tasks
+            assert not task.done()
+            received = sum([len(chunk) async for chunk in response.aiter_raw()])
+        assert received == size
+
+
+async def test_an_interim_answer_is_not_the_answer() -> None:
+    treat = say(b"HTTP/1.1 103 Early Hints\r\n\r\n", ANSWER % b"ok")
+    async with serving(treat) as server, pool_of(server) as client:
+        assert (await client.post("/")).text == "ok"
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"", OK + b"X: " + b"x" * 200_000]
+)
+async def test_what_is_no_answer_is_an_error(answer: bytes) -> None:
+    async with serving(say(answer)) as server, pool_of(server) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post("/")
+
+
+async def test_a_header_that_http_does_not_allow_is_not_sent() -> None:
+    async with serving(answer_with_numbers) as server, pool_of(server) as client:
+        trace = SendTrace()
+        with pytest.raises(httpx.LocalProtocolError) as caught:
+            await client.post("/", headers={"X-API-Key": "sk\r\nX: y"}, extensions={"trace": trace})
+        assert not trace.may_have_been_sent(caught.value)
+        assert server.requests == []
+
+
+async def test_a_host_that_no_name_server_can_be_asked_for_is_a_failed_connection() -> None:
+    pool = ConnectionPool(NO_TLS, most=1, idle_seconds=IDLE_SECONDS)
+    async with httpx.AsyncClient(transport=pool, trust_env=False) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.post(f"http://{'x' * 64}.example/")
+
+
+async def test_closing_the_client_closes_its_connections() -> None:
+    async with serving(answer_with_numbers) as server:
+        async with pool_of(server) as client:
+            await client.post("/")
+        async with asyncio.timeout(10):
+            await asyncio.gather(*server.tasks)
+
+
+async def test_a_connection_in_use_is_closed_after_its_answer_once_the_client_is() -> None:
+    async with serving(answer_with_numbers) as server:
+        async with pool_of(server) as client:
+            request = client.build_request("POST", "/")
+            response = await client.send(request, stream=True)
+        assert await response.aread() == b"01"
+        async with asyncio.timeout(10):
+            await asyncio.gather(*server.tasks)
