@@ -68,6 +68,11 @@ def remote_access(api: ApiOptions, env: Mapping[str, str]) -> Access:
     return Access(base_url=address, recorded_as=address, api_key=_Secret(check_api_key(key)))
 
 
+def rehearsal(env: Mapping[str, str]) -> list[str]:
+    """Return the option that a suggested command needs where no API key is set: `--local`."""
+    return [] if env.get(API_KEY) else ["--local"]
+
+
 def _read_key_file(path: Path) -> str:
     try:
         mode = path.stat().st_mode

@@ -10,7 +10,7 @@ from batchfish.cli.counts import count_selected
 from batchfish.cli.factory import make_client, make_context
 from batchfish.cli.progress import show_progress
 from batchfish.cli.signals import stopping_at_signals
-from batchfish.cli.summary import report_end, report_nothing_selected
+from batchfish.cli.summary import report_end, report_nothing_selected, to_see
 from batchfish.core.describe import several, spell_bounds
 from batchfish.pipeline.context import StopKind
 
@@ -41,7 +41,8 @@ async def complete(
 
     before = count_selected(journal, batch.pk)
     if not before.total:
-        return report_nothing_selected(execution.reporting, console)
+        message = f"nothing of {batch.name} is selected; {to_see(journal.path, batch)}"
+        return report_nothing_selected(execution.reporting, console, message)
     async with make_client(access, journal, env) as agent:
         ctx = make_context(
             journal,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import journal_for, read_manifest
+from batchfish.cli.parser import spelled
 from batchfish.cli.selection import count_to_submit
 from batchfish.core.describe import several, spell_bounds
 from batchfish.core.items import Status
@@ -20,6 +22,7 @@ from batchfish.core.window import AUTO
 from batchfish.journal.queries import open_reader_or_empty
 
 if TYPE_CHECKING:
+    from batchfish.cli.console import Console
     from batchfish.cli.options import JournalLocation, ManifestSource, Selection
     from batchfish.core.window import Bounds
     from batchfish.journal.ingest import Difference
@@ -54,8 +57,9 @@ def show_forecast(
     begins_new: bool,
     drains: bool,
     as_json: bool,
+    console: Console,
 ) -> int:
-    """Print what a `run` with these options would do; nothing is sent or written."""
+    """Print what a `run` with these options would do, and the command; nothing is sent or written."""
     manifest = read_manifest(source)
     if not manifest.check().items:
         put(f"{source.file}: nothing is selected: the manifest has no items")
@@ -66,6 +70,10 @@ def show_forecast(
         put_document(DocumentType.PLAN, **_as_object(forecast))
     else:
         _put_forecast(forecast)
+    if forecast.to_submit or forecast.alive:
+        new = ["--new"] if begins_new else []
+        words = [*spelled(location, source), *new, *spelled(selection)]
+        console.say(f"to submit and follow it: batchfish run {shlex.join(words)}")
     return ExitCode.OK
 
 

@@ -168,6 +168,29 @@ def given(options: object) -> list[str]:
     ]
 
 
+def spelled(*options: object) -> list[str]:
+    """Return the words of a command line that give these options, those of inner groups included.
+
+    Values that were parsed into something else than a text, a path or a number are spelled by `str`.
+    """
+    return [word for one in options for word in _spelled(one, frozenset())]
+
+
+def _spelled(options: object, leaves_out: frozenset[str]) -> Iterator[str]:
+    assert is_dataclass(options)  # noqa: S101 - for the type checker
+    for one in fields(options):
+        value = getattr(options, one.name)
+        if "group" in one.metadata:
+            yield from _spelled(value, leaves_out | one.metadata["group"].leaves_out)
+        elif "argument" in one.metadata and one.name not in leaves_out and value != one.default:
+            spec: Argument = one.metadata["argument"]
+            for single in value if spec.repeats else (value,):
+                if spec.names:
+                    yield spec.name
+                if spec.metavar is not None:
+                    yield "=".join(single) if isinstance(single, tuple) else str(single)
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises errors and prints help like the rest of the program.
 

@@ -71,15 +71,21 @@ def report_finished(
     return code
 
 
-def report_nothing_selected(
-    reporting: Reporting, console: Console, message: str = "nothing is selected"
-) -> int:
-    """Report that there is nothing to do; return 5, or 0 with `--allow-empty`."""
+def report_nothing_selected(reporting: Reporting, console: Console, message: str) -> int:
+    """Report that there is nothing to do; return 5, or 0 with `--allow-empty`.
+
+    `message` says why, and which command shows what there is.
+    """
     console.warn(message)
     code = ExitCode.OK if reporting.allow_empty else ExitCode.NO_ITEMS
     if reporting.json:
         put_summary(code, Counts())
     return code
+
+
+def to_see(journal: Path, batch: Batch) -> str:
+    """Return the end of a message about a selection without items: how to see the batch's items."""
+    return f"to see how many there are: batchfish status {spell(journal, batch)}"
 
 
 def _report_next_steps(
@@ -106,6 +112,8 @@ def _report_next_steps(
         )
     if counts.not_ok:
         console.say(f"to see what is not fine: batchfish results {name} --failed -o failed.csv")
+    if code == ExitCode.CANCELLED:
+        console.say(f"to submit cancelled items after all: batchfish retry {name} --failed")
     if command and journal.reader.settings(batch.pk).get(PAUSED):
         console.warn(f"{batch.name} is paused; to let it submit again: batchfish unpause {name}")
     if command:

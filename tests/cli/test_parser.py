@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from batchfish.cli.parser import argument, arguments_of, build, flag, given, group, one_of, option, parse
+from batchfish.cli.parser import (
+    argument,
+    arguments_of,
+    build,
+    flag,
+    given,
+    group,
+    one_of,
+    option,
+    parse,
+    spelled,
+)
 from batchfish.errors import WrongInput
 
 
@@ -87,3 +98,18 @@ def test_exactly_one_of_exclusive_options_must_be_given(words: tuple[str, ...]) 
 def test_the_options_that_were_given_are_named_by_their_long_spelling() -> None:
     assert given(read(Options, "a.png", "-c", "red")) == ["FILE", "--colour"]
     assert given(Size()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("a.png",),
+        ("a.png", "x", "y", "--colour", "red", "--colour", "green", "--width", "7"),
+        ("a b.png", "--colour", "red"),
+    ],
+)
+def test_options_are_spelled_as_they_were_given(words: tuple[str, ...]) -> None:
+    found = read(Options, *words)
+    assert spelled(found) == list(words)
+    assert read(Options, *spelled(found)) == found
+    assert spelled(read(Either, "--first", "--height", "2")) == ["--first", "--height", "2"]

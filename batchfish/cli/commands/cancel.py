@@ -17,7 +17,7 @@ from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import argument, given, group
 from batchfish.cli.preflight import check_batch
 from batchfish.cli.selection import choose_to_cancel
-from batchfish.cli.summary import put_summary, report_nothing_selected
+from batchfish.cli.summary import put_summary, report_nothing_selected, to_see
 from batchfish.core.describe import several
 from batchfish.errors import WrongInput
 
@@ -53,7 +53,8 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
     with open_batch(place) as (reader, batch):
         items = choose_to_cancel(options.selection, options.items, reader, batch)
     if items is not None and not items:
-        return report_nothing_selected(execution.reporting, console)
+        message = f"nothing of {batch.name} is selected; {to_see(place.journal, batch)}"
+        return report_nothing_selected(execution.reporting, console, message)
 
     def cancel_here(journal: SqliteJournal, stack: ExitStack) -> int:
         return _cancel_here(journal, batch, items, execution, agreement, env, console, stack)

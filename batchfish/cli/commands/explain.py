@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING
 from batchfish.cli.console import put, spell_time
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.locate import find, open_batch
+from batchfish.cli.locate import find, open_batch, spell
 from batchfish.cli.options import JournalLocation, Reporting, batch_option
 from batchfish.cli.parser import argument, group
 from batchfish.cli.selection import item_called
 from batchfish.core.describe import several, spell_duration
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.settings import settings_from
+from batchfish.journal.lock import owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,12 +40,15 @@ class Options:
 
 def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
     """Print what the journal knows of an item."""
-    with open_batch(find(options.batch, options.location)) as (reader, batch):
+    place = find(options.batch, options.location)
+    with open_batch(place) as (reader, batch):
         item = item_called(reader, batch, options.item)
         url, goal = reader.url_and_goal_of(item.pk)
         attempts = reader.attempts_of(item.pk)
         money = reader.money_events_of(item.pk)
         is_paused = settings_from(reader.settings(batch.pk)).is_paused
+    is_owned = owner_of(place.journal) is not None
+    following = next_step(item, spell(place.journal, batch), is_paused=is_paused, is_owned=is_owned)
     if options.reporting.json:
         put_document(
             DocumentType.ITEM,
@@ -52,7 +57,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
             goal=goal,
             attempts_made=[asdict(attempt) for attempt in attempts],
             money_events=[event._asdict() for event in money],
-            next=next_step(item, is_paused=is_paused),
+            next=following,
             **{name: getattr(item, name) for name in ("id", "status", "reason", "message", "row", "wanted")},
         )
         return ExitCode.OK
@@ -68,20 +73,33 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         put(f"  money    {spell_time(event.at)}: {event.message}")
     for attempt in attempts:
         if attempt.state is AttemptState.HELD and item.status is not Status.HELD:
-            put(f"  held     attempt {attempt.k} takes a slot until you decide about it: batchfish held")
-    put(f"  next     {next_step(item, is_paused=is_paused)}")
+            decide = f"batchfish held list --batch {spell(place.journal, batch)}"
+            put(f"  held     attempt {attempt.k} takes a slot until you decide about it: {decide}")
+    put(f"  next     {following}")
     return ExitCode.OK
 
 
-def next_step(item: Item, *, is_paused: bool) -> str:
-    """Return what happens to an item if nobody intervenes; its batch submits nothing while it `is_paused`."""
+def next_step(item: Item, batch: str, *, is_paused: bool, is_owned: bool) -> str:
+    """Return what happens to an item if nobody intervenes, or the command that makes something happen.
+
+    `batch` is how commands name its batch, `is_owned` whether a process works on that.
+    """
     match item.status:
         case Status.QUEUED if is_paused:
-            return "nothing, until you let its batch submit again: batchfish unpause"
-        case Status.QUEUED:
-            return "it is submitted when its turn comes" + (
-                f", not before {spell_time(item.due_at)}" if item.due_at > time.time() else ""
-            )
+            return f"nothing, until you let its batch submit again: batchfish unpause {batch}"
+        case Status.HELD:
+            return f"nothing, until you decide about it: batchfish held list --batch {batch}"
+        case Status.FAILED | Status.CANCELLED if item.wanted:
+            chosen = f"{batch} --failed --item {shlex.quote(item.id)}"
+            return f"nothing: it has ended; to make another attempt: batchfish retry {chosen}"
+        case status if status.is_final:
+            return "nothing: it has ended"
+    goes_on = "" if is_owned else f"; no process is working on it now: batchfish resume {batch}"
+    return _next_of_alive(item) + goes_on
+
+
+def _next_of_alive(item: Item) -> str:
+    match item.status:
         case Status.SUBMITTING:
             return "the answer to its create is awaited"
         case Status.UNANSWERED:
@@ -90,10 +108,9 @@ def next_step(item: Item, *, is_paused: bool) -> str:
             return "its run is followed to its end"
         case Status.CANCELLING:
             return "its run was asked to stop and is followed to its end"
-        case Status.HELD:
-            return "nothing, until you decide about it: batchfish held"
         case _:
-            return "nothing: it has ended"
+            due = f", not before {spell_time(item.due_at)}" if item.due_at > time.time() else ""
+            return f"it is submitted when its turn comes{due}"
 
 
 def _spell_attempt(attempt: Attempt) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchfish.cli.access import API_KEY
+from batchfish.cli.access import rehearsal
 from batchfish.cli.agreement import Question, agreement_of
 from batchfish.cli.console import are, put
 from batchfish.cli.documents import DocumentType, put_document
@@ -70,8 +70,7 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
     except ManifestError:
         console.warn(f"wrote {target}, and some of its rows are wrong:")
         raise
-    without_key = "" if env.get(API_KEY) else "--local "
-    command = f"batchfish try {without_key}{shlex.quote(str(target))}"
+    command = shlex.join(["batchfish", "try", *rehearsal(env), str(target)])
     console.say(f"wrote a manifest of {several(items, 'item')}. Change its goal and output_schema to yours.")
     console.say(f"to try one item: {command}")
     if options.reporting.json:

@@ -26,7 +26,7 @@ class Options:
     location: JournalLocation = group(JournalLocation, "journal")
 
 
-def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
+def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
     """Print what `run` would do: what is new, changed, removed, held, alive and done."""
     return show_forecast(
         options.manifest,
@@ -35,4 +35,5 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         begins_new=options.new,
         drains=False,
         as_json=options.reporting.json,
+        console=console,
     )

@@ -11,12 +11,13 @@ from batchfish.cli.console import put
 from batchfish.cli.counts import count
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.locate import find, open_batch
+from batchfish.cli.locate import find, open_batch, spell
 from batchfish.cli.options import JournalLocation, Questions, Reporting, TableOptions, batch_argument
 from batchfish.cli.output import preview_of, write_batch
 from batchfish.cli.parser import flag, group
 from batchfish.cli.requests import leave_output
 from batchfish.errors import WrongInput
+from batchfish.journal.lock import owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +55,10 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         failed_only=options.failed,
     )
     if counts.ended < counts.total:
-        console.say(f"{batch.name} has not ended: {counts}")
+        goes_on = f"; go on with: batchfish resume {spell(place.journal, batch)}"
+        owner = owner_of(place.journal)
+        working = goes_on if owner is None else f"; process {owner} is working on it"
+        console.say(f"{batch.name} has not ended: {counts}{working}")
     if options.table.head:
         put(preview_of(report.path, options.table.head))
     if options.reporting.json:

@@ -15,7 +15,7 @@ from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import flag, group, option
 from batchfish.cli.preflight import check_batch
 from batchfish.cli.selection import select
-from batchfish.cli.summary import report_nothing_selected
+from batchfish.cli.summary import report_nothing_selected, to_see
 from batchfish.core.describe import several
 from batchfish.core.events import ProvenAbsent, RetryRequested
 from batchfish.core.items import Status
@@ -58,7 +58,7 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
         selected = journal.selection()
         items = [item for item in items if selected is None or item.pk in selected]
         if not items:
-            message = f"{batch.name} has nothing to retry of that kind"
+            message = f"{batch.name} has nothing to retry of that kind; {to_see(journal.path, batch)}"
             return report_nothing_selected(execution.reporting, console, message)
         if options.held:
             agreement.ask(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from batchfish.cli.forecast import show_forecast
 from batchfish.cli.locate import journal_for, make_home, read_manifest
 from batchfish.cli.options import Execution, ManifestSource, Selection
 from batchfish.cli.output import refuse_to_replace_rows, target_of
-from batchfish.cli.parser import flag, group
+from batchfish.cli.parser import flag, group, spelled
 from batchfish.cli.preflight import RunCheck, check_run
 from batchfish.cli.selection import select, selects_any
 from batchfish.cli.summary import report_finished, report_nothing_selected
@@ -51,10 +52,12 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
             begins_new=options.new,
             drains=execution.pace.drain,
             as_json=execution.reporting.json,
+            console=console,
         )
     manifest = read_manifest(options.manifest)
     if not manifest.check().items:
-        return report_nothing_selected(execution.reporting, console)
+        message = f"nothing is selected: {options.manifest.file} has no items"
+        return report_nothing_selected(execution.reporting, console, message)
     path, agreement = journal_for(manifest, location), agreement_of(execution.questions)
     make_home(path)
     with ExitStack() as stack:
@@ -69,7 +72,9 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
             begins_new=options.new,
         )
         if not selects_any(options.selection, journal.reader.staged, manifest.variables):
-            return report_nothing_selected(execution.reporting, console)
+            words = shlex.join(spelled(location, options.manifest))
+            message = f"nothing is selected; to see what there is: batchfish plan {words}"
+            return report_nothing_selected(execution.reporting, console, message)
         if choice.batch is not None:
             journal.relocate(choice.batch.pk, str(manifest.path.absolute()))
             batch = journal.batch(choice.batch.pk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import shlex
 import signal
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.cli.factory import SystemClock, make_client, make_context, owned_journal
 from batchfish.cli.locate import journal_for, make_home, read_manifest
 from batchfish.cli.options import ApiOptions, JournalLocation, ManifestSource, Pace, Questions, Reporting
-from batchfish.cli.parser import flag, group, option
+from batchfish.cli.parser import flag, group, option, spelled
 from batchfish.cli.preflight import ask_short_settle
 from batchfish.cli.signals import cancel_alive, handling_signals
 from batchfish.core import identity
@@ -160,7 +161,19 @@ async def _run_item(
     if item.status.is_final:
         journal.finish(batch.pk, code, clock.now())
     _show_result(console, journal, item, as_json=options.reporting.json)
+    console.say(_next_command(options, item))
     return code
+
+
+def _next_command(options: Options, item: Item) -> str:
+    """Return what to type next: the plan of the whole batch after a success, else this command again."""
+    if item.status is Status.SUCCEEDED:
+        words = ["plan", *spelled(options.location, options.manifest)]
+        return f"to see what the whole batch would submit: batchfish {shlex.join(words)}"
+    chosen = [] if options.item is None else ["--item", options.item]
+    words = ["try", *spelled(options.location, options.manifest), *chosen, *spelled(options.api)]
+    when = "after a change" if item.status.is_final else "to follow it"
+    return f"{when}: batchfish {shlex.join(words)}"
 
 
 def _announce(ctx: Context, item: Item, console: Console) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from batchfish.cli.access import rehearsal
 from batchfish.cli.console import put
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import read_manifest
 from batchfish.cli.options import ManifestSource, Reporting
-from batchfish.cli.parser import group
+from batchfish.cli.parser import group, spelled
 from batchfish.core.describe import several
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class Options:
     reporting: Reporting = group(Reporting, "output", only=("json",))
 
 
-def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
+def run(options: Options, env: Mapping[str, str], console: Console) -> int:
     """Print what a manifest holds; ManifestError lists everything that is wrong with it."""
     manifest = read_manifest(options.manifest)
     summary = manifest.check()
@@ -66,4 +68,6 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         put(f"  variables  {', '.join(summary.variables)}")
     if summary.properties:
         put(f"  columns    {', '.join(summary.properties)}")
+    words = [*rehearsal(env), *spelled(options.manifest)]
+    console.say(f"to see what would be submitted: batchfish plan {shlex.join(words)}")
     return ExitCode.OK
