@@ -24,6 +24,7 @@ class DocumentType(StrEnum):
     MANIFEST = "manifest"
     PLAN = "plan"
     PROGRESS = "progress"
+    RECHECK = "recheck"
     SETTINGS = "settings"
     STATUS = "status"
     SUMMARY = "summary"

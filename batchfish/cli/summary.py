@@ -12,7 +12,9 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import spell
 from batchfish.cli.output import preview_of, write_batch
+from batchfish.core.describe import several
 from batchfish.core.settings import PAUSED
+from batchfish.pipeline.recheck import flag_same_answers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +45,10 @@ def report_end(
         stop = None if stop is None or stop.signal is None else stop
         whole = exit_code(counts, None, allowed, was_cancelled=reader.was_cancelled(batch.pk))
         journal.finish(batch.pk, whole, SystemClock().now())
+    if suspicious := flag_same_answers(journal, batch.pk, SystemClock().now()):
+        console.say(
+            f"{batch.name}: {several(suspicious, 'item')} share an answer with many others: column suspicious"
+        )
     judged = count_selected(journal, batch.pk)
     was_cancelled = judged.ended == judged.total and reader.was_cancelled(batch.pk, journal.selection())
     code = exit_code(judged, stop, allowed, was_cancelled=was_cancelled)

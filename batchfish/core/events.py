@@ -146,6 +146,13 @@ class RetryRequested:
     """A person asked for one attempt more."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rechecked:
+    """A person had the stored result of the item's completed run judged again, with this verdict."""
+
+    verdict: Verdict
+
+
 CreateAnswer: TypeAlias = SubmitAccepted | SubmitDeferred | SubmitRejected | SubmitUnanswered
 Step: TypeAlias = (
     Intended
@@ -159,6 +166,7 @@ Step: TypeAlias = (
     | DeadlinePassed
     | CancelRequested
     | RetryRequested
+    | Rechecked
 )
 """The events about an attempt that the journal knows, or about an item; only Adopted may name a new one."""
 

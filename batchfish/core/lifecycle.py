@@ -8,8 +8,9 @@ The laws:
 1. Every change of a status is made by `advance`, and stands in TRANSITIONS; else it is a bug and raises.
 2. An item with an open attempt is never queued, failed or cancelled: it follows that attempt instead, so that
    no second run is paid for while a first one may exist.
-3. A succeeded item never reopens. Of two runs alive the item follows the one that was created first, unless
-   the other one succeeds before it. The other run keeps its slot until it ends, and is reported.
+3. A succeeded item never reopens; only its result, judged again for a person, can make it fail. Of two runs
+   alive the item follows the one that was created first, unless the other one succeeds before it. The other
+   run keeps its slot until it ends, and is reported.
 4. A person's request beats a rule: a request to cancel ends automatic attempts, and a request to retry adds
    exactly one attempt.
 """
@@ -30,6 +31,7 @@ from batchfish.core.events import (
     DeadlinePassed,
     Intended,
     ProvenAbsent,
+    Rechecked,
     RetryRequested,
     RunEnded,
     RunFound,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from batchfish.core.events import Event, Step
     from batchfish.core.rules import Rules
     from batchfish.core.runs import RunSnapshot
+    from batchfish.core.verdict import Verdict
 
 CREATES_WITHOUT_RUN = 5
 """An item fails after this many consecutive creates without a run, if other items were accepted meanwhile."""
@@ -264,6 +267,8 @@ def _move(item: Item, event: Step, circumstances: Circumstances) -> Item:
             return replace(item, status=Status.CANCELLING, reason="run_timeout")
         case CancelRequested():
             return _after_cancel_request(item)
+        case Rechecked(verdict=verdict):
+            return _judged(item, verdict)
         case RetryRequested():
             return replace(
                 item,
@@ -361,9 +366,7 @@ def _after_end(item: Item, event: RunEnded, circumstances: Circumstances) -> Ite
     """Return the item succeeded, failed or queued again: this is decided once, when the run ends."""
     run, rules = event.run, circumstances.rules
     if run.status == "COMPLETED":
-        reason, message = event.verdict.reason, event.verdict.message
-        status = Status.SUCCEEDED if reason is None else Status.FAILED
-        return replace(item, status=status, reason=reason, message=message, retry_wish=False)
+        return replace(_judged(item, event.verdict), retry_wish=False)
     error = run.error
     if run.status == "CANCELLED":
         if item.cancel_wish:
@@ -393,6 +396,12 @@ def _after_end(item: Item, event: RunEnded, circumstances: Circumstances) -> Ite
     asked = error.retry_after if error else None
     pause = retry.wait_before(item.attempts, asked, rules.retry, circumstances.chance)
     return replace(failed, status=Status.QUEUED, due_at=circumstances.now + pause)
+
+
+def _judged(item: Item, verdict: Verdict) -> Item:
+    """Return the item as the verdict on its completed run has it."""
+    status = Status.SUCCEEDED if verdict.reason is None else Status.FAILED
+    return replace(item, status=status, reason=verdict.reason, message=verdict.message)
 
 
 def _after_cancel_request(item: Item) -> Item:

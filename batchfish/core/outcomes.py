@@ -13,8 +13,8 @@ from batchfish.core.results import ResultText
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One item as the table shows it: its status, and the run of the attempt that it follows.
 
-    A Struct, because a table may have a million. `result` is None if the API sent null or nothing. Times are
-    epoch seconds of the server's clock.
+    A Struct, because a table may have a million. `result` is None if the API sent null or nothing, and
+    `suspicious` is what was found about it beside its verdict. Times are epoch seconds of the server's clock.
     """
 
     item_id: str
@@ -35,6 +35,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     error_code: str | None = None
     error_message: str | None = None
     streaming_url: str | None = None
+    suspicious: str | None = None
 
 
 class OutcomePair(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import Budget
 from batchfish.core.window import Bounds
 
@@ -111,6 +112,7 @@ class Rules:
     retry: RetryRules = field(default_factory=RetryRules)
     unanswered: UnansweredRules = field(default_factory=UnansweredRules)
     checks: tuple[Check, ...] = ()
+    block_search: BlockSearch = BlockSearch.OFF
     output: OutputRules = field(default_factory=OutputRules)
     compare: Mapping[str, ColumnComparison] = field(default_factory=dict)
     budget: Budget | None = None
@@ -136,6 +138,7 @@ def rules_from(manifest: Mapping[str, Any]) -> Rules:
         retry=RetryRules(**{**retry, "on": tuple(retry["on"])}),
         unanswered=UnansweredRules(**found["unanswered"]),
         checks=tuple(Check(**check) for check in found["checks"]),
+        block_search=BlockSearch(found.get("block_search", BlockSearch.OFF)),
         output=OutputRules(**output),
         compare={name: ColumnComparison(**one) for name, one in found.get("compare", {}).items()},
         budget=Budget(**budget) if budget is not None else None,

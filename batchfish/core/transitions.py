@@ -10,6 +10,7 @@ from batchfish.core.events import (
     Event,
     Intended,
     ProvenAbsent,
+    Rechecked,
     RetryRequested,
     RunEnded,
     RunFound,
@@ -59,6 +60,10 @@ TRANSITIONS: dict[type[Event], dict[Status, frozenset[Status]]] = {
     RetryRequested: {
         Status.FAILED: frozenset({Status.QUEUED}),
         Status.CANCELLED: frozenset({Status.QUEUED}),
+    },
+    Rechecked: {
+        Status.SUCCEEDED: frozenset({Status.SUCCEEDED, Status.FAILED}),
+        Status.FAILED: frozenset({Status.SUCCEEDED, Status.FAILED}),
     },
 }
 """For each event and status before it, the statuses that it may lead to.

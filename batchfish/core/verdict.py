@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.block_pages import BlockSearch, find_block_page
 from batchfish.core.describe import cut
 from batchfish.core.expressions import Condition, ExpressionFailed, compile_condition
-from batchfish.core.results import UnreadableResult, decode_result, read_result
+from batchfish.core.results import ResultText, UnreadableResult, decode_result, read_result
 from batchfish.core.schema import find_violations
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from batchfish.core.rules import Check
     from batchfish.core.runs import RunSnapshot
 
+BLOCKED = "blocked"
 EMPTY_RESULT = "empty_result"
 GOAL_NOT_REACHED = "goal_not_reached"
 SCHEMA_MISMATCH = "schema_mismatch"
@@ -57,13 +59,27 @@ def judge_run(
     schema: Mapping[str, Any] | None,
     checks: Sequence[CompiledCheck],
     values: Mapping[str, Any],
+    *,
+    block_search: BlockSearch = BlockSearch.OFF,
 ) -> Verdict:
-    """Return the verdict on a completed run, with the first reason that applies; never raises.
+    """Return the verdict on a completed run; see `judge_result`."""
+    raw = run.result
+    text = None if raw is None else decode_result(raw, is_whole_answer=run.is_whole_answer)
+    return judge_result(text, schema, checks, values, block_search=block_search)
+
+
+def judge_result(
+    text: ResultText | None,
+    schema: Mapping[str, Any] | None,
+    checks: Sequence[CompiledCheck],
+    values: Mapping[str, Any],
+    *,
+    block_search: BlockSearch = BlockSearch.OFF,
+) -> Verdict:
+    """Return the verdict on the result of a completed run, with the first reason that applies; never raises.
 
     `values` are those that checks can use besides `result`: the item's variables, `url` and `id`.
     """
-    raw = run.result
-    text = None if raw is None else decode_result(raw, is_whole_answer=run.is_whole_answer)
     try:
         result = read_result(text)
     except UnreadableResult as error:
@@ -72,6 +88,8 @@ def judge_run(
         return Verdict(reason=EMPTY_RESULT, message="the run completed without a result")
     if (message := _own_failure(result)) is not None:
         return Verdict(reason=GOAL_NOT_REACHED, message=message)
+    if (evidence := find_block_page(result, block_search)) is not None:
+        return Verdict(reason=BLOCKED, message=evidence)
     if schema and (found := find_violations(result, schema, limit=_SHOWN_VIOLATIONS)):
         return Verdict(reason=SCHEMA_MISMATCH, message="; ".join(str(violation) for violation in found))
     return _ask_checks(checks, {**values, "result": result})

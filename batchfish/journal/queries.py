@@ -337,6 +337,25 @@ class JournalReader:  # more than ten public methods: each is one query
         )
         return records.result_from(*rows[0]) if rows else None
 
+    def answers(self, batch: int) -> Iterator[tuple[int, bytes]]:
+        """Yield the wanted items of a batch that succeeded, with the bytes of their results."""
+        with self._reading(), closing(self._connection.cursor()) as cursor:
+            yield from cursor.execute(
+                "SELECT i.pk, s.raw FROM items i JOIN results s ON s.item = i.pk AND s.k = i.follows"
+                " WHERE i.batch = ? AND i.wanted = 1 AND i.status = 'succeeded' ORDER BY i.row",
+                (batch,),
+            )
+
+    def findings_of(self, item: int) -> Sequence[str]:
+        """Return what was found about the result of an item, beside its verdict."""
+        if not files.has_table(self._connection, "findings"):
+            return []
+        query = (
+            "SELECT f.evidence FROM findings f JOIN items i ON i.pk = f.item AND i.follows = f.k"
+            " WHERE f.item = ? ORDER BY f.kind"
+        )
+        return [evidence for (evidence,) in self._rows(query, item)]
+
     def outcomes(self, batch: int, *, failed_only: bool = False) -> Iterator[Sequence[Outcome]]:
         """Yield the outcomes of a batch's wanted items in manifest order, in chunks.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from batchfish.core.items import Attempt, AttemptState, Item, Status
 from batchfish.core.outcomes import Outcome
 from batchfish.core.results import ResultText, decode_result
+from batchfish.journal import files
 
 if TYPE_CHECKING:
     import sqlite3
@@ -139,7 +140,9 @@ _COLUMNS = {
     "error_message": "coalesce(nullif(i.message, ''), a.error_message)",
     "streaming_url": "a.streaming_url",
 }
-_OUTCOME = ", ".join([*_COLUMNS.values(), "i.inputs", "s.raw", "s.is_whole_answer"])
+_SUSPICIOUS = "(SELECT min(f.kind) FROM findings f WHERE f.item = i.pk AND f.k = i.follows)"
+_OUTCOME = ", ".join(_COLUMNS.values())
+_RESULT = "i.inputs, s.raw, s.is_whole_answer"
 _RAW = -2
 _NOT_SUCCEEDED = f" AND i.status <> '{Status.SUCCEEDED}'"
 BATCH = ", ".join(field.name for field in fields(Batch))
@@ -199,9 +202,12 @@ def read_outcomes(
     the one whose result brings it to CHUNK_BYTES.
     """
     after: int | None = 0
+    # Journals of earlier versions have no findings.
+    suspicious = _SUSPICIOUS if files.has_table(connection, "findings") else "NULL"
     while after is not None:
         rows = connection.execute(
-            f"SELECT {_OUTCOME} {_from(failed_only=failed_only)} AND i.row > ? ORDER BY i.row LIMIT ?",
+            f"SELECT {_OUTCOME}, {suspicious}, {_RESULT} {_from(failed_only=failed_only)} AND i.row > ?"
+            " ORDER BY i.row LIMIT ?",
             (batch, after, CHUNK_ROWS),
         )
         with closing(rows):
@@ -250,9 +256,10 @@ def fetch_chunk(rows: Iterable[Sequence[Any]], *results: int) -> list[Sequence[A
 
 
 def _outcome_from(row: Sequence[Any]) -> Outcome:
-    *columns, inputs, raw, is_whole_answer = row
+    *columns, suspicious, inputs, raw, is_whole_answer = row
     return Outcome(
         **dict(zip(_COLUMNS, columns, strict=True)),
+        suspicious=suspicious,
         inputs=json.loads(inputs),
         result=result_from(raw, is_whole_answer),
     )

@@ -392,6 +392,28 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
             self.reopen(batch)
         self._open = self._read_open_attempts()  # their items may have another row, or be wanted no longer
 
+    def change_rules(self, batch: int, rules: Mapping[str, Any]) -> None:
+        """Commit rules of a manifest, by name, in place of those that the journal has of a batch."""
+        manifest = self.batch(batch).manifest
+        changed = {**manifest, "rules": {**manifest.get("rules", {}), **rules}}
+        self._write_now("UPDATE batches SET manifest = ? WHERE pk = ?", json.dumps(changed), batch)
+
+    def replace_findings(self, batch: int, kind: str, found: Iterable[tuple[int, str]], now: float) -> None:
+        """Commit what was found about results of items, with its evidence, in place of earlier findings.
+
+        Each finding is about the result of the attempt that the item follows.
+        """
+        with self._group.transaction():
+            self._group.write(
+                "DELETE FROM findings WHERE kind = ? AND item IN (SELECT pk FROM items WHERE batch = ?)",
+                (kind, batch),
+            )
+            for item, evidence in found:
+                self._group.write(
+                    "INSERT INTO findings SELECT pk, follows, ?, ?, ? FROM items WHERE pk = ?",
+                    (kind, evidence, now, item),
+                )
+
     def change_settings(self, batch: int, changes: Mapping[str, object], now: float) -> None:
         """Commit what a person set for a batch, by name; None: as the manifest has it."""
         with self._group.transaction():

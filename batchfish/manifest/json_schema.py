@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import PER, RESERVES
 from batchfish.core.periods import PERIODS
 from batchfish.core.rules import OUTPUT_TYPES, TABLE_SUFFIXES, Limits, RetryRules, UnansweredRules
@@ -75,6 +76,10 @@ def manifest_schema() -> dict[str, Any]:
                 "retry": _RETRY,
                 "unanswered": _UNANSWERED,
                 "checks": _CHECKS,
+                "blocked": {
+                    "description": "Fail a completed run whose result shows a block page (default: off)",
+                    "enum": [*BlockSearch, False],
+                },
                 "output": _OUTPUT,
                 "compare": _COMPARE,
                 "budget": _BUDGET,

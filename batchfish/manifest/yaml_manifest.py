@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
+from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import PER, RESERVES, Budget
 from batchfish.core.describe import Keys, cut, name_kind, quote
 from batchfish.core.expressions import InvalidExpression, compile_condition, compile_template
@@ -118,6 +119,7 @@ def read_rules(sections: Mapping[str, Any], faults: list[Fault]) -> Rules:
         retry=RetryRules(**retry, **wait),
         unanswered=_read_unanswered(unanswered, faults),
         checks=_read_checks(sections["checks"], faults) if "checks" in sections else (),
+        block_search=sections.get("blocked", BlockSearch.OFF),
         output=OutputRules(**read.get("output", {})),
         compare=sections.get("compare", {}),
         budget=_read_budget(sections, read["budget"], faults) if "budget" in read else None,
@@ -280,6 +282,11 @@ def _read_checks(value: object, faults: list[Fault]) -> tuple[Check, ...]:
     return tuple(checks)
 
 
+def _read_block_search(value: object) -> BlockSearch:
+    # YAML reads a bare `off` as false.
+    return BlockSearch(one_of(*BlockSearch)(BlockSearch.OFF.value if value is False else value))
+
+
 def _read_condition(value: object) -> str:
     text = read_text(value)
     try:
@@ -375,6 +382,7 @@ _SOURCE: Table = {"id": read_text, "path": read_text, "url": read_text, "where":
 _TOP: Table = {
     "batchfish": _read_version,
     "budget": _keep,
+    "blocked": _read_block_search,
     "checks": _keep,
     "compare": _read_comparisons,
     "defaults": _keep,

@@ -9,13 +9,14 @@ from batchfish.core.budget import max_steps_of, spell_usd, worst_case
 from batchfish.core.describe import several
 from batchfish.core.events import Adopted, Intended, RunEnded
 from batchfish.core.rules import rules_from
-from batchfish.core.verdict import REACHED, Verdict, compile_checks, judge_run
+from batchfish.core.verdict import REACHED, Verdict, compile_checks, judge_result, judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from batchfish.core.budget import Reservation
     from batchfish.core.events import Event
+    from batchfish.core.results import ResultText
     from batchfish.core.rules import Rules
     from batchfish.core.runs import RunSnapshot
     from batchfish.core.verdict import CompiledCheck
@@ -34,8 +35,18 @@ class BatchPolicy:
         """Return the verdict on an ended run of an item; REACHED for one that did not complete."""
         if run.status != "COMPLETED":
             return REACHED
+        schema, values = self._question(request, item_id)
+        return judge_run(run, schema, self.checks, values, block_search=self.rules.block_search)
+
+    def judge_result(self, request: Request, item_id: str, result: ResultText | None) -> Verdict:
+        """Return the verdict on the stored result of an item's completed run."""
+        schema, values = self._question(request, item_id)
+        return judge_result(result, schema, self.checks, values, block_search=self.rules.block_search)
+
+    def _question(self, request: Request, item_id: str) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
+        """Return the schema of the result, and the values that checks can use besides it."""
         values = {**self.variables, **request.inputs, "id": item_id, "url": request.url}
-        return judge_run(run, request.fields.get("output_schema"), self.checks, values)
+        return request.fields.get("output_schema"), values
 
     def reservation_of(self, event: Event, request: Callable[[], Request]) -> Reservation | None:
         """Return what an attempt reserves with an event: its intent, or the adoption of its run."""

@@ -46,6 +46,7 @@ OFFERED = {
     "resume": PLACE | AGREEMENT | SUBMITTING | FOLLOWING,
     "retry": PLACE | AGREEMENT | SUBMITTING | FOLLOWING | {"--failed", "--held", "--reason"},
     "cancel": PLACE | AGREEMENT | CHOICE | FOLLOWING,
+    "recheck": PLACE | AGREEMENT | {"-o", "--csv-raw"},
     "audit": PLACE | ACCESS | AGENT | {"--cancel", "--max-outage"},
     "try": MANIFEST | PLACE | AGREEMENT | ACCESS | AGENT | {"--item", "--sync", "--settle"},
     "pause": PLACE | AGREEMENT,

@@ -18,6 +18,7 @@ from batchfish.core.events import (
     Event,
     Intended,
     ProvenAbsent,
+    Rechecked,
     RetryRequested,
     RunEnded,
     RunFound,
@@ -60,6 +61,7 @@ EXAMPLES: tuple[Event, ...] = (
     DeadlinePassed(),
     CancelRequested(),
     RetryRequested(),
+    Rechecked(verdict=REACHED),
 )
 
 
@@ -152,6 +154,10 @@ def what_may_happen(world: World) -> Iterator[tuple[Event, int | None]]:
         yield RetryRequested(), None
     for one in world.attempts:
         yield from _about(one)
+        is_judged = one.k == known.follows and one.run_status == "COMPLETED"
+        if is_judged and known.status in {Status.SUCCEEDED, Status.FAILED} and not world.open():
+            yield Rechecked(verdict=REACHED), one.k
+            yield Rechecked(verdict=MISSED), one.k
         if one.k == known.follows and known.status is Status.RUNNING:
             yield DeadlinePassed(), one.k
     is_sending = known.status is Status.SUBMITTING
@@ -315,9 +321,11 @@ class TestLaws:
                 assert followed.state is states[known.status], step
                 assert known.status is not Status.SUCCEEDED or followed.run_status == "COMPLETED"
 
-    def test_a_succeeded_item_never_reopens(self, steps: list[Step]) -> None:
+    def test_a_succeeded_item_never_reopens_unless_its_result_is_judged_again(
+        self, steps: list[Step]
+    ) -> None:
         for step in steps:
-            if step.before.item.status is Status.SUCCEEDED:
+            if step.before.item.status is Status.SUCCEEDED and not isinstance(step.event, Rechecked):
                 assert step.after.item.status is Status.SUCCEEDED
                 assert step.after.item.follows == step.before.item.follows
 

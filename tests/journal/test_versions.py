@@ -70,6 +70,7 @@ def test_an_earlier_version_is_read_without_a_change(old: Path) -> None:
 
 READS: dict[str, Callable[[JournalReader], object]] = {
     "all_rows": lambda reader: reader.all_rows(1),
+    "answers": lambda reader: list(reader.answers(1)),
     "attempts_of": lambda reader: reader.attempts_of(1),
     "attempts_of_batch": lambda reader: reader.attempts_of_batch(1),
     "base_urls": JournalReader.base_urls,
@@ -83,6 +84,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "ended_since": lambda reader: reader.ended_since(1, 0.0),
     "damage": JournalReader.damage,
     "file_identity": JournalReader.file_identity,
+    "findings_of": lambda reader: reader.findings_of(1),
     "find_item": lambda reader: reader.find_item(1, "done"),
     "fingerprint_version": lambda reader: reader.fingerprint_version(1),
     "good_results": lambda reader: reader.good_results(1, None).__enter__(),
@@ -130,6 +132,7 @@ NEVER_FAIL = {
     "damage",
     "disowned_runs",
     "reservations_of",
+    "findings_of",
     "settings",
     "snapshot",
 }

@@ -24,6 +24,7 @@ FIXED_AFTER = [
     "error_code",
     "error_message",
     "streaming_url",
+    "suspicious",
 ]
 
 

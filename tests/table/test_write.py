@@ -107,6 +107,7 @@ EXPECTED: dict[str, object] = {
     "error_code": None,
     "error_message": None,
     "streaming_url": "https://live.example/r1",
+    "suspicious": None,
 }
 
 

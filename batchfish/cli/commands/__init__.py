@@ -47,6 +47,7 @@ GROUPS: Mapping[str, Sequence[Command]] = {
     ),
     "Check what was paid for": (
         Command("held", "held", "list the attempts that wait for your decision, or decide about one"),
+        Command("recheck", "recheck", "judge stored results again by the manifest's checks; send nothing"),
         Command("audit", "audit", "compare a batch's runs with those that the API lists"),
     ),
     "Set up": (

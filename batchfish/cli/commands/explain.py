@@ -46,6 +46,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         url, goal = reader.url_and_goal_of(item.pk)
         attempts = reader.attempts_of(item.pk)
         money = reader.money_events_of(item.pk)
+        findings = reader.findings_of(item.pk)
         is_paused = settings_from(reader.settings(batch.pk)).is_paused
     is_owned = owner_of(place.journal) is not None
     following = next_step(item, spell(place.journal, batch), is_paused=is_paused, is_owned=is_owned)
@@ -56,6 +57,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
             url=url,
             goal=goal,
             attempts_made=[asdict(attempt) for attempt in attempts],
+            suspicious=list(findings),
             money_events=[event._asdict() for event in money],
             next=following,
             **{name: getattr(item, name) for name in ("id", "status", "reason", "message", "row", "wanted")},
@@ -69,6 +71,8 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         put(f"  because  {' '.join(item.message.split())}")
     for attempt in attempts:
         put(f"  attempt {attempt.k}: {_spell_attempt(attempt)}")
+    for evidence in findings:
+        put(f"  suspect  {evidence}")
     for event in money:
         put(f"  money    {spell_time(event.at)}: {event.message}")
     for attempt in attempts:
