@@ -5,13 +5,22 @@ from __future__ import annotations
 import json
 import re
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from batchfish.core.items import AttemptState, Status
 from batchfish.journal import files, records
 from batchfish.journal.good_results import MAIN, OTHER, GoodResults, Side
+from batchfish.journal.histories import read_histories
 from batchfish.journal.ingest import StagedRows
-from batchfish.journal.records import Row, full_name
+from batchfish.journal.records import (
+    HeldAttempt,
+    ItemMoneyEvent,
+    KnownAttempt,
+    MoneyEvent,
+    Row,
+    SettingChange,
+    full_name,
+)
 from batchfish.journal.spending import (
     StepsTaken,
     read_past_runs,
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.core.budget import Account, Reservation, Spending
+    from batchfish.core.histories import ItemHistory
     from batchfish.core.items import Attempt, Item
     from batchfish.core.outcomes import Outcome
     from batchfish.core.quantiles import PastRuns
@@ -36,43 +46,6 @@ if TYPE_CHECKING:
 _ALIVE = "'submitting', 'unanswered', 'running'"
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
 _ENDED = ", ".join(f"'{status.value}'" for status in Status if status.is_final)
-
-
-class MoneyEvent(NamedTuple):
-    """Something that cost, or may have cost, more than it should; `at` is epoch seconds."""
-
-    at: float
-    message: str
-
-
-class KnownAttempt(NamedTuple):
-    """An attempt as an audit needs it: its item's id and key; `created_at` is epoch seconds."""
-
-    item: str
-    key: str
-    marker: str
-    state: AttemptState
-    run_id: str | None
-    created_at: float | None
-
-
-class HeldAttempt(NamedTuple):
-    """An attempt that waits for a person, and its item, which may have ended by another attempt.
-
-    `batch` and `item` are keys in the journal, `key` is the item's key in markers. `reason` is `unanswered`
-    (whether a run was made is not known) or `lost_remote` (the API no longer knows the run).
-    """
-
-    batch: int
-    item: int
-    key: str
-    id: str
-    k: int
-    status: Status
-    reason: str
-    message: str | None
-    run_id: str | None
-    url: str
 
 
 @contextmanager
@@ -300,6 +273,22 @@ class JournalReader:  # more than ten public methods: each is one query
         rows = self._rows("SELECT at, message FROM money_events WHERE item = ? ORDER BY pk", item)
         return [MoneyEvent(*row) for row in rows]
 
+    def money_events_in(self, batch: int) -> Sequence[ItemMoneyEvent]:
+        """Return what was recorded about the money of a batch's items, in order."""
+        rows = self._rows(
+            "SELECT m.at, i.id, m.message FROM money_events m JOIN items i ON i.pk = m.item"
+            " WHERE i.batch = ? ORDER BY m.pk",
+            batch,
+        )
+        return [ItemMoneyEvent(*row) for row in rows]
+
+    def setting_changes(self, batch: int) -> Sequence[SettingChange]:
+        """Return what a person set for a batch after it began, in order."""
+        if not files.has_table(self._connection, "settings"):
+            return []
+        rows = self._rows("SELECT name, value, at FROM settings WHERE batch = ? ORDER BY pk", batch)
+        return [SettingChange(name, json.loads(value), at) for name, value, at in rows]
+
     def disowned_runs(self) -> frozenset[str]:
         """Return the run ids that a person declared to belong to no item."""
         if not files.has_table(self._connection, "disowned_runs"):
@@ -395,6 +384,12 @@ class JournalReader:  # more than ten public methods: each is one query
             yield
         finally:
             self._connection.execute("DETACH other")
+
+    def histories(self, batch: int) -> Iterator[ItemHistory]:
+        """Yield every item of a batch with the times and costs of its attempts, wanted or not."""
+        with self._reading():
+            has_spending = files.has_table(self._connection, "spending")
+            yield from read_histories(self._connection, batch, has_spending=has_spending)
 
     def request_bodies(self, batch: int) -> Sequence[str]:
         """Return the request bodies of a batch as JSON, each once, in the order of their first rows."""

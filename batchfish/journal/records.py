@@ -94,6 +94,62 @@ class Comparison:
     unlisted: int
 
 
+class MoneyEvent(NamedTuple):
+    """Something that cost, or may have cost, more than it should; `at` is epoch seconds."""
+
+    at: float
+    message: str
+
+
+class ItemMoneyEvent(NamedTuple):
+    """A money event with the id of its item; `at` is epoch seconds."""
+
+    at: float
+    item: str
+    message: str
+
+
+class SettingChange(NamedTuple):
+    """What a person set for a batch after it began.
+
+    `name` is concurrency, halt, budget or paused; a `value` (of JSON's types) of None is the manifest's.
+    """
+
+    name: str
+    value: Any
+    at: float
+
+
+class KnownAttempt(NamedTuple):
+    """An attempt as an audit needs it: its item's id and key; `created_at` is epoch seconds."""
+
+    item: str
+    key: str
+    marker: str
+    state: AttemptState
+    run_id: str | None
+    created_at: float | None
+
+
+class HeldAttempt(NamedTuple):
+    """An attempt that waits for a person, and its item, which may have ended by another attempt.
+
+    `batch` and `item` are keys in the journal, `key` is the item's key in markers. `reason` is `unanswered`
+    (whether a run was made is not known) or `lost_remote` (the API no longer knows the run).
+    """
+
+    batch: int
+    item: int
+    key: str
+    id: str
+    k: int
+    status: Status
+    reason: str
+    message: str | None
+    run_id: str | None
+    url: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenAttempt:
     """An open attempt with its item, and the batch8 of its batch, which its marker begins with."""

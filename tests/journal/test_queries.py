@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.core.events import Adopted, CancelRequested, RetryRequested, RunLost
+from batchfish.core.events import Adopted, CancelRequested, RetryRequested, RunEnded, RunLost
 from batchfish.core.items import Status
 from batchfish.core.results import ResultText
+from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.journal.queries import open_reader
-from tests.journal.building import KEY, Driver, begin, commit, edit, row
+from tests.journal.building import KEY, Driver, begin, commit, connection_of, edit, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from batchfish.journal.sqlite import SqliteJournal
 
 A = "https://books.example/a"
+LOST = ("unanswered", None)
 
 
 @pytest.fixture
@@ -100,6 +102,62 @@ def test_money_events_of_an_item(
         "a second run ghost of a finished item (steps not known); it is cancelled if it is alive",
     )
     assert reader.money_events_of(lived["b"]) == []
+
+
+def test_histories_hold_the_times_and_costs_of_every_attempt(
+    journal: SqliteJournal, driver: Driver, reader: JournalReader, batch: int, lived: dict[str, int]
+) -> None:
+    edit(journal, batch, *(row(f"{A}/{name}", name) for name in "abcde"))
+    driver.record(lived["b"], None, RetryRequested())
+    lost = driver.lose_answer(lived["b"])
+    connection_of(journal).execute(
+        "INSERT INTO spending (item, k, reserved, step_price) VALUES (?, 1, 9, 7)", (lived["b"],)
+    )
+    commit(journal)
+    found = {one.id: one for one in reader.histories(batch)}
+    assert list(found) == list("abcdef")
+    assert [one.wanted for one in found.values()] == [True] * 5 + [False]
+    a, b, c, d, f = (found[name] for name in "abcdf")
+    assert (a.status, a.url, a.follows, a.message) == ("succeeded", f"{A}/a", 1, None)
+    (run,) = a.attempts
+    assert (run.state, run.created_at, run.started_at, run.step_price) == ("ended", run.sent_at, None, None)
+    assert run.finished_at is not None
+    assert run.finished_at > run.sent_at
+    assert [(one.k, one.state, one.step_price) for one in b.attempts] == [
+        (1, "ended", 7),
+        (lost, "unanswered", None),
+    ]
+    assert b.attempts[1].given_up_after == 1.0
+    assert [one.state for one in c.attempts + d.attempts] == ["running", "held"]
+    assert (f.status, f.attempts) == ("queued", ())
+
+
+def test_a_message_of_a_megabyte_is_cut(
+    journal: SqliteJournal, driver: Driver, reader: JournalReader, batch: int, pks: dict[str, int]
+) -> None:
+    driver.accept(pks["a"])
+    error = RunError(message="é" * 10**6, code="CODE", category="AGENT_FAILURE")
+    run = RunSnapshot(run_id=f"run-{pks['a']}-1", status="FAILED", error=error)
+    driver.record(pks["a"], 1, RunEnded(run=run))
+    commit(journal)
+    first = next(reader.histories(batch))
+    assert (first.message, first.message_length, first.error_code) == ("é" * 1000, 10**6, "CODE")
+
+
+def test_settings_and_money_events_of_a_batch_come_in_order(
+    journal: SqliteJournal, driver: Driver, reader: JournalReader, batch: int, lived: dict[str, int]
+) -> None:
+    for name, value in (("concurrency", "20"), ("halt", "null")):
+        connection_of(journal).execute(
+            "INSERT INTO settings (batch, name, value, at) VALUES (?, ?, ?, 5)", (batch, name, value)
+        )
+    driver.record(lived["a"], None, Adopted(run_id="ghost", k=2, marker="m", key_id=KEY))
+    commit(journal)
+    assert reader.setting_changes(batch) == [("concurrency", 20, 5.0), ("halt", None, 5.0)]
+    ((at, item, message),) = reader.money_events_in(batch)
+    assert (at, item, message.split(" (")[0]) == (driver.now, "a", "a second run ghost of a finished item")
+    assert reader.setting_changes(batch + 1) == []
+    assert reader.money_events_in(batch + 1) == []
 
 
 def test_held_attempts(reader: JournalReader, batch: int, lived: dict[str, int]) -> None:

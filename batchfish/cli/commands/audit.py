@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from batchfish.cli.console import Console
     from batchfish.core.runs import RunSnapshot
-    from batchfish.journal.queries import JournalReader, KnownAttempt
-    from batchfish.journal.records import Batch
+    from batchfish.journal.queries import JournalReader
+    from batchfish.journal.records import Batch, KnownAttempt
     from batchfish.webagent.base import Listing
     from batchfish.webagent.client import WebAgentClient
 

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
     from batchfish.cli.console import Console
     from batchfish.core.items import Item
-    from batchfish.journal.queries import HeldAttempt
-    from batchfish.journal.records import Batch
+    from batchfish.journal.records import Batch, HeldAttempt
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Context
 
