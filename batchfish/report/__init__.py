@@ -1,0 +1,1 @@
+"""The report of a batch: one self-contained HTML file, made from plain facts."""

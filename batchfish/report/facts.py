@@ -1,0 +1,74 @@
+"""The facts that a report is made of, except for the histories of the items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Bound(NamedTuple):
+    """The number of slots that a batch may use from `since` on, in epoch seconds."""
+
+    since: float
+    slots: int
+
+
+class HeldItem(NamedTuple):
+    """An attempt that waits for a person, and the commands that decide about it."""
+
+    id: str
+    url: str
+    k: int
+    why: str
+    message: str | None
+    run_id: str | None
+    commands: Sequence[str]
+
+
+class LoggedEvent(NamedTuple):
+    """Something that was recorded: when (epoch seconds), about which item if about one, and what."""
+
+    at: float
+    item: str | None
+    text: str
+
+
+class Step(NamedTuple):
+    """A command that a person may type next, and what it does."""
+
+    does: str
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchFacts:
+    """What a report says of a batch as a whole; times are epoch seconds, money is in micro-dollars.
+
+    `now` is when the facts were read. `counts` are the wanted items by status. `exit_code` is None until the
+    batch has finished, `owner` the process that works on it. `bounds` are in the order in which they held.
+    `price` is the cost of a step, None where it is not known. `explain` is the command that explains an
+    item, up to the item's id.
+    """
+
+    name: str
+    description: str | None
+    api: str
+    manifest: str
+    began_at: float
+    now: float
+    counts: Mapping[str, int]
+    version: str
+    ended_at: float | None = None
+    exit_code: int | None = None
+    owner: int | None = None
+    bounds: Sequence[Bound] = ()
+    bound_name: str = ""
+    price: int | None = None
+    explain: str = ""
+    next_steps: Sequence[Step] = ()
+    held: Sequence[HeldItem] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    events: Sequence[LoggedEvent] = ()
