@@ -25,6 +25,7 @@ class DocumentType(StrEnum):
     PLAN = "plan"
     PROGRESS = "progress"
     RECHECK = "recheck"
+    REPORT = "report"
     SETTINGS = "settings"
     STATUS = "status"
     SUMMARY = "summary"

@@ -208,7 +208,7 @@ class TableOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reporting:
-    """The options for progress, summary and exit code."""
+    """The options for progress, report, summary and exit code."""
 
     progress: str = option(
         "--progress",
@@ -217,6 +217,12 @@ class Reporting:
         default="auto",
         help="show progress as bar, line (one a minute), json or none (default: auto, which is bar on a "
         "terminal and line elsewhere)",
+    )
+    report: Path | None = option(
+        "--report",
+        metavar="FILE",
+        parse=Path,
+        help="write a page about the batch to FILE (.html) at the end (default: none)",
     )
     json: bool = flag("--json", help="print JSON on standard output")
     fail_on_error: Share | None = option(

@@ -1,4 +1,4 @@
-"""Writes a batch's table from its journal to the file that manifest and options name."""
+"""Writes a batch's table and its report from its journal to the files that manifest and options name."""
 
 from __future__ import annotations
 
@@ -6,20 +6,29 @@ import json
 import shutil
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.agreement import Question
 from batchfish.cli.locate import folder_of
 from batchfish.cli.requests import waiting_marks
 from batchfish.core.expressions import compile_template
-from batchfish.core.rules import rules_from
-from batchfish.errors import NeedsYes, WrongInput
+from batchfish.core.rules import TABLE_SUFFIXES, rules_from
+from batchfish.errors import NeedsYes, StorageFailed, WrongInput
 from batchfish.journal.queries import open_reader
 from batchfish.table.columns import plan_columns
-from batchfish.table.target import FileMark, check_target, name_for_file
+from batchfish.table.target import (
+    FileMark,
+    check_target,
+    make_parents,
+    mark_of,
+    name_for_file,
+    reason_of,
+    replacing,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from batchfish.cli.agreement import Agreement
@@ -33,6 +42,8 @@ if TYPE_CHECKING:
     RecordOutput = Callable[[str, str, float], None]
 
 DEFAULT_OUTPUT = "results/{{ batch }}.parquet"
+REPORT_SUFFIXES = (".html",)
+DEFAULT_REPORT = "results/{{ batch }}.html"
 
 
 def target_of(batch: Batch, output: Path | None) -> tuple[Path, Path | None]:
@@ -41,11 +52,16 @@ def target_of(batch: Batch, output: Path | None) -> tuple[Path, Path | None]:
 
 
 def target_for(name: str, pattern: str | None, folder: Path, output: Path | None) -> tuple[Path, Path | None]:
-    """Return the table's path and that folder, also for a batch that has not begun."""
+    """Return a file's path and that folder, also for a batch that has not begun; {{ batch }} is its name."""
     if output is not None:
         return output.absolute(), None
     template = compile_template(pattern or DEFAULT_OUTPUT)
     return folder / template.render({"batch": name_for_file(name)}), folder
+
+
+def report_target_of(batch: Batch, output: Path | None) -> tuple[Path, Path | None]:
+    """Return the path of a batch's report, and the folder under which missing folders may be made, if any."""
+    return target_for(batch.name, DEFAULT_REPORT, folder_of(batch), output)
 
 
 def refuse_to_replace_rows(target: Path, manifest: Manifest) -> None:
@@ -56,19 +72,30 @@ def refuse_to_replace_rows(target: Path, manifest: Manifest) -> None:
 
 
 def check_output(
-    reader: JournalReader, target: Path, folder: Path | None, agreement: Agreement | None
+    reader: JournalReader,
+    target: Path,
+    folder: Path | None,
+    agreement: Agreement | None,
+    suffixes: Sequence[str] = TABLE_SUFFIXES,
 ) -> None:
-    """Check that a table can be written there, and ask whether another program's file may be replaced.
+    """Check that a file can be written there, and ask whether another program's file may be replaced.
 
     If `agreement` is None, that question is left for later.
     """
+    check = partial(check_target, target, suffixes=suffixes, parents_under=folder)
     try:
-        check_target(target, written=marks_of(reader), may_replace=agreement is None, parents_under=folder)
+        check(written=marks_of(reader), may_replace=agreement is None)
     except NeedsYes as needed:
         if agreement is None:
             raise
         agreement.settle(needed)
-        check_target(target, may_replace=True, parents_under=folder)
+        check(may_replace=True)
+
+
+def check_report(reader: JournalReader, output: Path | None, agreement: Agreement | None) -> None:
+    """Check in the same way that a report can be written there; None: none is asked for."""
+    if output is not None:
+        check_output(reader, output.absolute(), None, agreement, REPORT_SUFFIXES)
 
 
 def write_batch(
@@ -100,6 +127,39 @@ def write_batch(
             )
 
 
+def write_report(
+    journal: Path,
+    batch: Batch,
+    output: Path | None,
+    agreement: Agreement,
+    record_output: RecordOutput,
+    *,
+    is_owner: bool = False,
+) -> Path:
+    """Write the report of a batch as it is now, and return its path; the file's mode is 0600.
+
+    `record_output` tells the journal that the file is its own. `is_owner` is true if this process owns the
+    journal.
+    """
+    from batchfish.cli.batch_facts import facts_of
+    from batchfish.report.page import render_report
+
+    target, folder = report_target_of(batch, output)
+    with open_reader(journal) as reader:
+        check_output(reader, target, folder, agreement, REPORT_SUFFIXES)
+        with reader.snapshot():
+            facts = facts_of(reader, batch, time.time(), is_owner=is_owner)
+            page = render_report(facts, reader.histories(batch.pk))
+    try:
+        make_parents(target, folder)
+        with replacing(target) as (file, _):
+            file.write(page.encode())
+            record_output(str(target), json.dumps(asdict(mark_of(file))), time.time())
+    except OSError as error:
+        raise StorageFailed(f"{target} could not be written: {reason_of(error)}") from error
+    return target
+
+
 def preview_of(path: Path, rows: int) -> str:
     """Return the first rows of a table, laid out for the terminal."""
     from batchfish.table.preview import preview
@@ -120,6 +180,6 @@ def schemas_of(reader: JournalReader, batch: Batch) -> list[Mapping[str, Any]]:
 
 
 def marks_of(reader: JournalReader) -> list[FileMark]:
-    """Return the marks of the table files that were written from a journal."""
+    """Return the marks of the files that were written from a journal."""
     marks = [*waiting_marks(reader.path), *reader.output_marks()]  # in this order: none can be missed
     return [FileMark(**json.loads(mark)) for mark in marks]

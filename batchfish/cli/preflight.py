@@ -16,7 +16,7 @@ from batchfish.cli.agreement import Question
 from batchfish.cli.counts import count
 from batchfish.cli.factory import SystemClock, chance, make_client
 from batchfish.cli.locate import spell
-from batchfish.cli.output import check_output, refuse_to_replace_rows, target_for, target_of
+from batchfish.cli.output import check_output, check_report, refuse_to_replace_rows, target_for, target_of
 from batchfish.core import identity
 from batchfish.core.describe import several
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
@@ -72,8 +72,8 @@ class RunCheck:
 async def check_run(check: RunCheck, stack: ExitStack) -> Clearance:
     """Check a manifest's batch; the local agent that it needs is closed with the stack.
 
-    WrongInput if the table cannot be written. NeedsYes if nobody agrees to what would be paid for again, or
-    if the journal of earlier runs was lost.
+    WrongInput if table or report cannot be written. NeedsYes if nobody agrees to what would be paid for
+    again, or if the journal of earlier runs was lost.
     """
     _ask_unfinished_batch(check)
     # For a new batch it is asked last whether a file may be replaced: the reason may be a lost journal.
@@ -101,14 +101,15 @@ def check_batch(
 ) -> Access:
     """Check a batch that has begun; the local agent that it needs is closed with the stack.
 
-    WrongInput if options name another API, or if the table cannot be written. NeedsYes if nobody agrees to a
-    short settle time or to the table's replacing another file.
+    WrongInput if options name another API, or if table or report cannot be written. NeedsYes if nobody agrees
+    to a short settle time or to replacing another file.
     """
     access = reach(execution.api, env, batch, stack)
     ask_short_settle(execution.pace, rules_from(batch.manifest), access, agreement)
     if not execution.pace.drain:  # a drain pays for nothing, and no file may prevent a cancel
         target, folder = target_of(batch, execution.table.output)
         check_output(journal.reader, target, folder, agreement)
+        check_report(journal.reader, execution.reporting.report, agreement)
     return access
 
 
@@ -144,6 +145,7 @@ def _check_output(check: RunCheck, agreement: Agreement | None) -> None:
     )
     refuse_to_replace_rows(target, manifest)
     check_output(check.journal.reader, target, folder, agreement)
+    check_report(check.journal.reader, check.execution.reporting.report, agreement)
 
 
 def _ask_changes(check: RunCheck) -> None:

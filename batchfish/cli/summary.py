@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from batchfish.cli.console import are, put_if_possible
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
@@ -11,7 +11,7 @@ from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import spell
-from batchfish.cli.output import preview_of, write_batch
+from batchfish.cli.output import preview_of, write_batch, write_report
 from batchfish.core.describe import several
 from batchfish.core.settings import PAUSED
 from batchfish.pipeline.recheck import flag_same_answers
@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from batchfish.pipeline.run import RunReport
 
 ROWS_ON_A_TERMINAL = 5
+
+
+class _Files(NamedTuple):
+    """The paths of the table and of the report that were written."""
+
+    table: Path | None = None
+    report: Path | None = None
+
+
+_NO_FILES = _Files()
 
 
 def report_end(
@@ -52,12 +62,12 @@ def report_end(
     judged = count_selected(journal, batch.pk)
     was_cancelled = judged.ended == judged.total and reader.was_cancelled(batch.pk, journal.selection())
     code = exit_code(judged, stop, allowed, was_cancelled=was_cancelled)
-    table = None
+    files = _NO_FILES
     if ended.stop is None or ended.stop.signal is None:
-        table = write_batch(journal.path, batch, execution.table, agreement, journal.record_output).path
+        files = _write_files(execution, agreement, journal, batch)
     alive = f"; {are(ended.alive, 'run')} still alive" if ended.alive else ""
     console.say(f"{batch.name}: {counts}{alive}")
-    _report_next_steps(execution, console, journal, batch, counts, code, table)
+    _report_next_steps(execution, console, journal, batch, counts, code, files)
     return code
 
 
@@ -72,9 +82,19 @@ def report_finished(
     """Report that a batch is finished, and write its table, which options may ask for at another place."""
     counts = count(journal.reader, batch.pk)
     console.say(f"{batch.name} is finished: {counts}. Nothing was sent; `run --new` starts another.")
-    table = write_batch(journal.path, batch, execution.table, agreement, journal.record_output)
-    _report_next_steps(execution, console, journal, batch, counts, code, table.path)
+    files = _write_files(execution, agreement, journal, batch)
+    _report_next_steps(execution, console, journal, batch, counts, code, files)
     return code
+
+
+def _write_files(execution: Execution, agreement: Agreement, journal: SqliteJournal, batch: Batch) -> _Files:
+    """Write the table, and the report if one is asked for, of a batch as its journal has it now."""
+    table = write_batch(journal.path, batch, execution.table, agreement, journal.record_output).path
+    report = execution.reporting.report
+    if report is not None:
+        now = journal.batch(batch.pk)
+        report = write_report(journal.path, now, report, agreement, journal.record_output, is_owner=True)
+    return _Files(table, report)
 
 
 def report_nothing_selected(reporting: Reporting, console: Console, message: str) -> int:
@@ -101,7 +121,7 @@ def _report_next_steps(
     batch: Batch,
     counts: Counts,
     code: int,
-    table: Path | None,
+    files: _Files,
 ) -> None:
     """Print the first rows, the commands that continue, and last the summary or the table's path."""
     name, as_json = spell(journal.path, batch), execution.reporting.json
@@ -109,8 +129,8 @@ def _report_next_steps(
     rows = execution.table.head or 0
     if execution.table.head is None and sys.stdout.isatty() and not console.is_quiet and not as_json:
         rows = ROWS_ON_A_TERMINAL
-    if table is not None and rows:
-        put_if_possible(preview_of(table, rows))
+    if files.table is not None and rows:
+        put_if_possible(preview_of(files.table, rows))
     if waiting := journal.reader.held_attempts(batch.pk):
         console.say(
             f"{are(len(waiting), 'held attempt')} waiting for your decision and "
@@ -124,13 +144,15 @@ def _report_next_steps(
         console.warn(f"{batch.name} is paused; to let it submit again: batchfish unpause {name}")
     if command:
         console.say(f"go on with: {command}")
+    if files.report is not None:
+        console.say(f"report: {files.report}")
     if as_json:
-        put_summary(code, counts, table=table, command=command)
-    elif table is not None and not console.is_quiet:
-        put_if_possible(str(table))
+        put_summary(code, counts, files, command=command)
+    elif files.table is not None and not console.is_quiet:
+        put_if_possible(str(files.table))
 
 
-def put_summary(code: int, counts: Counts, *, table: Path | None = None, command: str | None = None) -> None:
+def put_summary(code: int, counts: Counts, files: _Files = _NO_FILES, *, command: str | None = None) -> None:
     """Print the summary, the last JSON object of a command; `command` continues an unfinished batch."""
     put_if_possible(
         document(
@@ -138,7 +160,8 @@ def put_summary(code: int, counts: Counts, *, table: Path | None = None, command
             ok=code == 0,
             exit_code=int(code),
             counts=dict(counts.by_status),
-            table=table,
+            table=files.table,
+            report=files.report,
             resume=command,
         )
     )

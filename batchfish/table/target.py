@@ -1,4 +1,4 @@
-"""The file that a table is written to: whether it may be replaced, and its atomic replacement."""
+"""The file that a table or a report is written to: whether it may be replaced, and its atomic replacement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from batchfish.core.rules import TABLE_SUFFIXES
 from batchfish.errors import NeedsYes, StorageFailed, WrongInput
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
 _TEMPORARY = re.compile(r"\.batchfish-[0-9a-f]{16}\.tmp")
@@ -63,15 +63,16 @@ def check_target(
     written: Collection[FileMark] = (),
     may_replace: bool = False,
     parents_under: Path | None = None,
+    suffixes: Sequence[str] = TABLE_SUFFIXES,
 ) -> None:
-    """Raise the error that `write_table` would raise for this target, before a run costs money.
+    """Raise the error that writing to this target would raise, before a run costs money.
 
     An existing file may be replaced if we wrote it (`written`) or a person agreed (`may_replace`). A symbolic
     link is neither replaced nor followed. Missing folders are created only below `parents_under`. Raises
     WrongInput, NeedsYes or StorageFailed.
     """
-    if target.suffix not in TABLE_SUFFIXES:
-        raise WrongInput(f"{target}: a table file ends with {', '.join(TABLE_SUFFIXES)}: name one that does")
+    if target.suffix not in suffixes:
+        raise WrongInput(f"{target}: this file must end with {', '.join(suffixes)}: name one that does")
     try:
         mode = target.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):

@@ -39,6 +39,7 @@ FOLLOWING = (
     | ACCESS
     | AGENT
     | {"--settle", "--poll-interval", "--max-duration", "--max-outage", "--allow-empty", "--progress"}
+    | {"--report"}
 )
 
 OFFERED = {
@@ -60,6 +61,7 @@ OFFERED = {
     "status": PLACE | {"--watch"},
     "results": PLACE | AGREEMENT | TABLE | {"--failed"},
     "diff": PLACE | AGREEMENT | TABLE | {"--compare"},
+    "report": PLACE | AGREEMENT | {"-o"},
     "explain": PLACE | {"--batch"},
     "ls": PLACE,
     "completion": set(),
@@ -131,12 +133,13 @@ SCENES: dict[str, list[tuple[str, ...]]] = {
     "status": [("status", "--local")],
     "results": [("results", "--local")],
     "diff": [("diff", "--local"), ("diff", "--local", "-o", "changes.csv")],
+    "report": [("report", "--local")],
     "explain": [("explain", "i1", "--local")],
     "ls": [("ls",)],
     "completion": [("completion", "bash")],
     "doctor": [("doctor",), ("doctor", *LOCAL)],
 }
-READING = ("audit", "diff", "explain", "ls", "plan", "results", "status", "validate")
+READING = ("audit", "diff", "explain", "ls", "plan", "report", "results", "status", "validate")
 """Commands that leave the batch as it is: one folder serves them all."""
 
 
@@ -245,6 +248,8 @@ def test_cancel_beside_a_running_process_is_about_what_is_selected(patient_shop:
     until(lambda: len(patient_shop.paid()) == 3)
     refused = patient_shop.command("cancel", patient_shop.name, "--item", "i2", "-o", "table.csv")
     assert (refused.code, "leave out --output" in refused.err) == (2, True)
+    refused = patient_shop.command("cancel", patient_shop.name, "--item", "i2", "--report", "shop.html")
+    assert (refused.code, "leave out --report" in refused.err) == (2, True)
     told = patient_shop.command("cancel", patient_shop.name, "--where", "id == 'i2'", "--json")
     assert (told.code, told.summary["type"]) == (0, "summary")
     until(lambda: ids(patient_shop, "cancelled") == {"i2"})

@@ -42,6 +42,7 @@ GROUPS: Mapping[str, Sequence[Command]] = {
         Command("status", "status", "show how many items are done, also while the batch runs"),
         Command("results", "results", "write the table with the results so far"),
         Command("diff", "diff", "show what changed since the batch before, or since another one"),
+        Command("report", "report", "write a page about the batch to look at, one HTML file"),
         Command("explain", "explain", "show an item's attempts, its status and what happens next"),
         Command("ls", "ls", "list the batches of this folder and the folders above"),
     ),

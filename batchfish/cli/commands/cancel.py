@@ -60,19 +60,22 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
         return _cancel_here(journal, batch, items, execution, agreement, env, console, stack)
 
     def leave() -> Path:
-        _leave_table_to_owner(execution, batch)
+        _leave_files_to_owner(execution, batch)
         return requests.leave_cancel(place.journal, batch.pk, items)
 
     code = requests.carry_out(place.journal, agreement, here=cancel_here, leave=leave)
     return _report_accepted(place, batch, items, execution, console) if code is None else code
 
 
-def _leave_table_to_owner(execution: Execution, batch: Batch) -> None:
-    """Raise WrongInput if options ask for a table, which another process will write."""
-    if names := given(execution.table):
+def _leave_files_to_owner(execution: Execution, batch: Batch) -> None:
+    """Raise WrongInput if options ask for a table or a report, which this process will not write."""
+    names = given(execution.table)
+    if execution.reporting.report is not None:
+        names.append("--report")
+    if names:
         raise WrongInput(
             f"another process works on {batch.name} and writes its table: leave out {names[0]}, or see "
-            "`batchfish results`"
+            "`batchfish results` and `batchfish report`"
         )
 
 
