@@ -2,6 +2,7 @@
 
 BatchfishError
 ├── WrongInput           the input is wrong: correct it, then start again
+│   ├── WrongUsage       the command line cannot be read
 │   └── ManifestError    all problems found in a manifest, each with its place and remedy
 ├── NeedsYes             a person must agree first
 ├── TryLater             start again later, which is safe; the input is not at fault
@@ -23,11 +24,32 @@ if TYPE_CHECKING:
 
 
 class BatchfishError(Exception):
-    """The base of all exceptions of batchfish; the text is written for the user."""
+    """The base of all exceptions of batchfish; the text is written for the user.
+
+    `message` says what happened and to what. `remedy` says what to do next, in sentences of its own; None if
+    the message is enough. The text is both.
+    """
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        """Keep message and remedy apart."""
+        super().__init__(with_remedy(message, remedy))
+        self.message = message
+        self.remedy = remedy
+
+
+def with_remedy(message: str, remedy: str | None) -> str:
+    """Return a message and its remedy as one text."""
+    if remedy is None:
+        return message
+    return f"{message} {remedy}" if message.endswith((".", "?", "!")) else f"{message}. {remedy}"
 
 
 class WrongInput(BatchfishError):
     """The input is wrong: an option, the manifest, a missing file, the configuration."""
+
+
+class WrongUsage(WrongInput):
+    """The command line cannot be read: an unknown command or option, or a value that is not valid."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,8 +63,11 @@ class Problem:
 
     def __str__(self) -> str:
         """Return `file:line: message remedy`."""
-        place = f"{self.file}:{self.line}" if self.line is not None else str(self.file)
-        return f"{place}: {self.message}" + (f" {self.remedy}" if self.remedy else "")
+        return with_remedy(f"{self.spell_place()}: {self.message}", self.remedy)
+
+    def spell_place(self) -> str:
+        """Return `file:line`, or the file alone."""
+        return str(self.file) if self.line is None else f"{self.file}:{self.line}"
 
 
 class ManifestError(WrongInput):
@@ -52,6 +77,10 @@ class ManifestError(WrongInput):
         """Keep the problems; `total` also counts those that were left out."""
         self.problems = tuple(problems)
         self.total = len(self.problems) if total is None else total
+        if len(self.problems) == self.total == 1:
+            (only,) = self.problems
+            super().__init__(f"{only.spell_place()}: {only.message}", remedy=only.remedy)
+            return
         lines = [str(problem) for problem in self.problems]
         if self.total > len(lines):
             lines.append(f"… and {self.total - len(lines)} more")
@@ -61,9 +90,9 @@ class ManifestError(WrongInput):
 class NeedsYes(BatchfishError):
     """A person must agree first. `question` is the name that `--accept` takes; None if it takes none."""
 
-    def __init__(self, message: str, *, question: str | None = None) -> None:
+    def __init__(self, message: str, *, remedy: str | None = None, question: str | None = None) -> None:
         """Keep the name of the question."""
-        super().__init__(message)
+        super().__init__(message, remedy=remedy)
         self.question = question
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.locate import AGENT, HOME, folder_of
 from batchfish.cli.parser import given
-from batchfish.errors import WrongInput
+from batchfish.errors import WrongInput, WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,8 +63,9 @@ def remote_access(api: ApiOptions, env: Mapping[str, str]) -> Access:
         key = env[API_KEY]
     else:
         raise WrongInput(
-            f"No API key: set {API_KEY}, or name a file with --api-key-file FILE. "
-            "To rehearse without one, add --local."
+            "there is no API key",
+            remedy=f"Set {API_KEY}, or name a file with --api-key-file FILE. To rehearse without one, add "
+            "--local.",
         )
     return Access(base_url=address, recorded_as=address, api_key=_Secret(check_api_key(key)))
 
@@ -82,7 +84,9 @@ def _read_key_file(path: Path) -> str:
             f"{path}: the API key cannot be read: {getattr(error, 'strerror', 'not text')}"
         ) from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise WrongInput(f"{path}: others can read this key. Run `chmod 600 {path}` first.")
+        raise WrongInput(
+            f"{path}: others can read this key", remedy=f"Run `chmod 600 {shlex.quote(str(path))}` first."
+        )
     return text
 
 
@@ -119,15 +123,17 @@ def nearest_site(folder: Path) -> Path | None:
 
 
 def refuse_other_access(api: ApiOptions, *, is_local: bool) -> None:
-    """Raise WrongInput if an option is about the API that is not used.
+    """Raise WrongUsage if an option is about the API that is not used.
 
     If options of the local agent were ignored where `--local` is missing, a rehearsal would be paid for.
     """
     if is_local and (names := given(api)):
-        raise WrongInput(f"{names[0]} is for a remote API, and the local agent is used: leave it out")
+        raise WrongUsage(
+            f"{names[0]} is for a remote API, and the local agent is used", remedy="Leave it out."
+        )
     if not is_local and (names := given(api.agent)):
-        raise WrongInput(
-            f"{names[0]} is for the local agent: add --local to rehearse with it, or leave it out"
+        raise WrongUsage(
+            f"{names[0]} is for the local agent", remedy="Add --local to rehearse with it, or leave it out."
         )
 
 
@@ -138,7 +144,10 @@ def reach(api: ApiOptions, env: Mapping[str, str], batch: Batch, stack: ExitStac
         return stack.enter_context(local_agent(api.agent, env, folder_of(batch)))
     access = remote_access(api, env)
     if access.recorded_as != batch.base_url:
-        raise WrongInput(f"{batch.name} belongs to {batch.base_url}, not to {access.recorded_as}")
+        raise WrongInput(
+            f"{batch.name} belongs to {batch.base_url}, not to {access.recorded_as}",
+            remedy=f"Name that API with --base-url or {BASE_URL}.",
+        )
     return access
 
 

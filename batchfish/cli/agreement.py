@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from batchfish.cli.console import ask, is_terminal
-from batchfish.errors import NeedsYes
+from batchfish.errors import NeedsYes, with_remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -54,24 +54,25 @@ class Agreement:
         """Return whether this question has been agreed to already."""
         return question in self._agreed
 
-    def ask(self, question: Question, said: str) -> None:
-        """Return if a person agrees; else raise NeedsYes, which names the option that agrees.
+    def ask(self, question: Question, said: str, *, remedy: str | None = None) -> None:
+        """Return if a person agrees; else raise NeedsYes, whose remedy names the option that agrees.
 
-        `said` are whole sentences: what happened, and what it would cost.
+        `said` are whole sentences: what happened, and what it would cost. `remedy` is what else can be done.
         """
         if question in self._agreed:
             return
         self._first = self._first or question
         answers_yes = self._yes and question is self._first and question not in NEVER_BY_YES
-        if not answers_yes and (self._ask is None or not self._ask(f"{said} Go on?")):
-            raise NeedsYes(f"{said} {self._how_to_agree(question)}", question=question)
+        if not answers_yes and (self._ask is None or not self._ask(f"{with_remedy(said, remedy)} Go on?")):
+            to_agree = self._how_to_agree(question)
+            raise NeedsYes(said, remedy=f"{remedy} {to_agree}" if remedy else to_agree, question=question)
         self._agreed.add(question)
 
     def settle(self, needed: NeedsYes) -> None:
         """Ask the question of an error from a lower layer; an error without a question is raised again."""
         if needed.question is None:
             raise needed
-        self.ask(Question(needed.question), str(needed))
+        self.ask(Question(needed.question), needed.message, remedy=needed.remedy)
 
     def _how_to_agree(self, question: Question) -> str:
         option = f"To agree, add --accept {question}."

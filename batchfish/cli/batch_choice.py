@@ -65,7 +65,7 @@ def choose_batch(
     period = period_at(manifest.period, now)
     if period is not None and (latest := reader.latest_period(period)) != period:
         raise WrongInput(
-            f"the period {period} is older than {latest}, the newest batch's: is the clock right?"
+            f"the period {period} is older than {latest}, the newest batch's", remedy="Is the clock right?"
         )
     _refuse_other_manifest(reader.newest_batch(), manifest)
     number = reader.latest_number(manifest.name, period)
@@ -95,8 +95,8 @@ def refuse_other_api(reader: JournalReader, recorded_as: str) -> None:
     if others:
         raise WrongInput(
             f"this journal belongs to {', '.join(sorted(map(spell_api, others)))}, not to "
-            f"{spell_api(recorded_as)}, and a journal has batches of one API only. To pay for the items "
-            "there as well, name another journal with --journal FILE."
+            f"{spell_api(recorded_as)}, and a journal has batches of one API only",
+            remedy="To pay for the items there as well, name another journal with --journal FILE.",
         )
 
 
@@ -109,12 +109,13 @@ def _refuse_other_manifest(newest: Batch | None, manifest: Manifest) -> None:
     if name != manifest.name:
         raise WrongInput(
             f"this journal holds the batches of {name!r} ({other}), not of {manifest.name!r}, and a journal "
-            "has batches of one name only. Name another with --journal FILE."
+            "has batches of one name only",
+            remedy="Name another with --journal FILE.",
         )
     if other != here and other.exists() and other.parent == here.parent:
         raise WrongInput(
-            f"{manifest.path} would share the journal of {name!r} with {other}. Give one of them a `name` of "
-            "its own."
+            f"{manifest.path} would share the journal of {name!r} with {other}",
+            remedy="Give one of them a `name` of its own.",
         )
 
 

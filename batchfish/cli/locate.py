@@ -105,9 +105,10 @@ def find(batch: str | None, location: JournalLocation) -> Place:
     if batch is None:
         found = [path for path in journals(is_local=is_local) if not path.stem.endswith(TRY_SUFFIX)]
         if not found:
-            hint = "." if is_local or not journals(is_local=True) else ", or look at rehearsals with --local."
+            hint = "" if is_local or not journals(is_local=True) else ", or look at rehearsals with --local"
             raise WrongInput(
-                f"No batch is known in {here} or above it. Start one with `batchfish run FILE`{hint}"
+                f"no batch is known in {here} or above it",
+                remedy=f"Start one with `batchfish run FILE`{hint}.",
             )
         return Place(journal=max(found, key=lambda path: path.stat().st_mtime))
     path = Path(batch)
@@ -119,12 +120,16 @@ def find(batch: str | None, location: JournalLocation) -> Place:
         candidate = home / f"{name}.db"
         if candidate.exists():
             return Place(journal=candidate, batch=full_name)
-    raise WrongInput(f"No batch {batch!r} is known in {here} or above it. List them with `batchfish ls`.")
+    raise WrongInput(
+        f"no batch {batch!r} is known in {here} or above it", remedy="List them with `batchfish ls`."
+    )
 
 
 def _existing(journal: Path) -> Path:
     if not journal.exists():
-        raise WrongInput(f"There is no journal {journal}. Start the batch with `batchfish run FILE`.")
+        raise WrongInput(
+            f"there is no journal {journal}", remedy="Start the batch with `batchfish run FILE`."
+        )
     return journal
 
 
@@ -136,7 +141,10 @@ def _journal_of_manifest(manifest: Path, *, is_local: bool) -> Path:
             newest = reader.newest_batch()
             if newest is not None and newest.manifest_path == str(manifest):
                 return path
-    raise WrongInput(f"{manifest} has no batch yet. Start one with `batchfish run {manifest.name}`.")
+    raise WrongInput(
+        f"{manifest} has no batch yet",
+        remedy=f"Start one with `batchfish run {shlex.quote(os.path.relpath(manifest))}`.",
+    )
 
 
 def journals(*, is_local: bool) -> list[Path]:
@@ -163,8 +171,10 @@ def batch_in(reader: JournalReader, name: str | None) -> Batch:
     if batch is not None:
         return batch
     if name is None:
-        raise WrongInput(f"No batch has begun in {reader.path}. Start one with `batchfish run FILE`.")
-    raise WrongInput(f"There is no batch {name!r} in {reader.path}. List them with `batchfish ls`.")
+        raise WrongInput(
+            f"no batch has begun in {reader.path}", remedy="Start one with `batchfish run FILE`."
+        )
+    raise WrongInput(f"there is no batch {name!r} in {reader.path}", remedy="List them with `batchfish ls`.")
 
 
 def spell(journal: Path, batch: Batch) -> str:

@@ -68,7 +68,9 @@ def refuse_to_replace_rows(target: Path, manifest: Manifest) -> None:
     """Raise WrongInput if the table would replace a file that the manifest's rows are read from."""
     for part in manifest.parts:
         if target.exists() and target.samefile(part.source.file.path):
-            raise WrongInput(f"{target}: the table would replace the manifest's own rows: name another file")
+            raise WrongInput(
+                f"{target}: the table would replace the manifest's own rows", remedy="Name another file."
+            )
 
 
 def check_output(

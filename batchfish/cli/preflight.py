@@ -44,6 +44,11 @@ if TYPE_CHECKING:
 SHORTEST_SETTLE = 30.0
 """Seconds; a shorter `settle` is asked about for an API over the network."""
 
+TO_BIND = (
+    "To bind some of them to their items first, agree and add --drain, so that nothing is sent, then use "
+    "`batchfish held adopt ITEM RUN`."
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clearance:
@@ -121,7 +126,8 @@ def ask_short_settle(pace: Pace, rules: Rules, access: Access, agreement: Agreem
         agreement.ask(
             Question.SHORT_SETTLE,
             f"{settle:g}s ({source}) is short for an API over the network: a run that shows later is paid "
-            f"for twice. Use at least {SHORTEST_SETTLE:g}s.",
+            "for twice.",
+            remedy=f"Use at least {SHORTEST_SETTLE:g}s.",
         )
 
 
@@ -132,9 +138,9 @@ def _ask_unfinished_batch(check: RunCheck) -> None:
         check.agreement.ask(
             Question.UNFINISHED_BATCH,
             f"{left.name} has not finished ({count(check.journal.reader, left.pk)}). --new would begin "
-            f"{name} all the same, and pay for every item again. To go on with {left.name}: batchfish "
-            f"resume {spell(check.journal.path, left)}. To begin {name}: batchfish run "
-            f"{shlex.quote(check.file)} --new --accept {Question.UNFINISHED_BATCH}.",
+            f"{name} all the same, and pay for every item again.",
+            remedy=f"To go on with {left.name}: batchfish resume {spell(check.journal.path, left)}. To begin "
+            f"{name}: batchfish run {shlex.quote(check.file)} --new --accept {Question.UNFINISHED_BATCH}.",
         )
 
 
@@ -156,8 +162,8 @@ def _ask_changes(check: RunCheck) -> None:
         check.agreement.ask(
             Question.CHANGES,
             f"{several(difference.changed, 'changed item')} of {check.choice.name} would be paid for again "
-            f"(such as {examples}). `batchfish plan` shows them; put the manifest back to keep what was paid "
-            "for.",
+            f"(such as {examples}).",
+            remedy="`batchfish plan` shows them; put the manifest back to keep what was paid for.",
         )
 
 
@@ -213,8 +219,8 @@ async def _ask_runs_of_other_journals(check: RunCheck, access: Access) -> bool:
     if lost and not check.begins_new:
         raise NeedsYes(
             f"the account already has runs for {several(sum(counts[one] for one in lost), 'item')} of "
-            f"{choice.name}, made with a journal that is not {journal.path}. Put that journal back, or "
-            "pay for them again with --new."
+            f"{choice.name}, made with a journal that is not {journal.path}",
+            remedy="Put that journal back, or pay for them again with --new.",
         )
     if others:
         check.agreement.ask(
@@ -223,7 +229,7 @@ async def _ask_runs_of_other_journals(check: RunCheck, access: Access) -> bool:
             f"or in another folder ({', '.join(sorted(others))}); they would be paid for again.",
         )
     if found.unread:
-        check.agreement.ask(Question.UNREAD_RUNS, _spell_unread(choice, found))
+        check.agreement.ask(Question.UNREAD_RUNS, _spell_unread(choice, found), remedy=TO_BIND)
     journal.agree_to_batches(lost | others, now)
     journal.disown((run.run_id for run in found.unread), now)
     await journal.commit()
@@ -258,7 +264,5 @@ def _spell_unread(choice: BatchChoice, found: ForeignRuns) -> str:
 
     return (
         f"the API's listing shows runs that may be for items of {choice.name}, but not the marker at the "
-        f"end of their goals: {name_runs(found.unread)}. If they are, their items are paid for again. "
-        "To bind some of them to their items first, agree and add --drain, so that nothing is sent, then "
-        "use `batchfish held adopt ITEM RUN`."
+        f"end of their goals: {name_runs(found.unread)}. If they are, their items are paid for again."
     )

@@ -66,7 +66,10 @@ def item_called(reader: JournalReader, batch: Batch, name: str) -> Item:
     """Return the item of a batch that has this id, preferring one that the manifest still asks for."""
     item = reader.find_item(batch.pk, name)
     if item is None:
-        raise WrongInput(f"{batch.name} has no item {name!r}")
+        raise WrongInput(
+            f"{batch.name} has no item {name!r}",
+            remedy="The table that `batchfish results` writes has the ids.",
+        )
     return item
 
 

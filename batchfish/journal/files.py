@@ -46,8 +46,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         version = _version(connection, path)
         if read_only and version < OLDEST_READABLE:
             raise StorageFailed(
-                f"{path}: its schema, version {version}, is too old to be read: `batchfish run` or `resume` "
-                "brings it up to date"
+                f"{path}: its schema, version {version}, is too old to be read",
+                remedy="`batchfish run` or `resume` brings it up to date.",
             )
     return connection
 
@@ -74,11 +74,15 @@ def own(path: Path) -> sqlite3.Connection:
     connection = connect(path)
     with _closed_on_error(connection, path):
         if (damage := find_damage(connection)) is not None:
-            raise StorageFailed(f"{path}: the journal is damaged ({damage}); nothing was sent")
+            raise StorageFailed(
+                f"{path}: the journal is damaged ({damage}); nothing was sent",
+                remedy="Put a backup of the file in its place.",
+            )
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise StorageFailed(
-                f"{path}: this file system does not support a write-ahead log, which a journal needs"
+                f"{path}: this file system does not support a write-ahead log, which a journal needs",
+                remedy="Use --journal FILE to keep it on a local disk.",
             )
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection, path)
@@ -136,7 +140,12 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables and application_id != APPLICATION_ID:
-        raise StorageFailed(f"{path}: a database of another program, not a journal; it was left as it is")
+        raise StorageFailed(
+            f"{path}: a database of another program, not a journal; it was left as it is",
+            remedy="Name another file with --journal FILE.",
+        )
     if version > len(MIGRATIONS):
-        raise StorageFailed(f"{path}: written by a newer batchfish (schema {version}); use that one")
+        raise StorageFailed(
+            f"{path}: written by a newer batchfish (schema {version})", remedy="Use that version."
+        )
     return int(version)

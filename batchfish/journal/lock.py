@@ -32,7 +32,10 @@ class OwnerLock:
             os.close(self._file)
             # An owner writes its process id only after it has taken the lock.
             who = f"another process (pid {owner}) is working" if owner else "another process is working"
-            raise BatchBusy(f"{journal}: {who} on it") from None
+            raise BatchBusy(
+                f"{journal}: {who} on it",
+                remedy="Wait until it has ended; the commands that run a batch do so with --if-running wait.",
+            ) from None
         try:
             os.ftruncate(self._file, 0)
             os.write(self._file, f"{os.getpid()}\n".encode())
@@ -79,8 +82,8 @@ def refuse_network_file_system(folder: Path, mounts: Path = Path("/proc/self/mou
             best, kind = len(point.parts), fields[2]
     if kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse.ssh"):
         raise StorageFailed(
-            f"{folder} is on a network file system ({kind}), where a journal is not safe. "
-            "Use --journal FILE to keep it on a local disk."
+            f"{folder} is on a network file system ({kind}), where a journal is not safe",
+            remedy="Use --journal FILE to keep it on a local disk.",
         )
 
 
@@ -122,6 +125,7 @@ def compare(known: dict[str, str], now: dict[str, str]) -> None:
         was = ", ".join(f"{fact} {known[fact]} is now {now[fact]}" for fact in changed)
         raise NeedsYes(
             f"{now['path']}: this journal was moved or copied ({was}). If the other one is still in use, "
-            "the same items would be paid for twice. Agree only if this is the only one in use.",
+            "the same items would be paid for twice.",
+            remedy="Agree only if this is the only one in use.",
             question="moved-journal",
         )

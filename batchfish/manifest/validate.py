@@ -136,8 +136,8 @@ def _find_repeated(manifest: Manifest, rows: Iterable[tuple[bytes, int, int]], p
                     problems.add(path, line, f"the row asks for the same as the one {first}", remedy)
     except sqlite3.Error as error:
         raise StorageFailed(
-            f"the rows of {manifest.path} cannot be compared in a temporary file: {error}. "
-            "Make room in the temporary folder, or name another in TMPDIR."
+            f"the rows of {manifest.path} cannot be compared in a temporary file: {error}",
+            remedy="Make room in the temporary folder, or name another in TMPDIR.",
         ) from error
     return duplicates
 

@@ -49,7 +49,7 @@ async def compare_at_start(ctx: Context, batch: int) -> None:
         if batch == ctx.batch.pk:
             ctx.session.markers = "off"
     elif unread:
-        raise NeedsYes(_explain(ctx, batch, unread), question="unread-runs")
+        raise _ask_about(ctx, batch, unread)
     await ctx.journal.commit()
 
 
@@ -92,7 +92,7 @@ async def _compare_meanwhile(ctx: Context) -> None:
     ctx.session.compared_at = began_at
     if new := [run for run in unread if run.run_id not in ctx.session.reported]:
         ctx.session.reported.update(run.run_id for run in new)
-        ctx.notice(f"money: {_explain(ctx, ctx.batch.pk, new)}")
+        ctx.notice(f"money: {_ask_about(ctx, ctx.batch.pk, new)}")
 
 
 async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Sequence[RunSnapshot]:
@@ -178,12 +178,13 @@ def _is_rest_unchanged(
     return expected - not_listed_yet <= total - len(recent) <= expected + on_their_way
 
 
-def _explain(ctx: Context, batch: int, unread: Sequence[RunSnapshot]) -> str:
-    """Return why runs without a readable marker need a person, and what the person can do."""
+def _ask_about(ctx: Context, batch: int, unread: Sequence[RunSnapshot]) -> NeedsYes:
+    """Return the error that says why runs without a readable marker need a person."""
     name = ctx.journal.batch(batch).name
-    return (
+    return NeedsYes(
         f"the API's listing shows runs that may belong to {name}, but not the reference line in their goals: "
-        f"{name_runs(unread)}. An item could be paid for twice. `batchfish held adopt ITEM RUN --batch "
-        f"{name}` binds a run to its item; --accept unread-runs ignores those that are left, and holds "
-        "every create without an answer"
+        f"{name_runs(unread)}. An item could be paid for twice.",
+        remedy=f"`batchfish held adopt ITEM RUN --batch {name}` binds a run to its item; --accept "
+        "unread-runs ignores those that are left, and holds every create without an answer.",
+        question="unread-runs",
     )

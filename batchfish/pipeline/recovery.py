@@ -44,8 +44,8 @@ async def check_key(ctx: Context) -> None:
     backoff.note_answer(ctx)
     if attempt.run_id not in result.runs:
         raise NotPermitted(
-            "this API key cannot see the runs that this journal has made: it belongs to another account. "
-            "Use the key that the batch was begun with."
+            "this API key cannot see the runs that this journal has made: it belongs to another account",
+            remedy="Use the key that the batch was begun with.",
         )
 
 

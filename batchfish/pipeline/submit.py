@@ -214,8 +214,8 @@ async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
     if foreign.unread:
         raise NeedsYes(
             "the listing shows runs that may belong to another journal of this batch, but not the reference "
-            f"line in their goals: {name_runs(foreign.unread)}. Nothing more is sent. --accept unread-runs "
-            "ignores them",
+            f"line in their goals: {name_runs(foreign.unread)}. Nothing more is sent.",
+            remedy="To ignore these runs, add --accept unread-runs.",
             question="unread-runs",
         )
     tries = identity.batch_prefix(name)
@@ -231,8 +231,8 @@ async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
         return
     raise NeedsYes(
         "another journal has begun the same items: the account has runs of them under "
-        f"{', '.join(sorted(others))}, besides the one that was made here. Nothing more is sent. Go on "
-        "with one of the two; --accept same-items pays for the same items here, too",
+        f"{', '.join(sorted(others))}, besides the one that was made here. Nothing more is sent.",
+        remedy="Go on with one of the two. To pay for the same items here, too, add --accept same-items.",
         question="same-items",
     )
 

@@ -181,7 +181,7 @@ def declared_kind(name: str, dtype: str) -> Kind:
     """Return the kind for a type in `output.columns`."""
     if dtype not in DECLARABLE:
         types = ", ".join(sorted(DECLARABLE))
-        raise WrongInput(f"output.columns.{name}: {dtype!r} is not a type. Use one of {types}.")
+        raise WrongInput(f"output.columns.{name}: {dtype!r} is not a type", remedy=f"Use one of {types}.")
     return DECLARABLE[dtype]
 
 
@@ -190,7 +190,7 @@ def _path(explode: str) -> tuple[str, ...]:
     root, *names = explode.split(".")
     if root != "result" or not all(names):
         raise WrongInput(
-            f"output.explode: {explode!r} is not a path to a list. Write it like result.products."
+            f"output.explode: {explode!r} is not a path to a list", remedy="Write it like result.products."
         )
     return tuple(names)
 

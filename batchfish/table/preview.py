@@ -87,7 +87,7 @@ def _head(path: Path, rows: int) -> tuple[Sequence[str], Sequence[Sequence[Any]]
                     found = [json.loads(line) for line in islice(file, rows)]
                 return list(found[0]) if found else [], [list(row.values()) for row in found]
             case _:
-                raise WrongInput(f"{path}: is none of the tables we write ({', '.join(TABLE_SUFFIXES)})")
+                raise WrongInput(f"{path} is no table of batchfish ({', '.join(TABLE_SUFFIXES)})")
         frame = table.head(rows).collect()
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise StorageFailed(f"{path} could not be read: {reason_of(error)}") from error

@@ -72,7 +72,9 @@ def check_target(
     WrongInput, NeedsYes or StorageFailed.
     """
     if target.suffix not in suffixes:
-        raise WrongInput(f"{target}: this file must end with {', '.join(suffixes)}: name one that does")
+        raise WrongInput(
+            f"{target} is no name for this file", remedy=f"End it with {', '.join(suffixes)}."
+        )
     try:
         mode = target.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -81,13 +83,16 @@ def check_target(
     except (OSError, ValueError) as error:
         raise StorageFailed(f"{target}: {reason_of(error)}") from error
     if stat.S_ISLNK(mode):
-        raise WrongInput(f"{target} is a symbolic link: name the file it points to, or remove it")
+        raise WrongInput(
+            f"{target} is a symbolic link", remedy="Name the file that it points to, or remove it."
+        )
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-        raise WrongInput(f"{target} is {what}: name a file to write")
+        raise WrongInput(f"{target} is {what}", remedy="Name a file to write.")
     if not may_replace and not any(is_same_file(target, mark) for mark in written):
         raise NeedsYes(
-            f"{target} exists, and is not as this batch wrote it. Name another file, or agree to replace it.",
+            f"{target} exists, and is not as this batch wrote it.",
+            remedy="Name another file, or agree to replace it.",
             question="replace-output",
         )
     _check_folder(target, parents_under)
@@ -141,13 +146,15 @@ def _check_folder(target: Path, parents_under: Path | None) -> None:
     while not folder.exists():
         if parents_under is None or not _is_under(target, parents_under):
             raise StorageFailed(
-                f"{target.parent} does not exist: make that folder first, or name another file"
+                f"{target.parent} does not exist", remedy="Make that folder first, or name another file."
             )
         folder = folder.parent
     if not folder.is_dir():
-        raise StorageFailed(f"{folder} is not a folder: name another file")
+        raise StorageFailed(f"{folder} is not a folder", remedy="Name another file.")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise StorageFailed(f"{folder} cannot be written to: change its permissions, or name another file")
+        raise StorageFailed(
+            f"{folder} cannot be written to", remedy="Change its permissions, or name another file."
+        )
 
 
 def _is_under(target: Path, folder: Path) -> bool:

@@ -262,7 +262,8 @@ def _check(path: Path, target: Path, schema: Mapping[str, pl.DataType], rows: in
             found = _count_lines(path, are_texts_quoted=False)
     if not is_same or found != rows:
         raise StorageFailed(
-            f"{target}: the file was not written whole: it has {found} of {rows} rows. Is the disk failing?"
+            f"{target}: the file was not written whole: it has {found} of {rows} rows",
+            remedy="Is the disk failing?",
         )
 
 

@@ -155,7 +155,9 @@ def _find_password(proxy: Mapping[str, Any], secrets: Mapping[str, str]) -> str 
         return None if password is None else str(password)
     if secrets.get(str(name)):
         return secrets[str(name)]
-    raise WrongInput(f"proxy_config.password_env: the environment variable {name} is not set")
+    raise WrongInput(
+        f"proxy_config.password_env: the environment variable {name} is not set", remedy="Set it."
+    )
 
 
 def _read_answer(answer: HttpAnswer) -> CreateAnswer:

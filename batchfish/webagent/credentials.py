@@ -22,11 +22,16 @@ def check_base_url(text: str) -> str:
     except ValueError as error:
         raise WrongInput(f"the base URL is not valid: {error}") from None
     if parts.scheme not in {"http", "https"} or not host:
-        raise WrongInput(f"base URL {url!r} is not an address such as https://agent.tinyfish.ai")
+        raise WrongInput(
+            f"base URL {url!r} is not an address", remedy="Write it like https://agent.tinyfish.ai."
+        )
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise WrongInput("the base URL may hold a host, a port and a path, nothing else")
+        raise WrongInput(
+            "the base URL has a user name, a query or a fragment",
+            remedy="Leave a host, a port and a path, nothing else.",
+        )
     if parts.scheme == "http" and not is_loopback(url):
-        raise WrongInput(f"base URL {url!r} would send the API key unencrypted: use https://")
+        raise WrongInput(f"base URL {url!r} would send the API key unencrypted", remedy="Use https://.")
     return url
 
 
@@ -43,9 +48,11 @@ def check_api_key(text: str) -> str:
     """Return the key without surrounding blanks; WrongInput, not quoting it, if it cannot be a header."""
     key = text.strip()
     if not key:
-        raise WrongInput("the API key is empty: set TINYFISH_API_KEY")
+        raise WrongInput("the API key is empty", remedy="Set TINYFISH_API_KEY.")
     if re.fullmatch(r"[!-~]+", key) is None:
-        raise WrongInput("the API key holds blanks, line ends or characters that no key has: copy it again")
+        raise WrongInput(
+            "the API key holds blanks, line ends or characters that no key has", remedy="Copy it again."
+        )
     return key
 
 

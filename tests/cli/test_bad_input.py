@@ -77,15 +77,15 @@ RUN = ("run", "rows.csv", *GOAL)
         ((*RUN, "--base-url", ""), "https"),
         ((*RUN, "-o", "table.xlsx"), "table.xlsx"),
         ((*RUN, "-o", "folder.csv"), "folder.csv"),
-        (("status",), "No batch is known"),
+        (("status",), "no batch is known"),
         (("status", "rows.csv"), "rows.csv has no batch yet"),
-        (("status", "nobody"), "No batch 'nobody' is known"),
-        (("status", "--journal", "missing.db"), "There is no journal missing.db"),
-        (("resume", "nobody"), "No batch 'nobody' is known"),
-        (("results", "nobody"), "No batch 'nobody' is known"),
-        (("explain", "x"), "No batch is known"),
-        (("cancel",), "No batch is known"),
-        (("retry", "--failed"), "No batch is known"),
+        (("status", "nobody"), "no batch 'nobody' is known"),
+        (("status", "--journal", "missing.db"), "there is no journal missing.db"),
+        (("resume", "nobody"), "no batch 'nobody' is known"),
+        (("results", "nobody"), "no batch 'nobody' is known"),
+        (("explain", "x"), "no batch is known"),
+        (("cancel",), "no batch is known"),
+        (("retry", "--failed"), "no batch is known"),
         (("retry",), "--failed"),
         (("retry", "--failed", "--held"), "not allowed with"),
         (("held", "burn", "x"), "there is no choice 'burn'"),
@@ -118,7 +118,7 @@ def test_a_table_without_its_folder_is_refused_before_anything_begins(offline: C
     (offline.folder / "rows.csv").write_text("url\nhttps://shop.example/1\n")
     outcome = offline(*RUN, "-o", "missing/table.csv")
     assert outcome.code == 74
-    assert "make that folder first, or name another file" in outcome.err
+    assert "Make that folder first, or name another file" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_run_without_a_key_says_how_to_give_one(offline: Command) -> None:
     (offline.folder / "rows.csv").write_text("url\nhttps://shop.example/1\n")
     outcome = offline(*RUN)
     assert outcome.code == 2
-    assert "set TINYFISH_API_KEY" in outcome.err
+    assert "Set TINYFISH_API_KEY" in outcome.err
     assert "--local" in outcome.err
 
 

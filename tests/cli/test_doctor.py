@@ -209,4 +209,4 @@ def test_the_local_agent_is_checked_like_an_api(command: Command) -> None:
 
 def test_a_journal_that_is_named_has_to_be_there(command: Command) -> None:
     done = command("doctor", "--journal", "nosuch.db")
-    assert (done.code, "There is no journal nosuch.db" in done.err) == (2, True)
+    assert (done.code, "there is no journal nosuch.db" in done.err) == (2, True)

@@ -81,8 +81,8 @@ def test_rows_that_are_wrong_are_shown_beside_the_manifest(command: Command) -> 
     [
         (("shop.example/1",), "Did you mean 'https://shop.example/1'?"),
         (("nosuch.csv",), "there is no file nosuch.csv"),
-        (("shop.csv", "https://shop.example/1"), "name it alone"),
-        ((*URLS, "-o", "list.csv"), "end it with .yaml"),
+        (("shop.csv", "https://shop.example/1"), "Name it alone"),
+        ((*URLS, "-o", "list.csv"), "End it with .yaml"),
         ((*URLS, "-o", "nosuch/list.yaml"), "there is no folder nosuch"),
         ((*URLS, "-o", "link.yaml"), "not a regular file"),
     ],

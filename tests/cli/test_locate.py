@@ -46,7 +46,7 @@ def test_the_first_of_several_batches_has_a_name(say: Say) -> None:
 
     assert say("status", "shop", "--local").startswith("shop.2: 1 of 2 done")
     assert say("status", "shop.1", "--local").startswith("shop: 2 of 2 done")
-    assert "There is no batch 'shop.3'" in say("status", "shop.3", "--local", code=2)
+    assert "there is no batch 'shop.3'" in say("status", "shop.3", "--local", code=2)
 
 
 def test_status_says_how_to_go_on_in_words_that_do(say: Say) -> None:

@@ -247,9 +247,9 @@ def test_cancel_beside_a_running_process_is_about_what_is_selected(patient_shop:
     process = patient_shop.start("-j", "3")
     until(lambda: len(patient_shop.paid()) == 3)
     refused = patient_shop.command("cancel", patient_shop.name, "--item", "i2", "-o", "table.csv")
-    assert (refused.code, "leave out --output" in refused.err) == (2, True)
+    assert (refused.code, "Leave out --output" in refused.err) == (2, True)
     refused = patient_shop.command("cancel", patient_shop.name, "--item", "i2", "--report", "shop.html")
-    assert (refused.code, "leave out --report" in refused.err) == (2, True)
+    assert (refused.code, "Leave out --report" in refused.err) == (2, True)
     told = patient_shop.command("cancel", patient_shop.name, "--where", "id == 'i2'", "--json")
     assert (told.code, told.summary["type"]) == (0, "summary")
     until(lambda: ids(patient_shop, "cancelled") == {"i2"})
@@ -299,7 +299,7 @@ def test_a_misspelt_item_is_an_error_though_the_batch_is_finished(shop: Shop) ->
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--engine", "browser"), "--engine is for the local agent: add --local"),
+        (("--engine", "browser"), "--engine is for the local agent. Add --local"),
         (("--simulate", "reset=0.3"), "--simulate is for the local agent"),
         (("--site", "site"), "--site is for the local agent"),
         (("--cap", "3"), "--cap is for the local agent"),
@@ -366,7 +366,7 @@ def test_a_list_of_what_is_held_takes_no_options_of_a_decision(
     (offline.folder / "shop.csv").write_text("url\nhttps://shop.example/1\n")
     offline("run", "shop.csv", *GOAL, "--where", "false")
     outcome = offline("held", "list", *flags)
-    assert (outcome.code, f"leave out {flags[0]}" in outcome.err) == (2, True)
+    assert (outcome.code, f"Leave out {flags[0]}" in outcome.err) == (2, True)
 
 
 @pytest.mark.process

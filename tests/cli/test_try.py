@@ -90,7 +90,7 @@ def test_each_try_is_another_run_and_no_other_command_chooses_it_by_default(
         assert code == 0, err
         assert len(booked(folder)) == number
     status = command("status", "--local")
-    assert (status.code, "No batch is known" in status.err) == (2, True)
+    assert (status.code, "no batch is known" in status.err) == (2, True)
 
 
 def test_a_try_that_waits_over_run_gives_the_result_alone(folder: Path) -> None:

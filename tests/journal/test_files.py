@@ -178,7 +178,7 @@ class TestVersions:
             connection_of(journal).execute(f"PRAGMA user_version = {VERSION + 1}")
         for opening in (own, connect):
             with pytest.raises(
-                StorageFailed, match=rf"newer batchfish \(schema {VERSION + 1}\); use that one"
+                StorageFailed, match=rf"newer batchfish \(schema {VERSION + 1}\)\. Use that version"
             ):
                 opening(path)
 

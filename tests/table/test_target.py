@@ -142,16 +142,16 @@ def test_links_folders_and_devices_are_refused_even_with_a_yes(tmp_path: Path) -
     (tmp_path / "folder.csv").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
     for name in ("link", "dangling", "folder", "pipe"):
-        with pytest.raises(WrongInput, match="name"):
+        with pytest.raises(WrongInput, match="Name"):
             check_target(tmp_path / f"{name}.csv", may_replace=True)
     assert (tmp_path / "real.csv").read_bytes() == b"precious"
 
 
 def test_folders_are_created_only_where_allowed(tmp_path: Path) -> None:
     target = tmp_path / "results" / "deep" / "out.csv"
-    with pytest.raises(StorageFailed, match="make that folder first"):
+    with pytest.raises(StorageFailed, match="Make that folder first"):
         check_target(target)
-    with pytest.raises(StorageFailed, match="make that folder first"):
+    with pytest.raises(StorageFailed, match="Make that folder first"):
         check_target(target, parents_under=tmp_path / "elsewhere")
     check_target(target, parents_under=tmp_path)
     assert not target.parent.exists()

@@ -390,7 +390,7 @@ def test_no_row_is_read_for_a_refused_target(tmp_path: Path) -> None:
 
 def test_missing_folders_are_created_below_the_allowed_one(tmp_path: Path) -> None:
     target = tmp_path / "results" / "2026" / "out.csv"
-    with pytest.raises(StorageFailed, match="make that folder first"):
+    with pytest.raises(StorageFailed, match="Make that folder first"):
         write(target, FULL)
     assert write(target, FULL, parents_under=tmp_path).rows == 1
     assert stat.S_IMODE(target.stat().st_mode) == 0o600

@@ -31,7 +31,7 @@ from batchfish.core.describe import several
 from batchfish.core.events import Adopted, CancelRequested, ProvenAbsent, RetryRequested
 from batchfish.core.items import Status
 from batchfish.core.rules import rules_from
-from batchfish.errors import WrongInput
+from batchfish.errors import WrongInput, WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +76,10 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
         _refuse_options_of_decisions(options)
         return _list_held(options, place, console)
     if options.item is None or (options.decision == "adopt") != (options.run_id is not None):
-        raise WrongInput("expected `held adopt ITEM RUN`, `held resubmit ITEM` or `held drop ITEM`")
+        raise WrongUsage(
+            f"`held {options.decision}` has too few or too many arguments",
+            remedy="Write `held adopt ITEM RUN`, `held resubmit ITEM` or `held drop ITEM`.",
+        )
     with ExitStack() as stack:
         agreement = agreement_of(options.questions)
         journal = stack.enter_context(owned_journal(place.journal, agreement))
@@ -127,13 +130,14 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
 
 
 def _refuse_options_of_decisions(options: Options) -> None:
-    """Raise WrongInput if `held list` has an argument that only a decision can use."""
+    """Raise WrongUsage if `held list` has an argument that only a decision can use."""
     names = [*given(options.api), *given(options.api.agent)]
     if options.attempt is not None:
         names.append("--attempt")
     if options.item is not None or names:
-        raise WrongInput(
-            f"`held list` lists every held attempt and sends nothing: leave out {options.item or names[0]}"
+        raise WrongUsage(
+            "`held list` lists every held attempt and sends nothing",
+            remedy=f"Leave out {options.item or names[0]}.",
         )
 
 
@@ -164,14 +168,15 @@ def _find_attempt(options: Options, name: str, journal: SqliteJournal, batch: Ba
         listed = "; ".join(f"{one.key} attempt {one.k}: {_spell_held(one)}" for one in named)
         by_key = ", and its item by its key" if len({one.item for one in named}) > 1 else ""
         raise WrongInput(
-            f"{name} has {several(len(named), 'held attempt')} ({listed}). Name one with --attempt K{by_key}."
+            f"{name} has {several(len(named), 'held attempt')} ({listed})",
+            remedy=f"Name one with --attempt K{by_key}.",
         )
     (one,) = chosen
     item = journal.item(one.item)
     if options.decision == "resubmit" and item.status is not Status.HELD:
         raise WrongInput(
-            f"{item.id} is {item.status}: it is not sent again. `held drop` frees the slot that its "
-            f"attempt {one.k} takes."
+            f"{item.id} is {item.status}: it is not sent again",
+            remedy=f"`held drop` frees the slot that its attempt {one.k} takes.",
         )
     others = [other for other in named if other.item == one.item and other.k != one.k]
     return _Decision(item=item, k=one.k, is_last=item.status is Status.HELD and not others)
@@ -198,7 +203,7 @@ async def _adopt(ctx: Context, decision: _Decision, run_id: str) -> None:
     item = decision.item
     attempt = None if decision.k is None else ctx.journal.attempt(item.pk, decision.k)
     if attempt is not None and attempt.run_id is not None:
-        raise WrongInput(f"{item.id} has a run already, {attempt.run_id}: leave it out")
+        raise WrongInput(f"{item.id} has a run already, {attempt.run_id}")
     if ctx.journal.attempt_of_run(run_id) is not None:
         raise WrongInput(f"run {run_id} belongs to an item already")
     polled = await ctx.agent.poll([run_id])

@@ -17,7 +17,7 @@ from batchfish.cli.locate import HOME, make_home
 from batchfish.cli.options import Questions, Reporting
 from batchfish.cli.parser import argument, group, option
 from batchfish.core.describe import several
-from batchfish.errors import ManifestError, StorageFailed, WrongInput
+from batchfish.errors import ManifestError, StorageFailed, WrongInput, WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,23 +88,27 @@ def _file_of_rows(pages: tuple[str, ...]) -> Path | None:
     if not files:
         return None
     if len(pages) > 1:
-        raise WrongInput(f"{files[0]} is a file of rows: name it alone, or write URLs only")
+        raise WrongUsage(f"{files[0]} is a file of rows", remedy="Name it alone, or write URLs only.")
     return Path(files[0])
 
 
 def _check_name(target: Path) -> None:
     if target.suffix.lower() not in {".yaml", ".yml"}:
-        raise WrongInput(f"{target} is no name for a manifest: end it with .yaml")
+        raise WrongInput(f"{target} is no name for a manifest", remedy="End it with .yaml.")
     if not target.parent.is_dir():
-        raise WrongInput(f"there is no folder {target.parent}: make it first, or name another file with -o")
+        raise WrongInput(
+            f"there is no folder {target.parent}", remedy="Make it first, or name another file with -o."
+        )
     if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise WrongInput(f"{target} is not a regular file: name another file with -o FILE")
+        raise WrongInput(f"{target} is not a regular file", remedy="Name another file with -o FILE.")
 
 
 def _ask_to_replace(target: Path, agreement: Agreement) -> None:
     if target.exists():
         agreement.ask(
-            Question.REPLACE_OUTPUT, f"{target} exists and would be replaced. -o FILE names another file."
+            Question.REPLACE_OUTPUT,
+            f"{target} exists and would be replaced.",
+            remedy="-o FILE names another file.",
         )
 
 
@@ -125,7 +129,8 @@ def _text_for(pages: tuple[str, ...], rows: Path | None, target: Path) -> str:
         return manifest_for_urls(pages or (EXAMPLE,), schema=str(SCHEMA))
     except Refused as error:
         raise WrongInput(
-            f"{error}. {error.remedy or ''} A file of rows ends with {', '.join(ROWS_SUFFIXES)}."
+            str(error),
+            remedy=f"{error.remedy or ''} A file of rows ends with {', '.join(ROWS_SUFFIXES)}.".lstrip(),
         ) from None
 
 

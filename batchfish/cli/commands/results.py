@@ -16,7 +16,7 @@ from batchfish.cli.options import JournalLocation, Questions, Reporting, TableOp
 from batchfish.cli.output import preview_of, write_batch
 from batchfish.cli.parser import flag, group
 from batchfish.cli.requests import leave_output
-from batchfish.errors import WrongInput
+from batchfish.errors import WrongUsage
 from batchfish.journal.lock import owner_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
     """Write the table of a batch, also while another process runs the batch."""
     place = find(options.batch, options.location)
     if options.failed and options.table.output is None:
-        raise WrongInput("--failed leaves rows out: name another file for them with -o FILE")
+        raise WrongUsage("--failed leaves rows out", remedy="Name another file for them with -o FILE.")
     with open_batch(place) as (reader, batch):
         counts = count(reader, batch.pk)
     report = write_batch(

@@ -19,7 +19,7 @@ from batchfish.cli.console import put_if_possible
 from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.cli.factory import SystemClock, make_client, make_context, owned_journal
-from batchfish.cli.locate import journal_for, make_home, read_manifest
+from batchfish.cli.locate import journal_for, make_home, read_manifest, spell
 from batchfish.cli.options import ApiOptions, JournalLocation, ManifestSource, Pace, Questions, Reporting
 from batchfish.cli.parser import flag, group, option, spelled
 from batchfish.cli.preflight import ask_short_settle
@@ -33,6 +33,7 @@ from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from batchfish.cli.access import Access
     from batchfish.cli.agreement import Agreement
@@ -153,7 +154,7 @@ async def _run_item(
         policy = ctx.policies[batch.pk]
         once = replace(policy.rules, retry=replace(policy.rules.retry, attempts=1))
         ctx = replace(ctx, policies={**ctx.policies, batch.pk: replace(policy, rules=once)})
-        _announce(ctx, item, console)
+        _announce(ctx, journal.path, item, console)
         with _cancelling_at_signals(ctx, console, can_cancel=not options.sync):
             report = await run_batch(ctx)
     item = journal.item(item.pk)
@@ -176,12 +177,12 @@ def _next_command(options: Options, item: Item) -> str:
     return f"{when}: batchfish {shlex.join(words)}"
 
 
-def _announce(ctx: Context, item: Item, console: Console) -> None:
+def _announce(ctx: Context, journal: Path, item: Item, console: Console) -> None:
     """Print what is about to be paid for, or that an earlier try is followed; NeedsYes if that is held."""
     if item.status is Status.HELD:
         raise NeedsYes(
-            f"an earlier try of {item.id} is held ({item.message or item.reason}). Decide about it with: "
-            f"batchfish held --batch {ctx.batch.name}"
+            f"an earlier try of {item.id} is held ({item.message or item.reason})",
+            remedy=f"Decide about it with: batchfish held --batch {spell(journal, ctx.batch)}",
         )
     if item.status is not Status.QUEUED:
         console.say(f"an earlier try of {item.id} has not ended: it is followed, and nothing new is paid for")
