@@ -5,26 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchfish.cli import requests
-from batchfish.cli.access import spell_api
 from batchfish.cli.counts import count_selected
 from batchfish.cli.factory import make_client, make_context
+from batchfish.cli.launch import announce, put_launch
 from batchfish.cli.progress import show_progress
 from batchfish.cli.signals import stopping_at_signals
 from batchfish.cli.summary import report_end, report_nothing_selected, to_see
-from batchfish.core.describe import several, spell_bounds
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from batchfish.cli.access import Access
     from batchfish.cli.agreement import Agreement
     from batchfish.cli.console import Console
-    from batchfish.cli.counts import Counts
     from batchfish.cli.options import Execution
     from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
-    from batchfish.pipeline.context import Context
 
 
 async def complete(
@@ -35,8 +32,12 @@ async def complete(
     agreement: Agreement,
     env: Mapping[str, str],
     console: Console,
+    judge: Callable[[int], int] = int,
 ) -> int:
-    """Submit the selected items, follow their runs, write the table, and return the exit code."""
+    """Submit the selected items, follow their runs, write the table, and return the exit code.
+
+    `judge` returns the exit code of a command to which the batch's end means something else.
+    """
     from batchfish.pipeline.run import run_batch
 
     before = count_selected(journal, batch.pk)
@@ -54,9 +55,11 @@ async def complete(
             base_url=access.base_url,
         )
         with stopping_at_signals(ctx, console):
-            console.say(announcement(ctx, before))
+            announce(console, batch, before, ctx.rules)
             if ctx.session.is_paused:
                 console.warn(f"{batch.name} is paused: nothing is submitted")
+            if execution.reporting.json:
+                put_launch(console, journal, batch, before, ctx.rules, submits=ctx.may_submit())
             ended = await run_batch(
                 ctx,
                 lambda ctx: requests.take_requests(ctx, journal),
@@ -64,12 +67,4 @@ async def complete(
             )
         if ended.stop is not None and ended.stop.kind is StopKind.CANCELLED:
             await requests.take_waiting_requests(ctx, journal)
-    return report_end(execution, agreement, console, journal, journal.batch(batch.pk), ended)
-
-
-def announcement(ctx: Context, counts: Counts) -> str:
-    """Return the message about what is going to be submitted, printed before anything is paid for."""
-    return (
-        f"{ctx.batch.name}: {counts}; {spell_bounds(ctx.session.pacing.window.bounds)} on "
-        f"{spell_api(ctx.batch.base_url)}, at most {several(ctx.rules.retry.attempts, 'attempt')} an item"
-    )
+    return report_end(execution, agreement, console, journal, journal.batch(batch.pk), ended, judge)

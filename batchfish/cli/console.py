@@ -14,6 +14,8 @@ from batchfish.errors import StorageFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from batchfish.cli.failures import Failure
+
 
 class Console:
     """Prints messages on a stream: all of them, or with `is_quiet` only what is wrong."""
@@ -24,6 +26,8 @@ class Console:
         self.is_quiet = is_quiet
         self.is_verbose = is_verbose
         self._print: Callable[[str], None] = self._print_line
+        self.describe_failure: Callable[[Failure], str] | None = None
+        """Returns the last document of a command that fails after its batch was launched."""
 
     def say(self, text: str) -> None:
         """Print a message, unless the console is quiet."""

@@ -62,6 +62,15 @@ def count_selected(journal: SqliteJournal, batch: int) -> Counts:
     return Counts(by_status=journal.selected_counts())
 
 
+def most_runs(counts: Counts, to_submit: int, attempts: int) -> int:
+    """Return how many more runs can be paid for at most, if items are given this many attempts.
+
+    A running item has made one of its attempts; an unanswered one may have made none.
+    """
+    open_creates = counts[Status.SUBMITTING] + counts[Status.UNANSWERED]
+    return (to_submit + open_creates) * attempts + counts[Status.RUNNING] * (attempts - 1)
+
+
 def code_of(batch: Batch, counts: Counts) -> int | None:
     """Return the exit code that a batch has finished with; None while items of it are left."""
     return batch.exit_code if counts.ended == counts.total else None

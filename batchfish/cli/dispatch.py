@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
@@ -15,17 +14,20 @@ from typing import TYPE_CHECKING
 
 from batchfish import __version__
 from batchfish.cli.commands import COMMANDS, GROUPS
-from batchfish.cli.console import Console, flush, put
-from batchfish.cli.exits import ExitCode, exit_code_of
-from batchfish.cli.interrupts import SIGNAL_BASE
+from batchfish.cli.console import Console, flush, put, put_if_possible
+from batchfish.cli.documents import describe_failure
+from batchfish.cli.exits import ExitCode
+from batchfish.cli.failures import ErrorKind, failure_of
+from batchfish.cli.interrupts import SIGNAL_BASE, Interrupted
 from batchfish.cli.options import Messages
 from batchfish.cli.parser import build, parse
-from batchfish.errors import BatchfishError, WebAgentUnavailable, WrongInput
+from batchfish.errors import WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from batchfish.cli.commands import Command
+    from batchfish.cli.failures import Failure
 
 DESCRIPTION = "Run many URLs through a web agent, and never pay twice for one."
 EPILOG = """\
@@ -33,8 +35,8 @@ EPILOG = """\
 Exit codes, manifests and how to continue after an interruption: README.md."""
 TRY_HELP = "Try `batchfish --help`."
 
-DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
-"""The errors by which the operating system reports a disk that is full, broken or read-only."""
+JSON = "--json"
+"""The option of documents: also where the command line is wrong, an error is printed as one."""
 
 
 def dispatch(argv: Sequence[str] | None = None) -> int:
@@ -48,39 +50,33 @@ def dispatch(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    """Call a command, and turn its errors into messages and exit codes."""
+    """Call a command, and turn its errors into messages, documents and exit codes."""
     os.umask(0o077)
     console = Console(stream=sys.stderr)
     try:
-        return _call(words)
-    except WebAgentUnavailable as error:
-        console.warn(
-            f"batchfish: the API gave no answer ({error}). Try again later: the same command goes on."
-        )
-        return exit_code_of(error)
-    except BatchfishError as error:
-        console.warn(f"batchfish: {error}")
-        return exit_code_of(error)
+        return _call(words, console)
     except BrokenPipeError:
         # The reader closed our output: the exit code is that of a program that SIGPIPE ends.
         return SIGNAL_BASE + signal.SIGPIPE
-    except ModuleNotFoundError as error:
-        console.warn(
-            f"batchfish: {error.name} is not installed. For the local agent: pip install 'batchfish[local]'."
-        )
-        return ExitCode.USAGE
+    except Interrupted as error:
+        _put_failure(failure_of(error), words, console)
+        raise
     except Exception as error:  # noqa: BLE001 - a bug must not end with the exit code of a finished batch
-        if (disk := _disk_error(error)) is not None:
-            console.warn(f"batchfish: {disk.filename or 'a file'} cannot be written: {disk.strerror}")
-            return ExitCode.IOERR
-        console.warn(
-            f"{traceback.format_exc()}batchfish: this is a bug in batchfish. The journal is intact: the same "
-            "command goes on."
-        )
-        return ExitCode.SOFTWARE
+        failure = failure_of(error)
+        trace = traceback.format_exc() if failure.kind is ErrorKind.BUG else ""
+        console.warn(f"{trace}batchfish: {failure}")
+        _put_failure(failure, words, console)
+        return failure.exit_code
 
 
-def _call(words: Sequence[str]) -> int:
+def _put_failure(failure: Failure, words: Sequence[str], console: Console) -> None:
+    """Print the last document of a command that failed, if its words ask for JSON."""
+    if JSON in words:
+        describe = console.describe_failure or describe_failure
+        put_if_possible(describe(failure))
+
+
+def _call(words: Sequence[str], console: Console) -> int:
     """Parse a command line and run its command."""
     match list(words):
         case []:
@@ -97,7 +93,7 @@ def _call(words: Sequence[str]) -> int:
     module = import_module(f"batchfish.cli.commands.{command.module}")
     parser = build(command.name, command.summary, module.Options, Messages)
     options, messages = parse(parser, arguments, module.Options, Messages)
-    console = Console(stream=sys.stderr, is_quiet=messages.quiet, is_verbose=messages.verbose)
+    console.is_quiet, console.is_verbose = messages.quiet, messages.verbose
     if messages.verbose:
         logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
         logging.getLogger("httpx").setLevel(logging.INFO)
@@ -115,22 +111,15 @@ def overview() -> str:
 
 
 def find_command(name: str) -> Command:
-    """Return the command of this name; WrongInput names the nearest one."""
+    """Return the command of this name; WrongUsage names the nearest one."""
     if name in COMMANDS:
         return COMMANDS[name]
     if name.startswith("-"):
         given = name.partition("=")[0]
-        raise WrongInput(f"unknown argument {given} (options go after the command). {TRY_HELP}")
+        raise WrongUsage(f"unknown argument {given} (options go after the command)", remedy=TRY_HELP)
     near = get_close_matches(name, COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(COMMANDS)}"
-    raise WrongInput(f"there is no command {name!r} ({hint}). {TRY_HELP}")
-
-
-def _disk_error(error: Exception) -> OSError | None:
-    """Return an error if it comes from a full or broken disk; of a group, the first such error."""
-    if isinstance(error, ExceptionGroup):
-        return next((disk for one in error.exceptions if (disk := _disk_error(one))), None)
-    return error if isinstance(error, OSError) and error.errno in DISK_ERRORS else None
+    raise WrongUsage(f"there is no command {name!r} ({hint})", remedy=TRY_HELP)
 
 
 def _open_closed_streams() -> None:

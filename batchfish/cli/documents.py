@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from batchfish.cli.console import put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from batchfish.cli.counts import Counts
+    from batchfish.cli.failures import Failure
+    from batchfish.journal.records import Batch
+    from batchfish.pipeline.context import Stop
 
 
 class DocumentType(StrEnum):
@@ -19,8 +28,10 @@ class DocumentType(StrEnum):
     DECISION = "decision"
     DIAGNOSIS = "diagnosis"
     DIFF = "diff"
+    ERROR = "error"
     HELD = "held"
     ITEM = "item"
+    LAUNCH = "launch"
     MANIFEST = "manifest"
     PLAN = "plan"
     PROGRESS = "progress"
@@ -42,3 +53,34 @@ def document(kind: DocumentType, /, **members: object) -> str:
 def put_document(kind: DocumentType, /, **members: object) -> None:
     """Print a document on standard output, for a command that does nothing else."""
     put(document(kind, **members))
+
+
+def describe_failure(failure: Failure) -> str:
+    """Return the last document of a command that ends in an error."""
+    return document(DocumentType.ERROR, ok=False, exit_code=failure.exit_code, error=failure.members())
+
+
+def describe_summary(
+    code: int,
+    counts: Counts,
+    *,
+    batch: Batch | None,
+    table: Path | None = None,
+    report: Path | None = None,
+    command: str | None,
+    stop: Stop | None = None,
+    failure: Failure | None,
+) -> str:
+    """Return the summary; `command` continues an unfinished batch, and `failure` is why it failed."""
+    return document(
+        DocumentType.SUMMARY,
+        ok=code == 0,
+        exit_code=int(code),
+        counts=dict(counts.by_status),
+        table=table,
+        report=report,
+        resume=command,
+        batch=None if batch is None else batch.name,
+        stop=None if stop is None else stop.kind,
+        error=None if failure is None else failure.members(),
+    )

@@ -1,13 +1,12 @@
-"""The exit codes, which are public, and the exit code of each stop and error."""
+"""The exit codes, which are public, and the exit code of each stop."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-from batchfish import errors
 from batchfish.cli.interrupts import SIGNAL_BASE
 
-__all__ = ["SIGNAL_BASE", "STOPS", "ExitCode", "exit_code_of"]
+__all__ = ["SIGNAL_BASE", "STOPS", "ExitCode"]
 
 
 class ExitCode(IntEnum):
@@ -46,20 +45,3 @@ STOPS: dict[str, ExitCode] = {
     "cancelled": ExitCode.CANCELLED,
 }
 """The exit code of a run that stopped, by the kind of its stop; a signal ends with 128 plus its number."""
-
-
-def exit_code_of(error: errors.BatchfishError) -> ExitCode:
-    """Return the exit code of an error, which depends on what the caller may do next."""
-    match error:
-        case errors.WrongInput():
-            return ExitCode.USAGE
-        case errors.NeedsYes():
-            return ExitCode.NEEDS_YES
-        case errors.NotPermitted():
-            return ExitCode.NOPERM
-        case errors.StorageFailed():
-            return ExitCode.IOERR
-        case errors.TryLater() | errors.WebAgentUnavailable():
-            return ExitCode.TEMPFAIL
-        case _:
-            return ExitCode.SOFTWARE

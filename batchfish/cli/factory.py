@@ -164,8 +164,7 @@ def make_context(
     """Return what the stages of a batch work with."""
     clock, usual = SystemClock(), RunOptions()
     policies = {one.pk: policy_of(one) for one in journal.reader.batches()}
-    settings = settings_from(journal.reader.settings(batch.pk))
-    rules = with_pace(settings.applied_to(policies[batch.pk].rules), pace)
+    rules = rules_of(journal.reader, batch, pace)
     policies[batch.pk] = replace(policies[batch.pk], rules=rules)
     latest = journal.latest_accepted(agent.key_id)
     shortest = NEAR_POLL_INTERVAL if is_loopback(base_url) else usual.poll_interval
@@ -187,12 +186,18 @@ def make_context(
             began_at=clock.boottime(),
             markers=batch.markers,
             pacing=Pacing.within(rules.limits.concurrency),
-            is_paused=settings.is_paused,
+            is_paused=settings_from(journal.reader.settings(batch.pk)).is_paused,
             last_accepted=latest.intended_at if latest else None,
         ),
         notice=console.warn,
         accepted=frozenset(question for question in Question if agreement.has(question)),
     )
+
+
+def rules_of(reader: JournalReader, batch: Batch, pace: Pace) -> Rules:
+    """Return a batch's rules as settings and the command line have changed them."""
+    settings = settings_from(reader.settings(batch.pk))
+    return with_pace(settings.applied_to(policy_of(batch).rules), pace)
 
 
 def with_pace(rules: Rules, pace: Pace) -> Rules:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.batch_choice import choose_batch
 from batchfish.cli.console import put
-from batchfish.cli.counts import Counts, count
+from batchfish.cli.counts import Counts, count, most_runs
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
@@ -84,15 +84,16 @@ def make_forecast(
     choice = choose_batch(reader, manifest, recorded_as=None, now=SystemClock().now(), begins_new=begins_new)
     batch = choice.batch
     to_submit = 0 if drains else count_to_submit(selection, reader.staged, manifest.variables)
+    counts = Counts() if batch is None else count(reader, batch.pk)
     return Forecast(
         batch=choice.name,
         begins=batch is None,
         unfinished=None if choice.unfinished is None else choice.unfinished.name,
         difference=choice.difference,
-        counts=Counts() if batch is None else count(reader, batch.pk),
+        counts=counts,
         alive=reader.count_alive(),
         to_submit=to_submit,
-        most_runs=to_submit * manifest.rules.retry.attempts,
+        most_runs=0 if drains else most_runs(counts, to_submit, manifest.rules.retry.attempts),
         bounds=rules_from(choice.manifest).limits.concurrency or AUTO,
     )
 

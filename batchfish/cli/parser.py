@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from batchfish.cli.console import put
-from batchfish.errors import WrongInput
+from batchfish.errors import WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -198,8 +198,8 @@ class Parser(argparse.ArgumentParser):
     """
 
     def error(self, message: str) -> NoReturn:
-        """Raise WrongInput; argparse would print the usage and exit."""
-        raise WrongInput(f"{message}. Try `{self.prog} --help`.")
+        """Raise WrongUsage; argparse would print the usage and exit."""
+        raise WrongUsage(message, remedy=f"Try `{self.prog} --help`.")
 
     def print_help(self, file: object = None) -> None:
         """Print the help as data: StorageFailed where standard output cannot be written."""
@@ -268,7 +268,7 @@ def _add(place: argparse._ActionsContainer, name: str, spec: Argument) -> None:
 
 
 def parse(parser: Parser, words: Sequence[str], *options: type) -> list[Any]:
-    """Parse the words after a command's name into its dataclasses; WrongInput says which word is wrong."""
+    """Parse the words after a command's name into its dataclasses; WrongUsage says which word is wrong."""
     # Intermixed: `cancel shop --json item-1` names an item, too.
     namespace, unknown = parser.parse_known_intermixed_args(words)
     if unknown:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from batchfish.cli.console import are, put_if_possible
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
-from batchfish.cli.documents import DocumentType, document
+from batchfish.cli.documents import describe_summary
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import SystemClock
+from batchfish.cli.factory import SystemClock, rules_of
+from batchfish.cli.failures import failure_of_stop
+from batchfish.cli.launch import put_launch
 from batchfish.cli.locate import spell
 from batchfish.cli.output import preview_of, write_batch, write_report
 from batchfish.core.describe import several
@@ -17,6 +19,7 @@ from batchfish.core.settings import PAUSED
 from batchfish.pipeline.recheck import flag_same_answers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from batchfish.cli.agreement import Agreement
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from batchfish.cli.options import Execution, Reporting
     from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
+    from batchfish.pipeline.context import Stop
     from batchfish.pipeline.run import RunReport
 
 ROWS_ON_A_TERMINAL = 5
@@ -46,8 +50,12 @@ def report_end(
     journal: SqliteJournal,
     batch: Batch,
     ended: RunReport,
+    judge: Callable[[int], int] = int,
 ) -> int:
-    """Write the table, record the end of a finished batch, and report both; return the exit code."""
+    """Write the table, record the end of a finished batch, and report both; return the exit code.
+
+    `judge` returns the exit code of a command to which this end means something else.
+    """
     reader, allowed, stop = journal.reader, execution.reporting.fail_on_error, ended.stop
     counts = count(reader, batch.pk)
     if counts.ended == counts.total and not journal.count_open():
@@ -61,13 +69,13 @@ def report_end(
         )
     judged = count_selected(journal, batch.pk)
     was_cancelled = judged.ended == judged.total and reader.was_cancelled(batch.pk, journal.selection())
-    code = exit_code(judged, stop, allowed, was_cancelled=was_cancelled)
+    code = judge(exit_code(judged, stop, allowed, was_cancelled=was_cancelled))
     files = _NO_FILES
     if ended.stop is None or ended.stop.signal is None:
         files = _write_files(execution, agreement, journal, batch)
     alive = f"; {are(ended.alive, 'run')} still alive" if ended.alive else ""
     console.say(f"{batch.name}: {counts}{alive}")
-    _report_next_steps(execution, console, journal, batch, counts, code, files)
+    _report_next_steps(execution, console, journal, batch, counts, code, files, stop)
     return code
 
 
@@ -82,6 +90,9 @@ def report_finished(
     """Report that a batch is finished, and write its table, which options may ask for at another place."""
     counts = count(journal.reader, batch.pk)
     console.say(f"{batch.name} is finished: {counts}. Nothing was sent; `run --new` starts another.")
+    if execution.reporting.json:
+        rules = rules_of(journal.reader, batch, execution.pace)
+        put_launch(console, journal, batch, counts, rules, submits=False)
     files = _write_files(execution, agreement, journal, batch)
     _report_next_steps(execution, console, journal, batch, counts, code, files)
     return code
@@ -102,8 +113,8 @@ def report_nothing_selected(reporting: Reporting, console: Console, message: str
 
     `message` says why, and which command shows what there is.
     """
-    console.warn(message)
     code = ExitCode.OK if reporting.allow_empty else ExitCode.NO_ITEMS
+    (console.say if code == ExitCode.OK else console.warn)(message)
     if reporting.json:
         put_summary(code, Counts())
     return code
@@ -122,6 +133,7 @@ def _report_next_steps(
     counts: Counts,
     code: int,
     files: _Files,
+    stop: Stop | None = None,
 ) -> None:
     """Print the first rows, the commands that continue, and last the summary or the table's path."""
     name, as_json = spell(journal.path, batch), execution.reporting.json
@@ -147,21 +159,30 @@ def _report_next_steps(
     if files.report is not None:
         console.say(f"report: {files.report}")
     if as_json:
-        put_summary(code, counts, files, command=command)
+        put_summary(code, counts, files, batch=batch, command=command, stop=stop)
     elif files.table is not None and not console.is_quiet:
         put_if_possible(str(files.table))
 
 
-def put_summary(code: int, counts: Counts, files: _Files = _NO_FILES, *, command: str | None = None) -> None:
-    """Print the summary, the last JSON object of a command; `command` continues an unfinished batch."""
+def put_summary(
+    code: int,
+    counts: Counts,
+    files: _Files = _NO_FILES,
+    *,
+    batch: Batch | None = None,
+    command: str | None = None,
+    stop: Stop | None = None,
+) -> None:
+    """Print the summary, the last document of a command that runs a batch."""
     put_if_possible(
-        document(
-            DocumentType.SUMMARY,
-            ok=code == 0,
-            exit_code=int(code),
-            counts=dict(counts.by_status),
+        describe_summary(
+            code,
+            counts,
+            batch=batch,
             table=files.table,
             report=files.report,
-            resume=command,
+            command=command,
+            stop=stop,
+            failure=failure_of_stop(stop),
         )
     )

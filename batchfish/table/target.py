@@ -72,9 +72,7 @@ def check_target(
     WrongInput, NeedsYes or StorageFailed.
     """
     if target.suffix not in suffixes:
-        raise WrongInput(
-            f"{target} is no name for this file", remedy=f"End it with {', '.join(suffixes)}."
-        )
+        raise WrongInput(f"{target} is no name for this file", remedy=f"End it with {', '.join(suffixes)}.")
     try:
         mode = target.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):

@@ -83,8 +83,8 @@ def test_a_report_replaces_only_a_report_of_this_journal(finished: Shop) -> None
 @pytest.mark.parametrize(
     ("name", "code", "said"),
     [
-        ("shop.pdf", 2, "this file must end with .html"),
-        ("results.parquet", 2, "this file must end with .html"),
+        ("shop.pdf", 2, "is no name for this file. End it with .html."),
+        ("results.parquet", 2, "is no name for this file. End it with .html."),
         ("nowhere/shop.html", 74, "does not exist: make that folder first"),
         ("folder.html", 2, "is a folder"),
         ("link.html", 2, "is a symbolic link"),

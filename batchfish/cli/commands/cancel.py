@@ -19,7 +19,7 @@ from batchfish.cli.preflight import check_batch
 from batchfish.cli.selection import choose_to_cancel
 from batchfish.cli.summary import put_summary, report_nothing_selected, to_see
 from batchfish.core.describe import several
-from batchfish.errors import WrongInput
+from batchfish.errors import WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,14 +68,14 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
 
 
 def _leave_files_to_owner(execution: Execution, batch: Batch) -> None:
-    """Raise WrongInput if options ask for a table or a report, which this process will not write."""
+    """Raise WrongUsage if options ask for a table or a report, which this process will not write."""
     names = given(execution.table)
     if execution.reporting.report is not None:
         names.append("--report")
     if names:
-        raise WrongInput(
-            f"another process works on {batch.name} and writes its table: leave out {names[0]}, or see "
-            "`batchfish results` and `batchfish report`"
+        raise WrongUsage(
+            f"another process works on {batch.name} and writes its table",
+            remedy=f"Leave out {names[0]}, or see `batchfish results` and `batchfish report`.",
         )
 
 
@@ -87,7 +87,7 @@ def _report_accepted(
     console.say(f"the process that works on it cancels {which} of {batch.name}")
     if execution.reporting.json:
         with open_batch(place) as (reader, _):
-            put_summary(ExitCode.OK, count(reader, batch.pk))
+            put_summary(ExitCode.OK, count(reader, batch.pk), batch=batch)
     return ExitCode.OK
 
 
@@ -105,7 +105,7 @@ def _cancel_here(
     if finished_code(journal.reader, batch) is not None:
         console.say(f"{batch.name} is finished already: nothing is left to cancel")
         if execution.reporting.json:
-            put_summary(ExitCode.OK, count(journal.reader, batch.pk))
+            put_summary(ExitCode.OK, count(journal.reader, batch.pk), batch=batch)
         return ExitCode.OK
     access = check_batch(batch, journal, execution, agreement, env, stack)
 
@@ -122,8 +122,12 @@ def _cancel_here(
             )
             number = await requests.cancel_items(ctx, journal, batch.pk, items)
             console.say(f"cancelling {several(number, 'item')} of {batch.name}")
-        code = await complete(journal.batch(batch.pk), journal, access, execution, agreement, env, console)
-        return code if _is_any_left(journal, batch, items) else ExitCode.OK
+
+        def judge(code: int) -> int:
+            return code if _is_any_left(journal, batch, items) else ExitCode.OK
+
+        cancelled = journal.batch(batch.pk)
+        return await complete(cancelled, journal, access, execution, agreement, env, console, judge)
 
     return asyncio.run(cancel_and_complete())
 
