@@ -4,36 +4,58 @@ from __future__ import annotations
 
 import json
 import shlex
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from batchfish import __version__
 from batchfish.cli.access import spell_api
+from batchfish.cli.changes import Earlier, comparing
 from batchfish.cli.counts import Counts, finished_code
 from batchfish.cli.locate import spell
+from batchfish.core.budget import account_of, spell_spending
 from batchfish.core.describe import spell_bounds
+from batchfish.core.diff import spell_cell
 from batchfish.core.items import Status
 from batchfish.core.rules import rules_from
 from batchfish.core.window import AUTO, Bounds, parse_bounds
 from batchfish.journal.lock import owner_of
-from batchfish.report.facts import BatchFacts, Bound, HeldItem, LoggedEvent, Step
+from batchfish.report.facts import BatchFacts, Bound, ChangeLine, ChangesSince, HeldItem, LoggedEvent, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from batchfish.core.budget import Budget
+    from batchfish.core.diff import Cell
     from batchfish.journal.queries import JournalReader
     from batchfish.journal.records import Batch, HeldAttempt, SettingChange
+    from batchfish.table.changes import ChangeRow
 
 
-def facts_of(reader: JournalReader, batch: Batch, now: float, *, is_owner: bool = False) -> BatchFacts:
+MOST_CHANGES = 100
+"""Changes that a report shows."""
+
+LONGEST_CELL = 200
+"""Characters of a changed cell that are kept; one may hold megabytes."""
+
+
+def facts_of(
+    reader: JournalReader,
+    batch: Batch,
+    now: float,
+    changes: ChangesSince | None,
+    *,
+    is_owner: bool = False,
+) -> BatchFacts:
     """Return the facts of a batch at the moment `now`, in epoch seconds.
 
-    `is_owner` is true for the process that has just worked on the batch, and still owns its journal.
+    `changes` is what `changes_of` returned, which reads a snapshot of its own. `is_owner` is true for the
+    process that has just worked on the batch, and still owns its journal.
     """
     name = spell(reader.path, batch)
     counts = Counts(by_status=reader.counts(batch.pk))
     rules = rules_from(batch.manifest)
     bounds = rules.limits.concurrency or AUTO
-    changes = reader.setting_changes(batch.pk)
+    set_later = reader.setting_changes(batch.pk)
     owner = None if is_owner else owner_of(reader.path)
     code = finished_code(reader, batch, count_others=False)
     return BatchFacts(
@@ -48,15 +70,66 @@ def facts_of(reader: JournalReader, batch: Batch, now: float, *, is_owner: bool 
         version=__version__,
         exit_code=code,
         owner=owner if code is None else None,
-        bounds=[Bound(batch.begun_at, bounds.most), *_later_bounds(changes, bounds)],
+        bounds=[Bound(batch.begun_at, bounds.most), *_later_bounds(set_later, bounds)],
         bound_name=spell_bounds(bounds),
         price=None if rules.budget is None else rules.budget.step_price,
+        spending=_spending(reader, batch, rules.budget, now),
+        changes=changes,
         explain=f"batchfish explain --batch {name}",
         next_steps=list(_next_steps(name, counts, is_free=code is None and owner is None)),
         held=_held(reader.held_attempts(batch.pk), name),
         settings=dict(_flatten(_settings(batch.manifest))),
-        events=_events(reader, batch, changes),
+        events=_events(reader, batch, set_later),
     )
+
+
+def changes_of(reader: JournalReader, batch: Batch) -> ChangesSince | None:
+    """Return what changed in a batch since the one before in its journal; None for the first batch."""
+    before = reader.batch_before(batch.pk)
+    if before is None:
+        return None
+    with comparing(reader, batch, Earlier(batch=before)) as changes:
+        rows = changes.rows()
+        lines = [_change_line(row) for row in islice(rows, MOST_CHANGES)]
+        total = len(lines) + sum(1 for _ in rows)
+    counts = changes.counts
+    return ChangesSince(
+        since=before.name,
+        added=counts.added,
+        removed=counts.removed,
+        changed=counts.changed,
+        unchanged=counts.unchanged,
+        cells=counts.cells,
+        carried=counts.carried,
+        lines=lines,
+        total=total,
+        command=f"batchfish diff {spell(reader.path, batch)}",
+    )
+
+
+def _change_line(row: ChangeRow) -> ChangeLine:
+    return ChangeLine(
+        row.item_id,
+        row.url,
+        row.change,
+        row.column,
+        _shorten(row.before),
+        _shorten(row.after),
+        row.difference,
+    )
+
+
+def _shorten(cell: Cell) -> str | None:
+    text = spell_cell(cell)
+    return None if text is None else text[:LONGEST_CELL]
+
+
+def _spending(reader: JournalReader, batch: Batch, budget: Budget | None, now: float) -> str | None:
+    """Return in words what is spent and reserved of a budget."""
+    if budget is None:
+        return None
+    account = account_of(budget, batch.pk, batch.period, now)
+    return spell_spending(reader.spending(account, budget.step_price), budget)
 
 
 def _next_steps(name: str, counts: Counts, *, is_free: bool) -> Iterator[Step]:

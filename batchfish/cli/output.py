@@ -143,14 +143,15 @@ def write_report(
     `record_output` tells the journal that the file is its own. `is_owner` is true if this process owns the
     journal.
     """
-    from batchfish.cli.batch_facts import facts_of
+    from batchfish.cli.batch_facts import changes_of, facts_of
     from batchfish.report.page import render_report
 
     target, folder = report_target_of(batch, output)
     with open_reader(journal) as reader:
         check_output(reader, target, folder, agreement, REPORT_SUFFIXES)
+        changes = changes_of(reader, batch)
         with reader.snapshot():
-            facts = facts_of(reader, batch, time.time(), is_owner=is_owner)
+            facts = facts_of(reader, batch, time.time(), changes, is_owner=is_owner)
             page = render_report(facts, reader.histories(batch.pk))
     try:
         make_parents(target, folder)

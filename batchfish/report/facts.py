@@ -28,6 +28,38 @@ class HeldItem(NamedTuple):
     commands: Sequence[str]
 
 
+class ChangeLine(NamedTuple):
+    """One row of what changed: an item or record that came or went (`column` is None), or a cell."""
+
+    id: str
+    url: str
+    change: str
+    column: str | None
+    before: str | None
+    after: str | None
+    difference: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangesSince:
+    """What changed against the last good results as of the batch `since`; counts are of items.
+
+    `cells` changed within the `changed` items. Those `carried` failed or have not ended, and are compared by
+    an earlier good result. `lines` are the first of `total` rows; `command` shows them all.
+    """
+
+    since: str
+    added: int
+    removed: int
+    changed: int
+    unchanged: int
+    cells: int
+    carried: int
+    lines: Sequence[ChangeLine]
+    total: int
+    command: str
+
+
 class LoggedEvent(NamedTuple):
     """Something that was recorded: when (epoch seconds), about which item if about one, and what."""
 
@@ -49,7 +81,8 @@ class BatchFacts:
 
     `now` is when the facts were read. `counts` are the wanted items by status. `exit_code` is None until the
     batch has finished, `owner` the process that works on it. `bounds` are in the order in which they held.
-    `price` is the cost of a step, None where it is not known. `explain` is the command that explains an
+    `price` is that of a step, `spending` says what is spent and reserved of a budget; both are None without a
+    budget. `changes` is None for the first batch of a journal. `explain` is the command that explains an
     item, up to the item's id.
     """
 
@@ -67,6 +100,8 @@ class BatchFacts:
     bounds: Sequence[Bound] = ()
     bound_name: str = ""
     price: int | None = None
+    spending: str | None = None
+    changes: ChangesSince | None = None
     explain: str = ""
     next_steps: Sequence[Step] = ()
     held: Sequence[HeldItem] = ()

@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.budget import spell_usd
 from batchfish.core.describe import harmless, several, spell_duration
 from batchfish.core.items import Status
 from batchfish.report import charts
@@ -50,7 +51,6 @@ SPENT_ON_WORDS = {
 }
 
 _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"'`\\]+", re.IGNORECASE)
-_MICRO = 1_000_000
 
 
 def render_report(facts: BatchFacts, histories: Iterable[ItemHistory]) -> str:
@@ -110,11 +110,12 @@ def _environment() -> Environment:
         finalize=_show,
     )
     environment.filters.update(
-        money=spell_money,
+        money=lambda micro_dollars: "" if micro_dollars is None else spell_usd(micro_dollars),
         moment=spell_moment,
         duration=spell_duration,
         several=several,
         web_address=web_address,
+        difference=lambda number: f"{number:+,.6g}".replace("-", "\N{MINUS SIGN}"),
         shortened=shortened,
         group=lambda number: f"{number:,}",
         seconds=lambda value: "" if value is None else f"{value:.1f}",
@@ -142,14 +143,6 @@ def shortened(text: str, length: int = LONGEST_ADDRESS) -> str:
 def spell_moment(at: float) -> str:
     """Return a moment (epoch seconds) as a date and a time in UTC."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def spell_money(micro: int | None) -> str:
-    """Return micro-dollars as dollars: `$12.35`, and below a dollar with as many places as it takes."""
-    if micro is None:
-        return ""
-    dollars = micro / _MICRO
-    return f"${dollars:,.2f}" if dollars >= 1 or not micro else f"${dollars:.6f}".rstrip("0")
 
 
 def _percent(part: float, whole: float) -> str:

@@ -9,9 +9,11 @@ import pytest
 
 from batchfish.core.events import RetryRequested, RunEnded
 from batchfish.core.runs import RunError, RunSnapshot
+from tests.cli.history import History
 from tests.cli.shop import SETTLE
 from tests.cli.test_held import hold, live
 from tests.endtoend.serving import until
+from tests.report.building import Document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,6 +146,34 @@ def test_held_items_come_with_commands_that_decide_them(finished: Shop) -> None:
     assert finished.command("held", "drop", "i4", "--batch", finished.name).code == 0
     assert finished.command("report").code == 0
     assert "held attempt" not in written(finished)
+
+
+def test_what_changed_since_the_batch_before_is_told(command: Command) -> None:
+    history = History(folder=command.folder)
+    history.add({"a": b'{"title": "A", "price": 2}', "b": b'{"price": 1}', "c": b'{"price": 3}'})
+    assert command("report", "-o", "first.html").code == 0
+    assert "What changed" not in (command.folder / "first.html").read_text()
+    history.add({"a": b'{"title": "A", "price": 1.5}', "b": None, "d": b'{"price": 9}'})
+    assert command("report", "-o", "second.html").code == 0
+    text = " ".join(Document((command.folder / "second.html").read_text()).text.split())
+    for words in (
+        "What changed since shop ",
+        "1 item that failed or has not ended is compared by an earlier good result",
+        "added 1 removed 1 changed 1 1 cell unchanged 1",
+        "a https://shop.example/a changed price 2 1.5 \N{MINUS SIGN}0.5",
+        'd https://shop.example/d added {"price": 9}',
+        'c https://shop.example/c removed {"price": 3}',
+    ):
+        assert words in text
+
+
+def test_a_budget_is_told_with_what_is_spent(shop: Shop) -> None:
+    budget = "budget: {usd: 20, usd_per_step: 0.015}\n"
+    assert shop.command("run", shop.write_manifest(1, 2, rules=budget), *SETTLE).code == 0
+    assert shop.command("report").code == 0
+    text = Document(written(shop)).text
+    assert "$0.03 spent, $0.00 reserved of $20.00" in text
+    assert "A step costs $0.015" in text
 
 
 def test_a_batch_that_has_not_begun_to_run_has_a_report(offline: Command, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from batchfish.core.items import AttemptState
 from batchfish.report import figures
-from batchfish.report.facts import Bound, HeldItem, LoggedEvent, Step
-from batchfish.report.page import spell_money, web_address
+from batchfish.report.facts import Bound, ChangeLine, ChangesSince, HeldItem, LoggedEvent, Step
+from batchfish.report.page import web_address
 from tests.report.building import BEGAN, Document, attempt, item, page_of
 
 HOSTILE = (
@@ -198,12 +198,39 @@ def test_money_is_told_where_a_price_or_a_cost_is_known() -> None:
     assert "in all 2 10 $2.50" in recorded
 
 
-@pytest.mark.parametrize(
-    ("micro", "text"),
-    [(None, ""), (0, "$0.00"), (15_000, "$0.015"), (150_000, "$0.15"), (1_234_567_890, "$1,234.57")],
-)
-def test_money_is_spelled_in_dollars(micro: int | None, text: str) -> None:
-    assert spell_money(micro) == text
+def test_a_budget_is_told_with_what_is_spent_and_reserved() -> None:
+    page = page_of(item(1), price=15_000, spending="$3.10 spent, $0.90 reserved of $20.00")
+    assert "$3.10 spent, $0.90 reserved of $20.00" in page.text
+
+
+def test_what_changed_is_told_with_the_first_of_the_changes() -> None:
+    lines = [
+        ChangeLine("i1", "https://shop.example/1", "changed", "price", "8.99", "7.99", -1.0),
+        ChangeLine("i2", "javascript:alert(1)", "added", None, None, '{"price": 1}', None),
+    ]
+    changes = ChangesSince(
+        since="shop@2026-11-28",
+        added=1,
+        removed=0,
+        changed=40,
+        unchanged=6,
+        cells=41,
+        carried=2,
+        lines=lines,
+        total=42,
+        command="batchfish diff shop",
+    )
+    page = page_of(item(1), changes=changes)
+    for words in (
+        "What changed since shop@2026-11-28",
+        "added 1 removed 0 changed 40 41 cells unchanged 6",
+        "2 items that failed or have not ended are compared by an earlier good result",
+        "i1 https://shop.example/1 changed price 8.99 7.99 \N{MINUS SIGN}1",
+        'i2 javascript:alert(1) added {"price": 1}',
+        "40 more changes: batchfish diff shop",
+    ):
+        assert words in page.text
+    assert "What changed" not in page_of(item(1)).text
 
 
 def test_slots_are_told_with_their_bound() -> None:
