@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,7 +57,7 @@ def at_import_of(module: str, desk: Desk) -> Desk:
     for pipe in pipes.values():
         os.mkfifo(pipe)
     env = {"PYTHONPATH": f"{folder}:{ROOT}", **{name: str(pipe) for name, pipe in pipes.items()}}
-    return Desk(folder=desk.folder, base_url=desk.base_url, env=env, started=desk.started)
+    return replace(desk, env=env)
 
 
 def end_with(process: subprocess.Popen[str], number: signal.Signals) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import forking
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -38,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 def start(folder: Path, *flags: str, duration: float = 0.05) -> subprocess.Popen[str]:
     simulated = f"duration={duration},sigma=0"
     command = [sys.executable, "-m", "batchfish", "try", "books.yaml", "--local", "--engine", "simulate"]
-    return subprocess.Popen(
+    return forking.start(
         [*command, "--simulate", simulated, *flags],
         cwd=folder,
         stdin=subprocess.DEVNULL,

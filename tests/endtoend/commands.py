@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from tests import forking
 from tests.documents import documents_in
 from tests.endtoend.serving import AGENT_KEY, PATIENCE, ROOT
 
@@ -30,13 +31,17 @@ def end_all(started: Sequence[subprocess.Popen[str]]) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
-    """A folder to work in, and the API that the commands started there speak to."""
+    """A folder to work in, and the API that the commands started there speak to.
+
+    A command is forked from a process that has imported it, or (`is_executed`) begins with the interpreter.
+    """
 
     folder: Path
     base_url: str
     key: str = KEY
     python: Sequence[str] = (sys.executable, "-m", "batchfish")
     env: Mapping[str, str] = field(default_factory=dict)
+    is_executed: bool = False
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -50,7 +55,7 @@ class Desk:
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:  # noqa: ANN401 - handed on
         """Start a command; its output is kept unless `options` say otherwise."""
-        process: subprocess.Popen[str] = subprocess.Popen(
+        process: subprocess.Popen[str] = (subprocess.Popen if self.is_executed else forking.start)(
             [*self.python, *arguments],
             cwd=self.folder,
             env={

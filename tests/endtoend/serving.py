@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -12,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests import forking
 from tests.endtoend.books import Books
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +61,7 @@ def serving(folder: Path, simulate: str, *, cap: int = 50, port: int = 0) -> Ite
         str(token_file),
     )
     with (folder / "agent.log").open("ab") as log:
-        process = subprocess.Popen(
+        process = forking.start(
             [sys.executable, "-m", "batchfish.localagent", *engine, *places],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=log,

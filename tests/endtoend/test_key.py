@@ -55,7 +55,7 @@ def test_nothing_shows_the_key_of_a_remote_api(tmp_path: Path, given: str) -> No
         flags, environment = ("--api-key-file", str(tmp_path / "key")), {"TINYFISH_API_KEY": ""}
     with (
         serving(tmp_path / "server", "duration=0.3,reset=0.1,busy=0.1,look_error=0.1") as server,
-        Desk(folder=work, base_url=server.base_url, env=environment) as desk,
+        Desk(folder=work, base_url=server.base_url, env=environment, is_executed=True) as desk,
     ):
         desk.write_rows("shop.csv", 12)
         process = desk.start(*RUN, *flags, "-o", "out.csv")
@@ -80,7 +80,7 @@ def test_nothing_shows_the_key_of_a_remote_api(tmp_path: Path, given: str) -> No
 
 def test_a_rehearsal_does_not_even_hand_the_key_on(tmp_path: Path) -> None:
     """`--local` starts a server, which has no business with the key of the real API."""
-    with Desk(folder=tmp_path, base_url="https://never.example") as desk:
+    with Desk(folder=tmp_path, base_url="https://never.example", is_executed=True) as desk:
         desk.write_rows("shop.csv", 4)
         simulate = ("--local", "--engine", "simulate", "--simulate", "duration=2")
         process = desk.start(*RUN, *simulate)
@@ -104,7 +104,7 @@ def test_the_search_for_the_key_finds_one(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(f"X-API-Key: {KEY}")
     assert files_with_the_key(tmp_path) == [tmp_path / "log"]
     python = (sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()", KEY)
-    with Desk(folder=tmp_path, base_url="", python=python) as desk:
+    with Desk(folder=tmp_path, base_url="", python=python, is_executed=True) as desk:
         process = desk.start(stdin=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stdout.readline() == "1\n"

@@ -43,7 +43,7 @@ def test_a_hundred_thousand_rows_take_little_memory(tmp_path: Path, arguments: t
     python = (sys.executable, "-c", AND_SAY_THE_PEAK)
     with (
         serving(tmp_path / "server", "duration=0.05") as server,
-        Desk(folder=tmp_path, base_url=server.base_url, python=python) as desk,
+        Desk(folder=tmp_path, base_url=server.base_url, python=python, is_executed=True) as desk,
     ):
         with (tmp_path / "rows.csv").open("w") as file:
             file.write("id,url,title\n")
