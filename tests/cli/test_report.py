@@ -87,7 +87,7 @@ def test_a_report_replaces_only_a_report_of_this_journal(finished: Shop) -> None
     [
         ("shop.pdf", 2, "is no name for this file. End it with .html."),
         ("results.parquet", 2, "is no name for this file. End it with .html."),
-        ("nowhere/shop.html", 74, "does not exist: make that folder first"),
+        ("nowhere/shop.html", 74, "does not exist. Make that folder first"),
         ("folder.html", 2, "is a folder"),
         ("link.html", 2, "is a symbolic link"),
     ],
@@ -181,7 +181,7 @@ def test_a_batch_that_has_not_begun_to_run_has_a_report(offline: Command, tmp_pa
     assert offline("run", "shop.csv", "--goal", "Read it.", "--where", "false").code == 5
     outcome = offline("report", "--json")
     assert outcome.code == 2
-    assert "No batch" in outcome.err
+    assert "no batch" in outcome.err
 
 
 def test_what_an_api_says_is_shown_as_text(finished: Shop) -> None:
