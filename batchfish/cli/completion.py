@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchfish.cli import requests
+from batchfish.cli.cost import money_of
 from batchfish.cli.counts import count_selected
 from batchfish.cli.factory import make_client, make_context
 from batchfish.cli.launch import announce, put_launch
@@ -55,11 +56,12 @@ async def complete(
             base_url=access.base_url,
         )
         with stopping_at_signals(ctx, console):
-            announce(console, batch, before, ctx.rules)
+            announce(console, batch, before, ctx.rules, money_of(ctx))
             if ctx.session.is_paused:
                 console.warn(f"{batch.name} is paused: nothing is submitted")
             if execution.reporting.json:
-                put_launch(console, journal, batch, before, ctx.rules, submits=ctx.may_submit())
+                money, submits = money_of(ctx), ctx.may_submit()
+                put_launch(console, journal, batch, before, ctx.rules, submits=submits, money=money)
             ended = await run_batch(
                 ctx,
                 lambda ctx: requests.take_requests(ctx, journal),

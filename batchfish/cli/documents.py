@@ -7,14 +7,21 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from batchfish.cli.console import put
+from batchfish.cli.cost import NO_COST
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from batchfish.cli.cost import Cost
     from batchfish.cli.counts import Counts
     from batchfish.cli.failures import Failure
     from batchfish.journal.records import Batch
     from batchfish.pipeline.context import Stop
+
+
+NO_FILES: Mapping[str, Path | None] = {"table": None, "report": None}
+"""The files of a summary where none was written."""
 
 
 class DocumentType(StrEnum):
@@ -65,22 +72,25 @@ def describe_summary(
     counts: Counts,
     *,
     batch: Batch | None,
-    table: Path | None = None,
-    report: Path | None = None,
+    files: Mapping[str, Path | None] = NO_FILES,
     command: str | None,
     stop: Stop | None = None,
+    cost: Cost | None = None,
     failure: Failure | None,
 ) -> str:
-    """Return the summary; `command` continues an unfinished batch, and `failure` is why it failed."""
+    """Return the summary; `command` continues an unfinished batch, and `failure` is why it failed.
+
+    `files` are those that were written, by the keys of NO_FILES.
+    """
     return document(
         DocumentType.SUMMARY,
         ok=code == 0,
         exit_code=int(code),
         counts=dict(counts.by_status),
-        table=table,
-        report=report,
+        **files,
         resume=command,
         batch=None if batch is None else batch.name,
         stop=None if stop is None else stop.kind,
         error=None if failure is None else failure.members(),
+        **(NO_COST if cost is None else cost.members),
     )

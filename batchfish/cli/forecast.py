@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.batch_choice import choose_batch
 from batchfish.cli.console import put
+from batchfish.cli.cost import Money, read_money
 from batchfish.cli.counts import Counts, count, most_runs
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
@@ -15,15 +16,19 @@ from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import journal_for, read_manifest
 from batchfish.cli.parser import spelled
 from batchfish.cli.selection import count_to_submit
-from batchfish.core.describe import several, spell_bounds
+from batchfish.core.budget import MICRO_DOLLARS, USUAL_MAX_STEPS, spell_usd, worst_case
+from batchfish.core.describe import several, spell_bounds, spell_duration
 from batchfish.core.items import Status
 from batchfish.core.rules import rules_from
 from batchfish.core.window import AUTO
 from batchfish.journal.queries import open_reader_or_empty
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from batchfish.cli.console import Console
     from batchfish.cli.options import JournalLocation, ManifestSource, Selection
+    from batchfish.core.quantiles import PastRuns, Range
     from batchfish.core.window import Bounds
     from batchfish.journal.ingest import Difference
     from batchfish.journal.queries import JournalReader
@@ -35,6 +40,7 @@ class Forecast:
     """The effect of a `run` that started now.
 
     It would submit `to_submit` items and pay for `most_runs` runs at most; `alive` counts the open attempts.
+    `past` are the runs of the journal that have ended, from which steps, cost and time are estimated.
     `unfinished` is the name of the batch that has not finished, if another one would begin all the same.
     """
 
@@ -47,6 +53,13 @@ class Forecast:
     to_submit: int
     most_runs: int
     bounds: Bounds
+    past: PastRuns
+    money: Money | None
+
+    @property
+    def at_once(self) -> int:
+        """The number of runs that are assumed to be alive at once: the first bound of `auto`."""
+        return max(1, min(self.bounds.start, self.to_submit))
 
 
 def show_forecast(
@@ -81,8 +94,10 @@ def make_forecast(
     reader: JournalReader, manifest: Manifest, selection: Selection, *, begins_new: bool, drains: bool
 ) -> Forecast:
     """Compare a manifest with its journal, as `run` would."""
-    choice = choose_batch(reader, manifest, recorded_as=None, now=SystemClock().now(), begins_new=begins_new)
+    now, budget = SystemClock().now(), manifest.rules.budget
+    choice = choose_batch(reader, manifest, recorded_as=None, now=now, begins_new=begins_new)
     batch = choice.batch
+    key = 0 if batch is None else batch.pk  # no attempt is of batch 0
     to_submit = 0 if drains else count_to_submit(selection, reader.staged, manifest.variables)
     counts = Counts() if batch is None else count(reader, batch.pk)
     return Forecast(
@@ -95,6 +110,8 @@ def make_forecast(
         to_submit=to_submit,
         most_runs=0 if drains else most_runs(counts, to_submit, manifest.rules.retry.attempts),
         bounds=rules_from(choice.manifest).limits.concurrency or AUTO,
+        past=reader.past_runs(),
+        money=None if budget is None else read_money(reader, budget, key, choice.period, now),
     )
 
 
@@ -117,14 +134,61 @@ def _put_forecast(found: Forecast) -> None:
         f"`run` with the same options would submit {several(found.to_submit, 'item')}, "
         f"{spell_bounds(found.bounds)}, and pay for at most {several(found.most_runs, 'run')}."
     )
+    for line in _spell_estimate(found):
+        put(line)
     if found.unfinished is not None:
         put(f"{found.unfinished} has not finished: `run` asks, or takes --accept unfinished-batch.")
     if difference.changed:
         put("Changed items have begun and would be paid for again: `run` asks, or takes --accept changes.")
 
 
+def _spell_estimate(found: Forecast) -> Iterator[str]:
+    """Yield the lines on expected steps, cost and time, and on the budget."""
+    steps, seconds = found.past.steps_of(found.to_submit), found.past.seconds_of(found.to_submit)
+    if found.to_submit and steps is None and seconds is None:
+        yield "No run of this journal has ended yet, so steps, cost and time cannot be estimated."
+    elif found.to_submit:
+        parts = []
+        if steps is not None:
+            parts.append(_spell_range(steps, lambda number: several(round(number), "step")))
+        if (cost := _cost_of(found)) is not None:
+            parts.append(_spell_range(cost, lambda micro_dollars: spell_usd(_to_cents(micro_dollars))))
+        if seconds is not None:
+            spelled = _spell_range(seconds.times(1 / found.at_once), spell_duration)
+            parts.append(f"{spelled} at {several(found.at_once, 'run')} at once")
+        yield f"Expected by the {several(found.past.runs, 'ended run')} of this journal: {', '.join(parts)}."
+    if found.money is not None:
+        worst = worst_case(found.money.budget, USUAL_MAX_STEPS).amount
+        yield f"Budget: {found.money}; a run reserves {spell_usd(worst)} unless it sets `max_steps`."
+
+
+def _cost_of(found: Forecast) -> Range | None:
+    """Return the expected cost in micro-dollars; None if the price of a step is not known."""
+    steps = found.past.steps_of(found.to_submit)
+    return None if steps is None or found.money is None else steps.times(found.money.budget.step_price)
+
+
+def _to_cents(micro_dollars: float) -> int:
+    cent = MICRO_DOLLARS // 100
+    return round(micro_dollars / cent) * cent
+
+
+def _spell_range(found: Range, spell: Callable[[float], str]) -> str:
+    """Return a range as `1,440 steps (960 steps to 2,100 steps)`."""
+    if found.low == found.high:
+        return spell(found.expected)
+    return f"{spell(found.expected)} ({spell(found.low)} to {spell(found.high)})"
+
+
+def _range_object(found: Range | None, digits: int = 0) -> dict[str, float] | None:
+    if found is None:
+        return None
+    return {name: round(getattr(found, name), digits) for name in ("low", "expected", "high")}
+
+
 def _as_object(found: Forecast) -> dict[str, Any]:
-    difference = found.difference
+    difference, cost = found.difference, _cost_of(found)
+    seconds = found.past.seconds_of(found.to_submit)
     return {
         "batch": found.batch,
         "begins": found.begins,
@@ -138,4 +202,12 @@ def _as_object(found: Forecast) -> dict[str, Any]:
         "to_submit": found.to_submit,
         "most_runs": found.most_runs,
         "concurrency": str(found.bounds),
+        "estimate": {
+            "runs": found.past.runs,
+            "steps": _range_object(found.past.steps_of(found.to_submit)),
+            "usd": _range_object(None if cost is None else cost.times(1 / MICRO_DOLLARS), 6),
+            "seconds": _range_object(None if seconds is None else seconds.times(1 / found.at_once), 1),
+            "at_once": found.at_once,
+        },
+        "money": None if found.money is None else found.money.as_object,
     }

@@ -20,22 +20,34 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.cli.console import Console
+    from batchfish.cli.cost import Money
     from batchfish.cli.failures import Failure
     from batchfish.core.rules import Rules
     from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
 
 
-def announce(console: Console, batch: Batch, selected: Counts, rules: Rules) -> None:
-    """Print the message about what is going to be submitted."""
+def announce(
+    console: Console, batch: Batch, selected: Counts, rules: Rules, money: Money | None = None
+) -> None:
+    """Print the message about what is going to be submitted, and about its budget."""
+    spent = "" if money is None else f"; {money}"
     console.say(
         f"{batch.name}: {selected}; {spell_bounds(rules.limits.concurrency or AUTO)} on "
         f"{spell_api(batch.base_url)}, at most {several(rules.retry.attempts, 'attempt')} an item"
+        f"{spent}"
     )
 
 
 def put_launch(
-    console: Console, journal: SqliteJournal, batch: Batch, selected: Counts, rules: Rules, *, submits: bool
+    console: Console,
+    journal: SqliteJournal,
+    batch: Batch,
+    selected: Counts,
+    rules: Rules,
+    *,
+    submits: bool,
+    money: Money | None = None,
 ) -> None:
     """Print the launch document; from now on, a failure of this command is described in a summary.
 
@@ -56,6 +68,7 @@ def put_launch(
             concurrency=str(bounds),
             bound=bounds.most,
             resume=command,
+            money=None if money is None else money.as_object,
         )
     )
     console.describe_failure = lambda failure: _describe_failure(

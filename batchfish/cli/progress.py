@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from batchfish.cli.console import put_if_possible, silence
+from batchfish.cli.cost import money_of
 from batchfish.cli.counts import Counts, count
 from batchfish.cli.documents import DocumentType, document
 
@@ -35,7 +37,7 @@ def show_progress(kind: str, reader: JournalReader, console: Console) -> list[Co
         case "line":
             return [lambda ctx: _print_lines(ctx, reader, console)]
         case "json":
-            return [lambda ctx: _repeat(ctx, reader, _put_counts, OBJECT_INTERVAL)]
+            return [lambda ctx: _repeat(ctx, reader, partial(_put_counts, ctx), OBJECT_INTERVAL)]
         case _:
             return []
 
@@ -58,7 +60,8 @@ async def _draw_bar(ctx: Context, reader: JournalReader, console: Console) -> No
     def update() -> None:
         counts = count(reader, ctx.batch.pk)
         bar.total = counts.total
-        bar.set_postfix_str(_unfinished(counts), refresh=False)
+        beside, money = _unfinished(counts), money_of(ctx)
+        bar.set_postfix_str(beside if money is None else f"{beside}; {money}", refresh=False)
         bar.update(counts.ended - bar.n)
 
     counts = count(reader, ctx.batch.pk)
@@ -85,7 +88,9 @@ async def _draw_bar(ctx: Context, reader: JournalReader, console: Console) -> No
 
 async def _print_lines(ctx: Context, reader: JournalReader, console: Console) -> None:
     def show(counts: Counts) -> None:
-        console.say(f"{ctx.batch.name}: {counts.ended}/{counts.total} done ({counts})")
+        money = money_of(ctx)
+        spent = "" if money is None else f"; {money}"
+        console.say(f"{ctx.batch.name}: {counts.ended}/{counts.total} done ({counts}){spent}")
 
     await _repeat(ctx, reader, show, LINE_INTERVAL)
 
@@ -106,5 +111,12 @@ def _unfinished(counts: Counts) -> str:
     return ", ".join(f"{n} {name}" for name, n in shown.items() if n)
 
 
-def _put_counts(counts: Counts) -> None:
-    put_if_possible(document(DocumentType.PROGRESS, counts=dict(counts.by_status)))
+def _put_counts(ctx: Context, counts: Counts) -> None:
+    money = money_of(ctx)
+    put_if_possible(
+        document(
+            DocumentType.PROGRESS,
+            counts=dict(counts.by_status),
+            money=None if money is None else money.as_object,
+        )
+    )

@@ -6,16 +6,18 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchfish.cli.console import are, put_if_possible
+from batchfish.cli.cost import Cost, read_cost
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
 from batchfish.cli.documents import describe_summary
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock, rules_of
 from batchfish.cli.failures import failure_of_stop
 from batchfish.cli.launch import put_launch
-from batchfish.cli.locate import spell
+from batchfish.cli.locate import spell, spell_manifest
 from batchfish.cli.output import preview_of, write_batch, write_report
 from batchfish.core.describe import several
 from batchfish.core.settings import PAUSED
+from batchfish.pipeline.context import StopKind
 from batchfish.pipeline.recheck import flag_same_answers
 
 if TYPE_CHECKING:
@@ -137,7 +139,9 @@ def _report_next_steps(
 ) -> None:
     """Print the first rows, the commands that continue, and last the summary or the table's path."""
     name, as_json = spell(journal.path, batch), execution.reporting.json
-    command = None if counts.ended == counts.total else f"batchfish resume {name}"
+    cost = read_cost(journal.reader, batch, SystemClock().now())
+    if cost.money is not None:
+        console.say(f"{batch.name}: {cost}")
     rows = execution.table.head or 0
     if execution.table.head is None and sys.stdout.isatty() and not console.is_quiet and not as_json:
         rows = ROWS_ON_A_TERMINAL
@@ -152,16 +156,30 @@ def _report_next_steps(
         console.say(f"to see what is not fine: batchfish results {name} --failed -o failed.csv")
     if code == ExitCode.CANCELLED:
         console.say(f"to submit cancelled items after all: batchfish retry {name} --failed")
-    if command and journal.reader.settings(batch.pk).get(PAUSED):
-        console.warn(f"{batch.name} is paused; to let it submit again: batchfish unpause {name}")
-    if command:
-        console.say(f"go on with: {command}")
+    command = _say_how_to_go_on(console, journal, batch, counts, stop)
     if files.report is not None:
         console.say(f"report: {files.report}")
     if as_json:
-        put_summary(code, counts, files, batch=batch, command=command, stop=stop)
+        put_summary(code, counts, files, batch=batch, command=command, stop=stop, cost=cost)
     elif files.table is not None and not console.is_quiet:
         put_if_possible(str(files.table))
+
+
+def _say_how_to_go_on(
+    console: Console, journal: SqliteJournal, batch: Batch, counts: Counts, stop: Stop | None
+) -> str | None:
+    """Print what an unfinished batch needs, and the command that continues it; return that command."""
+    if counts.ended == counts.total:
+        return None
+    name = spell(journal.path, batch)
+    command = f"batchfish resume {name}"
+    if journal.reader.settings(batch.pk).get(PAUSED):
+        console.warn(f"{batch.name} is paused; to let it submit again: batchfish unpause {name}")
+    if stop is not None and stop.kind is StopKind.BUDGET:
+        command = f"batchfish run {spell_manifest(journal.path, batch)}"
+        console.say(f"raise `budget.usd` in {batch.manifest_path} first")
+    console.say(f"go on with: {command}")
+    return command
 
 
 def put_summary(
@@ -172,6 +190,7 @@ def put_summary(
     batch: Batch | None = None,
     command: str | None = None,
     stop: Stop | None = None,
+    cost: Cost | None = None,
 ) -> None:
     """Print the summary, the last document of a command that runs a batch."""
     put_if_possible(
@@ -179,10 +198,10 @@ def put_summary(
             code,
             counts,
             batch=batch,
-            table=files.table,
-            report=files.report,
+            files=files._asdict(),
             command=command,
             stop=stop,
+            cost=cost,
             failure=failure_of_stop(stop),
         )
     )

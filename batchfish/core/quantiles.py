@@ -40,9 +40,13 @@ class Range:
 class PastRuns:
     """The runs of a journal that have ended: how often each number of steps and of seconds occurred."""
 
-    runs: int = 0
     steps: Counter[int] = field(default_factory=Counter)
     seconds: Counter[float] = field(default_factory=Counter)
+
+    @property
+    def runs(self) -> int:
+        """The number of runs of which steps or seconds are known."""
+        return max(self.steps.total(), self.seconds.total())
 
     def steps_of(self, runs: int) -> Range | None:
         """Return the steps that so many runs are expected to take; None if none is known of an ended run."""

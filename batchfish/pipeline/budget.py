@@ -45,7 +45,7 @@ def offer(ctx: Context, request: Request) -> Offer:
     usual = usual_steps(budget, ctx.journal.steps_taken(ctx.batch.pk)) if budget.reserve == "p95" else None
     reservation = reserve(budget, max_steps_of(request.fields), usual)
     _report_percentile(ctx, budget, request, usual)
-    return Offer(room=room_for(budget, _spending(ctx, budget), reservation), reservation=reservation)
+    return Offer(room=room_for(budget, spending_of(ctx, budget), reservation), reservation=reservation)
 
 
 def has_room(ctx: Context, item: Item) -> bool:
@@ -63,7 +63,7 @@ def has_room(ctx: Context, item: Item) -> bool:
         return True
     amount = found.reservation.amount
     said = (
-        f"{spell_spending(_spending(ctx, budget), budget)}, and the next run reserves {spell_usd(amount)} "
+        f"{spell_spending(spending_of(ctx, budget), budget)}, and the next run reserves {spell_usd(amount)} "
         f"({several(amount // budget.step_price, 'step')})"
     )
     if not session.creates and (found.room is Room.NEVER or not ctx.count_alive()):
@@ -74,13 +74,8 @@ def has_room(ctx: Context, item: Item) -> bool:
     return False
 
 
-def spell_spent(ctx: Context) -> str | None:
-    """Return what is spent and reserved of the budget; None without one."""
-    budget = ctx.rules.budget
-    return None if budget is None else spell_spending(_spending(ctx, budget), budget)
-
-
-def _spending(ctx: Context, budget: Budget) -> Spending:
+def spending_of(ctx: Context, budget: Budget) -> Spending:
+    """Return what counts against the budget of the batch that is submitted, now."""
     account = account_of(budget, ctx.batch.pk, ctx.batch.period, ctx.clock.now())
     return ctx.journal.spending(account, budget.step_price)
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.console import put, spell_time
+from batchfish.cli.cost import usd
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch, spell
 from batchfish.cli.options import JournalLocation, Reporting, batch_option
 from batchfish.cli.parser import argument, group
 from batchfish.cli.selection import item_called
+from batchfish.core.budget import spell_usd
 from batchfish.core.describe import several, spell_duration
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.settings import settings_from
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchfish.cli.console import Console
+    from batchfish.core.budget import Reservation
     from batchfish.core.items import Attempt, Item
 
 LONGEST_GOAL = 300
@@ -47,6 +50,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         attempts = reader.attempts_of(item.pk)
         money = reader.money_events_of(item.pk)
         findings = reader.findings_of(item.pk)
+        reserved = reader.reservations_of(item.pk)
         is_paused = settings_from(reader.settings(batch.pk)).is_paused
     is_owned = owner_of(place.journal) is not None
     following = next_step(item, spell(place.journal, batch), is_paused=is_paused, is_owned=is_owned)
@@ -56,7 +60,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
             batch=batch.name,
             url=url,
             goal=goal,
-            attempts_made=[asdict(attempt) for attempt in attempts],
+            attempts_made=[_as_object(attempt, reserved.get(attempt.k)) for attempt in attempts],
             suspicious=list(findings),
             money_events=[event._asdict() for event in money],
             next=following,
@@ -70,7 +74,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
     if item.message:
         put(f"  because  {' '.join(item.message.split())}")
     for attempt in attempts:
-        put(f"  attempt {attempt.k}: {_spell_attempt(attempt)}")
+        put(f"  attempt {attempt.k}: {_spell_attempt(attempt, reserved.get(attempt.k))}")
     for evidence in findings:
         put(f"  suspect  {evidence}")
     for event in money:
@@ -117,7 +121,15 @@ def _next_of_alive(item: Item) -> str:
             return f"it is submitted when its turn comes{due}"
 
 
-def _spell_attempt(attempt: Attempt) -> str:
+def _as_object(attempt: Attempt, reservation: Reservation | None) -> dict[str, Any]:
+    """Return an attempt for JSON; without a budget its amounts are null."""
+    reserved = cost = None
+    if reservation is not None:
+        reserved, cost = usd(reservation.amount), usd(reservation.cost_of(attempt))
+    return {**asdict(attempt), "reserved_usd": reserved, "cost_usd": cost}
+
+
+def _spell_attempt(attempt: Attempt, reservation: Reservation | None) -> str:
     parts = [f"{attempt.state}, sent {spell_time(attempt.intended_at)}"]
     if attempt.run_id:
         parts.append(f"run {attempt.run_id}" + (f" {attempt.run_status}" if attempt.run_status else ""))
@@ -125,6 +137,12 @@ def _spell_attempt(attempt: Attempt) -> str:
         parts.append(f"took {spell_duration(attempt.finished_at - attempt.started_at)}")
     if attempt.steps is not None:
         parts.append(several(attempt.steps, "step"))
+    if reservation is not None:
+        cost = spell_usd(reservation.cost_of(attempt))
+        is_known = attempt.steps is not None or not (attempt.state.is_open or attempt.run_id)
+        parts.append(
+            f"cost {cost}" if is_known else f"{cost} reserved, which counts until its steps are known"
+        )
     if attempt.error_code or attempt.error_message:
         parts.append(f"{attempt.error_code or 'error'}: {attempt.error_message or ''}".rstrip(": "))
     elif attempt.cause:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.cli.console import put
+from batchfish.cli.cost import Cost, read_cost
 from batchfish.cli.counts import Counts, code_of, count
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
@@ -48,6 +49,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
             counts = count(reader, batch.pk)
             rate = measure_rate(reader, batch.pk, counts, time.time())
             settings = settings_from(reader.settings(batch.pk))
+            cost = read_cost(reader, batch, time.time())
         owner = owner_of(place.journal)
         if options.reporting.json:
             put_document(
@@ -60,9 +62,10 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
                 owner=owner,
                 settings=settings.by_name,
                 **rate,
+                **cost.members,
             )
         else:
-            put(_spell_status(batch, counts, settings, rate, owner, place.journal))
+            put(_spell_status(batch, counts, settings, cost, rate, owner, place.journal))
         if not options.watch or counts.ended == counts.total:
             return ExitCode.OK
         time.sleep(WATCH_INTERVAL)
@@ -82,11 +85,14 @@ def _spell_status(
     batch: Batch,
     counts: Counts,
     settings: Settings,
+    cost: Cost,
     rate: Mapping[str, float | None],
     owner: int | None,
     journal: Path,
 ) -> str:
     done = f"{batch.name}: {counts.ended:,} of {counts.total:,} done ({counts})"
+    if str(cost):
+        done = f"{done}; {cost}"
     if counts.ended < counts.total and str(settings):
         done = f"{done}; {settings}"
     left = rate["seconds_left"]
