@@ -147,7 +147,8 @@ def _apply(
         attempt = attempt_after(attempt, event)
         others.append(attempt)
     if is_followed:
-        follower = item if attempt is None else replace(item, follows=attempt.k)
+        follows = item.follows if attempt is None else attempt.k
+        follower = item if follows == item.follows else replace(item, follows=follows)
         if attempt is not None and _is_surplus_cancelled(attempt, follower, event):
             moved = _as_decided(follower, circumstances)
         else:
@@ -305,8 +306,15 @@ def _after_answer(item: Item, answer: CreateAnswer, circumstances: Circumstances
     match answer:
         case SubmitAccepted():
             status = Status.CANCELLING if item.cancel_wish else Status.RUNNING
-            accepted = replace(item, status=status, reason=None, message=None, attempts=item.attempts + 1)
-            return replace(accepted, refused=0, refused_at=None)
+            return replace(
+                item,
+                status=status,
+                reason=None,
+                message=None,
+                attempts=item.attempts + 1,
+                refused=0,
+                refused_at=None,
+            )
         case SubmitDeferred(reason="create_error", message=message):
             return _after_create_without_run(item, message, circumstances)
         case SubmitDeferred(reason=reason, message=message):

@@ -12,7 +12,7 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 MOST_NEEDED = 64
 """One more run is tried after at most this many accepted rounds, however often it was refused."""
 
-FEWEST_CREATES_AT_ONCE, MOST_CREATES_AT_ONCE = 8, 32
+FEWEST_CREATES_AT_ONCE, MOST_CREATES_AT_ONCE = 6, 32
 CREATES_A_SECOND = 400
 """The rate that the creates which wait at once add up to, within these bounds; each takes a connection."""
 
@@ -119,14 +119,16 @@ class Pacing:
         return replace(self, bad_rounds=self.bad_rounds + 1, last_bad=self.round, round=self.round + 1)
 
 
-def poll_interval(shortest: float, run_seconds: float | None) -> float:
-    """Return the seconds between two polls, at least `shortest`, by how long runs take (None: not known).
+def poll_interval(shortest: float, run_seconds: float | None, oldest: float) -> float:
+    """Return the seconds between two polls, at least `shortest`, by how long runs take.
 
     The end of a run is noticed half an interval late, on average. Short runs are polled four times in their
-    time, runs of 2 s to 9 s every 0.45 s, and longer ones twenty times in their time.
+    time, runs of 2 s to 9 s every 0.45 s, and longer ones twenty times in their time. While it is not known
+    how long they take (None), the first polls come soon, since the window grows by them: four in the time
+    for which the oldest run has been alive.
     """
     if run_seconds is None:
-        return max(shortest, FIRST_POLL_INTERVAL)
+        return max(shortest, min(oldest / 4, FIRST_POLL_INTERVAL))
     return max(shortest, min(run_seconds / 4, USUAL_POLL_INTERVAL), run_seconds / 20)
 
 

@@ -115,6 +115,10 @@ class Watches:
         new = Watch(since=now, same_since=now, next_poll=now + interval)
         self.by_run = {run_id: self.by_run.get(run_id) or replace(new) for run_id in alive}
 
+    def oldest(self, now: float) -> float:
+        """Return for how many seconds the oldest run has been watched."""
+        return now - min((watch.since for watch in self.by_run.values()), default=now)
+
     def due(self, tracked: Sequence[OpenAttempt], now: float, interval: float) -> list[OpenAttempt]:
         """Return the attempts whose runs are to be polled now; none if no run is due.
 
@@ -138,7 +142,7 @@ async def poll(ctx: Context) -> None:
     while not ctx.is_over():
         now, interval = ctx.clock.boottime(), options.poll_interval
         if options.learns_interval:
-            interval = poll_interval(options.poll_interval, watches.queue.run_seconds)
+            interval = poll_interval(options.poll_interval, watches.queue.run_seconds, watches.oldest(now))
         tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
         watches.update(tracked, now, interval)
         due = watches.due(tracked, now, interval)

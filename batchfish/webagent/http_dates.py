@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from batchfish.core.backoff import LONGEST_RETRY_AFTER
@@ -76,6 +77,7 @@ def read_iso_time(text: object) -> float | None:
     return _to_epoch(moment)
 
 
+@lru_cache(maxsize=16)  # the answers of one second have the same Date
 def _read_http_date(text: str, latest: float = _LAST_YEAR) -> float | None:
     try:
         return _to_epoch(parsedate_to_datetime(text), latest)

@@ -137,23 +137,25 @@ def test_an_older_run_is_never_polled_sooner(age: float, older: float, interval:
 
 
 @pytest.mark.parametrize(
-    ("run_seconds", "near", "remote"),
+    ("run_seconds", "oldest", "near", "remote"),
     [
-        (None, 0.25, 1.0),
-        (0.2, 0.1, 1.0),
-        (1.0, 0.25, 1.0),
-        (2.0, 0.45, 1.0),
-        (30.0, 1.5, 1.5),
-        (600.0, 30.0, 30.0),
+        (None, 0.0, 0.1, 1.0),
+        (None, 0.8, 0.2, 1.0),
+        (None, 600.0, 0.25, 1.0),
+        (0.2, 600.0, 0.1, 1.0),
+        (1.0, 600.0, 0.25, 1.0),
+        (2.0, 600.0, 0.45, 1.0),
+        (30.0, 600.0, 1.5, 1.5),
+        (600.0, 600.0, 30.0, 30.0),
     ],
 )
 def test_the_poll_interval_follows_how_long_runs_take(
-    run_seconds: float | None, near: float, remote: float
+    run_seconds: float | None, oldest: float, near: float, remote: float
 ) -> None:
-    assert poll_interval(0.1, run_seconds) == pytest.approx(near)
-    assert poll_interval(1.0, run_seconds) == pytest.approx(remote)
+    assert poll_interval(0.1, run_seconds, oldest) == pytest.approx(near)
+    assert poll_interval(1.0, run_seconds, oldest) == pytest.approx(remote)
 
 
-@pytest.mark.parametrize(("latency", "number"), [(0.0, 8), (0.001, 8), (0.055, 22), (0.08, 32), (5.0, 32)])
+@pytest.mark.parametrize(("latency", "number"), [(0.0, 6), (0.001, 6), (0.055, 22), (0.08, 32), (5.0, 32)])
 def test_more_creates_wait_at_once_where_their_answers_take_longer(latency: float, number: int) -> None:
     assert creates_at_once(latency) == number

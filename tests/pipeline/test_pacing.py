@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from batchfish.core.pacing import FEWEST_CREATES_AT_ONCE
 from batchfish.core.rules import Limits
 from batchfish.core.window import AUTO
 from batchfish.journal.sqlite import SqliteJournal
@@ -96,10 +97,10 @@ def test_a_burst_of_refusals_costs_about_the_wait_that_was_asked_for(
         40,
         10,
         durations=durations,
-        refuses=frozenset(range(2, 10)),
+        refuses=frozenset(range(2, 2 + FEWEST_CREATES_AT_ONCE)),
         retry_after=retry_after,
     )
-    assert burst.refused == 8
+    assert burst.refused == FEWEST_CREATES_AT_ONCE
     assert burst.loop.now <= usual.loop.now + float(retry_after or 1.0) + 1.0
 
 
