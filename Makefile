@@ -82,6 +82,10 @@ format: .venv/.ready-to-develop ## Format the code, and mend what ruff can mend 
 docs: .venv/.ready-to-develop ## Write docs/commands.md anew, from the options of the commands
 	@.venv/bin/python -m tests.cli.command_reference
 
+.PHONY: picture
+picture: .venv/.ready-to-develop ## Take docs/report*.png anew, of the report of a made-up batch (needs Chromium)
+	@.venv/bin/python -m tests.report.picture
+
 .PHONY: lock
 lock: ## Pin the packages again after a change of pyproject.toml (ARGS=--upgrade for the newest of all)
 	@tools=$$(mktemp -d)
