@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -10,7 +9,7 @@ import traceback
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from batchfish import __version__
 from batchfish.cli.commands import COMMANDS, GROUPS
@@ -95,11 +94,22 @@ def _call(words: Sequence[str], console: Console) -> int:
     options, messages = parse(parser, arguments, module.Options, Messages)
     console.is_quiet, console.is_verbose = messages.quiet, messages.verbose
     if messages.verbose:
-        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
-        logging.getLogger("httpx").setLevel(logging.INFO)
-        logging.getLogger("batchfish").setLevel(logging.DEBUG)
+        _log_requests(sys.stderr)
     code: int = module.run(options, os.environ, console)
     return code
+
+
+def _log_requests(stream: TextIO) -> None:
+    """Log the requests to the API, and what is strange about its answers."""
+    import logging  # which most commands do not need
+
+    from batchfish.core.log_lines import HarmlessFormatter
+
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(HarmlessFormatter("%(asctime)s %(message)s"))
+    logging.basicConfig(handlers=[handler])
+    logging.getLogger("httpx").setLevel(logging.INFO)
+    logging.getLogger("batchfish").setLevel(logging.DEBUG)
 
 
 def overview() -> str:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batchfish.core.log_lines import HarmlessFormatter
 from batchfish.errors import BatchfishError, TryLater
 from batchfish.localagent.engines.model.endpoint import take_endpoint
 from batchfish.localagent.serve_settings import ENGINES, ServeSettings
@@ -108,7 +109,9 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve; the exit code is 0, 2 (bad input) or 75 (another agent uses the store)."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(HarmlessFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     try:
         settings = parse(arguments)
         from batchfish.localagent.serve import serve

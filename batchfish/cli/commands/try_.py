@@ -269,11 +269,11 @@ class EventPrinter:
             case StreamingUrl(url=url):
                 self._line(f"watch it at {url}")
             case Progress(purpose=purpose):
-                self._line(" ".join(purpose.split()))
+                self._line(purpose)
             case Heartbeat() if self._console.is_verbose:
                 self._line("still working")
             case Complete(run=run):
                 self._line(run.status.lower())
 
     def _line(self, text: str) -> None:
-        self._console.say(f"{self._boottime() - self._began_at:7.1f}s  {text}")
+        self._console.say(f"{self._boottime() - self._began_at:7.1f}s  {' '.join(text.split())}")
