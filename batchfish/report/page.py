@@ -55,43 +55,38 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"'`\\]+", re.IGNORECASE
 
 def render_report(facts: BatchFacts, histories: Iterable[ItemHistory]) -> str:
     """Return the report of a batch as one HTML document, which refers to no other file."""
-    from markupsafe import Markup
-
     figures = gather(histories, now=facts.now, price=facts.price)
     busy = figures.slots.busy()
+    template = _environment().get_template("page.html")
     style, script = (_text_of(name) for name in ("report.css", "report.js"))
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            facts=facts,
-            figures=figures,
-            total=figures.total,
-            state=_state(facts),
-            items=sum(facts.counts.values()),
-            ended=sum(facts.counts.get(status, 0) for status in Status if status.is_final),
-            succeeded=facts.counts.get(Status.SUCCEEDED, 0),
-            bound=max((one.slots for one in facts.bounds), default=None),
-            most_held=MOST_HELD,
-            most_events=MOST_EVENTS,
-            layer_words=LAYERS,
-            duration_words=DURATIONS,
-            spent_on=SPENT_ON_WORDS,
-            shares=_shares(facts.counts),
-            reasons=_reasons(figures),
-            slots=charts.draw_slots(figures.slots, facts.bounds, busy),
-            durations=[
-                ("queue", "Queue time", charts.draw_durations(figures.queue, busy)),
-                ("run", "Run time", charts.draw_durations(figures.run, busy)),
-            ],
-            geometry=charts,
-            spending=[(name, figures.spending[name]) for name in SPENT_ON if figures.spending[name].runs],
-            steps=_steps(figures),
-            worked=sum(end - start for start, end in busy),
-            style=Markup(style),  # noqa: S704 - a file of this package
-            script=Markup(script),  # noqa: S704 - a file of this package
-            policy=_content_policy(style, script),
-        )
+    return template.render(
+        facts=facts,
+        figures=figures,
+        total=figures.total,
+        state=_state(facts),
+        items=sum(facts.counts.values()),
+        ended=sum(facts.counts.get(status, 0) for status in Status if status.is_final),
+        succeeded=facts.counts.get(Status.SUCCEEDED, 0),
+        bound=max((one.slots for one in facts.bounds), default=None),
+        most_held=MOST_HELD,
+        most_events=MOST_EVENTS,
+        layer_words=LAYERS,
+        duration_words=DURATIONS,
+        spent_on=SPENT_ON_WORDS,
+        shares=_shares(facts.counts),
+        reasons=_reasons(figures),
+        slots=charts.draw_slots(figures.slots, facts.bounds, busy),
+        durations=[
+            ("queue", "Queue time", charts.draw_durations(figures.queue, busy)),
+            ("run", "Run time", charts.draw_durations(figures.run, busy)),
+        ],
+        geometry=charts,
+        spending=[(name, figures.spending[name]) for name in SPENT_ON if figures.spending[name].runs],
+        steps=_steps(figures),
+        worked=sum(end - start for start, end in busy),
+        style=style,
+        script=script,
+        policy=_content_policy(style, script),
     )
 
 
