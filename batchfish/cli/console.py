@@ -34,6 +34,10 @@ class Console:
         if not self.is_quiet:
             self.warn(text)
 
+    def speak_up(self) -> None:
+        """Print all messages from now on, also on a quiet console: something is wrong."""
+        self.is_quiet = False
+
     def warn(self, text: str) -> None:
         """Print a message even if the console is quiet; a stream that cannot be written is given up."""
         try:

@@ -72,6 +72,8 @@ def report_end(
     judged = count_selected(journal, batch.pk)
     was_cancelled = judged.ended == judged.total and reader.was_cancelled(batch.pk, journal.selection())
     code = judge(exit_code(judged, stop, allowed, was_cancelled=was_cancelled))
+    if code != ExitCode.OK:
+        console.speak_up()
     files = _NO_FILES
     if ended.stop is None or ended.stop.signal is None:
         files = _write_files(execution, agreement, journal, batch)
@@ -91,6 +93,8 @@ def report_finished(
 ) -> int:
     """Report that a batch is finished, and write its table, which options may ask for at another place."""
     counts = count(journal.reader, batch.pk)
+    if code != ExitCode.OK:
+        console.speak_up()
     console.say(f"{batch.name} is finished: {counts}. Nothing was sent; `run --new` starts another.")
     if execution.reporting.json:
         rules = rules_of(journal.reader, batch, execution.pace)
