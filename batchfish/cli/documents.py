@@ -45,6 +45,7 @@ class DocumentType(StrEnum):
     RECHECK = "recheck"
     REPORT = "report"
     SETTINGS = "settings"
+    ROWS = "rows"
     STATUS = "status"
     SUMMARY = "summary"
     TABLE = "table"

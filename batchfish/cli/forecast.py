@@ -74,7 +74,7 @@ def show_forecast(
 ) -> int:
     """Print what a `run` with these options would do, and the command; nothing is sent or written."""
     manifest = read_manifest(source)
-    if not manifest.check().items:
+    if not manifest.check().items and not as_json:
         put(f"{source.file}: nothing is selected: the manifest has no items")
         return ExitCode.OK
     with open_reader_or_empty(journal_for(manifest, location)) as reader:

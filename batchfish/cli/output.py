@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.agreement import Question
+from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.locate import folder_of
 from batchfish.cli.requests import waiting_marks
 from batchfish.core.expressions import compile_template
@@ -163,10 +164,12 @@ def write_report(
     return target
 
 
-def preview_of(path: Path, rows: int) -> str:
-    """Return the first rows of a table, laid out for the terminal."""
-    from batchfish.table.preview import preview
+def preview_of(path: Path, rows: int, *, as_json: bool) -> str:
+    """Return the first rows of a table: laid out for the terminal, or as a document."""
+    from batchfish.table.preview import preview, read_rows
 
+    if as_json:
+        return document(DocumentType.ROWS, table=path, rows=read_rows(path, rows))
     return preview(path, rows=rows, width=shutil.get_terminal_size().columns)
 
 

@@ -150,7 +150,7 @@ def _report_next_steps(
     if execution.table.head is None and sys.stdout.isatty() and not console.is_quiet and not as_json:
         rows = ROWS_ON_A_TERMINAL
     if files.table is not None and rows:
-        put_if_possible(preview_of(files.table, rows))
+        put_if_possible(preview_of(files.table, rows, as_json=as_json))
     if waiting := journal.reader.held_attempts(batch.pk):
         console.say(
             f"{are(len(waiting), 'held attempt')} waiting for your decision and "

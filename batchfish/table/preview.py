@@ -46,6 +46,15 @@ def preview(path: Path, *, rows: int = 10, width: int = 100) -> str:
     return "\n".join(_layout(shown)) if shown else ""
 
 
+def read_rows(path: Path, rows: int) -> list[dict[str, Any]]:
+    """Return the first rows of a table that `write_table` wrote; the cells of a CSV file are texts.
+
+    Raises StorageFailed or WrongInput where the file cannot be read.
+    """
+    names, records = _head(path, rows)
+    return [dict(zip(names, record, strict=True)) for record in records]
+
+
 def _layout(columns: Sequence[pl.Series]) -> list[str]:
     """Return the lines of columns laid out side by side, numbers to the right."""
     import polars as pl

@@ -56,7 +56,7 @@ class Command:
         code = main([str(argument) for argument in arguments])
         out, err = self.capture.readouterr()
         assert "Traceback" not in err, err
-        if "--json" in arguments and "--head" not in arguments:
+        if "--json" in arguments:
             documents_in(out)
         return Outcome(int(code), out, err)
 

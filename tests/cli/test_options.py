@@ -15,6 +15,7 @@ from batchfish.cli.parser import arguments_of
 from batchfish.journal.lock import OwnerLock
 from tests.cli.shop import SETTLE
 from tests.cli.test_held import hold, live
+from tests.documents import documents_in
 from tests.endtoend.serving import until
 
 if TYPE_CHECKING:
@@ -341,10 +342,13 @@ def test_a_dry_run_of_a_drain_submits_nothing(begun: Shop) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("flag", ["--json", "-q"])
-def test_rows_that_are_asked_for_are_shown(shop: Shop, flag: str) -> None:
-    shop.write(1)
-    assert "i1  " in shop.run("--head", "1", flag).out
+def test_rows_that_are_asked_for_are_shown(shop: Shop) -> None:
+    shop.write(1, 2)
+    assert "i1  " in shop.run("--head", "1", "-q").out
+    for words in (("resume", shop.name), ("results", shop.name), ("results", shop.name, "-o", "table.csv")):
+        shown = documents_in(shop.command(*words, "--head", "1", "--json").out)
+        (rows,) = [one["rows"] for one in shown if one["type"] == "rows"]
+        assert [(row["item_id"], row["status"]) for row in rows] == [("i1", "succeeded")]
 
 
 @pytest.mark.process

@@ -60,7 +60,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         working = goes_on if owner is None else f"; process {owner} is working on it"
         console.say(f"{batch.name} has not ended: {counts}{working}")
     if options.table.head:
-        put(preview_of(report.path, options.table.head))
+        put(preview_of(report.path, options.table.head, as_json=options.reporting.json))
     if options.reporting.json:
         put_document(DocumentType.TABLE, path=report.path, rows=report.rows, batch=batch.name)
     else:
