@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack, closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.cli import requests
 from batchfish.cli.cost import money_of
 from batchfish.cli.counts import count_selected
 from batchfish.cli.factory import make_client, make_context
+from batchfish.cli.joblog import JobLog
 from batchfish.cli.launch import announce, put_launch
+from batchfish.cli.metrics import show_metrics, write_metrics
 from batchfish.cli.progress import show_progress
 from batchfish.cli.signals import stopping_at_signals
 from batchfish.cli.summary import report_end, report_nothing_selected, to_see
@@ -45,7 +49,8 @@ async def complete(
     if not before.total:
         message = f"nothing of {batch.name} is selected; {to_see(journal.path, batch)}"
         return report_nothing_selected(execution.reporting, console, message)
-    async with make_client(access, journal, env) as agent:
+    reporting = execution.reporting
+    async with make_client(access, journal, env) as agent, AsyncExitStack() as stack:
         ctx = make_context(
             journal,
             batch,
@@ -55,6 +60,13 @@ async def complete(
             agreement=agreement,
             base_url=access.base_url,
         )
+        if reporting.joblog is not None:
+            job_log = stack.enter_context(closing(JobLog(reporting.joblog, batch, journal)))
+            ctx = replace(ctx, observe=job_log.note)
+        if reporting.metrics is not None:  # fails here, before anything is sent, if it cannot be written
+            write_metrics(
+                reporting.metrics, journal.reader, batch, now=ctx.clock.now(), budget=ctx.rules.budget
+            )
         with stopping_at_signals(ctx, console):
             announce(console, batch, before, ctx.rules, money_of(ctx))
             if ctx.session.is_paused:
@@ -65,7 +77,8 @@ async def complete(
             ended = await run_batch(
                 ctx,
                 lambda ctx: requests.take_requests(ctx, journal),
-                *show_progress(execution.reporting.progress, journal.reader, console),
+                *show_progress(reporting.progress, journal.reader, console),
+                *show_metrics(reporting.metrics),
             )
         if ended.stop is not None and ended.stop.kind is StopKind.CANCELLED:
             await requests.take_waiting_requests(ctx, journal)

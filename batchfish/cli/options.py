@@ -224,6 +224,18 @@ class Reporting:
         parse=Path,
         help="write a page about the batch to FILE (.html) at the end (default: none)",
     )
+    joblog: Path | None = option(
+        "--joblog",
+        metavar="FILE",
+        parse=Path,
+        help="write a line to FILE for each run that ends, in the columns of GNU parallel (default: none)",
+    )
+    metrics: Path | None = option(
+        "--metrics",
+        metavar="FILE",
+        parse=Path,
+        help="write metrics to FILE (.prom) every 15s, for Prometheus' node_exporter (default: none)",
+    )
     json: bool = flag("--json", help="print JSON on standard output")
     fail_on_error: Share | None = option(
         "--fail-on-error",

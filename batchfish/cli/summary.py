@@ -12,11 +12,15 @@ from batchfish.cli.documents import describe_summary
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock, rules_of
 from batchfish.cli.failures import failure_of_stop
+from batchfish.cli.joblog import JobLog
 from batchfish.cli.launch import put_launch
 from batchfish.cli.locate import spell, spell_manifest
+from batchfish.cli.metrics import write_metrics
 from batchfish.cli.output import preview_of, write_batch, write_report
 from batchfish.core.describe import several
+from batchfish.core.rules import rules_from
 from batchfish.core.settings import PAUSED
+from batchfish.errors import StorageFailed
 from batchfish.pipeline.context import StopKind
 from batchfish.pipeline.recheck import flag_same_answers
 
@@ -74,6 +78,7 @@ def report_end(
     code = judge(exit_code(judged, stop, allowed, was_cancelled=was_cancelled))
     if code != ExitCode.OK:
         console.speak_up()
+    _write_last_metrics(execution.reporting, console, journal, batch, code)
     files = _NO_FILES
     if ended.stop is None or ended.stop.signal is None:
         files = _write_files(execution, agreement, journal, batch)
@@ -99,9 +104,25 @@ def report_finished(
     if execution.reporting.json:
         rules = rules_of(journal.reader, batch, execution.pace)
         put_launch(console, journal, batch, counts, rules, submits=False)
+    _write_last_metrics(execution.reporting, console, journal, batch, code)
+    if execution.reporting.joblog is not None:
+        JobLog(execution.reporting.joblog, batch, journal).close()
     files = _write_files(execution, agreement, journal, batch)
     _report_next_steps(execution, console, journal, batch, counts, code, files)
     return code
+
+
+def _write_last_metrics(
+    reporting: Reporting, console: Console, journal: SqliteJournal, batch: Batch, code: int
+) -> None:
+    """Write the metrics of a command that ends with this exit code, if they are asked for."""
+    if reporting.metrics is not None:
+        budget = rules_from(batch.manifest).budget
+        now = SystemClock().now()
+        try:
+            write_metrics(reporting.metrics, journal.reader, batch, now=now, budget=budget, exit_code=code)
+        except StorageFailed as error:
+            console.warn(str(error))
 
 
 def _write_files(execution: Execution, agreement: Agreement, journal: SqliteJournal, batch: Batch) -> _Files:

@@ -256,6 +256,18 @@ class JournalReader:  # more than ten public methods: each is one query
             for item, key, marker, state, run_id, created_at in rows
         ]
 
+    def ended_runs(self, batch: int) -> Sequence[records.EndedRun]:
+        """Return the runs of a batch that have ended, in the order in which they ended."""
+        rows = self._rows(
+            "SELECT i.row, i.id, i.url, a.run_id, a.run_status, coalesce(a.created_at, a.intended_at),"
+            " a.started_at, a.finished_at, i.status = 'succeeded' AND a.k = i.follows,"
+            " coalesce((SELECT length(s.raw) FROM results s WHERE s.item = i.pk AND s.k = a.k), 0)"
+            " FROM items i JOIN attempts a ON a.item = i.pk"
+            " WHERE i.batch = ? AND i.k > 0 AND a.state = 'ended' ORDER BY a.finished_at, i.row",
+            batch,
+        )
+        return [records.EndedRun(*row)._replace(succeeded=bool(row[8])) for row in rows]
+
     def held_attempts(self, batch: int | None = None) -> Sequence[HeldAttempt]:
         """Return the attempts that wait for a person, of one batch or of all, whatever their items are."""
         rows = self._rows(

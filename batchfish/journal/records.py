@@ -150,6 +150,21 @@ class HeldAttempt(NamedTuple):
     url: str
 
 
+class EndedRun(NamedTuple):
+    """A run that has ended, as a job log shows it; `sent_at` is when its create was sent or accepted."""
+
+    row: int
+    item_id: str
+    url: str
+    run_id: str
+    status: str | None
+    sent_at: float
+    started_at: float | None
+    finished_at: float | None
+    succeeded: bool
+    result_bytes: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenAttempt:
     """An open attempt with its item, and the batch8 of its batch, which its marker begins with."""

@@ -127,8 +127,9 @@ class SessionState:
 class Context:
     """The parts and the state that the stages of one process work with.
 
-    `chance` returns random numbers from 0 to 1, `policies` are by the key of each batch, and `notice` shows a
-    message to a person. `accepted` names the questions of exit code 6 that a person has answered with yes.
+    `chance` returns random numbers from 0 to 1, `policies` are by the key of each batch, `notice` shows a
+    message to a person, and `observe` is called with each event that was written. `accepted` names the
+    questions of exit code 6 that a person has answered with yes.
     """
 
     journal: SqliteJournal
@@ -141,6 +142,7 @@ class Context:
     session: SessionState
     notice: Callable[[str], None]
     accepted: frozenset[str] = frozenset()
+    observe: Callable[[Event, Change], None] | None = None
     wakeup: Wakeup = field(default_factory=Wakeup)
 
     @property
@@ -174,6 +176,8 @@ class Context:
             self.stop(StopKind.OVERRUN, f"a run of item {item.id} cost more than was reserved for it")
         self.journal.write(change, self.clock.now(), policy.reservation_of(event, request))
         self._note(event, change)
+        if self.observe is not None:
+            self.observe(event, change)
         return change
 
     async def record_now(self, item_pk: int, k: int | None, event: Event) -> Change:

@@ -39,7 +39,16 @@ FOLLOWING = (
     TABLE
     | ACCESS
     | AGENT
-    | {"--settle", "--poll-interval", "--max-duration", "--max-outage", "--allow-empty", "--progress"}
+    | {
+        "--settle",
+        "--poll-interval",
+        "--max-duration",
+        "--max-outage",
+        "--allow-empty",
+        "--progress",
+        "--joblog",
+        "--metrics",
+    }
     | {"--report"}
 )
 
