@@ -26,11 +26,19 @@ class AttemptTimes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     step_price: int | None = None
 
 
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """What was found about a result beside its verdict: its kind, such as `same_answer`, and the evidence."""
+
+    kind: str
+    evidence: str
+
+
 class ItemHistory(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One item, wanted or not, and its attempts in order.
 
     `follows` is the k of the attempt that decides its status. `message` says why an item is not fine, cut to
-    a length that the reader of the journal chose; `message_length` is its whole length in characters.
+    a length that the reader of the journal chose; `message_length` is its whole length in characters. The
+    `findings` are about the result that decides the status.
     """
 
     id: str
@@ -44,3 +52,4 @@ class ItemHistory(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     error_code: str | None = None
     message: str | None = None
     message_length: int = 0
+    findings: tuple[Finding, ...] = ()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from batchfish.core.histories import AttemptTimes, ItemHistory
+from batchfish.core.histories import AttemptTimes, Finding, ItemHistory
 from batchfish.core.items import AttemptState
 
 if TYPE_CHECKING:
@@ -18,25 +19,28 @@ LONGEST_MESSAGE = 1_000
 
 _STATES = {state.value: state for state in AttemptState}
 _ITEM_COLUMNS = 8
+_FINDINGS = (
+    "(SELECT json_group_array(json_array(f.kind, f.evidence)) FROM findings f"
+    " WHERE f.item = i.pk AND f.k = i.follows)"
+)
 _MESSAGE = "coalesce(nullif(i.message, ''), iif(a.k = i.follows, a.error_message, NULL))"
 
 
-def read_histories(
-    connection: sqlite3.Connection, batch: int, *, has_spending: bool
-) -> Iterator[ItemHistory]:
+def read_histories(connection: sqlite3.Connection, batch: int, *, is_recent: bool) -> Iterator[ItemHistory]:
     """Yield the history of each item of a batch in the order of their keys, wanted or not.
 
-    `has_spending` is false for a journal of an earlier version, which recorded no prices.
+    `is_recent` is false for a journal below version 3, which recorded no prices and no findings.
     """
-    price, spending = "NULL", ""
-    if has_spending:
-        price, spending = "p.step_price", " LEFT JOIN spending p ON p.item = a.item AND p.k = a.k"
+    price, findings, spending = "NULL", "NULL", ""
+    if is_recent:
+        price, findings = "p.step_price", _FINDINGS
+        spending = " LEFT JOIN spending p ON p.item = a.item AND p.k = a.k"
     rows = connection.execute(
         "SELECT i.pk, i.id, i.row, i.url, i.status, i.wanted, i.follows, i.reason,"
         f" a.error_code, substr({_MESSAGE}, 1, {LONGEST_MESSAGE}), length({_MESSAGE}),"
         " a.k, a.state, coalesce(a.server_date, a.intended_at), a.created_at, a.started_at, a.finished_at,"
         " iif(a.given_up_boot_id = a.boot_id, a.given_up_at - a.intended_boot, NULL), a.steps,"
-        f" {price} FROM items i LEFT JOIN attempts a ON a.item = i.pk{spending}"
+        f" {price}, {findings} FROM items i LEFT JOIN attempts a ON a.item = i.pk{spending}"
         " WHERE i.batch = ? ORDER BY i.pk, a.k",
         (batch,),
     )
@@ -50,7 +54,7 @@ def _history_from(rows: Sequence[Sequence[Any]]) -> ItemHistory:
     length = 0
     attempts = []
     for row in rows:
-        code, text, characters, k, state, *times, steps, step_price = row[_ITEM_COLUMNS:]
+        code, text, characters, k, state, *times, steps, step_price, _ = row[_ITEM_COLUMNS:]
         if text is not None:
             message, length = text, characters
         if k is None:  # an item without attempts
@@ -83,4 +87,5 @@ def _history_from(rows: Sequence[Sequence[Any]]) -> ItemHistory:
         error_code=error_code,
         message=message,
         message_length=length,
+        findings=tuple(Finding(*one) for one in json.loads(rows[0][-1] or "[]")),
     )

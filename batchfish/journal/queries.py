@@ -400,8 +400,8 @@ class JournalReader:  # more than ten public methods: each is one query
     def histories(self, batch: int) -> Iterator[ItemHistory]:
         """Yield every item of a batch with the times and costs of its attempts, wanted or not."""
         with self._reading():
-            has_spending = files.has_table(self._connection, "spending")
-            yield from read_histories(self._connection, batch, has_spending=has_spending)
+            is_recent = files.has_table(self._connection, "findings")
+            yield from read_histories(self._connection, batch, is_recent=is_recent)
 
     def request_bodies(self, batch: int) -> Sequence[str]:
         """Return the request bodies of a batch as JSON, each once, in the order of their first rows."""

@@ -21,7 +21,7 @@ MOST_ITEMS = 10_000
 """Items that the table of all items shows; of more, it shows those that need attention first."""
 
 MOST_MESSAGES = 200
-"""Different messages of failures that are shown."""
+"""Different messages of items that are shown."""
 
 MOST_ITEMS_OF_A_MESSAGE = 20
 MOST_EXTREMES = 10
@@ -56,16 +56,50 @@ class Page(NamedTuple):
 
 
 @dataclass(kw_only=True, slots=True)
-class Failure:
-    """The items that ended with one message; `length` is that of the whole message in characters."""
+class Group:
+    """Items of which the same was said; `length` is that of the whole message in characters."""
 
     status: str
-    reason: str | None
+    reason: str
     error_code: str | None
     message: str
     length: int
     items: int = 0
     pages: list[Page] = field(default_factory=list)
+
+
+class Groups:
+    """Items grouped by what was said of them, up to MOST_MESSAGES groups; `total` counts all items."""
+
+    def __init__(self) -> None:
+        """Begin without an item."""
+        self.total = 0
+        self._groups: dict[tuple[str | None, ...], Group] = {}
+
+    def add(self, history: ItemHistory, reason: str, error_code: str | None, text: str, length: int) -> None:
+        """Add an item of which this was said."""
+        self.total += 1
+        key = (history.status, reason, error_code, text)
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) == MOST_MESSAGES:
+                return
+            group = self._groups[key] = Group(
+                status=history.status, reason=reason, error_code=error_code, message=text, length=length
+            )
+        group.items += 1
+        if len(group.pages) < MOST_ITEMS_OF_A_MESSAGE:
+            group.pages.append(Page(history.id, history.url))
+
+    @property
+    def shown(self) -> Sequence[Group]:
+        """The groups, the largest first."""
+        return sorted(self._groups.values(), key=lambda group: -group.items)
+
+    @property
+    def left_out(self) -> int:
+        """The number of items that are in no group."""
+        return self.total - sum(group.items for group in self._groups.values())
 
 
 @dataclass(kw_only=True, slots=True)
@@ -178,8 +212,8 @@ class Figures:
     """What a report shows of the items of a batch."""
 
     reasons: Counter[tuple[str, str | None]] = field(default_factory=Counter)
-    failures: dict[tuple[object, ...], Failure] = field(default_factory=dict)
-    failed: int = 0
+    failures: Groups = field(default_factory=Groups)
+    suspicious: Groups = field(default_factory=Groups)
     queue: Durations = field(default_factory=Durations)
     run: Durations = field(default_factory=Durations)
     slots: Slots = field(default_factory=Slots)
@@ -203,16 +237,6 @@ class Figures:
         )
 
     @property
-    def failures_shown(self) -> Sequence[Failure]:
-        """The failures by message, the commonest first."""
-        return sorted(self.failures.values(), key=lambda one: -one.items)
-
-    @property
-    def failures_left_out(self) -> int:
-        """The number of failed items whose messages are not shown."""
-        return self.failed - sum(one.items for one in self.failures.values())
-
-    @property
     def lines_in_order(self) -> Sequence[ItemLine]:
         """The items of the table of all items, in the manifest's order."""
         return sorted(self.lines.values(), key=lambda line: line.row)
@@ -227,7 +251,7 @@ def gather(histories: Iterable[ItemHistory], *, now: float, price: int | None = 
         steps, cost = _add_spending(figures, history, price)
         if history.wanted:
             _add_line(figures, history, steps, cost)
-            _add_failure(figures, history)
+            _add_to_groups(figures, history)
     return figures
 
 
@@ -326,24 +350,10 @@ def _elapsed(start: float | None, end: float | None) -> float | None:
     return max(0.0, end - start) if _is_time(start) and _is_time(end) else None
 
 
-def _add_failure(figures: Figures, history: ItemHistory) -> None:
-    """Add an item that failed or was cancelled to those with the same message."""
-    if history.status not in {Status.FAILED, Status.CANCELLED}:
-        return
-    figures.failed += 1
-    message = history.message or ""
-    key = (history.status, history.reason, history.error_code, message)
-    known = figures.failures.get(key)
-    if known is None:
-        if len(figures.failures) == MOST_MESSAGES:
-            return
-        known = figures.failures[key] = Failure(
-            status=history.status,
-            reason=history.reason,
-            error_code=history.error_code,
-            message=message,
-            length=history.message_length,
-        )
-    known.items += 1
-    if len(known.pages) < MOST_ITEMS_OF_A_MESSAGE:
-        known.pages.append(Page(history.id, history.url))
+def _add_to_groups(figures: Figures, history: ItemHistory) -> None:
+    """Add an item that failed or was cancelled, and one whose result is suspicious, to those like it."""
+    if history.status in {Status.FAILED, Status.CANCELLED}:
+        reason, text = history.reason or history.status, history.message or ""
+        figures.failures.add(history, reason, history.error_code, text, history.message_length)
+    for found in history.findings:
+        figures.suspicious.add(history, found.kind, None, found.evidence, len(found.evidence))

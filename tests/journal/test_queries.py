@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.core.events import Adopted, CancelRequested, RetryRequested, RunEnded, RunLost
+from batchfish.core.histories import Finding
 from batchfish.core.items import Status
 from batchfish.core.results import ResultText
 from batchfish.core.runs import RunError, RunSnapshot
@@ -108,6 +109,7 @@ def test_histories_hold_the_times_and_costs_of_every_attempt(
     journal: SqliteJournal, driver: Driver, reader: JournalReader, batch: int, lived: dict[str, int]
 ) -> None:
     edit(journal, batch, *(row(f"{A}/{name}", name) for name in "abcde"))
+    journal.replace_findings(batch, "same_answer", [(lived["a"], 'the same as "b"')], 5.0)
     driver.record(lived["b"], None, RetryRequested())
     lost = driver.lose_answer(lived["b"])
     connection_of(journal).execute(
@@ -119,6 +121,8 @@ def test_histories_hold_the_times_and_costs_of_every_attempt(
     assert [one.wanted for one in found.values()] == [True] * 5 + [False]
     a, b, c, d, f = (found[name] for name in "abcdf")
     assert (a.status, a.url, a.follows, a.message) == ("succeeded", f"{A}/a", 1, None)
+    assert a.findings == (Finding("same_answer", 'the same as "b"'),)
+    assert b.findings == ()
     (run,) = a.attempts
     assert (run.state, run.created_at, run.started_at, run.step_price) == ("ended", run.sent_at, None, None)
     assert run.finished_at is not None

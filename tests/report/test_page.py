@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from batchfish.core.histories import Finding
 from batchfish.core.items import AttemptState
 from batchfish.report import figures
 from batchfish.report.facts import Bound, ChangeLine, ChangesSince, HeldItem, LoggedEvent, Step
@@ -122,6 +123,14 @@ def test_failures_are_grouped_by_message_with_the_addresses_of_their_pages() -> 
     )
     assert "cancelled 1 item i5" in failures
     assert "i6" not in failures
+
+
+def test_suspicious_results_are_shown_with_their_evidence() -> None:
+    twin = Finding("same_answer", "the same answer as 5 other items, such as i9")
+    page = page_of(item(1, findings=(twin,)), item(2, findings=(twin,)), item(3))
+    assert "2 suspicious results" in page.text
+    assert f"same_answer 2 items {twin.evidence} i1 https://shop.example/1 i2" in page.text
+    assert "suspicious" not in page_of(item(1)).text
 
 
 def test_counts_reasons_and_what_to_type_next_are_at_the_top() -> None:
