@@ -20,7 +20,9 @@ PUT_RESERVATION = "INSERT OR IGNORE INTO spending VALUES (?, ?, ?, ?)"
 """Keeps the first reservation of an attempt: if its run is adopted later, nothing more is reserved."""
 
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
-_MOST = f"?1 * coalesce(json_extract(r.body, '$.agent_config.max_steps'), {USUAL_MAX_STEPS})"
+# A query of its own, which is made only for attempts that are open or have no reservation.
+_MAX_STEPS = "SELECT json_extract(body, '$.agent_config.max_steps') FROM requests WHERE pk = i.request"
+_MOST = f"?1 * coalesce(({_MAX_STEPS}), {USUAL_MAX_STEPS})"
 _RESERVED = f"coalesce(s.reserved, {_MOST})"
 # The same as Reservation.cost_of.
 _COST = (
@@ -52,7 +54,7 @@ def read_spending(rows: ReadRows, account: Account, step_price: int, *, has_tabl
     """Return what the attempts of an account cost; those without a reservation at this step price."""
     conditions: dict[str, str | float | None] = {
         "i.batch = ?": account.batch,
-        "b.period = ?": account.period,
+        "i.batch IN (SELECT pk FROM batches WHERE period = ?)": account.period,
         "a.intended_at >= ?": account.since,
         "a.intended_at < ?": account.until,
     }
@@ -60,9 +62,9 @@ def read_spending(rows: ReadRows, account: Account, step_price: int, *, has_tabl
     ((spent, reserved, uncovered),) = rows(
         "SELECT sum(iif(is_open, 0, cost)), sum(iif(is_open, cost, 0)), sum(iif(is_open, most - cost, 0))"
         f" FROM (SELECT a.state IN ({_OPEN}) AS is_open, {_COST} AS cost, max({_MOST}, {_RESERVED}) AS most"
-        " FROM items i JOIN attempts a ON a.item = i.pk JOIN requests r ON r.pk = i.request"
-        f" JOIN batches b ON b.pk = i.batch LEFT JOIN {'spending' if has_table else _NO_RESERVATIONS} s"
-        f" ON s.item = a.item AND s.k = a.k WHERE {' AND '.join(['i.k > 0', *given])})",
+        " FROM items i JOIN attempts a ON a.item = i.pk LEFT JOIN"
+        f" {'spending' if has_table else _NO_RESERVATIONS} s ON s.item = a.item AND s.k = a.k"
+        f" WHERE {' AND '.join(['i.k > 0', *given])})",
         step_price,
         *given.values(),
     )
@@ -150,8 +152,7 @@ class SpendingTotals:
         """Return the function that returns what an attempt of this number costs in each of its states."""
         ((amount, price, most),) = self._rows(
             f"SELECT {_RESERVED}, coalesce(s.step_price, ?1), {_MOST} FROM items i"
-            " JOIN requests r ON r.pk = i.request LEFT JOIN spending s ON s.item = i.pk AND s.k = ?2"
-            " WHERE i.pk = ?3",
+            " LEFT JOIN spending s ON s.item = i.pk AND s.k = ?2 WHERE i.pk = ?3",
             step_price,
             k,
             item,
