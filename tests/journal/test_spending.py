@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 PRICE = 1_000
 WORST = Reservation(amount=150 * PRICE, step_price=PRICE)
-LIMITED = {"request": {"agent_config": {"max_steps": 40}}}
+LIMITED = {"agent_config": {"max_steps": 40}}
 FAILED = RunError(message="failed", code="TASK_FAILED", category="SYSTEM_FAILURE")
 
 
@@ -139,7 +139,7 @@ def test_adopting_the_run_of_an_unanswered_create_reserves_nothing_more(spender:
 def test_attempts_without_a_reservation_count_by_their_steps_or_their_worst_case(
     journal: SqliteJournal,
 ) -> None:
-    begin(journal, *(row(f"https://books.example/{name}", **LIMITED) for name in "abc"))
+    begin(journal, *(row(f"https://books.example/{name}", request=LIMITED) for name in "abc"))
     spender = Spender(journal=journal, reservation=None)
     for item in (1, 2, 3):
         spender.accept(item)
