@@ -68,12 +68,15 @@ def chance() -> Callable[[], float]:
 
 
 @contextmanager
-def owned_journal(path: Path, agreement: Agreement, *, waits: bool = False) -> Iterator[SqliteJournal]:
+def owned_journal(
+    path: Path, agreement: Agreement, *, waits: bool = False, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[SqliteJournal]:
     """Own a journal during the block; BatchBusy if another process owns it, unless this one `waits`.
 
-    NeedsYes if the file was moved or copied and nobody agrees to that.
+    `sleep` is called with the seconds between two attempts. NeedsYes if the file was moved or copied and
+    nobody agrees to that.
     """
-    owner_lock = _lock(path, waits=waits)
+    owner_lock = _lock(path, sleep if waits else None)
     try:
         journal = SqliteJournal(path)
         try:
@@ -85,14 +88,14 @@ def owned_journal(path: Path, agreement: Agreement, *, waits: bool = False) -> I
         owner_lock.release()
 
 
-def _lock(path: Path, *, waits: bool) -> lock.OwnerLock:
+def _lock(path: Path, sleep: Callable[[float], None] | None) -> lock.OwnerLock:
     while True:
         try:
             return lock.OwnerLock(path)
         except BatchBusy:
-            if not waits:
+            if sleep is None:
                 raise
-            time.sleep(LOCK_INTERVAL)
+            sleep(LOCK_INTERVAL)
 
 
 def identity_of(journal: Path) -> dict[str, str]:
