@@ -163,7 +163,7 @@ def test_a_clock_that_is_set_back_runs_no_period_again(daily: Schedule) -> None:
     daily.start(today)
     daily.start(today + timedelta(days=2))
     for days in (0, 1):
-        with pytest.raises(WrongInput, match="is the clock right"):
+        with pytest.raises(WrongInput, match="Is the clock right"):
             daily.start(today + timedelta(days=days))
     assert daily.start(today + timedelta(days=2, hours=3)) == "shop@2026-11-26"
     assert daily.start(today + timedelta(days=3)) == "shop@2026-11-27"
