@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shlex
@@ -141,6 +142,42 @@ def test_the_readme_can_be_typed_from_top_to_bottom(clone: Path) -> None:
     assert ran > 10
 
 
+OWN_PAGE = """<!doctype html><title>{title}</title><h1>{title}</h1>
+<p>Price: <span itemprop="price">{price}</span></p>"""
+
+
+@pytest.mark.process
+def test_five_commands_lead_from_own_urls_to_a_table_and_a_report(clone: Path) -> None:
+    """Each command of the quick start is printed by the one before, for pages of one's own, too."""
+    first, *others = next(
+        [line for line, _ in commands_of(block)]
+        for block in blocks_of(README)
+        if block.text.startswith("batchfish init ")
+    )
+    site = clone / "sample_inputs" / "site" / "own-shop.example"
+    site.mkdir()
+    for name, price in (("jug", "12.50"), ("bowl", "8.00")):
+        page = OWN_PAGE.format(title=f"The {name}", price=price)
+        (site / f"{name}.html").write_text(page)
+    words = [*first.split()[:2], "http://own-shop.example/jug", "http://own-shop.example/bowl"]
+    typed, said = [first], ""
+    while words:
+        done = type_in(words, clone)
+        said = done.stderr
+        assert done.returncode == 0, f"{words}\n{done.stdout}\n{said}"
+        named = re.findall(r": (batchfish [^`\n]+)$", said, re.MULTILINE)
+        typed += named
+        words = shlex.split(named[0]) if named else []
+    assert typed == [first, *others]
+    assert len(typed) == 5
+    rows = csv.DictReader((clone / "results" / "pages.csv").read_text().splitlines())
+    table = [(row["item_id"], row["title"], float(row["price"])) for row in rows]
+    assert table == [("jug", "The jug", 12.5), ("bowl", "The bowl", 8.0)]
+    page = (clone / "results" / "pages.html").read_text()
+    assert "http://own-shop.example/jug" in page
+    assert done.stdout.strip().endswith("results/pages.html")
+
+
 @pytest.mark.process
 def test_the_python_snippets_run_against_the_local_agent(clone: Path) -> None:
     snippets = [block.text for block in blocks_of(README) if block.language == "python"]
@@ -171,7 +208,7 @@ def test_the_python_snippets_run_against_the_local_agent(clone: Path) -> None:
 @pytest.mark.process
 @pytest.mark.slow
 def test_the_demo_says_what_the_readme_shows(clone: Path) -> None:
-    shown = next(block.text for block in blocks_of(README) if block.language == "text")
+    shown = next(block.text for block in blocks_of(README) if block.text.startswith("demo: "))
     run = ["batchfish", "run", "--local", "--engine", "extract", "--head", "8", "sample_inputs/demo.yaml"]
     failed = ["batchfish", "results", "--local", "sample_inputs/demo.yaml", "--failed", "--head", "16"]
     said: list[str] = [""]

@@ -184,6 +184,8 @@ def _report_next_steps(
     command = _say_how_to_go_on(console, journal, batch, counts, stop)
     if files.report is not None:
         console.say(f"report: {files.report}")
+    elif command is None:
+        console.say(f"to look at it: batchfish report {name}")
     if as_json:
         put_summary(code, counts, files, batch=batch, command=command, stop=stop, cost=cost)
     elif files.table is not None and not console.is_quiet:
