@@ -114,7 +114,9 @@ def _read_run_ids(path: Path) -> set[str]:
         raise StorageFailed(f"{path}: the job log cannot be read: {error.strerror}") from error
     lines = content.decode("utf-8", "replace").split("\n")
     if content and lines[0] != HEADER:
-        raise WrongInput(f"{path} is not a job log: its first line is another one. Name another file.")
+        raise WrongInput(
+            f"{path} is not a job log: its first line is another one", remedy="Name another file."
+        )
     if lines[-1]:
         os.truncate(path, content.rfind(b"\n") + 1)
     return {line.rpartition(" ")[2] for line in lines[1:-1]}

@@ -136,7 +136,7 @@ def test_a_file_of_another_program_is_not_replaced(command: Command, history: Hi
 def test_the_table_of_the_batch_is_not_replaced(command: Command, history: History) -> None:
     outcome = command("diff", "-o", "results/shop.2.parquet", "-y")
     assert outcome.code == 2
-    assert "is the table of shop.2 itself: name another file with -o" in outcome.err
+    assert "is the table of shop.2 itself. Name another file with -o FILE." in outcome.err
 
 
 def test_tolerances_of_manifest_and_options(command: Command) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema_rs import Draft202012Validator, meta
@@ -14,7 +14,10 @@ from batchfish.cli.commands import COMMANDS
 from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.parser import arguments_of
 from batchfish.core.items import AttemptState, Status
-from tests.documents import SCHEMAS, keys_of, schema_of
+from tests.documents import SCHEMAS, documents_in, keys_of, schema_of
+
+if TYPE_CHECKING:
+    from tests.cli.shop import Shop
 
 PUBLISHED = Path(__file__).parent / "published_keys.txt"
 WITHOUT_DOCUMENTS = {
@@ -106,3 +109,54 @@ def test_a_schema_refuses_another_type_and_a_missing_key() -> None:
     assert validator.is_valid({**table, "added_later": 1})
     assert not validator.is_valid({**table, "type": "tables"})
     assert not validator.is_valid({key: value for key, value in table.items() if key != "rows"})
+
+
+PRINTED = {
+    "validate": (("shop.yaml",), {"validation"}),
+    "plan": (("shop.yaml",), {"plan"}),
+    "run": (("shop.yaml", "--head", "1", "--progress", "json"), {"launch", "rows", "summary"}),
+    "resume": (("shop",), {"launch", "summary"}),
+    "retry": (("shop", "--failed"), {"launch", "summary"}),
+    "cancel": (("shop",), {"summary"}),
+    "pause": (("shop",), {"settings"}),
+    "unpause": (("shop",), {"settings"}),
+    "set": (("shop", "concurrency=3"), {"settings"}),
+    "init": ((), {"manifest"}),
+    "try": (("shop.yaml",), {"try"}),
+    "status": ((), {"status"}),
+    "results": ((), {"table"}),
+    "diff": ((), {"diff"}),
+    "report": ((), {"report"}),
+    "explain": (("i1",), {"item"}),
+    "ls": ((), {"batches"}),
+    "held": ((), {"held"}),
+    "recheck": ((), {"recheck"}),
+    "audit": ((), {"audit"}),
+    "doctor": ((), {"diagnosis"}),
+}
+"""What each command is given in turn, and the types of the documents that it then prints."""
+
+ELSEWHERE = {
+    "decision": "docs/agents.md",
+    "error": "tests/cli/test_failures.py",
+    "progress": "tests/cli/test_run.py",
+}
+"""Types that are printed in other tests."""
+
+
+@pytest.mark.process
+def test_each_command_prints_documents_of_a_real_batch(shop: Shop) -> None:
+    second_fails = "checks:\n  - {expr: \"id != 'i2'\", reason: wrong_book}\n"
+    text = (shop.command.folder / shop.write_manifest(1, 2, rules=second_fails)).read_text()
+    (shop.command.folder / "shop.yaml").write_text(text.replace(f"name: {shop.name}", "name: shop"))
+    for name, (words, kinds) in PRINTED.items():
+        printed = documents_in(shop.command(name, *words, "--json").out)
+        assert {one["type"] for one in printed} - {"progress"} == kinds, name
+
+
+def test_no_command_and_no_type_is_left_out() -> None:
+    assert set(PRINTED) == set(COMMANDS) - set(WITHOUT_DOCUMENTS)
+    printed = {kind for _, kinds in PRINTED.values() for kind in kinds}
+    assert printed | set(ELSEWHERE) == set(DocumentType)
+    for kind, file in ELSEWHERE.items():
+        assert f'"{kind}"' in (Path(__file__).parents[2] / file).read_text(encoding="utf-8")

@@ -152,6 +152,9 @@ READING = [
     ("explain", ("i2",)),
     ("explain", ("i3",)),
     ("held", ("list",)),
+    ("recheck", ()),
+    ("diff", ()),
+    ("report", ()),
     ("audit", ()),
     ("plan", ("shop.yaml",)),
     ("validate", ("shop.yaml",)),
@@ -171,6 +174,8 @@ def test_no_command_prints_what_a_page_or_the_api_says_unescaped(served: Command
     check(served("try", "shop.yaml", "--item", "i3", *SETTLE), saw=escaped)
     documents_in(served("try", "shop.yaml", "--json", *SETTLE).out)
     check(served("retry", "shop", "--failed", *SETTLE))
+    check(served("run", "shop.yaml", "--new", *SETTLE))
+    check(served("diff", "shop"))
 
 
 def test_words_of_the_command_line_are_escaped_in_errors(offline: Command) -> None:

@@ -75,8 +75,8 @@ def test_a_finished_batch_keeps_its_settings(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "expected KEY=VALUE; the keys are: concurrency, halt"),
-        (["speed=2"], "'speed=2' is not of the form KEY=VALUE; the keys are: concurrency, halt"),
+        ([], "expected KEY=VALUE. The keys are: concurrency, halt"),
+        (["speed=2"], "'speed=2' is not of the form KEY=VALUE. The keys are: concurrency, halt"),
         (["concurrency=many"], "concurrency: expected a whole number"),
         (["halt=120%"], "halt: '120%' is neither a share of at most 100% nor a whole number"),
     ],

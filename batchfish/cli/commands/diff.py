@@ -142,7 +142,8 @@ def _find_earlier(options: Options, reader: JournalReader, batch: Batch) -> Earl
         earlier = Earlier(batch=batch_in(reader, place.batch))
         if earlier.batch.pk == batch.pk:
             raise WrongInput(
-                f"{options.other} is the batch {batch.name} itself: name another one (see `batchfish ls`)"
+                f"{options.other} is the batch {batch.name} itself",
+                remedy="Name another one; `batchfish ls` lists them.",
             )
         return earlier
     with open_reader(place.journal) as other:
@@ -165,7 +166,9 @@ def _target(options: Options, reader: JournalReader, batch: Batch, agreement: Ag
         return None
     target = options.table.output.absolute()
     if target == target_of(batch, None)[0]:
-        raise WrongInput(f"{target} is the table of {batch.name} itself: name another file with -o")
+        raise WrongInput(
+            f"{target} is the table of {batch.name} itself", remedy="Name another file with -o FILE."
+        )
     check_output(reader, target, None, agreement)
     return target
 

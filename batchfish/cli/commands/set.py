@@ -9,7 +9,7 @@ from batchfish.cli.options import JournalLocation, Questions, Reporting, batch_a
 from batchfish.cli.parser import argument, group
 from batchfish.cli.settings import change
 from batchfish.core.settings import CONCURRENCY, HALT, NO_LIMIT
-from batchfish.errors import WrongInput
+from batchfish.errors import WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         changes.insert(0, batch)
         batch = None
     if not changes:
-        raise WrongInput(f"expected KEY=VALUE; the keys are: {', '.join(_PARSERS)}")
+        raise WrongUsage("expected KEY=VALUE", remedy=_KEYS)
     return change(
         batch,
         dict(map(_parse, changes)),
@@ -54,18 +54,18 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
 
 
 def _parse(text: str) -> tuple[str, object]:
-    """Return the name and the stored value of `KEY=VALUE`; WrongInput names what is wrong with it."""
+    """Return the name and the stored value of `KEY=VALUE`; WrongUsage names what is wrong with it."""
     from batchfish.manifest.problems import Refused
 
     name, equals, value = text.partition("=")
     if not equals or name not in _PARSERS:
-        raise WrongInput(f"{text!r} is not of the form KEY=VALUE; the keys are: {', '.join(_PARSERS)}")
+        raise WrongUsage(f"{text!r} is not of the form KEY=VALUE", remedy=_KEYS)
     if value == AS_MANIFEST:
         return name, None
     try:
         return name, _PARSERS[name](value)
     except Refused as error:
-        raise WrongInput(f"{name}: {error}. {error.remedy or ''}".rstrip()) from None
+        raise WrongUsage(f"{name}: {error}", remedy=error.remedy) from None
 
 
 def _concurrency(text: str) -> object:
@@ -82,3 +82,5 @@ def _halt(text: str) -> object:
 
 _PARSERS: Mapping[str, Callable[[str], object]] = {CONCURRENCY: _concurrency, HALT: _halt}
 """The parser of each setting, which returns it as the journal stores it."""
+
+_KEYS = f"The keys are: {', '.join(_PARSERS)}."
