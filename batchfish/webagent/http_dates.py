@@ -68,8 +68,11 @@ def format_iso_time(at: float) -> str:
 
 def read_iso_time(text: object) -> float | None:
     """Return an ISO-8601 time with any offset or fraction as epoch seconds; None if it is malformed."""
-    if not isinstance(text, str):
-        return None
+    return _parse_iso_time(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=4096)  # each poll of a run shows the same times
+def _parse_iso_time(text: str) -> float | None:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

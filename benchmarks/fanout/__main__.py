@@ -11,6 +11,7 @@ its own with the same seed. Journals are written below --folder: name a folder o
 from __future__ import annotations
 
 import argparse
+import compileall
 import signal
 import sys
 from dataclasses import replace
@@ -19,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.fanout import report
 from benchmarks.fanout.measure import Measured, measure, median
-from benchmarks.fanout.serving import Failed
+from benchmarks.fanout.serving import ROOT, Failed
 from benchmarks.fanout.sides import SIDES, Side
 from benchmarks.fanout.workloads import QUICK, QUICK_SHARE, WORKLOADS, Workload
 
@@ -104,6 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(
         signal.SIGTERM, lambda number, _: sys.exit(128 + number)
     )  # the server and the side end, too
+    # An installed package comes compiled; a work tree may not, and would be compiled at each start.
+    compileall.compile_dir(ROOT / "batchfish", quiet=1)
     about = report.machine(given.folder)
     print(about, end="\n\n", flush=True)
     results = []
