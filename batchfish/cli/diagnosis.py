@@ -71,13 +71,13 @@ async def check_api(agent: WebAgent, address: str, clock: Clock, env: Mapping[st
         listing = await agent.find_by_marker(MARKER_OPENING, limit=ROWS_LOOKED_AT)
     except NotPermitted as error:
         remedy = f"Copy the key again, and set {API_KEY}; keys are made in the account's settings."
-        return [_wrong("key", f"{address} refuses the key: {error}", remedy)]
+        return [_wrong("key", f"{address} refuses the key: {error.message}", remedy)]
     except BatchfishError as error:
         named = f" {BASE_URL} is set: is it the right address?" if env.get(BASE_URL) else ""
         remedy = f"Check the network and the proxy settings (HTTPS_PROXY) of this machine.{named}"
         if isinstance(error, WrongInput):
             remedy = f"Correct --base-url, or {BASE_URL}."
-        return [_wrong("API", f"{address} gave no usable answer: {error}", remedy)]
+        return [_wrong("API", f"{address} gave no usable answer: {error.message}", remedy)]
     took = clock.now() - sent_at
     return [
         _ok("key", f"{address} accepts it"),
@@ -124,12 +124,13 @@ def check_journals(paths: Sequence[Path], folder: Path) -> Iterator[Finding]:
         check_file_system(folder)
         yield _ok("file system", f"{folder}: locks and fsync work")
     except StorageFailed as error:
-        yield _wrong("file system", str(error), "Keep journals on a local disk that you can write to.")
+        remedy = error.remedy or "Keep journals on a local disk that you can write to."
+        yield _wrong("file system", error.message, remedy)
     for path in paths:
         try:
             yield _check_journal(path)
         except StorageFailed as error:
-            yield _wrong("journal", str(error), RESTORE)
+            yield _wrong("journal", error.message, error.remedy or RESTORE)
 
 
 def _check_journal(path: Path) -> Finding:
@@ -142,7 +143,7 @@ def _check_journal(path: Path) -> Finding:
             compare(dict(known), identity_of(path))
         except NeedsYes as moved:
             remedy = "If it is the only one in use, the next command agrees with --accept moved-journal."
-            return _wrong("journal", str(moved), remedy)
+            return _wrong("journal", moved.message, remedy)
     owner = owner_of(path)
     work = f"; process {owner} is working on it" if owner is not None else ""
     return _ok("journal", f"{path}: {len(batches)} batch{'' if len(batches) == 1 else 'es'}, undamaged{work}")

@@ -76,8 +76,8 @@ def _check_access(options: Options, env: Mapping[str, str]) -> list[Finding]:
                 else remote_access(options.api, env)
             )
         except (WrongInput, TryLater) as error:
-            what = "local agent" if options.location.local else "key"
-            return [Finding(check=what, state=State.WRONG, message=str(error))]
+            what = "local agent" if options.location.local else "access"
+            return [Finding(check=what, state=State.WRONG, message=error.message, remedy=error.remedy)]
         return asyncio.run(_ask_api(access, env))
 
 
