@@ -56,6 +56,7 @@ def facts_of(
     rules = rules_from(batch.manifest)
     bounds = rules.limits.concurrency or AUTO
     set_later = reader.setting_changes(batch.pk)
+    later = list(_later_bounds(set_later, bounds))
     owner = None if is_owner else owner_of(reader.path)
     code = finished_code(reader, batch, count_others=False)
     return BatchFacts(
@@ -70,8 +71,8 @@ def facts_of(
         version=__version__,
         exit_code=code,
         owner=owner if code is None else None,
-        bounds=[Bound(batch.begun_at, bounds.most), *_later_bounds(set_later, bounds)],
-        bound_name=spell_bounds(bounds),
+        bounds=[Bound(batch.begun_at, bounds.most), *later],
+        bound_name=spell_bounds(bounds) + (", until it was changed" if later else ""),
         price=None if rules.budget is None else rules.budget.step_price,
         spending=_spending(reader, batch, rules.budget, now),
         changes=changes,

@@ -293,3 +293,24 @@ def test_of_very_many_items_those_that_matter_are_shown(monkeypatch: pytest.Monk
 def test_the_same_facts_make_the_same_page() -> None:
     assert page_of(item()).source == page_of(item()).source
     assert isinstance(page_of(item()), Document)
+
+
+@pytest.mark.slow
+def test_ten_thousand_items_make_less_than_five_megabytes() -> None:
+    page = page_of(
+        *(
+            item(
+                n,
+                attempt(n, n + 1, n + 30),
+                id=f"catalogue-{n:06}",
+                url=f"https://shop.example/books/item/{n}",
+            )
+            for n in range(1, 9_501)
+        ),
+        *(
+            item(n, status="failed", reason="agent_failure", message=f"{n}: {'x' * 300}")
+            for n in range(9_501, 10_001)
+        ),
+    )
+    assert len(page.source.encode()) < 5_000_000
+    assert "300 more items with other messages are not shown" in page.text

@@ -3,7 +3,7 @@
 
 const value = (row, column) => {
   const text = row.cells[column].textContent.trim();
-  const number = text === "" ? NaN : Number(text.replace(/[,$]/g, ""));
+  const number = text === "" ? NaN : Number(text.replace(/[,$]/g, "").replace("\u2212", "-"));
   return { text, number };
 };
 
