@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -220,7 +221,10 @@ def fold(world: World) -> object:
         known.follows,
         known.k,
         tuple(
-            (one.k, one.state, one.run_id is not None, one.created_at, one.cause == lifecycle.SURPLUS)
+            (
+                *(one.k, one.state, one.run_id is not None, one.cause == lifecycle.SURPLUS),
+                one.created_at if one.state.is_open else None,
+            )
             for one in world.attempts
         ),
     )
@@ -231,6 +235,7 @@ def steps() -> list[Step]:
     """Every step of every history of up to two attempts, and each first step of a third."""
     seen, found = set(), []
     edge = [World(item()), World(item(refused=lifecycle.CREATES_WITHOUT_RUN - 1, refused_at=0.0))]
+    gc.disable()  # nothing here is garbage, and a collection visits every step found so far
     while edge:
         world = edge.pop()
         for event, k in what_may_happen(world):
@@ -244,6 +249,7 @@ def steps() -> list[Step]:
                 if key not in seen and len(after.attempts) <= 2:
                     seen.add(key)
                     edge.append(after)
+    gc.enable()
     return found
 
 

@@ -16,7 +16,6 @@ from batchfish.localagent.egress.sample_site import SampleSite
 from batchfish.localagent.engines.base import Engine, RunRequest
 from batchfish.localagent.engines.browser.chromium import Chromium
 from batchfish.localagent.engines.model.endpoint import ModelEndpoint, client_of
-from batchfish.localagent.engines.model.engine import ModelEngine
 from tests.localagent.doubles import READER, Listener
 from tests.localagent.page.pages import NUMBER, TEXT, record
 
@@ -100,6 +99,8 @@ class Stub(Listener):
 @contextlib.asynccontextmanager
 async def model_engine(site: Path, model: Stub, browser: Chromium | None) -> AsyncIterator[Engine]:
     """Yield an engine over a model that reads the pages of a folder, in the browser if there is one."""
+    from batchfish.localagent.engines.model.engine import ModelEngine
+
     async with Egress(Dialer(), SampleSite(site)) as egress, client_of(model.endpoint) as client:
         yield ModelEngine(client, egress, Loader(egress), READER, browser=browser)
 

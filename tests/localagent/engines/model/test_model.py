@@ -9,20 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart
-from pydantic_ai.models.function import AgentInfo, FunctionModel
-from pydantic_ai.models.test import TestModel
 
 from batchfish.errors import WrongInput
 from batchfish.localagent.attach import LOG, PORT_FILE, STORE, find_agent
 from batchfish.localagent.egress.dialer import Dialer
 from batchfish.localagent.egress.proxy import Egress
 from batchfish.localagent.engines.base import Engine, RunRequest
-from batchfish.localagent.engines.model import engine as model_engine
 from batchfish.localagent.engines.model.answer import coerce
 from batchfish.localagent.engines.model.endpoint import KEY as KEY_NAME
 from batchfish.localagent.engines.model.endpoint import MODEL, URL, ModelEndpoint, take_endpoint
-from batchfish.localagent.engines.model.engine import ModelEngine
 from batchfish.localagent.engines.model.outline import MOST_TEXT, outline
 from batchfish.localagent.runs.records import StoredRun
 from tests.localagent.agents import create, served, wait_for_end
@@ -281,7 +276,7 @@ async def test_a_slow_endpoint_is_left(
 
         limited = await stored(engine, replace(book, options={"agent_config": {"max_duration_seconds": 1}}))
         assert json.loads(limited.error or "")["code"] == "TIMEOUT"
-        monkeypatch.setattr(model_engine, "RUN_TIME", 0.5)
+        monkeypatch.setattr("batchfish.localagent.engines.model.engine.RUN_TIME", 0.5)
         assert failure_of((await read(engine, book))[0]).code == "TIMEOUT"
 
 
@@ -334,6 +329,12 @@ async def test_where_it_connects(served: Served, book: RunRequest, monkeypatch: 
 
 
 async def test_the_library_s_own_models_for_tests_are_shown_the_rules_and_the_page(book: RunRequest) -> None:
+    from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart
+    from pydantic_ai.models.function import AgentInfo, FunctionModel
+    from pydantic_ai.models.test import TestModel
+
+    from batchfish.localagent.engines.model.engine import ModelEngine
+
     seen: list[str] = []
     envelope = json.dumps({"answer": WALDEN, "problem": None})
 
