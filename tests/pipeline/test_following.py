@@ -91,7 +91,7 @@ def test_the_last_run_that_the_api_forgot_is_held(tmp_path: Path) -> None:
     assert any(notice.startswith("held:") and "run-1" in notice for notice in simulation.notices)
 
 
-@pytest.mark.parametrize("items", [1, 3])
+@pytest.mark.parametrize("items", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_where_the_api_knows_no_run_at_all_none_is_lost_but_it_is_reported(
     tmp_path: Path, items: int
 ) -> None:

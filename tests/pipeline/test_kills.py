@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-FIRST = pytest.param(slice(2, 15, 3), id="a few of the first writes")
+FIRST = pytest.param(slice(2, 15, 6), id="a few of the first writes")
 ALL = pytest.param(slice(1, None), id="every write", marks=pytest.mark.slow)
 LOSSY = Faults(acts_then_resets=0.3, resets_without_acting=0.2, latest_act=2.0, longest_lag=0.5)
 

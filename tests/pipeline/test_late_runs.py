@@ -58,7 +58,9 @@ def wait_in_the_queue(folder: Path, seconds: float) -> int:
         return server.duplicates()
 
 
-@pytest.mark.parametrize("seconds", [0.5 * COMPARES_EVERY, 2.5 * COMPARES_EVERY])
+@pytest.mark.parametrize(
+    "seconds", [0.5 * COMPARES_EVERY, pytest.param(2.5 * COMPARES_EVERY, marks=pytest.mark.slow)]
+)
 def test_an_item_is_looked_up_once_more_before_it_is_sent_again(tmp_path: Path, seconds: float) -> None:
     assert wait_in_the_queue(tmp_path, seconds) == 0
 

@@ -182,7 +182,7 @@ def test_age_counts_over_restarts_with_a_margin_for_clocks_that_differ(tmp_path:
     assert STUCK + CLOCK_MARGIN <= simulation.loop.now <= STUCK + CLOCK_MARGIN + 150.0
 
 
-@pytest.mark.parametrize("ahead", [0.0, 0.9 * CLOCK_MARGIN])
+@pytest.mark.parametrize("ahead", [pytest.param(0.0, marks=pytest.mark.slow), 0.9 * CLOCK_MARGIN])
 def test_a_clock_that_is_wrong_by_less_than_the_margin_ages_no_run(tmp_path: Path, ahead: float) -> None:
     simulation = age(tmp_path, ahead=ahead)
     simulation.run()

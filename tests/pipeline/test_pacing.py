@@ -86,7 +86,7 @@ def new(folder: Path, name: str) -> Path:
     return folder / name
 
 
-@pytest.mark.parametrize("retry_after", [None, "1", "5"])
+@pytest.mark.parametrize("retry_after", [None, pytest.param("1", marks=pytest.mark.slow), "5"])
 def test_a_burst_of_refusals_costs_about_the_wait_that_was_asked_for(
     tmp_path: Path, retry_after: str | None
 ) -> None:
@@ -104,7 +104,7 @@ def test_a_burst_of_refusals_costs_about_the_wait_that_was_asked_for(
     assert burst.loop.now <= usual.loop.now + float(retry_after or 1.0) + 1.0
 
 
-@pytest.mark.parametrize("retry_after", [None, "1"])
+@pytest.mark.parametrize("retry_after", [None, pytest.param("1", marks=pytest.mark.slow)])
 def test_an_api_that_takes_ten_at_once_is_kept_at_ten(tmp_path: Path, retry_after: str | None) -> None:
     """The ideal is a batch that knows of the limit: 100 items at `-j 10`, without a refusal."""
     ideal = live(new(tmp_path, "ideal"), 100, 10)
@@ -154,7 +154,7 @@ def test_an_api_that_takes_more_after_a_while_is_used(tmp_path: Path) -> None:
     assert server.early == []
 
 
-@pytest.mark.parametrize("slots", [2, 10, 50])
+@pytest.mark.parametrize("slots", [2, pytest.param(10, marks=pytest.mark.slow), 50])
 def test_auto_keeps_the_slots_of_a_server_full_and_its_queue_short(tmp_path: Path, slots: int) -> None:
     """The cap is known to the server alone, which queues silently."""
     items, mean = 8 * slots, 10.0
