@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core.budget import MICRO_DOLLARS, account_of, spell_spending
 from batchfish.core.describe import several
-from batchfish.core.rules import rules_from
+from batchfish.core.rules import budget_from
+from batchfish.core.settings import settings_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +66,7 @@ NO_COST: Mapping[str, None] = {"steps": None, "money": None}
 
 def read_cost(reader: JournalReader, batch: Batch, now: float) -> Cost:
     """Return what a batch has cost; `now` (epoch seconds) tells which month's budget is meant."""
-    budget = rules_from(batch.manifest).budget
+    budget = settings_from(reader.settings(batch.pk)).applied_to_budget(budget_from(batch.manifest))
     money = None if budget is None else read_money(reader, budget, batch.pk, batch.period, now)
     return Cost(steps=reader.steps_taken(batch.pk).steps, money=money)
 

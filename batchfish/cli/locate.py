@@ -189,16 +189,6 @@ def spell(journal: Path, batch: Batch) -> str:
     return f"{shlex.quote(batch.name)}{options} --journal {shlex.quote(os.path.relpath(journal))}"
 
 
-def spell_manifest(journal: Path, batch: Batch) -> str:
-    """Return the words that name a batch's manifest and its journal on the command line of `run`."""
-    manifest, home = Path(batch.manifest_path), journal.parent
-    options = " --local" if home.name == LOCAL else ""
-    usual = manifest.parent / HOME / LOCAL if options else manifest.parent / HOME
-    if journal.absolute() != (usual / f"{batch.manifest['name']}.db").absolute():
-        options += f" --journal {shlex.quote(os.path.relpath(journal))}"
-    return shlex.quote(os.path.relpath(manifest)) + options
-
-
 def _names(name: str, journal: Path, batch: Batch, location: JournalLocation) -> bool:
     try:
         place = find(name, location)

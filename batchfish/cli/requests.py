@@ -13,12 +13,13 @@ import os
 import secrets
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from batchfish.cli.factory import owned_journal
 from batchfish.core.events import CancelRequested
 from batchfish.core.rules import rules_from
-from batchfish.core.settings import CONCURRENCY, HALT, settings_from, with_limits
+from batchfish.core.settings import BUDGET, CONCURRENCY, HALT, settings_from, with_limits
 from batchfish.errors import BatchBusy, StorageFailed
 from batchfish.pipeline.context import StopKind
 
@@ -176,10 +177,12 @@ def change_settings(ctx: Context, journal: SqliteJournal, batch: int, changes: M
     if batch != ctx.batch.pk:
         return
     settings = settings_from(journal.reader.settings(batch))
-    wanted = settings.applied_to(rules_from(ctx.batch.manifest)).limits
+    wanted = settings.applied_to(rules_from(ctx.batch.manifest))
     # What was not changed now stays as it is: options of this process may have set it.
-    changed = {name: getattr(wanted, name) for name in (CONCURRENCY, HALT) if name in changes}
-    ctx.obey(with_limits(ctx.rules.limits, changed), is_paused=settings.is_paused)
+    changed = {name: getattr(wanted.limits, name) for name in (CONCURRENCY, HALT) if name in changes}
+    limits = with_limits(ctx.rules.limits, changed)
+    budget = wanted.budget if BUDGET in changes else ctx.rules.budget
+    ctx.obey(replace(ctx.rules, limits=limits, budget=budget), is_paused=settings.is_paused)
 
 
 def _are_settings(changes: Mapping[str, object]) -> bool:

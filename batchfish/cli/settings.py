@@ -11,7 +11,9 @@ from batchfish.cli.counts import count, finished_code
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch, spell
-from batchfish.core.settings import settings_from
+from batchfish.core.rules import budget_from
+from batchfish.core.settings import BUDGET, settings_from
+from batchfish.errors import WrongInput
 from batchfish.journal.lock import owner_of
 
 if TYPE_CHECKING:
@@ -38,6 +40,11 @@ def change(
     """
     place = find(name, location)
     with open_batch(place) as (reader, batch):
+        if changes.get(BUDGET) is not None and budget_from(batch.manifest) is None:
+            raise WrongInput(
+                f"{batch.name} has no budget, so the price of a step is not known",
+                remedy="Write `budget: {usd: 20, usd_per_step: 0.015}` into its manifest, then run it.",
+            )
         is_finished = finished_code(reader, batch, count_others=False) is not None
     if is_finished:
         console.say(f"{batch.name} is finished already: nothing was changed")

@@ -14,7 +14,7 @@ from batchfish.cli.factory import SystemClock, rules_of
 from batchfish.cli.failures import failure_of_stop
 from batchfish.cli.joblog import JobLog
 from batchfish.cli.launch import put_launch
-from batchfish.cli.locate import spell, spell_manifest
+from batchfish.cli.locate import spell
 from batchfish.cli.metrics import write_metrics
 from batchfish.cli.output import preview_of, write_batch, write_report
 from batchfish.core.describe import several
@@ -203,8 +203,7 @@ def _say_how_to_go_on(
     if journal.reader.settings(batch.pk).get(PAUSED):
         console.warn(f"{batch.name} is paused; to let it submit again: batchfish unpause {name}")
     if stop is not None and stop.kind is StopKind.BUDGET:
-        command = f"batchfish run {spell_manifest(journal.path, batch)}"
-        console.say(f"raise `budget.usd` in {batch.manifest_path} first")
+        console.say(f"to raise the budget to N dollars first: batchfish set {name} budget=N")
     console.say(f"go on with: {command}")
     return command
 

@@ -126,7 +126,6 @@ def rules_from(manifest: Mapping[str, Any]) -> Rules:
     found = manifest["rules"]
     limits, retry, output = found["limits"], found["retry"], found["output"]
     halt, bounds = limits["halt"], limits["concurrency"]
-    budget = found.get("budget")  # journals of earlier versions have none
     return Rules(
         limits=Limits(
             **{
@@ -141,5 +140,11 @@ def rules_from(manifest: Mapping[str, Any]) -> Rules:
         block_search=BlockSearch(found.get("block_search", BlockSearch.OFF)),
         output=OutputRules(**output),
         compare={name: ColumnComparison(**one) for name, one in found.get("compare", {}).items()},
-        budget=Budget(**budget) if budget is not None else None,
+        budget=budget_from(manifest),
     )
+
+
+def budget_from(manifest: Mapping[str, Any]) -> Budget | None:
+    """Return the budget of a manifest that is stored in a journal; those of earlier versions have none."""
+    found = manifest.get("rules", {}).get("budget")
+    return None if found is None else Budget(**found)

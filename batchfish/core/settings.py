@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.budget import spell_usd
 from batchfish.core.rules import Share
 from batchfish.core.window import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from batchfish.core.budget import Budget
     from batchfish.core.rules import Limits, Rules
 
-CONCURRENCY, HALT, PAUSED = "concurrency", "halt", "paused"
+BUDGET, CONCURRENCY, HALT, PAUSED = "budget", "concurrency", "halt", "paused"
 """The names under which a journal keeps them."""
 
 NO_LIMIT = "none"
@@ -24,25 +26,33 @@ class Settings:
     """What a person set for a batch after it began.
 
     `limits` are the limits that hold instead of the manifest's, by their fields in Limits; None there means
-    no limit. A batch that `is_paused` submits nothing.
+    no limit. `cap` is that of the budget, in micro-dollars; None: as the manifest has it. A batch that
+    `is_paused` submits nothing.
     """
 
     limits: Mapping[str, Bounds | Share | None] = field(default_factory=dict)
+    cap: int | None = None
     is_paused: bool = False
 
     def applied_to(self, rules: Rules) -> Rules:
-        """Return the rules with these limits in place of the manifest's."""
-        return replace(rules, limits=with_limits(rules.limits, self.limits))
+        """Return the rules with these limits in place of the manifest's, and with this cap of its budget."""
+        limits = with_limits(rules.limits, self.limits)
+        return replace(rules, limits=limits, budget=self.applied_to_budget(rules.budget))
+
+    def applied_to_budget(self, budget: Budget | None) -> Budget | None:
+        """Return a manifest's budget with this cap in place of its own."""
+        return budget if budget is None or self.cap is None else replace(budget, cap=self.cap)
 
     def __bool__(self) -> bool:
         """Return whether anything was set."""
-        return self.is_paused or bool(self.limits)
+        return self.is_paused or bool(self.limits) or self.cap is not None
 
     @property
     def by_name(self) -> Mapping[str, str | bool | None]:
         """Every setting by its name, as a person writes it; None: as the manifest has it."""
         spelled = {name: NO_LIMIT if value is None else str(value) for name, value in self.limits.items()}
-        return {CONCURRENCY: None, HALT: None, **spelled, PAUSED: self.is_paused}
+        cap = None if self.cap is None else spell_usd(self.cap).lstrip("$").replace(",", "")
+        return {BUDGET: cap, CONCURRENCY: None, HALT: None, **spelled, PAUSED: self.is_paused}
 
     def __str__(self) -> str:
         """Return them as `paused, concurrency 20, halt none`; an empty text if nothing was set."""
@@ -60,11 +70,14 @@ def settings_from(stored: Mapping[str, Any]) -> Settings:
 
     Raises TypeError or ValueError where a value is not of the form that a journal keeps.
     """
-    if unknown := stored.keys() - {CONCURRENCY, HALT, PAUSED}:
+    if unknown := stored.keys() - {BUDGET, CONCURRENCY, HALT, PAUSED}:
         raise ValueError(f"not settings: {unknown}")
     limits: dict[str, Bounds | Share | None] = {}
     if (bounds := stored.get(CONCURRENCY)) is not None:
         limits[CONCURRENCY] = Bounds(**bounds)
     if (halt := stored.get(HALT)) is not None:
         limits[HALT] = None if halt == NO_LIMIT else Share(**halt)
-    return Settings(limits=limits, is_paused=bool(stored.get(PAUSED)))
+    cap = stored.get(BUDGET)
+    if not (cap is None or (isinstance(cap, int) and not isinstance(cap, bool) and cap > 0)):
+        raise ValueError(f"not a budget: {cap}")
+    return Settings(limits=limits, cap=cap, is_paused=bool(stored.get(PAUSED)))

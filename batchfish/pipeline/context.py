@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from batchfish.core.pacing import Pacing
-    from batchfish.core.rules import Limits, Rules
+    from batchfish.core.rules import Rules
     from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.clock import Clock
@@ -150,11 +150,10 @@ class Context:
         """The rules of the batch that is being submitted."""
         return self.policies[self.batch.pk].rules
 
-    def obey(self, limits: Limits, *, is_paused: bool) -> None:
-        """Submit under these limits from now on, and nothing while paused."""
-        policy = self.policies[self.batch.pk]
-        self.policies[self.batch.pk] = replace(policy, rules=replace(policy.rules, limits=limits))
-        self.session.pacing = self.session.pacing.bounded(limits.concurrency)
+    def obey(self, rules: Rules, *, is_paused: bool) -> None:
+        """Submit under these rules from now on, and nothing while paused."""
+        self.policies[self.batch.pk] = replace(self.policies[self.batch.pk], rules=rules)
+        self.session.pacing = self.session.pacing.bounded(rules.limits.concurrency)
         self.session.is_paused = is_paused
         self.wakeup.wake()
 

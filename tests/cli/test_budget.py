@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from batchfish.cli.exits import ExitCode
+from tests.endtoend.commands import Desk
+from tests.endtoend.serving import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Outcome
@@ -36,16 +40,52 @@ def test_a_budget_that_does_not_cover_another_run_ends_with_3_and_the_command_th
     stopped = "the budget does not cover another run: $0.02 spent, $0.00 reserved of $1.51, and the next run"
     assert f"stopping: {stopped} reserves $1.50 (150 steps)" in ended.err
     assert f"{shop.name}: 2 steps, $0.02 spent, $0.00 reserved of $1.51" in ended.err
-    assert f"go on with: batchfish run {shop.name}.yaml" in ended.err
+    assert f"to raise the budget to N dollars first: batchfish set {shop.name} budget=N" in ended.err
+    assert f"go on with: batchfish resume {shop.name}" in ended.err
     assert shop.paid() == [1, 2]
     again = run(shop, "1.51", 1, 2, 3, 4, 5, flags=("--json",))
     assert again.code == ExitCode.INCOMPLETE
     assert shop.paid() == [1, 2], "nothing more was paid for"
-    assert again.summary["resume"] == f"batchfish run {shop.name}.yaml"
-    assert again.summary["steps"] == 2
-    raised = run(shop, "2", 1, 2, 3, 4, 5)
-    assert raised.code == ExitCode.OK, raised.err
-    assert shop.paid() == [1, 2, 3, 4, 5]
+    assert (again.summary["stop"], again.summary["steps"]) == ("budget", 2)
+    raised = run(shop, "1.52", 1, 2, 3, 4, 5)
+    assert raised.code == ExitCode.INCOMPLETE
+    assert shop.paid() == [1, 2, 3], "the edited budget is in force at once"
+
+
+def test_a_person_raises_the_budget_of_a_batch_and_it_goes_on(shop: Shop) -> None:
+    assert run(shop, "1.5", 1, 2, 3).code == ExitCode.INCOMPLETE
+    said = shop.command("set", shop.name, "budget=20").err
+    assert f"{shop.name}: budget 20.00; go on with: batchfish resume {shop.name}" in said
+    status = document(shop, "status")
+    assert (status["settings"]["budget"], status["money"]["cap_usd"]) == ("20.00", 20.0)
+    assert shop.command("resume", shop.name).code == ExitCode.OK
+    assert shop.paid() == [1, 2, 3]
+
+
+def test_a_budget_cannot_be_set_where_the_price_of_a_step_is_not_known(shop: Shop) -> None:
+    shop.write(1)
+    assert shop.run("--limit", "1").code == ExitCode.OK
+    refused = shop.command("set", shop.name, "budget=20")
+    assert refused.code == ExitCode.USAGE
+    assert f"{shop.name} has no budget, so the price of a step is not known" in refused.err
+    for wrong in ("0", "-3", "much", "nan"):
+        refused = shop.command("set", shop.name, f"budget={wrong}")
+        assert refused.code == ExitCode.USAGE
+        assert "expected US dollars" in refused.err
+
+
+@pytest.mark.process
+def test_a_raised_budget_lets_a_running_process_submit_more(patient_shop: Shop) -> None:
+    """One run of two fits, and waits for the end of the other, which never comes."""
+    shop = patient_shop
+    manifest = shop.write_manifest(1, 2, rules=BUDGET.format(usd="1.5", more=""))
+    desk = Desk(folder=shop.command.folder, base_url=shop.server.base_url, started=shop.command.started)
+    process = desk.start("run", manifest, "--settle", "2s", "--progress", "none")
+    until(lambda: shop.paid() == [1])
+    assert shop.command("set", shop.name, "budget=3").code == ExitCode.OK
+    until(lambda: shop.paid() == [1, 2])
+    assert shop.command("cancel", shop.name).code == ExitCode.OK
+    assert process.wait(PATIENCE) == ExitCode.CANCELLED
 
 
 def test_status_and_summary_show_what_is_spent_reserved_and_allowed(shop: Shop) -> None:

@@ -44,15 +44,15 @@ def test_settings_hold_for_the_next_process_until_they_are_taken_back(shop: Shop
     )  # fmt: skip
     document = json.loads(shop.command("status", shop.name, "--json").out)
     assert document["settings"] == {
-        "concurrency": "2-4-9", "halt": "10%", "paused": False
+        "budget": None, "concurrency": "2-4-9", "halt": "10%", "paused": False
     }  # fmt: skip
     shop.command("set", shop.name, "concurrency=manifest", "halt=none")
     assert json.loads(shop.command("status", shop.name, "--json").out)["settings"] == {
-        "concurrency": None, "halt": "none", "paused": False
+        "budget": None, "concurrency": None, "halt": "none", "paused": False
     }  # fmt: skip
     changed = json.loads(shop.command("set", shop.name, "concurrency=7", "--json").out)
     assert changed["settings"] == {
-        "concurrency": "7", "halt": "none", "paused": False
+        "budget": None, "concurrency": "7", "halt": "none", "paused": False
     }  # fmt: skip
     assert "up to 7 runs at once" in shop.run().err
 
@@ -75,8 +75,8 @@ def test_a_finished_batch_keeps_its_settings(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "expected KEY=VALUE. The keys are: concurrency, halt"),
-        (["speed=2"], "'speed=2' is not of the form KEY=VALUE. The keys are: concurrency, halt"),
+        ([], "expected KEY=VALUE. The keys are: budget, concurrency, halt"),
+        (["speed=2"], "'speed=2' is not of the form KEY=VALUE. The keys are: budget, concurrency, halt"),
         (["concurrency=many"], "concurrency: expected a whole number"),
         (["halt=120%"], "halt: '120%' is neither a share of at most 100% nor a whole number"),
     ],

@@ -44,17 +44,19 @@ class Person:
 
 
 def paused(ctx: Context) -> None:
-    ctx.obey(ctx.rules.limits, is_paused=True)
+    ctx.obey(ctx.rules, is_paused=True)
 
 
 def unpaused(ctx: Context) -> None:
-    ctx.obey(ctx.rules.limits, is_paused=False)
+    ctx.obey(ctx.rules, is_paused=False)
 
 
 def bounded(number: int) -> Callable[[Context], None]:
-    return lambda ctx: ctx.obey(
-        replace(ctx.rules.limits, concurrency=Bounds.fixed(number)), is_paused=ctx.session.is_paused
-    )
+    def obey(ctx: Context) -> None:
+        limits = replace(ctx.rules.limits, concurrency=Bounds.fixed(number))
+        ctx.obey(replace(ctx.rules, limits=limits), is_paused=ctx.session.is_paused)
+
+    return obey
 
 
 def simulate(

@@ -29,7 +29,9 @@ GROUPS: Mapping[str, Sequence[Command]] = {
     "Change a batch while it runs": (
         Command("pause", "pause", "submit nothing more; runs that are alive are followed to their end"),
         Command("unpause", "unpause", "submit again after `pause`"),
-        Command("set", "set", "change how many runs are kept alive, or after how many failures to stop"),
+        Command(
+            "set", "set", "change how many runs are kept alive, when failures stop the batch, or its budget"
+        ),
     ),
     "Write a manifest": (
         Command("init", "init", "write a commented manifest for some URLs or a file of rows"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from batchfish.cli.options import JournalLocation, Questions, Reporting, batch_argument
 from batchfish.cli.parser import argument, group
 from batchfish.cli.settings import change
-from batchfish.core.settings import CONCURRENCY, HALT, NO_LIMIT
+from batchfish.core.settings import BUDGET, CONCURRENCY, HALT, NO_LIMIT
 from batchfish.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ class Options:
     batch: str | None = batch_argument()
     changes: tuple[str, ...] = argument(
         "KEY=VALUE",
-        "set concurrency (N, auto, MIN-START-MAX) or halt (N, P%, none); KEY=manifest takes a change back",
+        "set concurrency (N, auto, MIN-START-MAX), halt (N, P%, none) or budget (US dollars); KEY=manifest "
+        "takes a change back",
         repeats=True,
     )
     reporting: Reporting = group(Reporting, "output", only=("json",))
@@ -80,7 +81,22 @@ def _halt(text: str) -> object:
     return NO_LIMIT if text == NO_LIMIT else asdict(parse_share(text))
 
 
-_PARSERS: Mapping[str, Callable[[str], object]] = {CONCURRENCY: _concurrency, HALT: _halt}
+def _budget(text: str) -> object:
+    from batchfish.manifest.values import parse_usd
+    from batchfish.manifest.yaml_manifest import MOST_USD
+
+    try:
+        amount: object = float(text)
+    except ValueError:
+        amount = text
+    return parse_usd(amount, most=MOST_USD)
+
+
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    BUDGET: _budget,
+    CONCURRENCY: _concurrency,
+    HALT: _halt,
+}
 """The parser of each setting, which returns it as the journal stores it."""
 
 _KEYS = f"The keys are: {', '.join(_PARSERS)}."
