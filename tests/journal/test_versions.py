@@ -81,6 +81,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "count_open": JournalReader.count_open,
     "counts": lambda reader: reader.counts(1),
     "disowned_runs": JournalReader.disowned_runs,
+    "ended_runs": lambda reader: reader.ended_runs(1),
     "ended_since": lambda reader: reader.ended_since(1, 0.0),
     "damage": JournalReader.damage,
     "file_identity": JournalReader.file_identity,
