@@ -149,7 +149,7 @@ def test_airflow_tries_again_after_75_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     exceptions = module(
-        "airflow.exceptions", AirflowException=AirflowException, AirflowFailException=AirflowFailException
+        "airflow.sdk.exceptions", AirflowException=AirflowException, AirflowFailException=AirflowFailException
     )
     for one in (module("airflow"), exceptions, module("airflow.sdk", dag=decorator, task=decorator)):
         monkeypatch.setitem(sys.modules, one.__name__, one)

@@ -6,7 +6,6 @@ a batch that has begun. Each returns how to reach the API.
 
 from __future__ import annotations
 
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,7 +61,6 @@ class Clearance:
 class RunCheck:
     """A `run` that is to be checked. `access` is None for the local agent, which `check_run` starts."""
 
-    file: str
     manifest: Manifest
     choice: BatchChoice
     journal: SqliteJournal
@@ -139,8 +137,7 @@ def _ask_unfinished_batch(check: RunCheck) -> None:
             Question.UNFINISHED_BATCH,
             f"{left.name} has not finished ({count(check.journal.reader, left.pk)}). --new would begin "
             f"{name} all the same, and pay for every item again.",
-            remedy=f"To go on with {left.name}: batchfish resume {spell(check.journal.path, left)}. To begin "
-            f"{name}: batchfish run {shlex.quote(check.file)} --new --accept {Question.UNFINISHED_BATCH}.",
+            remedy=f"To go on with {left.name}: batchfish resume {spell(check.journal.path, left)}.",
         )
 
 

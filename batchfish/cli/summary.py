@@ -202,6 +202,7 @@ def _say_how_to_go_on(
     command = f"batchfish resume {name}"
     if journal.reader.settings(batch.pk).get(PAUSED):
         console.warn(f"{batch.name} is paused; to let it submit again: batchfish unpause {name}")
+        return command
     if stop is not None and stop.kind is StopKind.BUDGET:
         console.say(f"to raise the budget to N dollars first: batchfish set {name} budget=N")
     console.say(f"go on with: {command}")

@@ -51,7 +51,9 @@ class ErrorReader:
         envelope = read_envelope(read_unambiguous(answer.body))
         text = self.redact(f"{answer.status} {envelope or 'without the error envelope of the API'}")
         if answer.status == _UNAUTHORIZED:
-            return NotPermitted(f"the API key is refused: {text}")
+            return NotPermitted(
+                f"the API key is refused: {text}", remedy="Set the right key; `batchfish doctor` checks it."
+            )
         if answer.status in ENDPOINT_MISSING:
             return self._read_missing(answer, text)
         return WebAgentUnavailable(

@@ -265,7 +265,7 @@ def test_new_over_a_batch_that_has_not_finished_is_never_agreed_to_by_yes(shop: 
         assert outcome.code == 6
         assert f"{shop.name} has not finished (2 queued, 1 succeeded)" in outcome.err
         assert f"batchfish resume {shop.name}" in outcome.err
-        assert f"batchfish run {shop.file.name} --new --accept unfinished-batch" in outcome.err
+        assert "To agree, add --accept unfinished-batch." in outcome.err
     assert shop.paid() == [1]
     assert len(shop.command("ls", "--json").summary["batches"]) == 1
     assert shop.run("--new", "--accept", "unfinished-batch").code == 0

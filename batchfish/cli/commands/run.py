@@ -83,7 +83,6 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
                 refuse_to_replace_rows(target_of(batch, execution.table.output)[0], manifest)
                 return report_finished(execution, agreement, console, journal, batch, code)
         check = RunCheck(
-            file=options.manifest.file,
             manifest=manifest,
             choice=choice,
             journal=journal,
