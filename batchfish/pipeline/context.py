@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, MutableMapping
 
+    from batchfish.core.budget import Reservation
     from batchfish.core.pacing import Pacing
     from batchfish.core.rules import Rules
     from batchfish.journal.records import Batch
@@ -168,16 +169,22 @@ class Context:
             others=others,
             last_accepted=self.session.last_accepted,
         )
-        change, policy = advance(item, attempt, event, circumstances), self.policies[item.batch]
-        request = partial(self.journal.request, item_pk)
-        if (overrun := policy.overrun_of(event, request)) is not None:
-            change = replace(change, money_event=overrun)
-            self.stop(StopKind.OVERRUN, f"a run of item {item.id} cost more than was reserved for it")
-        self.journal.write(change, self.clock.now(), policy.reservation_of(event, request))
+        change, reservation = advance(item, attempt, event, circumstances), None
+        if self.policies[item.batch].rules.budget is not None:
+            change, reservation = self._count_money(change, event)
+        self.journal.write(change, self.clock.now(), reservation)
         self._note(event, change)
         if self.observe is not None:
             self.observe(event, change)
         return change
+
+    def _count_money(self, change: Change, event: Event) -> tuple[Change, Reservation | None]:
+        """Return the change and what it reserves; a run that cost more than any reservation stops the run."""
+        policy, request = self.policies[change.item.batch], partial(self.journal.request, change.item.pk)
+        if (overrun := policy.overrun_of(event, request)) is not None:
+            change = replace(change, money_event=overrun)
+            self.stop(StopKind.OVERRUN, f"a run of item {change.item.id} cost more than was reserved for it")
+        return change, policy.reservation_of(event, request)
 
     async def record_now(self, item_pk: int, k: int | None, event: Event) -> Change:
         """Write what an event makes of an item, and return once it is durable."""

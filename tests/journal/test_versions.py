@@ -180,6 +180,8 @@ async def test_an_earlier_version_is_brought_up_to_date_with_its_rows(old: Path)
     with closing(SqliteJournal(old)) as journal:
         assert content(connection_of(journal), tables) == before
         assert connection_of(journal).execute("PRAGMA user_version").fetchone() == (len(files.MIGRATIONS),)
+        taken = connection_of(journal).execute("SELECT count(steps), total(steps) FROM attempts").fetchone()
+        assert (journal.reader.steps_taken(1).runs, journal.reader.steps_taken(1).steps) == taken
         (unanswered,) = journal.open_attempts(AttemptState.UNANSWERED)
         assert journal.control_of(unanswered.attempt) is not None
         assert journal.comparison(1) is None

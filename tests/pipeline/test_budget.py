@@ -149,7 +149,8 @@ def test_no_intent_leads_over_the_cap(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", seeds(2, of=20))
 def test_a_batch_that_fits_its_budget_ends_as_without_one(tmp_path: Path, seed: int) -> None:
     """Five worst cases fit at once, and the runs take a tenth of that."""
-    ledger = begin(tmp_path, seed, runs_covered=5.0, steps=(10, 15), items=20, faults=LOSSY, kills=3)
+    faults = replace(LOSSY, hides_steps=0.0)
+    ledger = begin(tmp_path, seed, runs_covered=5.0, steps=(10, 15), items=20, faults=faults, kills=3)
     report = ledger.run()
     check(ledger, report)
     assert report.stop is None
@@ -209,7 +210,7 @@ def test_the_percentile_exceeds_the_cap_by_no_more_than_it_says(tmp_path: Path, 
     said = [notice for notice in simulation.notices if "95% of the runs" in notice]
     reserved = Counter(reserved for *_, reserved in ledger.attempts())
     assert bool(said) == (len(reserved) > 1)
-    assert reserved[WORST] >= 20
+    assert reserved[WORST] >= 20 or not simulation.server.runs
 
 
 def test_a_percentile_lets_more_runs_in_than_the_worst_case(tmp_path: Path) -> None:
