@@ -39,6 +39,7 @@ class DocumentType(StrEnum):
     HELD = "held"
     ITEM = "item"
     LAUNCH = "launch"
+    LISTENING = "listening"
     MANIFEST = "manifest"
     PLAN = "plan"
     PROGRESS = "progress"

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.core.log_lines import HarmlessFormatter
-from batchfish.errors import BatchfishError, TryLater
+from batchfish.errors import BatchfishError, TryLater, WrongInput
 from batchfish.localagent.engines.model.endpoint import take_endpoint
 from batchfish.localagent.serve_settings import ENGINES, ServeSettings
 from batchfish.localagent.simulation.parameters import parse_simulation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from batchfish.localagent.attach import Endpoint
 
 WRONG_INPUT = 2
@@ -109,29 +111,36 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve; the exit code is 0, 2 (bad input) or 75 (another agent uses the store)."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(HarmlessFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     try:
-        settings = parse(arguments)
-        from batchfish.localagent.serve import serve
-
-        serve(settings, on_ready=lambda endpoint: print(_greeting(endpoint, settings), flush=True))  # noqa: T201
-    except ImportError as missing:
-        extra = "model" if missing.name in MODEL_PACKAGES else "local"
-        sys.stderr.write(f"The local agent needs {missing.name}: pip install 'batchfish[{extra}]'\n")
-        return WRONG_INPUT
-    except TryLater as busy:
-        sys.stderr.write(f"{busy}\n")
-        return os.EX_TEMPFAIL
-    except BatchfishError as wrong:
-        sys.stderr.write(f"{wrong}\n")
-        return WRONG_INPUT
+        run(arguments, greeting)
+    except BatchfishError as error:
+        sys.stderr.write(f"{error}\n")
+        return os.EX_TEMPFAIL if isinstance(error, TryLater) else WRONG_INPUT
     return 0
 
 
-def _greeting(endpoint: Endpoint, settings: ServeSettings) -> str:
-    """Return what is printed once the agent listens: its address, and how to read its key."""
+def run(arguments: list[str] | None, greet: Callable[[Endpoint, ServeSettings], str]) -> None:
+    """Serve until stopped; `greet` returns what is printed once the agent listens.
+
+    TryLater if another agent uses the store, WrongInput if the input is wrong or a package is missing.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(HarmlessFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    settings = parse(arguments)
+    try:
+        from batchfish.localagent.serve import serve
+
+        serve(settings, on_ready=lambda endpoint: print(greet(endpoint, settings), flush=True))  # noqa: T201
+    except ImportError as missing:
+        extra = "model" if missing.name in MODEL_PACKAGES else "local"
+        raise WrongInput(
+            f"The local agent needs {missing.name}", remedy=f"pip install 'batchfish[{extra}]'"
+        ) from None
+
+
+def greeting(endpoint: Endpoint, settings: ServeSettings) -> str:
+    """Return the address of an agent that listens, and how to read its key."""
     listening = f"listening on {endpoint.base_url}"
     if settings.token_file is None:
         return listening

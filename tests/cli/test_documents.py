@@ -15,15 +15,17 @@ from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.parser import arguments_of
 from batchfish.core.items import AttemptState, Status
 from tests.documents import SCHEMAS, documents_in, keys_of, schema_of
+from tests.endtoend.commands import Desk
+from tests.endtoend.serving import PATIENCE
 
 if TYPE_CHECKING:
+    from tests.cli.conftest import Command
     from tests.cli.shop import Shop
 
 PUBLISHED = Path(__file__).parent / "published_keys.txt"
 WITHOUT_DOCUMENTS = {
     "completion": "prints a script for a shell",
     "schema": "prints a JSON Schema",
-    "serve": "prints where it listens, and then works until it is stopped",
 }
 """Commands without `--json`, and why."""
 
@@ -139,6 +141,7 @@ PRINTED = {
 ELSEWHERE = {
     "decision": "docs/agents.md",
     "error": "tests/cli/test_failures.py",
+    "listening": "tests/cli/test_documents.py",
     "progress": "tests/cli/test_run.py",
 }
 """Types that are printed in other tests."""
@@ -155,8 +158,30 @@ def test_each_command_prints_documents_of_a_real_batch(shop: Shop) -> None:
 
 
 def test_no_command_and_no_type_is_left_out() -> None:
-    assert set(PRINTED) == set(COMMANDS) - set(WITHOUT_DOCUMENTS)
+    assert set(PRINTED) == set(COMMANDS) - set(WITHOUT_DOCUMENTS) - {"serve"}
     printed = {kind for _, kinds in PRINTED.values() for kind in kinds}
     assert printed | set(ELSEWHERE) == set(DocumentType)
     for kind, file in ELSEWHERE.items():
         assert f'"{kind}"' in (Path(__file__).parents[2] / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.process
+def test_serve_prints_where_it_listens(command: Command) -> None:
+    desk = Desk(folder=command.folder, base_url="", started=command.started)
+    agent = desk.start("serve", "--port", "0", "--json")
+    assert agent.stdout is not None
+    (listening,) = documents_in(agent.stdout.readline())
+    assert listening["type"] == "listening"
+    assert (command.folder / listening["key_file"]).stat().st_mode & 0o077 == 0
+    done = command(
+        "doctor", "--base-url", listening["url"], "--api-key-file", listening["key_file"], "--json"
+    )
+    assert {one["check"]: one["state"] for one in done.summary["checks"]}["key"] == "ok"
+    agent.terminate()
+    assert agent.wait(PATIENCE) == 0
+
+
+@pytest.mark.process
+def test_serve_ends_with_an_error_document_where_it_cannot_serve(command: Command) -> None:
+    failed = command("serve", "--port", "0", "--site", "nosuch", "--json")
+    assert (failed.code, failed.summary["error"]["kind"]) == (2, "wrong_input")

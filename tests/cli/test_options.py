@@ -76,7 +76,7 @@ OFFERED = {
     "ls": PLACE,
     "completion": set(),
     "doctor": PLACE | ACCESS | AGENT,
-    "serve": AGENT | {"--port", "--store", "--token-file"},
+    "serve": AGENT | {"--port", "--store", "--token-file", "--json"},
 }
 
 

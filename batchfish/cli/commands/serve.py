@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.cli.access import API_KEY, agent_arguments
+from batchfish.cli.documents import DocumentType, document
+from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import AGENT, HOME
-from batchfish.cli.options import AgentOptions
+from batchfish.cli.options import AgentOptions, Reporting
 from batchfish.cli.parser import group, option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchfish.cli.console import Console
+    from batchfish.localagent.attach import Endpoint
+    from batchfish.localagent.serve_settings import ServeSettings
 
 TOKEN_FILE = Path(HOME) / AGENT / "serve.key"
 
@@ -41,12 +45,14 @@ class Options:
         default=TOKEN_FILE,
         help=f"keep the API key that clients must send in a file (default: {TOKEN_FILE})",
     )
+    reporting: Reporting = group(Reporting, "output", only=("json",))
     agent: AgentOptions = group(AgentOptions, "local agent")
 
 
 def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
     """Serve the API on this machine until a signal arrives."""
-    from batchfish.localagent.__main__ import main
+    from batchfish.localagent.__main__ import greeting
+    from batchfish.localagent.__main__ import run as serve_until_stopped
 
     os.environ.pop(API_KEY, None)  # what the agent starts, such as a browser, inherits the environment
     arguments = [
@@ -56,4 +62,10 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
     ]
     if options.store is not None:
         arguments += ["--store", str(options.store)]
-    return main(arguments)
+    serve_until_stopped(arguments, _describe if options.reporting.json else greeting)
+    return ExitCode.OK
+
+
+def _describe(endpoint: Endpoint, settings: ServeSettings) -> str:
+    """Return the document that is printed once the agent listens."""
+    return document(DocumentType.LISTENING, url=endpoint.base_url, key_file=settings.token_file)
