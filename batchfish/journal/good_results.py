@@ -20,18 +20,14 @@ _GOOD = f"status = '{Status.SUCCEEDED}'"
 
 # `before` and `after` are items of the two batches, and `..._good` the items whose results are their last
 # good ones; each is NULL if there is none.
-_TABLES = """
-DROP TABLE IF EXISTS temp.pairs;
+_TABLE = """
 CREATE TEMP TABLE pairs (
     n           INTEGER PRIMARY KEY,
     before      INTEGER,
     after       INTEGER,
     before_good INTEGER,
     after_good  INTEGER
-) STRICT;
-CREATE INDEX temp.pairs_before ON pairs (before);
-CREATE INDEX temp.pairs_without_before ON pairs (before) WHERE before IS NOT NULL AND before_good IS NULL;
-CREATE INDEX temp.pairs_without_after ON pairs (after) WHERE after IS NOT NULL AND after_good IS NULL;
+) STRICT
 """
 _IS_ADDED = "(p.after_good IS NOT NULL AND p.before_good IS NULL)"
 _IS_REMOVED = "(p.before_good IS NOT NULL AND p.after IS NULL)"
@@ -74,8 +70,8 @@ class GoodResults:
         self._connection = connection
         self._before = before
         self._after = after
-        for statement in _TABLES.split(";"):
-            connection.execute(statement)
+        connection.execute("DROP TABLE IF EXISTS temp.pairs")
+        connection.execute(_TABLE)
         self._pair()
         self._find_good("after", after)
         if before is not None:
@@ -99,7 +95,8 @@ class GoodResults:
         before = self._before or self._after
         query = (
             f"SELECT p.n, {_of('before')}, {_of('after')} FROM temp.pairs p"
-            f" {_join('before', before)} {_join('after', self._after)} WHERE p.n > ? AND ({_IS_ADDED}"
+            f" {_results('before', before)} {_results('after', self._after)}"
+            f" {_labels('before', before)} {_labels('after', self._after)} WHERE p.n > ? AND ({_IS_ADDED}"
             f" OR {_IS_REMOVED} OR ({_IS_COMPARED} AND"
             " (before_r.raw IS NOT after_r.raw OR before_r.is_whole_answer <> after_r.is_whole_answer)))"
             " ORDER BY p.n LIMIT ?"
@@ -127,6 +124,7 @@ class GoodResults:
             parameters,
         )
         if before is not None:
+            self._connection.execute("CREATE INDEX temp.pairs_before ON pairs (before)")
             self._connection.execute(
                 f"INSERT INTO temp.pairs (before) SELECT o.pk FROM {before.journal}.items o"
                 " WHERE o.batch = :batch AND o.wanted = 1"
@@ -137,11 +135,13 @@ class GoodResults:
     def _find_good(self, name: str, side: Side) -> None:
         """Find the last good result of each item of one side, in its own batch and in those before."""
         self._connection.execute(
-            f"UPDATE temp.pairs SET {name}_good = {name} WHERE {name} IN"
-            f" (SELECT pk FROM {side.journal}.items WHERE batch = ? AND {_GOOD})",
-            (side.batch,),
+            f"UPDATE temp.pairs SET {name}_good = {name} WHERE EXISTS"
+            f" (SELECT 1 FROM {side.journal}.items o WHERE o.pk = {name} AND o.{_GOOD})"
         )
         is_missing = f"{name} IS NOT NULL AND {name}_good IS NULL"
+        self._connection.execute(
+            f"CREATE INDEX temp.pairs_without_{name} ON pairs ({name}) WHERE {is_missing}"
+        )
         same = _same_item(side.journal, side.journal, f"AND o.{_GOOD}")
         batches = f"SELECT pk FROM {side.journal}.batches WHERE pk < ? ORDER BY pk DESC"
         for (batch,) in self._connection.execute(batches, (side.batch,)).fetchall():
@@ -172,18 +172,27 @@ def _same_item(journal: str, journal_of_i: str, condition: str = "") -> str:
 
 
 def _of(name: str) -> str:
-    """Return the columns of one side, by the aliases of `_join`."""
+    """Return the columns of one side, by the aliases of `_results` and `_labels`."""
     return ", ".join(f"{name}_{column}" for column in _SIDE)
 
 
-def _join(name: str, side: Side) -> str:
-    """Return the joins that lead from a pair to the item of one side and to its last good result."""
-    items, batches, results = (f"{side.journal}.{table}" for table in ("items", "batches", "results"))
+def _results(name: str, side: Side) -> str:
+    """Return the joins that lead from a pair to the last good result of one side."""
     return (
-        f"LEFT JOIN {items} {name}_g ON {name}_g.pk = p.{name}_good"
-        f" LEFT JOIN {items} {name}_i ON {name}_i.pk = p.{name} AND {name}_g.pk IS NOT NULL"
-        f" LEFT JOIN {batches} {name}_b ON {name}_b.pk = {name}_g.batch"
-        f" LEFT JOIN {results} {name}_r ON {name}_r.item = {name}_g.pk AND {name}_r.k = {name}_g.follows"
+        f"LEFT JOIN {side.journal}.items {name}_g ON {name}_g.pk = p.{name}_good"
+        f" LEFT JOIN {side.journal}.results {name}_r ON {name}_r.item = {name}_g.pk"
+        f" AND {name}_r.k = {name}_g.follows"
+    )
+
+
+def _labels(name: str, side: Side) -> str:
+    """Return the joins that lead from there to the item of that side, and to the batch of its result.
+
+    They come last, since most pairs are left out by their results.
+    """
+    return (
+        f"LEFT JOIN {side.journal}.items {name}_i ON {name}_i.pk = p.{name} AND {name}_g.pk IS NOT NULL"
+        f" LEFT JOIN {side.journal}.batches {name}_b ON {name}_b.pk = {name}_g.batch"
     )
 
 
