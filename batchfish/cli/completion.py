@@ -43,6 +43,7 @@ async def complete(
 
     `judge` returns the exit code of a command to which the batch's end means something else.
     """
+    from batchfish.pipeline.reuse import count_reusable
     from batchfish.pipeline.run import run_batch
 
     before = count_selected(journal, batch.pk)
@@ -68,12 +69,15 @@ async def complete(
                 reporting.metrics, journal.reader, batch, now=ctx.clock.now(), budget=ctx.rules.budget
             )
         with stopping_at_signals(ctx, console):
-            announce(console, batch, before, ctx.rules, money_of(ctx))
+            money, reused = money_of(ctx), count_reusable(ctx)
+            announce(console, batch, before, ctx.rules, money, reused)
             if ctx.session.is_paused:
                 console.warn(f"{batch.name} is paused: nothing is submitted")
             if execution.reporting.json:
-                money, submits = money_of(ctx), ctx.may_submit()
-                put_launch(console, journal, batch, before, ctx.rules, submits=submits, money=money)
+                submits = ctx.may_submit()
+                put_launch(
+                    console, journal, batch, before, ctx.rules, submits=submits, money=money, reused=reused
+                )
             ended = await run_batch(
                 ctx,
                 lambda ctx: requests.take_requests(ctx, journal),

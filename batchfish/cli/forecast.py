@@ -15,7 +15,7 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import journal_for, read_manifest
 from batchfish.cli.parser import spelled
-from batchfish.cli.selection import count_to_submit
+from batchfish.cli.selection import rows_to_submit
 from batchfish.core.budget import MICRO_DOLLARS, USUAL_MAX_STEPS, spell_usd, worst_case
 from batchfish.core.describe import several, spell_bounds, spell_duration
 from batchfish.core.items import Status
@@ -26,6 +26,7 @@ from batchfish.journal.queries import open_reader_or_empty
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from batchfish.cli.batch_choice import BatchChoice
     from batchfish.cli.console import Console
     from batchfish.cli.options import JournalLocation, ManifestSource, Selection
     from batchfish.core.quantiles import PastRuns, Range
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 class Forecast:
     """The effect of a `run` that started now.
 
-    It would submit `to_submit` items and pay for `most_runs` runs at most; `alive` counts the open attempts.
+    It would submit `to_submit` items and pay for `most_runs` runs at most; `reused` items would take the
+    results of earlier batches. `alive` counts the open attempts.
     `past` are the runs of the journal that have ended, from which steps, cost and time are estimated.
     `unfinished` is the name of the batch that has not finished, if another one would begin all the same.
     """
@@ -50,6 +52,7 @@ class Forecast:
     difference: Difference
     counts: Counts
     alive: int
+    reused: int
     to_submit: int
     most_runs: int
     bounds: Bounds
@@ -98,7 +101,11 @@ def make_forecast(
     choice = choose_batch(reader, manifest, recorded_as=None, now=now, begins_new=begins_new)
     batch = choice.batch
     key = 0 if batch is None else batch.pk  # no attempt is of batch 0
-    to_submit = 0 if drains else count_to_submit(selection, reader.staged, manifest.variables)
+    waiting, reused = frozenset[int](), frozenset[int]()
+    if not drains:
+        waiting = rows_to_submit(selection, reader.staged, manifest.variables)
+        reused = waiting & _reusable(reader, choice, now)
+    to_submit = len(waiting - reused)
     counts = Counts() if batch is None else count(reader, batch.pk)
     return Forecast(
         batch=choice.name,
@@ -107,12 +114,24 @@ def make_forecast(
         difference=choice.difference,
         counts=counts,
         alive=reader.count_alive(),
+        reused=len(reused),
         to_submit=to_submit,
         most_runs=0 if drains else most_runs(counts, to_submit, manifest.rules.retry.attempts),
         bounds=rules_from(choice.manifest).limits.concurrency or AUTO,
         past=reader.past_runs(),
         money=None if budget is None else read_money(reader, budget, key, choice.period, now),
     )
+
+
+def _reusable(reader: JournalReader, choice: BatchChoice, now: float) -> frozenset[int]:
+    """Return the numbers of the rows that would take the result of an earlier batch."""
+    if rules_from(choice.manifest).fresh_for is None:
+        return frozenset()
+    from batchfish.pipeline.policy import policy_from
+    from batchfish.pipeline.reuse import reusable_rows
+
+    begun = None if choice.batch is None else choice.batch.pk
+    return reusable_rows(reader, begun, policy_from(choice.manifest), number=choice.number, now=now)
 
 
 def _put_forecast(found: Forecast) -> None:
@@ -134,6 +153,8 @@ def _put_forecast(found: Forecast) -> None:
         f"`run` with the same options would submit {several(found.to_submit, 'item')}, "
         f"{spell_bounds(found.bounds)}, and pay for at most {several(found.most_runs, 'run')}."
     )
+    if found.reused:
+        put(f"{several(found.reused, 'item')} would take results of earlier batches, as `fresh_for` says.")
     for line in _spell_estimate(found):
         put(line)
     if found.unfinished is not None:
@@ -199,6 +220,7 @@ def _as_object(found: Forecast) -> dict[str, Any]:
         "removed": difference.removed,
         "alive": found.alive,
         "counts": dict(found.counts.by_status),
+        "reused": found.reused,
         "to_submit": found.to_submit,
         "most_runs": found.most_runs,
         "concurrency": str(found.bounds),

@@ -28,12 +28,21 @@ if TYPE_CHECKING:
 
 
 def announce(
-    console: Console, batch: Batch, selected: Counts, rules: Rules, money: Money | None = None
+    console: Console,
+    batch: Batch,
+    selected: Counts,
+    rules: Rules,
+    money: Money | None = None,
+    reused: int = 0,
 ) -> None:
-    """Print the message about what is going to be submitted, and about its budget."""
+    """Print the message about what is going to be submitted, and about its budget.
+
+    `reused` of the selected items take the result of an earlier batch instead.
+    """
     spent = "" if money is None else f"; {money}"
+    reuse = f", {reused:,} of them with a result of an earlier batch" if reused else ""
     console.say(
-        f"{batch.name}: {selected}; {spell_bounds(rules.limits.concurrency or AUTO)} on "
+        f"{batch.name}: {selected}{reuse}; {spell_bounds(rules.limits.concurrency or AUTO)} on "
         f"{spell_api(batch.base_url)}, at most {several(rules.retry.attempts, 'attempt')} an item"
         f"{spent}"
     )
@@ -48,13 +57,15 @@ def put_launch(
     *,
     submits: bool,
     money: Money | None = None,
+    reused: int = 0,
 ) -> None:
     """Print the launch document; from now on, a failure of this command is described in a summary.
 
-    `selected` counts the items that this process may submit.
+    `selected` counts the items that this process may submit; `reused` of them take the result of an earlier
+    batch instead.
     """
     counts, command = count(journal.reader, batch.pk), f"batchfish resume {spell(journal.path, batch)}"
-    bounds, to_submit = rules.limits.concurrency or AUTO, selected[Status.QUEUED] if submits else 0
+    bounds, to_submit = rules.limits.concurrency or AUTO, selected[Status.QUEUED] - reused if submits else 0
     put_if_possible(
         document(
             DocumentType.LAUNCH,
@@ -63,6 +74,7 @@ def put_launch(
             base_url=batch.base_url,
             local=batch.base_url == LOCAL_BASE,
             counts=dict(counts.by_status),
+            reused=reused,
             to_submit=to_submit,
             most_runs=most_runs(selected, to_submit, rules.retry.attempts) if submits else 0,
             concurrency=str(bounds),

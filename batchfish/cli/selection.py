@@ -25,12 +25,12 @@ def selects_any(selection: Selection, staged: StagedRows, variables: Mapping[str
     return not selection.is_given or bool(choose(selection, staged.rows(), variables))
 
 
-def count_to_submit(selection: Selection, staged: StagedRows, variables: Mapping[str, str]) -> int:
-    """Count the staged and compared rows that `run` with this selection would submit."""
+def rows_to_submit(selection: Selection, staged: StagedRows, variables: Mapping[str, str]) -> frozenset[int]:
+    """Return the numbers of the staged and compared rows that `run` with this selection would submit."""
     waiting = staged.rows_to_submit()
     if selection.is_given:
         waiting &= frozenset(choose(selection, staged.rows(), variables))
-    return len(waiting)
+    return waiting
 
 
 def select(

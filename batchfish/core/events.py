@@ -31,6 +31,13 @@ class Intended:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reused:
+    """An item that was never sent succeeds with a result of an earlier batch: that of the item `source`."""
+
+    source: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SubmitAccepted:
     """The API answered a create with a run_id; `server_date` is that answer's Date, epoch seconds."""
 
@@ -156,6 +163,7 @@ class Rechecked:
 CreateAnswer: TypeAlias = SubmitAccepted | SubmitDeferred | SubmitRejected | SubmitUnanswered
 Step: TypeAlias = (
     Intended
+    | Reused
     | CreateAnswer
     | ProvenAbsent
     | CannotTell

@@ -13,6 +13,7 @@ The laws:
    run keeps its slot until it ends, and is reported.
 4. A person's request beats a rule: a request to cancel ends automatic attempts, and a request to retry adds
    exactly one attempt.
+5. Only an item that was never sent takes the result of an earlier batch, and never after a request to retry.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from batchfish.core.events import (
     ProvenAbsent,
     Rechecked,
     RetryRequested,
+    Reused,
     RunEnded,
     RunFound,
     RunLost,
@@ -105,14 +107,15 @@ class Circumstances:
 class Change:
     """The result of an event: the item and the attempt as they are now.
 
-    `was` is the item's status before, `run` the run that has ended, and `money_event` a message about a run
-    that costs more than the item should.
+    `was` is the item's status before, `run` the run that has ended, `reused` the item (its pk) whose result
+    this one takes, and `money_event` a message about a run that costs more than the item should.
     """
 
     was: Status
     item: Item
     attempt: Attempt | None = None
     run: RunSnapshot | None = None
+    reused: int | None = None
     money_event: str | None = None
 
 
@@ -158,6 +161,7 @@ def _apply(
         item=_follow_open(moved, [one for one in others if one.state.is_open]),
         attempt=attempt,
         run=event.run if isinstance(event, RunEnded) else None,
+        reused=event.source if isinstance(event, Reused) else None,
     )
 
 
@@ -253,6 +257,10 @@ def _move(item: Item, event: Step, circumstances: Circumstances) -> Item:
     match event:
         case Intended(k=k):
             return replace(item, status=Status.SUBMITTING, k=k, follows=k, due_at=0.0)
+        case Reused():
+            if item.k or item.retry_wish:
+                raise IllegalTransition("an item that was or must be sent takes no other result")
+            return replace(item, status=Status.SUCCEEDED, reason=None, message=None)
         case SubmitAccepted() | SubmitDeferred() | SubmitRejected() | SubmitUnanswered():
             return _after_answer(item, event, circumstances)
         case ProvenAbsent():
@@ -266,22 +274,10 @@ def _move(item: Item, event: Step, circumstances: Circumstances) -> Item:
             return replace(item, status=status, reason=None, message=None)
         case DeadlinePassed():
             return replace(item, status=Status.CANCELLING, reason="run_timeout")
-        case CancelRequested():
-            return _after_cancel_request(item)
+        case CancelRequested() | RetryRequested():
+            return _after_request(item, event, circumstances.now)
         case Rechecked(verdict=verdict):
             return _judged(item, verdict)
-        case RetryRequested():
-            return replace(
-                item,
-                status=Status.QUEUED,
-                reason=None,
-                message=None,
-                due_at=circumstances.now,
-                retry_wish=True,
-                cancel_wish=False,
-                refused=0,
-                refused_at=None,
-            )
         case _:
             assert_never(event)
 
@@ -412,8 +408,11 @@ def _judged(item: Item, verdict: Verdict) -> Item:
     return replace(item, status=status, reason=verdict.reason, message=verdict.message)
 
 
-def _after_cancel_request(item: Item) -> Item:
-    """Return the item with the request recorded, which is acted on now where that is possible."""
+def _after_request(item: Item, event: CancelRequested | RetryRequested, now: float) -> Item:
+    """Return the item with a person's request recorded, which is acted on now where that is possible."""
+    if isinstance(event, RetryRequested):
+        retried = replace(item, status=Status.QUEUED, reason=None, message=None, due_at=now)
+        return replace(retried, retry_wish=True, cancel_wish=False, refused=0, refused_at=None)
     requested = replace(item, cancel_wish=True)
     match item.status:
         case Status.QUEUED:

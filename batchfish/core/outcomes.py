@@ -15,6 +15,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     A Struct, because a table may have a million. `result` is None if the API sent null or nothing, and
     `suspicious` is what was found about it beside its verdict. Times are epoch seconds of the server's clock.
+    `reused_from` is the batch from which the item took its result: then the run is that one's, and the item
+    has no attempts and no steps of its own.
     """
 
     item_id: str
@@ -36,6 +38,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     error_message: str | None = None
     streaming_url: str | None = None
     suspicious: str | None = None
+    reused_from: str | None = None
 
 
 class OutcomePair(NamedTuple):

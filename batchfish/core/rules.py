@@ -106,7 +106,10 @@ class ColumnComparison:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
-    """All rules of one batch; they are not part of an item's identity, so a change applies at once."""
+    """All rules of one batch; they are not part of an item's identity, so a change applies at once.
+
+    An item takes a result of an earlier batch that is at most `fresh_for` seconds old; None: never.
+    """
 
     limits: Limits = field(default_factory=Limits)
     retry: RetryRules = field(default_factory=RetryRules)
@@ -115,6 +118,7 @@ class Rules:
     block_search: BlockSearch = BlockSearch.OFF
     output: OutputRules = field(default_factory=OutputRules)
     compare: Mapping[str, ColumnComparison] = field(default_factory=dict)
+    fresh_for: float | None = None
     budget: Budget | None = None
 
 
@@ -140,6 +144,7 @@ def rules_from(manifest: Mapping[str, Any]) -> Rules:
         block_search=BlockSearch(found.get("block_search", BlockSearch.OFF)),
         output=OutputRules(**output),
         compare={name: ColumnComparison(**one) for name, one in found.get("compare", {}).items()},
+        fresh_for=found.get("fresh_for"),
         budget=budget_from(manifest),
     )
 

@@ -12,6 +12,7 @@ from batchfish.core.events import (
     ProvenAbsent,
     Rechecked,
     RetryRequested,
+    Reused,
     RunEnded,
     RunFound,
     RunLost,
@@ -31,6 +32,7 @@ _AFTER_END = _LEFT | _AFTER_LOSS | {Status.SUCCEEDED}
 
 TRANSITIONS: dict[type[Event], dict[Status, frozenset[Status]]] = {
     Intended: {Status.QUEUED: frozenset({Status.SUBMITTING})},
+    Reused: {Status.QUEUED: frozenset({Status.SUCCEEDED})},
     SubmitAccepted: {Status.SUBMITTING: _ALIVE},
     SubmitDeferred: {Status.SUBMITTING: _LEFT},
     SubmitRejected: {Status.SUBMITTING: frozenset({Status.FAILED})},

@@ -128,9 +128,12 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def has_table(connection: sqlite3.Connection, name: str) -> bool:
-    """Return whether a journal has a table; one of an earlier version lacks some."""
-    query = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
+def has_table(connection: sqlite3.Connection, name: str, journal: str = "main") -> bool:
+    """Return whether a journal has a table; one of an earlier version lacks some.
+
+    `journal` is its name on the connection.
+    """
+    query = f"SELECT count(*) FROM {journal}.sqlite_schema WHERE type = 'table' AND name = ?"
     return bool(connection.execute(query, (name,)).fetchone()[0])
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchfish.core.items import Status
 from batchfish.core.outcomes import Outcome, OutcomePair
 from batchfish.journal import records
+from batchfish.journal.files import connect, storage_errors
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 MAIN, OTHER = "main", "other"
 """The names under which a connection has its own journal, and another one that is attached to it."""
@@ -58,6 +60,22 @@ class PairCounts(NamedTuple):
     without: int
 
 
+@contextmanager
+def attached(connection: sqlite3.Connection, journal: Path | None) -> Iterator[None]:
+    """Attach another journal as OTHER during the block, to be read only; None: there is none to attach."""
+    if journal is None:
+        yield
+        return
+    with closing(connect(journal, read_only=True)):
+        pass  # it is a journal that can be read
+    with storage_errors(journal):
+        connection.execute(f"ATTACH ? AS {OTHER}", (f"{journal.resolve().as_uri()}?mode=ro",))
+    try:
+        yield
+    finally:
+        connection.execute(f"DETACH {OTHER}")
+
+
 class GoodResults:
     """The pairs of two batches in a temporary table of one connection, so that they cost no memory.
 
@@ -95,7 +113,8 @@ class GoodResults:
         before = self._before or self._after
         query = (
             f"SELECT p.n, {_of('before')}, {_of('after')} FROM temp.pairs p"
-            f" {_results('before', before)} {_results('after', self._after)}"
+            f" {_results(self._connection, 'before', before)}"
+            f" {_results(self._connection, 'after', self._after)}"
             f" {_labels('before', before)} {_labels('after', self._after)} WHERE p.n > ? AND ({_IS_ADDED}"
             f" OR {_IS_REMOVED} OR ({_IS_COMPARED} AND"
             " (before_r.raw IS NOT after_r.raw OR before_r.is_whole_answer <> after_r.is_whole_answer)))"
@@ -176,12 +195,17 @@ def _of(name: str) -> str:
     return ", ".join(f"{name}_{column}" for column in _SIDE)
 
 
-def _results(name: str, side: Side) -> str:
-    """Return the joins that lead from a pair to the last good result of one side."""
+def _results(connection: sqlite3.Connection, name: str, side: Side) -> str:
+    """Return the joins that lead from a pair to the last good result of one side.
+
+    `..._o` is the item that has it, of an earlier batch if the good one reused it.
+    """
+    owner = records.result_owner(connection, side.journal, f"{name}_g")
     return (
         f"LEFT JOIN {side.journal}.items {name}_g ON {name}_g.pk = p.{name}_good"
-        f" LEFT JOIN {side.journal}.results {name}_r ON {name}_r.item = {name}_g.pk"
-        f" AND {name}_r.k = {name}_g.follows"
+        f" LEFT JOIN {side.journal}.items {name}_o ON {name}_o.pk = {owner}"
+        f" LEFT JOIN {side.journal}.results {name}_r ON {name}_r.item = {name}_o.pk"
+        f" AND {name}_r.k = {name}_o.follows"
     )
 
 
@@ -192,7 +216,7 @@ def _labels(name: str, side: Side) -> str:
     """
     return (
         f"LEFT JOIN {side.journal}.items {name}_i ON {name}_i.pk = p.{name} AND {name}_g.pk IS NOT NULL"
-        f" LEFT JOIN {side.journal}.batches {name}_b ON {name}_b.pk = {name}_g.batch"
+        f" LEFT JOIN {side.journal}.batches {name}_b ON {name}_b.pk = {name}_o.batch"
     )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core.items import AttemptState, Status
 from batchfish.journal import files, records
-from batchfish.journal.good_results import MAIN, OTHER, GoodResults, Side
+from batchfish.journal.fresh_results import read_fresh, read_reused_from
+from batchfish.journal.good_results import MAIN, OTHER, GoodResults, Side, attached
 from batchfish.journal.histories import read_histories
 from batchfish.journal.ingest import StagedRows
 from batchfish.journal.records import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from batchfish.core.outcomes import Outcome
     from batchfish.core.quantiles import PastRuns
     from batchfish.core.results import ResultText
+    from batchfish.journal.fresh_results import FreshResult
     from batchfish.journal.records import Batch
 
 _ALIVE = "'submitting', 'unanswered', 'running'"
@@ -333,8 +335,12 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def result_of(self, item: Item) -> ResultText | None:
         """Return an item's result: that of the attempt which the item follows."""
+        with self._reading():
+            owner = records.result_owner(self._connection)
         rows = self._rows(
-            "SELECT raw, is_whole_answer FROM results WHERE item = ? AND k = ?", item.pk, item.follows
+            "SELECT s.raw, s.is_whole_answer FROM items i JOIN items o ON"
+            f" o.pk = {owner} JOIN results s ON s.item = o.pk AND s.k = o.follows WHERE i.pk = ?",
+            item.pk,
         )
         return records.result_from(*rows[0]) if rows else None
 
@@ -378,24 +384,21 @@ class JournalReader:  # more than ten public methods: each is one query
 
         None: nothing was before. `other` is the journal of that batch if it is not this one.
         """
-        with self._attached(other), self.snapshot(), files.storage_errors(other or self.path):
+        with attached(self._connection, other), self.snapshot(), files.storage_errors(other or self.path):
             earlier = None if before is None else Side(MAIN if other is None else OTHER, before)
             yield GoodResults(self._connection, earlier, Side(MAIN, batch))
 
-    @contextmanager
-    def _attached(self, other: Path | None) -> Iterator[None]:
-        """Attach another journal, to be read only, during the block."""
-        if other is None:
-            yield
-            return
-        with closing(files.connect(other, read_only=True)):
-            pass  # it is a journal that can be read
-        with files.storage_errors(other):
-            self._connection.execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
-        try:
-            yield
-        finally:
-            self._connection.execute("DETACH other")
+    def fresh_results(
+        self, batch: int | None, since: float, *, of_staged_rows: bool = False
+    ) -> Iterator[Sequence[FreshResult]]:
+        """Yield what `read_fresh` yields: results for the items of a batch, or for the rows of `staged`."""
+        with self._reading():
+            yield from read_fresh(self._connection, batch, since, of_staged_rows=of_staged_rows)
+
+    def reused_from(self, item: int) -> str | None:
+        """Return the batch whose result an item has reused; None for an item with runs of its own."""
+        with self._reading():
+            return read_reused_from(self._connection, item)
 
     def histories(self, batch: int) -> Iterator[ItemHistory]:
         """Yield every item of a batch with the times and costs of its attempts, wanted or not."""

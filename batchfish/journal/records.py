@@ -203,13 +203,14 @@ _COLUMNS = {
     "run_id": "a.run_id",
     "run_status": "a.run_status",
     "attempts": "i.attempts",
-    "steps": "a.steps",
+    "steps": "iif(o.pk = i.pk, a.steps, NULL)",
     "submitted_at": "a.created_at",
     "started_at": "a.started_at",
     "finished_at": "a.finished_at",
     "error_code": "a.error_code",
     "error_message": "coalesce(nullif(i.message, ''), a.error_message)",
     "streaming_url": "a.streaming_url",
+    "reused_from": "(SELECT name FROM batches WHERE pk = o.batch AND o.pk <> i.pk)",
 }
 _SUSPICIOUS = "(SELECT min(f.kind) FROM findings f WHERE f.item = i.pk AND f.k = i.follows)"
 _OUTCOME = ", ".join(_COLUMNS.values())
@@ -273,12 +274,12 @@ def read_outcomes(
     the one whose result brings it to CHUNK_BYTES.
     """
     after: int | None = 0
+    source = _from(connection, failed_only=failed_only)
     # Journals of earlier versions have no findings.
     suspicious = _SUSPICIOUS if files.has_table(connection, "findings") else "NULL"
     while after is not None:
         rows = connection.execute(
-            f"SELECT {_OUTCOME}, {suspicious}, {_RESULT} {_from(failed_only=failed_only)} AND i.row > ?"
-            " ORDER BY i.row LIMIT ?",
+            f"SELECT {_OUTCOME}, {suspicious}, {_RESULT} {source} AND i.row > ? ORDER BY i.row LIMIT ?",
             (batch, after, CHUNK_ROWS),
         )
         with closing(rows):
@@ -295,7 +296,8 @@ def read_outcomes(
 def read_sizes(connection: sqlite3.Connection, batch: int, *, failed_only: bool = False) -> Iterator[int]:
     """Yield the size of each result in bytes, in the order of `read_outcomes`, without reading results."""
     rows = connection.execute(
-        f"SELECT coalesce(length(s.raw), 0) {_from(failed_only=failed_only)} ORDER BY i.row", (batch,)
+        f"SELECT coalesce(length(s.raw), 0) {_from(connection, failed_only=failed_only)} ORDER BY i.row",
+        (batch,),
     )
     return (size for (size,) in rows)
 
@@ -305,13 +307,26 @@ def result_from(raw: bytes | None, is_whole_answer: object) -> ResultText | None
     return None if raw is None else decode_result(raw, is_whole_answer=bool(is_whole_answer))
 
 
-def _from(*, failed_only: bool) -> str:
+def _from(connection: sqlite3.Connection, *, failed_only: bool) -> str:
+    """Return where outcomes are read from: `i` is the item, and `o` the one whose run and result it has."""
     return (
-        "FROM items i JOIN batches b ON b.pk = i.batch"
-        " LEFT JOIN attempts a ON a.item = i.pk AND a.k = i.follows"
-        " LEFT JOIN results s ON s.item = i.pk AND s.k = i.follows"
+        f"FROM items i JOIN batches b ON b.pk = i.batch JOIN items o ON o.pk = {result_owner(connection)}"
+        " LEFT JOIN attempts a ON a.item = o.pk AND a.k = o.follows"
+        " LEFT JOIN results s ON s.item = o.pk AND s.k = o.follows"
         f" WHERE i.batch = ? AND i.wanted = 1{_NOT_SUCCEEDED if failed_only else ''}"
     )
+
+
+def result_owner(connection: sqlite3.Connection, journal: str = "main", item: str = "i") -> str:
+    """Return an expression for the item (its pk) whose result an item has: another one's if it reused it.
+
+    `journal` is the journal's name on the connection, `item` the alias of the item. An item that follows an
+    attempt of its own has its own result.
+    """
+    if not files.has_table(connection, "reused_results", journal):
+        return f"{item}.pk"
+    source = f"SELECT source FROM {journal}.reused_results WHERE item = {item}.pk"
+    return f"iif({item}.follows = 0, coalesce(({source}), {item}.pk), {item}.pk)"
 
 
 def fetch_chunk(rows: Iterable[Sequence[Any]], *results: int) -> list[Sequence[Any]]:

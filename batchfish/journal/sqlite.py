@@ -336,6 +336,9 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         item, attempt, run = change.item, change.attempt, change.run
         self._group.write(records.UPDATE_ITEM, records.item_update(item, now))
         self._open.update_item(item)
+        if change.reused is not None:
+            reused = (item.pk, change.reused, now)
+            self._group.write("INSERT INTO reused_results VALUES (?, ?, ?)", reused)
         if attempt is None:
             return
         self._put_attempt(attempt, item, reservation)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import PER, RESERVES
 from batchfish.core.periods import PERIODS
-from batchfish.core.rules import OUTPUT_TYPES, TABLE_SUFFIXES, Limits, RetryRules, UnansweredRules
+from batchfish.core.rules import OUTPUT_TYPES, TABLE_SUFFIXES, Limits, RetryRules, Rules, UnansweredRules
 from batchfish.core.schema import FORMATS, TYPES
 from batchfish.core.window import MOST_ALIVE
 from batchfish.manifest.values import DURATION, SHARE
@@ -82,6 +82,7 @@ def manifest_schema() -> dict[str, Any]:
                 },
                 "output": _OUTPUT,
                 "compare": _COMPARE,
+                "fresh_for": _limit("Reuse an earlier batch's result up to this age", Rules().fresh_for),
                 "budget": _BUDGET,
             },
             required=("batchfish",),

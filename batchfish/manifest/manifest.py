@@ -70,8 +70,9 @@ class Manifest:
         if self.rules.limits.concurrency is None:
             kept = stored["rules"]["limits"]["concurrency"] if stored else asdict(AUTO)
             rules["limits"]["concurrency"] = kept
-        if not self.rules.compare:
-            del rules["compare"]  # so that a batch of an earlier version, which lacks it, is not edited
+        for name in ("budget", "compare", "fresh_for"):
+            if not rules[name]:
+                del rules[name]  # a batch of an earlier version, which lacks it, is not an edited one
         return {
             "format": 1,
             "name": self.name,

@@ -122,8 +122,13 @@ def read_rules(sections: Mapping[str, Any], faults: list[Fault]) -> Rules:
         block_search=sections.get("blocked", BlockSearch.OFF),
         output=OutputRules(**read.get("output", {})),
         compare=sections.get("compare", {}),
+        fresh_for=sections.get("fresh_for"),
         budget=_read_budget(sections, read["budget"], faults) if "budget" in read else None,
     )
+    if rules.fresh_for is not None and "period" not in sections:
+        message = "fresh_for: the manifest has no `period`, so that no batch reuses results of another"
+        remedy = "Add `period: day`, or remove it: `run --new` pays for every item again."
+        faults.append(Fault(keys=("fresh_for",), message=message, remedy=remedy))
     keys = [name for name, one in rules.compare.items() if one.use == "key"]
     if keys and rules.output.explode is None:
         message = f"compare.{cut(keys[0])}: a key tells which records of an exploded list belong together"
@@ -387,6 +392,7 @@ _TOP: Table = {
     "compare": _read_comparisons,
     "defaults": _keep,
     "description": _read_clean_text,
+    "fresh_for": optional(parse_duration),
     "items": _read_items,
     "limits": _keep,
     "name": read_name,

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from batchfish.core.backoff import MAX_OUTAGE
-from batchfish.core.events import CancelRequested, Event, SubmitAccepted, SubmitUnanswered
+from batchfish.core.events import CancelRequested, Event, Reused, SubmitAccepted, SubmitUnanswered
 from batchfish.core.items import Status
 from batchfish.core.lifecycle import Change, Circumstances, advance
 from batchfish.pipeline.clock import Wakeup
@@ -200,7 +200,7 @@ class Context:
             session.last_accepted = self.clock.now()
         if change.money_event is not None:
             self.notice(f"money: item {change.item.id}: {change.money_event}")
-        is_of_itself = not isinstance(event, CancelRequested)
+        is_of_itself = not isinstance(event, CancelRequested | Reused)
         if is_of_itself and change.item.status.is_final and not change.was.is_final:
             session.finished += 1
             session.failed += change.item.status is Status.FAILED

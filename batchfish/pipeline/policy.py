@@ -75,9 +75,14 @@ class BatchPolicy:
 
 def policy_of(batch: Batch) -> BatchPolicy:
     """Return the policy of a batch, from the manifest that the journal holds."""
-    rules = rules_from(batch.manifest)
+    return policy_from(batch.manifest)
+
+
+def policy_from(manifest: Mapping[str, Any]) -> BatchPolicy:
+    """Return the policy that a manifest sets, as a journal stores it (see `Manifest.resolved`)."""
+    rules = rules_from(manifest)
     return BatchPolicy(
         rules=rules,
         checks=compile_checks(rules.checks),
-        variables=batch.manifest.get("variables", {}),
+        variables=manifest.get("variables", {}),
     )

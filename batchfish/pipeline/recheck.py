@@ -40,7 +40,9 @@ async def recheck(journal: SqliteJournal, batch: int, policy: BatchPolicy, now: 
     judged = succeed_now = fail_now = still_running = unsaved = 0
     for item in journal.reader.items_in(batch, (Status.SUCCEEDED, Status.FAILED)):
         attempt, others = journal.attempts(item.pk, item.follows or None)
-        if attempt is None or attempt.run_status != "COMPLETED":
+        if attempt is None and journal.reader.reused_from(item.pk) is None:
+            continue
+        if attempt is not None and attempt.run_status != "COMPLETED":
             continue
         if others:
             still_running += 1

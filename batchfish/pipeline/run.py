@@ -15,6 +15,7 @@ from batchfish.pipeline.context import Context, Stop, StopKind
 from batchfish.pipeline.poll import poll, poll_held
 from batchfish.pipeline.reconcile import reconcile
 from batchfish.pipeline.recovery import recover
+from batchfish.pipeline.reuse import reuse_results
 from batchfish.pipeline.submit import submit
 
 if TYPE_CHECKING:
@@ -62,11 +63,12 @@ def first_of(errors: BaseExceptionGroup[BatchfishError]) -> BatchfishError:
 
 
 async def _recover(ctx: Context) -> None:
-    """Recover, then poll what is held; a run that detaches meanwhile abandons it."""
+    """Recover, poll what is held, and reuse results; a run that detaches meanwhile abandons it."""
 
     async def begin() -> None:
         await recover(ctx)
         await poll_held(ctx)
+        await reuse_results(ctx)
 
     recovery = asyncio.ensure_future(begin())
     recovery.add_done_callback(lambda _: ctx.wakeup.wake())

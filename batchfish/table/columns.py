@@ -59,6 +59,7 @@ TRAILING = (
     ("error_message", Kind.STRING),
     ("streaming_url", Kind.STRING),
     ("suspicious", Kind.STRING),
+    ("reused_from", Kind.STRING),
 )
 RECORD_INDEX = ("record_index", Kind.INT64)
 # The types of `output.columns`. A column of type string shows other values as JSON text.

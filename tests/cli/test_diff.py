@@ -148,7 +148,7 @@ def test_tolerances_of_manifest_and_options(command: Command) -> None:
     assert "a  title  Kim → Nora" in command("diff", "--compare", "title=0").out
     assert "0 changed" in command("diff", "--compare", "price=7%").out
     for wrong, message in (
-        ("prize=1", "--compare: no result has a property 'prize'; there are: price, title"),
+        ("prize=1", "--compare: no result has a property 'prize'. There are: price, title."),
         ("price=much", "expected a tolerance, ignore or key, got 'much'"),
         ("price", "'price' is not of the form name=value"),
     ):
@@ -176,11 +176,11 @@ def test_the_batch_of_another_journal(command: Command, history: History) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["shop.9"], "There is no batch 'shop.9'"),
-        (["shop.2", "shop.9"], "There is no batch 'shop.9'"),
+        (["shop.9"], "there is no batch 'shop.9'"),
+        (["shop.2", "shop.9"], "there is no batch 'shop.9'"),
         (["shop", "shop.2"], "shop.2 is the batch shop.2 itself"),
-        (["nothing"], "No batch 'nothing' is known"),
-        (["shop", "nothing"], "No batch 'nothing' is known"),
+        (["nothing"], "no batch 'nothing' is known"),
+        (["shop", "nothing"], "no batch 'nothing' is known"),
     ],
 )
 def test_batches_that_are_not_there(

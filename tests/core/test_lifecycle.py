@@ -21,6 +21,7 @@ from batchfish.core.events import (
     ProvenAbsent,
     Rechecked,
     RetryRequested,
+    Reused,
     RunEnded,
     RunFound,
     RunLost,
@@ -48,6 +49,7 @@ INTENT = Intended(k=1, marker="m1", key_id="key", body_sha256="", boot_at=0.0, b
 ADOPTED = Adopted(run_id="run", k=1, marker="m1", key_id="key")
 EXAMPLES: tuple[Event, ...] = (
     INTENT,
+    Reused(source=2),
     SubmitAccepted(run_id="run"),
     SubmitDeferred(reason="rate_limited", message="slower"),
     SubmitRejected(reason="invalid_request", message="no"),
@@ -150,6 +152,8 @@ def what_may_happen(world: World) -> Iterator[tuple[Event, int | None]]:
     known = world.item
     if known.status is Status.QUEUED:
         yield replace(INTENT, k=known.k + 1, marker=f"m{known.k + 1}"), None
+        if not known.k and not known.retry_wish:
+            yield Reused(source=2), None
     yield CancelRequested(), None
     if known.status in {Status.FAILED, Status.CANCELLED}:
         yield RetryRequested(), None
@@ -261,10 +265,13 @@ class TestTable:
     @pytest.mark.parametrize("status", list(Status))
     def test_a_pair_that_is_not_listed_is_refused(self, event: Event, status: Status) -> None:
         about = (
-            None if isinstance(event, Intended | Adopted | CancelRequested | RetryRequested) else attempt()
+            None
+            if isinstance(event, Intended | Reused | Adopted | CancelRequested | RetryRequested)
+            else attempt()
         )
         others = [attempt()] if status in {Status.RUNNING, Status.CANCELLING} else []
-        known = item(status=status, k=1, follows=1)
+        k = 0 if isinstance(event, Reused) else 1
+        known = item(status=status, k=k, follows=k)
         if status in TRANSITIONS[type(event)]:
             assert go(known, event, about, *others).item.status in TRANSITIONS[type(event)][status]
         else:
@@ -322,10 +329,21 @@ class TestLaws:
         }
         for step in steps:
             known = step.after.item
-            if known.status in states:
+            is_reused = known.status is Status.SUCCEEDED and not known.follows
+            if known.status in states and not is_reused:
                 (followed,) = [one for one in step.after.attempts if one.k == known.follows]
                 assert followed.state is states[known.status], step
                 assert known.status is not Status.SUCCEEDED or followed.run_status == "COMPLETED"
+
+    def test_a_result_is_reused_only_before_an_item_is_sent(self, steps: list[Step]) -> None:
+        reused = [step for step in steps if isinstance(step.event, Reused)]
+        assert reused
+        for step in reused:
+            assert (step.before.item.k, step.before.attempts) == (0, ())
+            assert (step.change.reused, step.change.attempt, step.after.item.attempts) == (2, None, 0)
+        for known in (item(k=1), item(retry_wish=True), item(k=1, retry_wish=True)):
+            with pytest.raises(IllegalTransition):
+                go(known, Reused(source=2))
 
     def test_a_succeeded_item_never_reopens_unless_its_result_is_judged_again(
         self, steps: list[Step]
@@ -378,8 +396,7 @@ class TestLaws:
             alive = [one for one in step.after.open() if one.state is AttemptState.RUNNING]
             if isinstance(step.event, Adopted) and len(alive) == 2:
                 met += step.after.item.status is not Status.SUCCEEDED
-                (followed,) = [one for one in step.after.attempts if one.k == step.after.item.follows]
-                if followed in alive:
+                for followed in (one for one in alive if one.k == step.after.item.follows):
                     assert followed.created_at == min(one.created_at or 0.0 for one in alive)
         assert met
 

@@ -88,6 +88,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "findings_of": lambda reader: reader.findings_of(1),
     "find_item": lambda reader: reader.find_item(1, "done"),
     "fingerprint_version": lambda reader: reader.fingerprint_version(1),
+    "fresh_results": lambda reader: list(reader.fresh_results(1, 0.0)),
     "good_results": lambda reader: reader.good_results(1, None).__enter__(),
     "held_attempts": JournalReader.held_attempts,
     "histories": lambda reader: list(reader.histories(1)),
@@ -107,6 +108,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "reservations_of": lambda reader: reader.reservations_of(1),
     "result_of": lambda reader: reader.result_of(reader.find_item(1, "done") or pytest.fail("no item")),
     "result_sizes": lambda reader: list(reader.result_sizes(1)),
+    "reused_from": lambda reader: reader.reused_from(1),
     "salt": JournalReader.salt,
     "secret_names": JournalReader.secret_names,
     "settings": lambda reader: reader.settings(1),
@@ -135,6 +137,7 @@ def test_every_read_works_on_an_earlier_version(old: Path, name: str) -> None:
 NEVER_FAIL = {
     "damage",
     "disowned_runs",
+    "reused_from",
     "reservations_of",
     "findings_of",
     "setting_changes",

@@ -375,6 +375,13 @@ CASES = (
         remedy="Known: price, sku.",
     ),
     Bad(
+        file="fresh_without_period.yaml",
+        kind="reuse",
+        line=2,
+        message="fresh_for: the manifest has no `period`, so that no batch reuses results of another",
+        remedy="Add `period: day`, or remove it",
+    ),
+    Bad(
         file="missing_source.yaml",
         kind="missing file",
         line=4,

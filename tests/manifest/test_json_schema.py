@@ -39,6 +39,7 @@ ONLY_VALIDATE_FINDS = {
     "compare_unknown",
     "compare_unknown_record",
     "forged_marker",
+    "fresh_without_period",
     "hold_without_marker",
     "id_twice",
     "key_in_goal",

@@ -68,6 +68,7 @@ output:
   path: results/{{ batch }}.parquet
   explode: result.products
   columns: {price: float64}
+fresh_for: 7d
 compare: {price: 0.01, weight: 2%, scraped_at: ignore, sku: key}
 """
 ROWS = 'isbn,title,active\n978 1,Emma,yes\n9782,Dracula,no\n9783,"Moby Dick, or The Whale",yes\n'
@@ -143,6 +144,7 @@ class TestYaml:
                 "scraped_at": ColumnComparison(use="ignore"),
                 "sku": ColumnComparison(use="key"),
             },
+            fresh_for=604_800.0,
         )
 
     def test_keys_left_out_have_their_defaults(self, write: Write) -> None:
@@ -160,11 +162,11 @@ class TestYaml:
         )
         assert stored["defaults"]["goal"].startswith("Read the title")
 
-    def test_a_manifest_of_before_comparisons_is_not_an_edited_one(self, write: Write) -> None:
+    def test_a_manifest_without_later_rules_is_stored_as_before(self, write: Write) -> None:
         text = 'batchfish: 1\nitems: [{url: "https://books.example/", goal: Read.}]\n'
         stored = load_manifest(write("books.yaml", text)).resolved()
-        assert "compare" not in stored["rules"]
-        assert rules_from(stored).compare == {}
+        assert not {"budget", "compare", "fresh_for"} & stored["rules"].keys()
+        assert rules_from(stored) == Rules(limits=Limits(concurrency=AUTO))
 
     @pytest.mark.parametrize(
         ("written", "of_a_new_batch", "of_one_that_began_with_10"),

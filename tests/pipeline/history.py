@@ -289,8 +289,9 @@ class Folder:
     def foreign_results(self) -> list[tuple[str, str]]:
         """Return the URL of each item whose result is another page's, with that result."""
         rows = self.ask(
-            "SELECT i.url, CAST(s.raw AS TEXT) FROM items i"
-            " JOIN results s ON s.item = i.pk AND s.k = i.follows"
+            "SELECT i.url, CAST(s.raw AS TEXT) FROM items i LEFT JOIN reused_results u ON u.item = i.pk"
+            " JOIN items o ON o.pk = coalesce(u.source, i.pk)"
+            " JOIN results s ON s.item = o.pk AND s.k = o.follows"
         )
         return [(url, raw) for url, raw in rows if json.loads(raw) != {"of": url}]
 

@@ -25,6 +25,7 @@ FIXED_AFTER = [
     "error_message",
     "streaming_url",
     "suspicious",
+    "reused_from",
 ]
 
 

@@ -108,6 +108,7 @@ EXPECTED: dict[str, object] = {
     "error_message": None,
     "streaming_url": "https://live.example/r1",
     "suspicious": None,
+    "reused_from": None,
 }
 
 

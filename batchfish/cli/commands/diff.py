@@ -156,7 +156,8 @@ def _check_names(options: Options, changes: Changes) -> None:
     unknown = [name for name, _ in options.compare if known and name not in known]
     if unknown:
         raise WrongInput(
-            f"--compare: no result has a property {unknown[0]!r}; there are: {', '.join(sorted(known))}"
+            f"--compare: no result has a property {unknown[0]!r}",
+            remedy=f"There are: {', '.join(sorted(known))}.",
         )
 
 

@@ -51,6 +51,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         money = reader.money_events_of(item.pk)
         findings = reader.findings_of(item.pk)
         reserved = reader.reservations_of(item.pk)
+        reused_from = reader.reused_from(item.pk)
         is_paused = settings_from(reader.settings(batch.pk)).is_paused
     is_owned = owner_of(place.journal) is not None
     following = next_step(item, spell(place.journal, batch), is_paused=is_paused, is_owned=is_owned)
@@ -64,6 +65,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
             suspicious=list(findings),
             money_events=[event._asdict() for event in money],
             next=following,
+            reused_from=reused_from,
             **{name: getattr(item, name) for name in ("id", "status", "reason", "message", "row", "wanted")},
         )
         return ExitCode.OK
@@ -73,6 +75,8 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
     put(f"  status   {item.status}" + (f", {item.reason}" if item.reason else ""))
     if item.message:
         put(f"  because  {' '.join(item.message.split())}")
+    if reused_from is not None:
+        put(f"  result   taken from {reused_from}, which was young enough for `fresh_for`: no run was made")
     for attempt in attempts:
         put(f"  attempt {attempt.k}: {_spell_attempt(attempt, reserved.get(attempt.k))}")
     for evidence in findings:
