@@ -38,10 +38,13 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, simulate: str, *, cap: int = 50, port: int = 0) -> Iterator[Server]:
+def serving(
+    folder: Path, simulate: str = "", *, site: Path | None = None, cap: int = 50, port: int = 0
+) -> Iterator[Server]:
     """Serve from a folder for the time of the block; its books outlive it, and the next one takes them up.
 
-    The files with its key lie in another folder, so that tests can look for the key in this one.
+    It simulates, or (with `site`) reads the pages of that folder. The files with its key lie elsewhere,
+    so that tests can look for the key in this one.
     """
     secret = folder.with_name(f"{folder.name}.secret")
     for made in (folder, secret):
@@ -49,7 +52,9 @@ def serving(folder: Path, simulate: str, *, cap: int = 50, port: int = 0) -> Ite
     port_file, token_file, store = secret / "agent.json", secret / "key", folder / "agent.db"
     token_file.write_text(AGENT_KEY)
     token_file.chmod(0o600)
-    engine = ("--engine", "simulate", "--simulate", simulate, "--cap", str(cap))
+    engine = ("--engine", "simulate", "--simulate", simulate)
+    if site is not None:
+        engine = ("--engine", "extract", "--site", str(site))
     places = (
         "--port",
         str(port),
@@ -62,7 +67,7 @@ def serving(folder: Path, simulate: str, *, cap: int = 50, port: int = 0) -> Ite
     )
     with (folder / "agent.log").open("ab") as log:
         process = forking.start(
-            [sys.executable, "-m", "batchfish.localagent", *engine, *places],
+            [sys.executable, "-m", "batchfish.localagent", *engine, "--cap", str(cap), *places],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=log,
             stderr=log,
