@@ -40,7 +40,7 @@ cat $3
 """
 FISH = 'source "$argv[1]"; complete -C "$argv[2]"'
 WANTED = {
-    "batchfish re": {"resume", "retry", "results"},
+    "batchfish re": {name for name in COMMANDS if name.startswith("re")},
     "batchfish run --go": {"--goal", "--goal-file"},
     "batchfish run --progress ": {"auto", "bar", "line", "json", "none"},
     "batchfish held ad": {"adopt"},
