@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from batchfish import __version__
 from batchfish.cli.access import spell_api
 from batchfish.cli.changes import Earlier, comparing
+from batchfish.cli.cost import read_cost
 from batchfish.cli.counts import Counts, finished_code
 from batchfish.cli.locate import spell
-from batchfish.core.budget import account_of, spell_spending
+from batchfish.core.budget import spell_usd
 from batchfish.core.describe import spell_bounds
 from batchfish.core.diff import spell_cell
 from batchfish.core.items import Status
-from batchfish.core.rules import rules_from
+from batchfish.core.rules import budget_from, rules_from
+from batchfish.core.settings import BUDGET
 from batchfish.core.window import AUTO, Bounds, parse_bounds
 from batchfish.journal.lock import owner_of
 from batchfish.report.facts import BatchFacts, Bound, ChangeLine, ChangesSince, HeldItem, LoggedEvent, Step
@@ -24,7 +26,6 @@ from batchfish.report.facts import BatchFacts, Bound, ChangeLine, ChangesSince, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from batchfish.core.budget import Budget
     from batchfish.core.diff import Cell
     from batchfish.journal.queries import JournalReader
     from batchfish.journal.records import Batch, HeldAttempt, SettingChange
@@ -57,6 +58,7 @@ def facts_of(
     bounds = rules.limits.concurrency or AUTO
     set_later = reader.setting_changes(batch.pk)
     later = list(_later_bounds(set_later, bounds))
+    money = read_cost(reader, batch, now).money
     owner = None if is_owner else owner_of(reader.path)
     code = finished_code(reader, batch, count_others=False)
     return BatchFacts(
@@ -74,7 +76,7 @@ def facts_of(
         bounds=[Bound(batch.begun_at, bounds.most), *later],
         bound_name=spell_bounds(bounds) + (", until it was changed" if later else ""),
         price=None if rules.budget is None else rules.budget.step_price,
-        spending=_spending(reader, batch, rules.budget, now),
+        spending=None if money is None else str(money),
         changes=changes,
         explain=f"batchfish explain --batch {name}",
         next_steps=list(_next_steps(name, counts, is_free=code is None and owner is None)),
@@ -123,14 +125,6 @@ def _change_line(row: ChangeRow) -> ChangeLine:
 def _shorten(cell: Cell) -> str | None:
     text = spell_cell(cell)
     return None if text is None else text[:LONGEST_CELL]
-
-
-def _spending(reader: JournalReader, batch: Batch, budget: Budget | None, now: float) -> str | None:
-    """Return in words what is spent and reserved of a budget."""
-    if budget is None:
-        return None
-    account = account_of(budget, batch.pk, batch.period, now)
-    return spell_spending(reader.spending(account, budget.step_price), budget)
 
 
 def _next_steps(name: str, counts: Counts, *, is_free: bool) -> Iterator[Step]:
@@ -198,7 +192,9 @@ def _bounds_from(value: object) -> Bounds | None:
 def _settings(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a stored manifest sets, in the order in which a report shows it."""
     rules, defaults = manifest["rules"], manifest.get("defaults") or {}
-    return {"period": manifest.get("period"), "goal": defaults.get("goal"), **rules}
+    budget = budget_from(manifest)
+    money = {"budget": None if budget is None else budget.as_written}
+    return {"period": manifest.get("period"), "goal": defaults.get("goal"), **rules, **money}
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -239,4 +235,6 @@ def _events(reader: JournalReader, batch: Batch, changes: Sequence[SettingChange
 def _spell_change(change: SettingChange) -> str:
     if change.value is None:
         return f"{change.name} was set back to the manifest's"
-    return f"{change.name} was set to {_spell_setting(change.value)}"
+    is_money = change.name == BUDGET and isinstance(change.value, int)
+    spelled = spell_usd(change.value) if is_money else _spell_setting(change.value)
+    return f"{change.name} was set to {spelled}"

@@ -20,6 +20,7 @@ from batchfish.core.budget import MICRO_DOLLARS, USUAL_MAX_STEPS, spell_usd, wor
 from batchfish.core.describe import several, spell_bounds, spell_duration
 from batchfish.core.items import Status
 from batchfish.core.rules import rules_from
+from batchfish.core.settings import Settings, settings_from
 from batchfish.core.window import AUTO
 from batchfish.journal.queries import open_reader_or_empty
 
@@ -97,7 +98,7 @@ def make_forecast(
     reader: JournalReader, manifest: Manifest, selection: Selection, *, begins_new: bool, drains: bool
 ) -> Forecast:
     """Compare a manifest with its journal, as `run` would."""
-    now, budget = SystemClock().now(), manifest.rules.budget
+    now = SystemClock().now()
     choice = choose_batch(reader, manifest, recorded_as=None, now=now, begins_new=begins_new)
     batch = choice.batch
     key = 0 if batch is None else batch.pk  # no attempt is of batch 0
@@ -107,6 +108,8 @@ def make_forecast(
         reused = waiting & _reusable(reader, choice, now)
     to_submit = len(waiting - reused)
     counts = Counts() if batch is None else count(reader, batch.pk)
+    settings = Settings() if batch is None else settings_from(reader.settings(batch.pk))
+    rules = settings.applied_to(rules_from(choice.manifest))
     return Forecast(
         batch=choice.name,
         begins=batch is None,
@@ -117,9 +120,9 @@ def make_forecast(
         reused=len(reused),
         to_submit=to_submit,
         most_runs=0 if drains else most_runs(counts, to_submit, manifest.rules.retry.attempts),
-        bounds=rules_from(choice.manifest).limits.concurrency or AUTO,
+        bounds=rules.limits.concurrency or AUTO,
         past=reader.past_runs(),
-        money=None if budget is None else read_money(reader, budget, key, choice.period, now),
+        money=None if rules.budget is None else read_money(reader, rules.budget, key, choice.period, now),
     )
 
 

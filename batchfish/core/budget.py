@@ -45,6 +45,12 @@ class Budget:
     per: str = "batch"
     reserve: str = "worst"
 
+    @property
+    def as_written(self) -> Mapping[str, str]:
+        """The section as a person writes it."""
+        amounts = {"usd": spell_usd(self.cap), "usd_per_step": spell_usd(self.step_price)}
+        return {**amounts, "per": self.per, "reserve": self.reserve}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reservation:

@@ -58,8 +58,13 @@ def test_a_person_raises_the_budget_of_a_batch_and_it_goes_on(shop: Shop) -> Non
     assert f"{shop.name}: budget 20.00; go on with: batchfish resume {shop.name}" in said
     status = document(shop, "status")
     assert (status["settings"]["budget"], status["money"]["cap_usd"]) == ("20.00", 20.0)
+    assert document(shop, "plan", f"{shop.name}.yaml")["money"]["cap_usd"] == 20.0
     assert shop.command("resume", shop.name).code == ExitCode.OK
     assert shop.paid() == [1, 2, 3]
+    assert shop.command("report", shop.name, "-o", "page.html").code == ExitCode.OK
+    page = (shop.command.folder / "page.html").read_text()
+    assert "$0.03 spent, $0.00 reserved of $20.00" in page
+    assert "budget was set to $20.00" in page
 
 
 def test_a_budget_cannot_be_set_where_the_price_of_a_step_is_not_known(shop: Shop) -> None:
