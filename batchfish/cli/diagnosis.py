@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST_SKEW = 30.0
 """Seconds by which the clock may differ from the API's before it is reported."""
 LITTLE_SPACE, TOO_LITTLE_SPACE = 10**9, 10**8
-"""Bytes below which free space is worth a note, or is wrong: a journal grows by 1 to 10 KB an item."""
+"""Bytes of free space below which there is a note, and below which the disk counts as full."""
 ROWS_LOOKED_AT = 20
 RESTORE = "Restore it from a backup before you run its batch again: it knows what was paid for."
 

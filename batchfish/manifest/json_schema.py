@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import PER, RESERVES
 from batchfish.core.periods import PERIODS
-from batchfish.core.rules import OUTPUT_TYPES, TABLE_SUFFIXES, Limits, RetryRules, Rules, UnansweredRules
-from batchfish.core.schema import FORMATS, TYPES
+from batchfish.core.rules import OUTPUT_TYPES, TABLE_SUFFIXES, Rules
 from batchfish.core.window import MOST_ALIVE
+from batchfish.manifest.request_schema import ASKED, COUNT, HTTP_URL, OUTPUT_SCHEMA, REQUEST, TEXT, map_of
 from batchfish.manifest.values import DURATION, SHARE
 from batchfish.manifest.yaml_manifest import (
     CAUSES,
@@ -30,13 +30,11 @@ if TYPE_CHECKING:
     Schema = Mapping[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_DEFAULTS = Rules()
 _NO_LIMIT = {"enum": ["none", None]}
-_COUNT = {"type": "integer", "minimum": 0}
-_TEXT = {"type": "string", "pattern": r"\S"}
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 _DURATION = {"type": "string", "pattern": rf"^\s*(?:{DURATION})\s*$", "examples": ["30s", "10m", "2h"]}
-_SHARE = {"anyOf": [_COUNT, {"type": "string", "pattern": rf"^\s*(?:{SHARE})\s*$"}], "examples": ["20%", 50]}
-_HTTP_URL = {"type": "string", "pattern": r"^\s*(?:[Hh][Tt][Tt][Pp][Ss]?://|.*\{\{)"}
+_SHARE = {"anyOf": [COUNT, {"type": "string", "pattern": rf"^\s*(?:{SHARE})\s*$"}], "examples": ["20%", 50]}
 
 
 def manifest_schema() -> dict[str, Any]:
@@ -44,7 +42,7 @@ def manifest_schema() -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "title": "batchfish manifest",
-        **_map(
+        **map_of(
             "What to ask of which URLs, and how hard to try",
             {
                 "batchfish": {"description": "The version of the format", "const": FORMAT_VERSION},
@@ -64,7 +62,7 @@ def manifest_schema() -> dict[str, Any]:
                     "enum": list(PERIODS),
                 },
                 "vars": _variables("Constants for {{ templates }} in all rows"),
-                "defaults": _map("What every item asks, unless it says otherwise", {**_ASKED, **_REQUEST}),
+                "defaults": map_of("What every item asks, unless it says otherwise", {**ASKED, **REQUEST}),
                 "items": {
                     "description": "Items written into the manifest",
                     "type": "array",
@@ -82,23 +80,23 @@ def manifest_schema() -> dict[str, Any]:
                 },
                 "output": _OUTPUT,
                 "compare": _COMPARE,
-                "fresh_for": _limit("Reuse an earlier batch's result up to this age", Rules().fresh_for),
+                "fresh_for": _limit("Reuse an earlier batch's result up to this age", _DEFAULTS.fresh_for),
                 "budget": _BUDGET,
             },
             required=("batchfish",),
         ),
         "anyOf": [{"required": ["items"]}, {"required": ["source"]}],
         "$defs": {
-            "item": _map(
+            "item": map_of(
                 "One URL with its goal",
                 {
                     "id": {"description": "The item's name in the table", **_SCALAR},
-                    **_ASKED,
+                    **ASKED,
                     "vars": _variables("The item's own variables for {{ templates }}"),
-                    **_REQUEST,
+                    **REQUEST,
                 },
             ),
-            "output_schema": _OUTPUT_SCHEMA,
+            "output_schema": OUTPUT_SCHEMA,
         },
     }
 
@@ -106,17 +104,6 @@ def manifest_schema() -> dict[str, Any]:
 def manifest_schema_text() -> str:
     """Return the JSON Schema of a YAML manifest as text."""
     return json.dumps(manifest_schema(), indent=2)
-
-
-def _map(description: str, properties: Schema, *, required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the schema of a map with these keys and no others."""
-    found = {
-        "description": description,
-        "type": "object",
-        "properties": dict(properties),
-        "additionalProperties": False,
-    }
-    return {**found, "required": list(required)} if required else found
 
 
 def _variables(description: str) -> Schema:
@@ -154,123 +141,7 @@ def _literally(suffix: str) -> str:
     return rf"\{suffix}"
 
 
-_ASKED: Schema = {
-    "url": {"description": "The page to open; may contain {{ variables }}", **_HTTP_URL},
-    "goal": {
-        "description": "What to read there, in words; may contain {{ variables }}",
-        **_TEXT,
-        "examples": ["Read the title and the price."],
-    },
-}
-
-_REQUEST: Schema = {
-    "output_schema": {"$ref": "#/$defs/output_schema"},
-    "browser_profile": {"description": "The kind of browser", "enum": ["lite", "stealth"]},
-    "proxy_config": _map(
-        "The proxy through which pages are opened",
-        {
-            "enabled": {"description": "Use a proxy", "type": "boolean"},
-            "type": {"description": "TinyFish's proxies, or one of your own", "enum": ["tetra", "custom"]},
-            "country_code": {
-                "description": "The country of the proxy",
-                "type": "string",
-                "pattern": r"^[A-Z]{2}$",
-                "examples": ["US", "DE"],
-            },
-            "url": {
-                "description": "The address of your own proxy",
-                "type": "string",
-                "pattern": r"^(?:https?|socks5)://",
-            },
-            "username": {"description": "The user name at your own proxy", **_TEXT},
-            "password_env": {
-                "description": "The name of the environment variable that holds its password",
-                "type": "string",
-                "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$",
-            },
-        },
-    ),
-    "agent_config": _map(
-        "How the agent works",
-        {
-            "mode": {"description": "How closely the agent keeps to the goal", "enum": ["default", "strict"]},
-            "max_steps": {
-                "description": "End a run after this many steps",
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 500,
-            },
-            "max_duration_seconds": {
-                "description": "End a run after this many seconds",
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 86_400,
-            },
-            "cursor_style": {
-                "description": "The cursor in recordings",
-                "enum": ["fish", "standard", "green-pointer"],
-            },
-        },
-    ),
-    "capture_config": _map(
-        "What the API keeps of a run",
-        {
-            name: {"description": f"Keep {what}", "type": "boolean"}
-            for name, what in (
-                ("screenshots", "screenshots of the pages"),
-                ("snapshots", "snapshots of the pages"),
-                ("html", "the pages' HTML"),
-                ("recording", "a recording of the browser"),
-                ("elements", "the elements that the agent used"),
-            )
-        },
-    ),
-    "use_vault": {"description": "Log in with credentials of the account's vault", "type": "boolean"},
-    "credential_item_ids": {
-        "description": "The credentials to use; needs `use_vault: true`",
-        "type": "array",
-        "minItems": 1,
-        "items": _TEXT,
-    },
-    "use_profile": {"description": "Use a stored browser profile", "type": "boolean"},
-    "profile_id": {"description": "The profile to use; needs `use_profile: true`", **_TEXT},
-    "webhook_url": {
-        "description": "The API calls this address when a run has ended",
-        "type": "string",
-        "pattern": r"^(?:https://|http://(?:127\.0\.0\.1|localhost|\[::1\]))",
-    },
-    "api_integration": {"description": "The name of your integration, for the API's statistics", **_TEXT},
-}
-
-_NAMES = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
-_OUTPUT_SCHEMA: Schema = _map(
-    "The form of the result: the API's subset of JSON Schema; at the top an object",
-    {
-        "type": {"enum": list(TYPES)},
-        "properties": {"type": "object", "additionalProperties": {"$ref": "#/$defs/output_schema"}},
-        "required": {"description": "The properties that a result must have", **_NAMES},
-        "propertyOrdering": {"description": "The order of the properties", **_NAMES},
-        "items": {"description": "The form of each entry of a list", "$ref": "#/$defs/output_schema"},
-        "minItems": _COUNT,
-        "maxItems": _COUNT,
-        "minimum": {"type": "number"},
-        "maximum": {"type": "number"},
-        "enum": {
-            "description": "The texts that are allowed",
-            "type": "array",
-            "minItems": 1,
-            "items": {"type": "string"},
-            "uniqueItems": True,
-        },
-        "format": {"enum": list(FORMATS)},
-        "anyOf": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/output_schema"}},
-        "nullable": {"description": "Whether null is allowed where the page has no value", "type": "boolean"},
-    },
-)
-
-_LIMIT_DEFAULTS, _RETRY_DEFAULTS, _UNANSWERED_DEFAULTS = Limits(), RetryRules(), UnansweredRules()
-
-_SOURCE: Schema = _map(
+_SOURCE: Schema = map_of(
     "A file of rows, each of which is an item",
     {
         "path": {
@@ -278,18 +149,18 @@ _SOURCE: Schema = _map(
             "type": "string",
             "pattern": r"(?i)\.(?:csv|tsv|jsonl|ndjson)$",
         },
-        "id": {"description": "The column that names the items", **_TEXT},
+        "id": {"description": "The column that names the items", **TEXT},
         "url": {
             "description": "The items' URL, made from the columns",
-            **_HTTP_URL,
+            **HTTP_URL,
             "examples": ["https://shop.example/{{ sku | urlencode }}"],
         },
-        "where": {"description": "Take the rows for which this condition holds", **_TEXT},
+        "where": {"description": "Take the rows for which this condition holds", **TEXT},
     },
     required=("path",),
 )
 
-_LIMITS: Schema = _map(
+_LIMITS: Schema = map_of(
     "Bounds in number and time",
     {
         "concurrency": {
@@ -301,11 +172,11 @@ _LIMITS: Schema = _map(
             ],
             "examples": ["auto", "1-10-100", 20],
         },
-        "run_timeout": _limit("Cancel a run that takes longer", _LIMIT_DEFAULTS.run_timeout),
+        "run_timeout": _limit("Cancel a run that takes longer", _DEFAULTS.limits.run_timeout),
         "queue_timeout": _limit(
-            "Warn of a run that waits longer for its start", _LIMIT_DEFAULTS.queue_timeout
+            "Warn of a run that waits longer for its start", _DEFAULTS.limits.queue_timeout
         ),
-        "stuck": _time("Wait no longer for a run that has not changed for this long", _LIMIT_DEFAULTS.stuck),
+        "stuck": _time("Wait no longer for a run that has not changed for this long", _DEFAULTS.limits.stuck),
         "halt": {
             "description": "Stop submitting when more than this number or share of the "
             "items have failed (default: none)",
@@ -315,7 +186,7 @@ _LIMITS: Schema = _map(
     },
 )
 
-_RETRY: Schema = _map(
+_RETRY: Schema = map_of(
     "Further attempts at items whose run failed",
     {
         "attempts": {
@@ -323,41 +194,41 @@ _RETRY: Schema = _map(
             "type": "integer",
             "minimum": 1,
             "maximum": 100,
-            "default": _RETRY_DEFAULTS.attempts,
+            "default": _DEFAULTS.retry.attempts,
         },
         "on": {
             "description": "The failures after which an item is tried again",
             "type": "array",
             "items": {"enum": list(CAUSES)},
-            "default": list(_RETRY_DEFAULTS.on),
+            "default": list(_DEFAULTS.retry.on),
         },
-        "wait": _map(
+        "wait": map_of(
             "The wait before an attempt: random, up to a bound that doubles",
             {
-                "initial": _time("The first bound", _RETRY_DEFAULTS.wait_initial),
-                "max": _time("The last bound", _RETRY_DEFAULTS.wait_max),
+                "initial": _time("The first bound", _DEFAULTS.retry.wait_initial),
+                "max": _time("The last bound", _DEFAULTS.retry.wait_max),
             },
         ),
     },
 )
 
-_UNANSWERED: Schema = _map(
+_UNANSWERED: Schema = map_of(
     "Submissions whose answer was lost",
     {
         "then": {
             "description": "Search for the run, or leave the decision to a person",
             "enum": ["reconcile", "hold"],
-            "default": _UNANSWERED_DEFAULTS.then,
+            "default": _DEFAULTS.unanswered.then,
         },
         "settle": _time(
             "How long the run is searched for before it is believed not to exist",
-            _UNANSWERED_DEFAULTS.settle,
+            _DEFAULTS.unanswered.settle,
         ),
         "marker": {
             "description": "Write a reference line at the end of each goal, by which its "
             "run is found; false means `then: hold`",
             "type": "boolean",
-            "default": _UNANSWERED_DEFAULTS.marker,
+            "default": _DEFAULTS.unanswered.marker,
         },
     },
 )
@@ -367,11 +238,11 @@ _CHECKS: Schema = {
     "type": "array",
     "items": {
         "anyOf": [
-            _TEXT,
-            _map(
+            TEXT,
+            map_of(
                 "A condition on `result` and the item's variables",
                 {
-                    "expr": {"description": "The condition", **_TEXT, "examples": ["result.price > 0"]},
+                    "expr": {"description": "The condition", **TEXT, "examples": ["result.price > 0"]},
                     "reason": {
                         "description": "The item's reason where the condition fails",
                         "type": "string",
@@ -386,7 +257,7 @@ _CHECKS: Schema = {
 }
 
 _USD: Schema = {"type": "number", "exclusiveMinimum": 0}
-_BUDGET: Schema = _map(
+_BUDGET: Schema = map_of(
     "What the runs may cost: nothing more is submitted when the next run might exceed it",
     {
         "usd": {"description": "The most to spend, in US dollars", **_USD, "maximum": MOST_USD},
@@ -411,7 +282,7 @@ _BUDGET: Schema = _map(
     required=("usd", "usd_per_step"),
 )
 
-_OUTPUT: Schema = _map(
+_OUTPUT: Schema = map_of(
     "The table",
     {
         "path": {

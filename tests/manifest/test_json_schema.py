@@ -84,7 +84,7 @@ def leaves(table: Mapping[str, Any], schema: Mapping[str, Any], path: str = "") 
     """Yield path, reader and schema of every key without keys of its own; the keys of maps must agree."""
     described = schema["properties"]
     assert set(described) == set(table), (
-        f"batchfish/manifest/json_schema.py and the readers know other keys in {path or 'a manifest'}: "
+        f"json_schema.py or request_schema.py, and the readers, know other keys in {path or 'a manifest'}: "
         f"{', '.join(sorted(set(described) ^ set(table)))}"
     )
     for name, reader in table.items():
