@@ -110,9 +110,11 @@ def test_a_lock_agrees_with_the_next_larger_one_on_what_both_pin(smaller: Path, 
 def test_every_package_that_is_imported_is_asked_for_by_name(is_local: bool) -> None:  # noqa: FBT001 - a case
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    asked = project["dependencies"] + (
-        extras["local"] + extras["browser"] + extras["model"] if is_local else []
-    )
+    of_agent = ("local", "browser", "model")
+    of_client = extras.keys() - {*of_agent}
+    asked = project["dependencies"] + [
+        line for name in (of_agent if is_local else of_client) for line in extras[name]
+    ]
     known = {canonicalize_name(Requirement(line).name) for line in asked}
     modules = [
         path for path in (ROOT / "batchfish").rglob("*.py") if ("localagent" in path.parts) == is_local

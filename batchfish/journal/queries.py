@@ -200,6 +200,27 @@ class JournalReader:  # more than ten public methods: each is one query
         )
         return number, first
 
+    def latest_failures(self, batch: int, number: int) -> Sequence[records.LatestFailure]:
+        """Return the wanted items of a batch that failed last, the latest first."""
+        rows = self._rows(
+            "SELECT id, reason, message, changed_at FROM items"
+            f" WHERE batch = ? AND wanted = 1 AND status IN ({_ENDED}) AND status = 'failed'"
+            " ORDER BY changed_at DESC LIMIT ?",
+            batch,
+            number,
+        )
+        return [records.LatestFailure(*row) for row in rows]
+
+    def alive_since(self, batch: int) -> Sequence[float]:
+        """Return when the runs of a batch that are alive were created or started, in epoch seconds."""
+        rows = self._rows(
+            "SELECT coalesce(a.started_at, a.created_at, a.intended_at) FROM attempts a"
+            " JOIN items i ON i.pk = a.item"
+            f" WHERE a.state IN ({_OPEN}) AND a.state = 'running' AND i.batch = ?",
+            batch,
+        )
+        return [since for (since,) in rows]
+
     def was_cancelled(self, batch: int, selected: AbstractSet[int] | None = None) -> bool:
         """Return whether a person cancelled wanted items of a batch, or some of those `selected`."""
         rows = self._rows(

@@ -150,6 +150,15 @@ class HeldAttempt(NamedTuple):
     url: str
 
 
+class LatestFailure(NamedTuple):
+    """An item that failed lately; `ended_at` is epoch seconds."""
+
+    item_id: str
+    reason: str | None
+    message: str | None
+    ended_at: float
+
+
 class EndedRun(NamedTuple):
     """A run that has ended, as a job log shows it; `sent_at` is when its create was sent or accepted."""
 

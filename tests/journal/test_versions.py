@@ -70,6 +70,7 @@ def test_an_earlier_version_is_read_without_a_change(old: Path) -> None:
 
 READS: dict[str, Callable[[JournalReader], object]] = {
     "all_rows": lambda reader: reader.all_rows(1),
+    "alive_since": lambda reader: reader.alive_since(1),
     "answers": lambda reader: list(reader.answers(1)),
     "attempts_of": lambda reader: reader.attempts_of(1),
     "attempts_of_batch": lambda reader: reader.attempts_of_batch(1),
@@ -94,6 +95,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "histories": lambda reader: list(reader.histories(1)),
     "input_names": lambda reader: reader.input_names(1),
     "items_in": lambda reader: reader.items_in(1, [Status.FAILED]),
+    "latest_failures": lambda reader: reader.latest_failures(1, 5),
     "latest_number": lambda reader: reader.latest_number("old", None),
     "latest_period": lambda reader: reader.latest_period("2026-11"),
     "money_events_in": lambda reader: reader.money_events_in(1),
