@@ -146,7 +146,7 @@ def test_no_intent_leads_over_the_cap(tmp_path: Path, seed: int) -> None:
     check(ledger, ledger.run())
 
 
-@pytest.mark.parametrize("seed", seeds(2, of=20))
+@pytest.mark.parametrize("seed", seeds(1, of=20))
 def test_a_batch_that_fits_its_budget_ends_as_without_one(tmp_path: Path, seed: int) -> None:
     """Five worst cases fit at once, and the runs take a tenth of that."""
     faults = replace(LOSSY, hides_steps=0.0)
@@ -197,7 +197,7 @@ def test_a_run_that_costs_more_than_was_reserved_stops_the_batch(tmp_path: Path,
     assert created <= 5, "nothing was submitted once a run had ended"
 
 
-@pytest.mark.parametrize("seed", seeds(3, of=60))
+@pytest.mark.parametrize("seed", seeds(1, of=60))
 def test_the_percentile_exceeds_the_cap_by_no_more_than_it_says(tmp_path: Path, seed: int) -> None:
     """Nineteen of twenty runs take 10 steps, the others all they may."""
     ledger = begin(tmp_path, seed, reserve="p95", faults=LOSSY, kills=seed % 4, items=60, steps=(10, 10))
@@ -217,7 +217,7 @@ def test_a_percentile_lets_more_runs_in_than_the_worst_case(tmp_path: Path) -> N
     """Both end when the budget does, but only the worst case keeps four of five slots empty meanwhile."""
     took = {}
     for reserve in ("worst", "p95"):
-        ledger = begin(tmp_path, 1, reserve=reserve, runs_covered=5.0, steps=(10, 10), items=60)
+        ledger = begin(tmp_path, 1, reserve=reserve, runs_covered=3.0, steps=(10, 10), items=36)
         ledger.run()
         took[reserve] = ledger.simulation.loop.now
         assert ledger.over == []
