@@ -52,6 +52,18 @@ def processor() -> str:
     return f"{name}, {len(cores())} cores"
 
 
+def cpu_seconds(process: int) -> float:
+    """Return the user and system seconds that a process has taken so far."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory(process: int) -> float:
+    """Return the most memory that a process has had so far, in MiB."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
 def cores() -> list[int]:
     """Return the numbers of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

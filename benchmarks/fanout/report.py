@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from benchmarks.fanout.sides import SIDES
+from benchmarks.fanout.workloads import WORKLOADS
 from benchmarks.machine import file_system, processor, sync_time, versions
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def table(result: Result) -> str:
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    heading = f"{result.workload.title}; ideal {ideal:.2f} s; medians of {result.rounds}"
+    told = f"; batchfish with -j {result.workload.window}" if result.workload.window else ""
+    heading = f"{result.workload.title}; ideal {ideal:.2f} s; medians of {result.rounds}{told}"
     return "\n".join([heading, "", *lines])
 
 
@@ -99,20 +101,19 @@ def machine(folder: Path) -> str:
 
 
 def save(results: Sequence[Result], about: str, markdown: Path, figures: Path) -> None:
-    """Write the tables as Markdown, and all figures as JSON."""
-    tables = "\n\n".join(f"## {table(result)}" for result in results)
-    text = f"# Results of `make bench`\n\n{about}\n\n{EXPLANATION}\n{tables}\n"
-    markdown.write_text(text, encoding="utf-8")
-    document = {
-        "about": about,
-        "results": [
-            {
-                "workload": asdict(result.workload),
-                "title": result.workload.title,
-                "rounds": result.rounds,
-                "medians": {name: asdict(measured) for name, measured in result.medians.items()},
-            }
-            for result in results
-        ],
-    }
-    figures.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    """Write the tables as Markdown, and all figures as JSON; saved results of other workloads are kept."""
+    saved = json.loads(figures.read_text(encoding="utf-8"))["results"] if figures.exists() else []
+    by_name = {one["workload"]["name"]: one for one in saved}
+    for result in results:
+        by_name[result.workload.name] = {
+            "workload": asdict(result.workload),
+            "title": result.workload.title,
+            "rounds": result.rounds,
+            "about": about,
+            "table": table(result),
+            "medians": {name: asdict(measured) for name, measured in result.medians.items()},
+        }
+    kept = [by_name[name] for name in WORKLOADS if name in by_name]
+    tables = "\n\n".join(f"## {one['table']}\n\n{one['about']}" for one in kept)
+    markdown.write_text(f"# Results of `make bench`\n\n{EXPLANATION}\n{tables}\n", encoding="utf-8")
+    figures.write_text(json.dumps({"results": kept}, indent=1) + "\n", encoding="utf-8")

@@ -130,6 +130,18 @@ def test_the_plot_draws_what_was_saved(tmp_path: Path) -> None:
     assert lengths[1] / lengths[0] == pytest.approx(math.log(10) / math.log(1.05), rel=0.01)
 
 
+def test_results_of_other_workloads_are_kept(tmp_path: Path) -> None:
+    paths = (tmp_path / "RESULTS.md", tmp_path / "results.json")
+    for name, makespan in (("mixed", 40), ("short", 9), ("mixed", 41)):
+        medians = {"batchfish": measured(makespan=makespan, ideal=8)}
+        result = report.Result(workload=WORKLOADS[name], rounds=1, medians=medians)
+        report.save([result], f"measured at {makespan}", *paths)
+    saved = json.loads(paths[1].read_text())["results"]
+    assert [one["medians"]["batchfish"]["makespan"] for one in saved] == [9, 41]
+    text = paths[0].read_text()
+    assert [text.count(said) for said in ("measured at 9", "measured at 40", "measured at 41")] == [1, 0, 1]
+
+
 @pytest.mark.process
 @pytest.mark.skipif(
     not all(find_spec(name) for name in ("aiohttp", "httptools", "uvloop")),
