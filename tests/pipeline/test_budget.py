@@ -243,6 +243,20 @@ def test_the_money_of_an_older_journal_is_reserved_as_its_runs_are_adopted(tmp_p
     check(ledger, report)
 
 
+@pytest.mark.parametrize("seed", seeds(1, of=20))
+def test_a_second_run_of_one_create_reserves_and_costs_of_its_own(tmp_path: Path, seed: int) -> None:
+    """A proxy doubles creates: what nobody could foresee is reserved when it is found, and counted once."""
+    faults = replace(LOSSY, doubles=0.3, hides_steps=0.0)
+    ledger = begin(tmp_path, seed, runs_covered=12.0, faults=faults, kills=seed % 4, items=30)
+    ledger.run()
+    known = [row for row in ledger.attempts() if row[0] in {"running", "ended", "held"}]
+    assert ledger.over == []
+    assert CheckedJournal.differences == ()
+    assert {reserved for *_, reserved in ledger.attempts()} == {WORST}
+    assert sum(ledger.cost_of(*row) for row in known) == ledger.paid
+    assert any(run.is_doubled for run in ledger.simulation.server.runs.values())
+
+
 @pytest.mark.parametrize("seed", seeds(2, of=20))
 def test_what_was_paid_before_there_was_a_budget_counts(tmp_path: Path, seed: int) -> None:
     """The first process has no budget; the second pays the rest of it, and nothing beyond."""
