@@ -2,9 +2,9 @@
 
     python -m benchmarks.first_request [--rows 1000000] [--folder .]
 
-`run` begins a batch of that many rows of a CSV file, at a server that answers the listing and then nothing;
-the process is killed at its first create. `resume` then goes on with the same journal. Each is a process of its
-own: its wall and CPU seconds up to the moment when the request arrives, and its peak memory until then.
+`run` begins a batch of that many rows of a CSV file, at a server that answers listings; it is killed at its
+first create. `resume` then goes on with the same journal. Each line has the wall and CPU seconds of the
+process until a request arrives, and its peak memory until then.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def follow(words: Sequence[str], folder: Path, server: socket.socket, *, until: 
             connection, _ = server.accept()
             with connection:
                 took = time.perf_counter() - began
-                cost = f"{took:7.2f} s, {cpu_seconds(process.pid):6.2f} CPU s, {peak_memory(process.pid):4.0f} MiB"
+                cpu, memory = cpu_seconds(process.pid), peak_memory(process.pid)
+                cost = f"{took:7.2f} s, {cpu:6.2f} CPU s, {memory:4.0f} MiB"
                 line = connection.recv(65536).split(b"\r\n")[0]
                 is_last = line.startswith(until)
                 print(f"{words[0]:<8}{cost}  {line.decode()[:40]}", flush=True)
