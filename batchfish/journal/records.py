@@ -212,17 +212,22 @@ _COLUMNS = {
     "run_id": "a.run_id",
     "run_status": "a.run_status",
     "attempts": "i.attempts",
-    "steps": "iif(o.pk = i.pk, a.steps, NULL)",
+    "steps": "a.steps",
     "submitted_at": "a.created_at",
     "started_at": "a.started_at",
     "finished_at": "a.finished_at",
     "error_code": "a.error_code",
     "error_message": "coalesce(nullif(i.message, ''), a.error_message)",
     "streaming_url": "a.streaming_url",
+    "reused_from": "NULL",
+}
+# The same where items may have reused results: `o` is the item whose run and result an item has.
+_COLUMNS_WITH_REUSE = {
+    **_COLUMNS,
+    "steps": "iif(o.pk = i.pk, a.steps, NULL)",
     "reused_from": "(SELECT name FROM batches WHERE pk = o.batch AND o.pk <> i.pk)",
 }
 _SUSPICIOUS = "(SELECT min(f.kind) FROM findings f WHERE f.item = i.pk AND f.k = i.follows)"
-_OUTCOME = ", ".join(_COLUMNS.values())
 _RESULT = "i.inputs, s.raw, s.is_whole_answer"
 _RAW = -2
 _NOT_SUCCEEDED = f" AND i.status <> '{Status.SUCCEEDED}'"
@@ -283,12 +288,14 @@ def read_outcomes(
     the one whose result brings it to CHUNK_BYTES.
     """
     after: int | None = 0
+    is_reused = has_reuse(connection)
+    columns = ", ".join((_COLUMNS_WITH_REUSE if is_reused else _COLUMNS).values())
     source = _from(connection, failed_only=failed_only)
     # Journals of earlier versions have no findings.
     suspicious = _SUSPICIOUS if files.has_table(connection, "findings") else "NULL"
     while after is not None:
         rows = connection.execute(
-            f"SELECT {_OUTCOME}, {suspicious}, {_RESULT} {source} AND i.row > ? ORDER BY i.row LIMIT ?",
+            f"SELECT {columns}, {suspicious}, {_RESULT} {source} AND i.row > ? ORDER BY i.row LIMIT ?",
             (batch, after, CHUNK_ROWS),
         )
         with closing(rows):
@@ -317,13 +324,24 @@ def result_from(raw: bytes | None, is_whole_answer: object) -> ResultText | None
 
 
 def _from(connection: sqlite3.Connection, *, failed_only: bool) -> str:
-    """Return where outcomes are read from: `i` is the item, and `o` the one whose run and result it has."""
+    """Return where outcomes are read from; `o` is the item whose run and result `i` has, if any reuse one."""
+    owner, join = "i", ""
+    if has_reuse(connection):
+        owner, join = "o", f" JOIN items o ON o.pk = {result_owner(connection)}"
     return (
-        f"FROM items i JOIN batches b ON b.pk = i.batch JOIN items o ON o.pk = {result_owner(connection)}"
-        " LEFT JOIN attempts a ON a.item = o.pk AND a.k = o.follows"
-        " LEFT JOIN results s ON s.item = o.pk AND s.k = o.follows"
+        f"FROM items i JOIN batches b ON b.pk = i.batch{join}"
+        f" LEFT JOIN attempts a ON a.item = {owner}.pk AND a.k = {owner}.follows"
+        f" LEFT JOIN results s ON s.item = {owner}.pk AND s.k = {owner}.follows"
         f" WHERE i.batch = ? AND i.wanted = 1{_NOT_SUCCEEDED if failed_only else ''}"
     )
+
+
+def has_reuse(connection: sqlite3.Connection, journal: str = "main") -> bool:
+    """Return whether any item of a journal has reused a result; `journal` is its name on the connection."""
+    if not files.has_table(connection, "reused_results", journal):
+        return False
+    rows = connection.execute(f"SELECT EXISTS (SELECT 1 FROM {journal}.reused_results)")
+    return bool(rows.fetchone()[0])
 
 
 def result_owner(connection: sqlite3.Connection, journal: str = "main", item: str = "i") -> str:
@@ -332,7 +350,7 @@ def result_owner(connection: sqlite3.Connection, journal: str = "main", item: st
     `journal` is the journal's name on the connection, `item` the alias of the item. An item that follows an
     attempt of its own has its own result.
     """
-    if not files.has_table(connection, "reused_results", journal):
+    if not has_reuse(connection, journal):
         return f"{item}.pk"
     source = f"SELECT source FROM {journal}.reused_results WHERE item = {item}.pk"
     return f"iif({item}.follows = 0, coalesce(({source}), {item}.pk), {item}.pk)"

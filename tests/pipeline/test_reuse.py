@@ -132,6 +132,26 @@ def test_a_new_batch_and_a_retry_pay_again(tmp_path: Path) -> None:
         assert len(history.server.runs) == 2 * ITEMS + 2
 
 
+def test_reused_results_are_judged_again_and_tried_again(tmp_path: Path) -> None:
+    with living(tmp_path, seed=1) as history:
+        shop = begin(history)
+        history.pass_time(DAY)
+        shop.run()
+        shop.write(goals(ITEMS), checks=[{"expr": "id != 'i1'", "reason": "unfit"}], **WEEKLY)
+        assert shop.do("recheck").code == 1
+        first = table(shop)[0]
+        assert (first["status"], first["reason"], first["reused_from"] != "") == ("failed", "unfit", True)
+        assert first["result"] != ""
+        assert len(history.server.runs) == ITEMS
+        history.server.payments = 2
+        shop.write(goals(ITEMS), **WEEKLY)
+        assert shop.run().code == 1
+        assert shop.do("retry", "--failed", "--progress", "none").code == 0
+        assert len(history.server.runs) == ITEMS + 1
+        first = table(shop)[0]
+        assert (first["status"], first["attempts"], first["reused_from"]) == ("succeeded", "1", "")
+
+
 def test_what_is_not_submitted_is_not_reused(tmp_path: Path) -> None:
     with living(tmp_path, seed=1) as history:
         shop = begin(history)
