@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.cli.agreement import Question
+from batchfish.core.addresses import is_loopback
 from batchfish.core.pacing import Pacing
 from batchfish.core.settings import settings_from
 from batchfish.errors import BatchBusy, NeedsYes
@@ -20,7 +21,6 @@ from batchfish.journal import lock
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.pipeline.context import Context, RunOptions, SessionState
 from batchfish.pipeline.policy import policy_of
-from batchfish.webagent.credentials import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -17,13 +17,13 @@ from batchfish.cli.factory import SystemClock, chance, make_client
 from batchfish.cli.locate import spell
 from batchfish.cli.output import check_output, check_report, refuse_to_replace_rows, target_for, target_of
 from batchfish.core import identity
+from batchfish.core.addresses import is_loopback
 from batchfish.core.describe import several
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
 from batchfish.core.periods import periods_before
 from batchfish.core.rules import rules_from
 from batchfish.errors import NeedsYes, StorageFailed
 from batchfish.journal.records import full_name
-from batchfish.webagent.credentials import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

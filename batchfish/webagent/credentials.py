@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from batchfish.core.addresses import is_loopback
 from batchfish.errors import WrongInput
 
 _KEY_ID_BYTES = 8
@@ -33,15 +33,6 @@ def check_base_url(text: str) -> str:
     if parts.scheme == "http" and not is_loopback(url):
         raise WrongInput(f"base URL {url!r} would send the API key unencrypted", remedy="Use https://.")
     return url
-
-
-def is_loopback(base_url: str) -> bool:
-    """Whether the host of a URL is this machine."""
-    host = (urlsplit(base_url).hostname or "").rstrip(".")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def check_api_key(text: str) -> str:

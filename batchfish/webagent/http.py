@@ -14,8 +14,8 @@ from urllib.request import getproxies
 
 import httpx
 
+from batchfish.core.addresses import is_loopback
 from batchfish.webagent.connections import ConnectionPool
-from batchfish.webagent.credentials import is_loopback
 from batchfish.webagent.http_dates import read_age
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchfish.errors import WrongInput
-from batchfish.webagent.credentials import check_api_key, check_base_url, digest_key, is_loopback
+from batchfish.webagent.credentials import check_api_key, check_base_url, digest_key
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,6 @@ def test_every_other_base_url_is_refused_without_quoting_a_password(text: str) -
     with pytest.raises(WrongInput) as caught:
         check_base_url(text)
     assert "secret" not in str(caught.value)
-
-
-def test_loopback_means_this_machine() -> None:
-    assert is_loopback("http://127.0.0.1:1")
-    assert is_loopback("https://localhost")
-    assert not is_loopback("https://agent.tinyfish.ai")
 
 
 def test_a_key_is_stripped() -> None:
