@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import Budget
+from batchfish.core.notifications import Channel, Event, Target
 from batchfish.core.window import Bounds
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class Rules:
     compare: Mapping[str, ColumnComparison] = field(default_factory=dict)
     fresh_for: float | None = None
     budget: Budget | None = None
+    notify: tuple[Target, ...] = ()
 
 
 def rules_from(manifest: Mapping[str, Any]) -> Rules:
@@ -146,6 +148,7 @@ def rules_from(manifest: Mapping[str, Any]) -> Rules:
         compare={name: ColumnComparison(**one) for name, one in found.get("compare", {}).items()},
         fresh_for=found.get("fresh_for"),
         budget=budget_from(manifest),
+        notify=tuple(map(_target_from, found.get("notify", ()))),
     )
 
 
@@ -153,3 +156,15 @@ def budget_from(manifest: Mapping[str, Any]) -> Budget | None:
     """Return the budget of a manifest that is stored in a journal; those of earlier versions have none."""
     found = manifest.get("rules", {}).get("budget")
     return None if found is None else Budget(**found)
+
+
+def _target_from(found: Mapping[str, Any]) -> Target:
+    return Target(
+        **{
+            **found,
+            "channel": Channel(found["channel"]),
+            "argv": tuple(found["argv"]),
+            "on": tuple(map(Event, found["on"])),
+            "include": tuple(found["include"]),
+        }
+    )

@@ -15,6 +15,7 @@ from batchfish.core.periods import PERIODS
 from batchfish.core.rules import OUTPUT_TYPES, TABLE_SUFFIXES, Rules
 from batchfish.core.window import MOST_ALIVE
 from batchfish.manifest.request_schema import ASKED, COUNT, HTTP_URL, OUTPUT_SCHEMA, REQUEST, TEXT, map_of
+from batchfish.manifest.notifications import NOTIFY_SCHEMA
 from batchfish.manifest.values import DURATION, SHARE
 from batchfish.manifest.yaml_manifest import (
     CAUSES,
@@ -82,6 +83,7 @@ def manifest_schema() -> dict[str, Any]:
                 "compare": _COMPARE,
                 "fresh_for": _limit("Reuse an earlier batch's result up to this age", _DEFAULTS.fresh_for),
                 "budget": _BUDGET,
+                "notify": NOTIFY_SCHEMA,
             },
             required=("batchfish",),
         ),

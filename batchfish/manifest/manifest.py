@@ -70,7 +70,7 @@ class Manifest:
         if self.rules.limits.concurrency is None:
             kept = stored["rules"]["limits"]["concurrency"] if stored else asdict(AUTO)
             rules["limits"]["concurrency"] = kept
-        for name in ("budget", "compare", "fresh_for"):
+        for name in ("budget", "compare", "fresh_for", "notify"):
             if not rules[name]:
                 del rules[name]  # a batch of an earlier version, which lacks it, is not an edited one
         return {

@@ -147,8 +147,8 @@ def _check_url(text: str, schemes: tuple[str, ...]) -> str:
     return text
 
 
-def _read_webhook_url(value: object) -> str:
-    """Return an https URL, or an http URL of this machine, which only the local agent accepts."""
+def read_webhook_url(value: object) -> str:
+    """Return an https URL, or an http URL of this machine; raise Refused for anything else."""
     text = read_text(value)
     return _check_url(text, ("http", "https") if _LOCAL_LISTENER.match(text) else ("https",))
 
@@ -163,7 +163,8 @@ def _read_country(value: object) -> str:
     raise Refused(f"{quote(value)} is not a country code", "Write two capital letters, such as US, GB, DE.")
 
 
-def _read_variable_name(value: object) -> str:
+def read_variable_name(value: object) -> str:
+    """Return the name of an environment variable; raise Refused, not quoting it, for anything else."""
     if isinstance(value, str) and _VARIABLE_NAME.fullmatch(value):
         return value
     # What is written here by mistake is probably the secret itself, so it is not shown.
@@ -206,14 +207,14 @@ REQUEST_FIELDS: Table = {
     "proxy_config": {
         "country_code": _read_country,
         "enabled": read_boolean,
-        "password_env": _read_variable_name,
+        "password_env": read_variable_name,
         "type": one_of("tetra", "custom"),
         "url": _read_proxy_url,
         "username": read_text,
     },
     "use_profile": read_boolean,
     "use_vault": read_boolean,
-    "webhook_url": _read_webhook_url,
+    "webhook_url": read_webhook_url,
 }
 """The request fields that a manifest may set apart from url and goal, under the API's names."""
 

@@ -24,6 +24,7 @@ from batchfish.core.rules import (
     Rules,
     UnansweredRules,
 )
+from batchfish.manifest.notifications import NOTIFY_KEYS, read_notify
 from batchfish.manifest.problems import Problems, Refused, RefusedLine
 from batchfish.manifest.request import REQUEST_FIELDS, SECRET_HINTS, check_request, check_text
 from batchfish.manifest.row import ITEM_KEYS, RESERVED, read_variables
@@ -124,6 +125,9 @@ def read_rules(sections: Mapping[str, Any], faults: list[Fault]) -> Rules:
         compare=sections.get("compare", {}),
         fresh_for=sections.get("fresh_for"),
         budget=_read_budget(sections, read["budget"], faults) if "budget" in read else None,
+        notify=read_notify(sections["notify"], faults, has_budget="budget" in sections)
+        if "notify" in sections
+        else (),
     )
     if rules.fresh_for is not None and "period" not in sections:
         message = "fresh_for: the manifest has no `period`, so that no batch reuses results of another"
@@ -396,6 +400,7 @@ _TOP: Table = {
     "items": _read_items,
     "limits": _keep,
     "name": read_name,
+    "notify": _keep,
     "output": _keep,
     "period": one_of(*PERIODS),
     "retry": _keep,
@@ -409,6 +414,7 @@ KEYS: Table = {
     "checks": _CHECK,
     "defaults": {"url": read_text, "goal": read_text, **REQUEST_FIELDS},
     "items": {name: REQUEST_FIELDS.get(name, _keep) for name in ITEM_KEYS},
+    "notify": NOTIFY_KEYS,
     "source": _SOURCE,
 }
 """Every key of a YAML manifest; below a list's name the keys of its entries."""

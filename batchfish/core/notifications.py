@@ -1,0 +1,221 @@
+"""Notifications: their targets, the ends of a batch that are worth one, and their words."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from batchfish.core.describe import cut, harmless, several
+from batchfish.core.items import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+MOST_IDS = 20
+"""The number of failed, and of held, items that a notification names."""
+
+LONGEST_ID, LONGEST_MESSAGE = 100, 300
+
+CHANGES = frozenset({"added", "changed", "removed"})
+"""The names in `only_if` for which the batch is compared with the one before."""
+
+SPENT = "spent"
+"""The name in `only_if` for what the batch has cost in US dollars, which needs a budget."""
+
+CONDITION_NAMES = frozenset({*Status, *CHANGES, SPENT, "exit_code", "total"})
+"""The names that `only_if` may use."""
+
+ARGUMENT_NAMES = frozenset({"batch", "event", "subject"})
+"""The variables that the arguments of a command may use."""
+
+MESSAGES = "messages"
+"""What `include` may name: the messages of failed and held items, which may quote pages and the API."""
+
+
+class Event(StrEnum):
+    """The ends of a process's work on a batch that are worth a notification."""
+
+    FINISHED = "finished"
+    HALTED = "halted"
+    STOPPED = "stopped"
+    HELD = "held"
+
+
+class Channel(StrEnum):
+    """The ways to send a notification."""
+
+    WEBHOOK = "webhook"
+    COMMAND = "command"
+    APPRISE = "apprise"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """An entry of `notify` in a manifest: where to send which notifications.
+
+    `variable` is the name of the environment variable that holds the address of a webhook or of apprise,
+    `url` is the address of a webhook that is no secret, and `argv` is a command with its arguments, which may
+    be templates.
+    """
+
+    channel: Channel
+    variable: str | None = None
+    url: str | None = None
+    argv: tuple[str, ...] = ()
+    on: tuple[Event, ...] = tuple(Event)
+    only_if: str | None = None
+    include: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The channel and the address as the manifest has them, by which a journal knows the target."""
+        if self.variable is not None:
+            return f"{self.channel} ${self.variable}"
+        return f"{self.channel} {self.url or shlex.join(self.argv)}"
+
+    @property
+    def label(self) -> str:
+        """A short name for messages."""
+        if self.url is not None:
+            return f"{self.channel} {urlsplit(self.url).hostname}"
+        return f"{self.channel} {cut(self.argv[0])}" if self.argv else self.name
+
+
+class Told(NamedTuple):
+    """What the latest notification to a target was about: a state (see `BatchEnd`), and held attempts."""
+
+    state: str
+    held: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchEnd:
+    """The end of a process's work on a batch.
+
+    `event` is how the batch ended, None where nothing needs to be told: items are left because the process
+    was not asked to submit them, or a person interrupted it. `reason` is the kind of a stop or an error.
+    `held` are the attempts that wait for a person.
+    """
+
+    event: Event | None
+    reason: str | None = None
+    exit_code: int
+    counts: Mapping[str, int]
+    held: frozenset[str] = frozenset()
+
+    @property
+    def state(self) -> str:
+        """The event, the reason and the counts: an end like it tells nothing new."""
+        counts = ", ".join(f"{number} {name}" for name, number in sorted(self.counts.items()) if number)
+        return f"{self.event} {self.reason or ''}: {counts}"
+
+
+def event_for(target: Target, end: BatchEnd, told: Told | None) -> Event | None:
+    """Return the event to tell a target; None if it wants none of this end, or was told of it already.
+
+    `told` is the latest notification to it about this batch. One notification tells of the end and of held
+    attempts together.
+    """
+    is_new_end = end.event is not None and (told is None or told.state != end.state)
+    if is_new_end and end.event in target.on:
+        return end.event
+    newly_held = end.held - (told.held if told is not None else frozenset())
+    return Event.HELD if newly_held and Event.HELD in target.on else None
+
+
+def told_by(end: BatchEnd, told: Told | None) -> Told:
+    """Return what a target has been told after a notification about an end."""
+    if end.event is None:
+        return Told(state=told.state if told is not None else "", held=end.held)
+    return Told(state=end.state, held=end.held)
+
+
+def condition_values(end: BatchEnd, names: AbstractSet[str], more: Mapping[str, float]) -> dict[str, float]:
+    """Return the values of the names that a condition uses; `more` are those that an end does not have."""
+    known: dict[str, float] = {
+        **{status.value: 0 for status in Status},
+        **end.counts,
+        "total": sum(end.counts.values()),
+        "exit_code": end.exit_code,
+        **more,
+    }
+    return {name: known[name] for name in names if name in known}
+
+
+def listed(ids: Sequence[str], total: int) -> dict[str, Any]:
+    """Return the member of a notification that names items: at most MOST_IDS of `total`."""
+    return {"total": total, "ids": [cut(one, LONGEST_ID) for one in ids[:MOST_IDS]]}
+
+
+def subject_of(body: Mapping[str, Any]) -> str:
+    """Return one line about a notification's body (see docs/schemas/notification.json)."""
+    what = _spell_event(body)
+    rehearsal = " (rehearsal)" if body["local"] else ""
+    return _one_line(f"batchfish: {body['batch']} {what}: {_spell_counts(body['counts'])}{rehearsal}")
+
+
+def text_of(body: Mapping[str, Any]) -> str:
+    """Return the text of a notification with this body: what happened, the items, and the commands."""
+    where = " in a rehearsal on the local agent" if body["local"] else ""
+    counts = _spell_counts(body["counts"])
+    lines = [f"{body['batch']} {_spell_event(body)}{where} (exit code {body['exit_code']}): {counts}."]
+    if (changes := body["changes"]) is not None:
+        numbers = (f"{several(changes['changed'], 'item')} changed", f"{changes['added']:,} added")
+        lines.append(f"Since the batch before: {', '.join(numbers)}, {changes['removed']:,} removed.")
+    if body["spent_usd"] is not None:
+        lines.append(f"Spent: ${body['spent_usd']:,.2f}.")
+    lines += [
+        f"{title}: {_spell_listed(body[name])}"
+        for name, title in (("failed", "Failed"), ("held", "Held"))
+        if body[name]["total"]
+    ]
+    lines += [_spell_message(one) for one in body["messages"] or ()]
+    lines += [
+        f"{title}: {body[name]}"
+        for name, title in (
+            ("see_failed", "To see what failed"),
+            ("decide", "To decide about what is held"),
+            ("resume", "To go on"),
+        )
+        if body[name] is not None
+    ]
+    return "\n".join(_one_line(line) for line in lines) + "\n"
+
+
+def _spell_event(body: Mapping[str, Any]) -> str:
+    reason = body["reason"]
+    why = f" ({reason.replace('_', ' ')})" if reason is not None else ""
+    match Event(body["event"]):
+        case Event.FINISHED:
+            return "finished"
+        case Event.HALTED:
+            return "halted, too many items failed"
+        case Event.STOPPED:
+            return f"stopped{why}"
+        case Event.HELD:
+            return "waits for a decision about held items"
+
+
+def _spell_counts(counts: Mapping[str, int]) -> str:
+    parts = [f"{counts[status]:,} {status}" for status in Status if counts.get(status)]
+    return ", ".join(parts) or "no items"
+
+
+def _spell_listed(found: Mapping[str, Any]) -> str:
+    ids: Sequence[str] = found["ids"]
+    more = found["total"] - len(ids)
+    return ", ".join(ids) + (f" and {more:,} more" if more else "")
+
+
+def _spell_message(one: Mapping[str, Any]) -> str:
+    reason = one["reason"] or one["status"]
+    return f"- {one['id']}: {reason}" + (f": {one['message']}" if one["message"] else "")
+
+
+def _one_line(text: str) -> str:
+    """Return a text without ends of lines and control characters, for headers of mails and for terminals."""
+    return harmless(" ".join(text.split()))
