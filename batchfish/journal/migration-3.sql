@@ -56,18 +56,22 @@ CREATE TABLE findings (
     PRIMARY KEY (item, k, kind)
 ) STRICT, WITHOUT ROWID;
 
--- Notifications of a batch: one row for each target and event.
+-- Notifications of a batch: one row for each that a target is to get.
 CREATE TABLE notifications (
     pk      INTEGER PRIMARY KEY,
     batch   INTEGER NOT NULL REFERENCES batches (pk),
     event   TEXT NOT NULL,                      -- finished, halted, stopped, held
     target  TEXT NOT NULL,                      -- as the manifest names it: never an address that holds a secret
-    body    TEXT NOT NULL,
+    state   TEXT NOT NULL,                      -- what it is about: another end like it tells nothing new
+    held    TEXT NOT NULL,                      -- the attempts that it says are held, as JSON
+    body    TEXT NOT NULL,                      -- as JSON
     at      REAL NOT NULL,
     tries   INTEGER NOT NULL DEFAULT 0,
     sent_at REAL,
-    error   TEXT
+    error   TEXT                                -- why the last try failed
 ) STRICT;
+
+CREATE INDEX notifications_of ON notifications (batch, target);
 
 -- By when they ended, for the rate of a batch: without it, a status of a million items reads them all.
 CREATE INDEX items_ended ON items (batch, changed_at)

@@ -172,16 +172,22 @@ class JournalReader:  # more than ten public methods: each is one query
         ((url, goal),) = self._rows("SELECT url, goal FROM items WHERE pk = ?", item)
         return url, goal
 
-    def items_in(self, batch: int, statuses: Sequence[Status], reason: str | None = None) -> Sequence[Item]:
-        """Return the wanted items of a batch in these statuses, in manifest order; `reason` narrows them."""
+    def items_in(
+        self, batch: int, statuses: Sequence[Status], reason: str | None = None, *, most: int | None = None
+    ) -> Sequence[Item]:
+        """Return the wanted items of a batch in these statuses, in manifest order, or the first `most`.
+
+        `reason` narrows them.
+        """
         places = ", ".join("?" for _ in statuses)
         rows = self._rows(
             f"SELECT {records.ITEM} FROM items i WHERE batch = ? AND wanted = 1 AND status IN ({places})"
-            " AND (? IS NULL OR reason = ?) ORDER BY row",
+            " AND (? IS NULL OR reason = ?) ORDER BY row LIMIT ?",
             batch,
             *statuses,
             reason,
             reason,
+            -1 if most is None else most,
         )
         return [records.item_from(row) for row in rows]
 

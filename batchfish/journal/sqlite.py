@@ -12,6 +12,7 @@ from batchfish.core.items import AttemptState
 from batchfish.errors import StorageFailed
 from batchfish.journal import files, records
 from batchfish.journal.group import GroupCommit
+from batchfish.journal.notifications import Notifications
 from batchfish.journal.open_attempts import OpenAttempts
 from batchfish.journal.queries import JournalReader
 from batchfish.journal.records import Comparison, full_name
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from batchfish.core.budget import Account, Reservation, Spending
     from batchfish.core.items import Attempt, Item
     from batchfish.core.lifecycle import Change
+    from batchfish.journal.notifications import NewNotification
     from batchfish.journal.records import Batch, NewBatch, OpenAttempt, Request
 
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
@@ -41,6 +43,8 @@ _QUEUED = "i.batch = ? AND i.status = 'queued' AND i.wanted = 1"
 class SqliteJournal:  # more than ten public methods: the whole seam to the disk, one statement each
     """The journal as its owner reads and writes it; `reader` has the reads that only commands make.
 
+    `notifications` are those of all its batches.
+
     Reads see everything written. What the stages write is durable, and may be acted on, once `commit` has
     returned; what commands write is durable when the method returns. After a read, write or commit has
     failed, or another process has taken the journal over, every method raises StorageFailed.
@@ -56,6 +60,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self._stat = path.stat()
         self._group = GroupCommit(self._connection, path)
         self.reader = JournalReader(self._connection, path, check=self._group.refuse_after_failure)
+        self.notifications = Notifications(self._group)
         self._open = self._read_open_attempts()
         self._totals = SpendingTotals(self._group.read, cache(lambda batch: self.batch(batch).period))
 
@@ -430,10 +435,14 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         """Commit the path where the manifest of a batch is now; its table is written relative to it."""
         self._write_now("UPDATE batches SET manifest_path = ? WHERE pk = ?", manifest_path, batch)
 
-    def finish(self, batch: int, exit_code: int, now: float) -> None:
-        """Commit that a batch is finished, with its exit code."""
-        statement = "UPDATE batches SET ended_at = ?, exit_code = ? WHERE pk = ?"
-        self._write_now(statement, now, exit_code, batch)
+    def finish(
+        self, batch: int, exit_code: int, now: float, notifications: Sequence[NewNotification] = ()
+    ) -> None:
+        """Commit that a batch is finished, with its exit code and the notifications about that."""
+        with self._group.transaction():
+            statement = "UPDATE batches SET ended_at = ?, exit_code = ? WHERE pk = ?"
+            self._group.write(statement, (now, exit_code, batch))
+            self.notifications.write(batch, notifications, now)
 
     def record_output(self, path: str, mark: str, now: float) -> None:
         """Commit the mark (JSON) by which a table file is recognised as written from this journal."""

@@ -13,9 +13,11 @@ from batchfish.core.budget import Account
 from batchfish.core.events import CancelRequested
 from batchfish.core.items import AttemptState, ItemSpec
 from batchfish.core.lifecycle import Circumstances, advance
+from batchfish.core.notifications import Told
 from batchfish.core.rules import Rules
 from batchfish.errors import StorageFailed
 from batchfish.journal.files import connect
+from batchfish.journal.notifications import NewNotification, Notifications
 from batchfish.journal.records import Comparison, NewBatch
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import KEY, Driver, begin, commit, connection_of, row
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-BATCH, ITEM = 1, 1
+BATCH, ITEM, TOLD = 1, 1, 1
+NOTIFICATION = NewNotification(
+    event="finished", target="webhook $HOOK", told=Told("finished", frozenset()), body={"event": "finished"}
+)
 NEW = NewBatch(
     name="films",
     period=None,
@@ -86,6 +91,11 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "finish": lambda journal: journal.finish(BATCH, 0, 5_000.0),
     "record_output": lambda journal: journal.record_output("/jobs/books.csv", "{}", 5_000.0),
     "relocate": lambda journal: journal.relocate(BATCH, "/elsewhere/books.yaml"),
+    "notifications.add": lambda journal: journal.notifications.add(BATCH, [NOTIFICATION], 5_000.0),
+    "notifications.begin_try": lambda journal: journal.notifications.begin_try(TOLD),
+    "notifications.record_failure": lambda journal: journal.notifications.record_failure(TOLD, "no answer"),
+    "notifications.record_sent": lambda journal: journal.notifications.record_sent(TOLD, 5_000.0),
+    "notifications.write": lambda journal: journal.notifications.write(BATCH, [NOTIFICATION], 5_000.0),
     "reopen": lambda journal: journal.reopen(BATCH),
     "replace_findings": lambda journal: journal.replace_findings(BATCH, "odd", [(ITEM, "why")], 5_000.0),
     "set_markers": lambda journal: journal.set_markers(BATCH, "off"),
@@ -120,6 +130,8 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "latest_ended": lambda journal: journal.latest_ended(KEY),
     "may_have_run": lambda journal: journal.may_have_run(ITEM),
     "next_due_at": lambda journal: journal.next_due_at(BATCH),
+    "notifications.told": lambda journal: journal.notifications.told(BATCH, NOTIFICATION.target),
+    "notifications.waiting": lambda journal: journal.notifications.waiting(),
     "open_attempts": lambda journal: journal.open_attempts(AttemptState.RUNNING),
     "request": lambda journal: journal.request(ITEM),
     "run_of_another_key": lambda journal: journal.run_of_another_key(KEY),
@@ -147,6 +159,7 @@ def journal_with_a_run(path: Path, kind: type[SqliteJournal]) -> SqliteJournal:
     begin(journal, row("https://books.example/a"), row("https://books.example/b"))
     Driver(journal=journal).accept(ITEM)
     journal.finish(BATCH, 1, 4_000.0)
+    journal.notifications.add(BATCH, [NOTIFICATION], 4_000.0)
     return journal
 
 
@@ -176,12 +189,13 @@ def writes_after_takeover(path: Path, kind: type[SqliteJournal], name: str) -> s
     return None
 
 
-def public_methods(kind: type[SqliteJournal]) -> Sequence[str]:
+def public_methods(kind: type) -> Sequence[str]:
     return [name for name, _ in inspect.getmembers(kind, callable) if not name.startswith("_")]
 
 
 def test_every_public_method_is_called_here() -> None:
-    assert sorted(CALLS) == sorted(public_methods(SqliteJournal))
+    of_part = [f"notifications.{name}" for name in public_methods(Notifications)]
+    assert sorted(CALLS) == sorted([*public_methods(SqliteJournal), *of_part])
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))
@@ -205,9 +219,11 @@ class WritesAround(SqliteJournal):
 class RefusesNothing(SqliteJournal):
     """The bug that is to be caught: a failed write that the caller does not hear of."""
 
-    def finish(self, batch: int, exit_code: int, now: float) -> None:
+    def finish(
+        self, batch: int, exit_code: int, now: float, notifications: Sequence[NewNotification] = ()
+    ) -> None:
         try:
-            super().finish(batch, exit_code, now)
+            super().finish(batch, exit_code, now, notifications)
         except StorageFailed:
             return
 
