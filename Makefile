@@ -99,7 +99,7 @@ lock: ## Pin the packages again after a change of pyproject.toml (ARGS=--upgrade
 	compile --extra local --group build --output-file requirements/run.txt
 	compile --extra browser --group build --constraints requirements/run.txt --output-file requirements/browser.txt
 	compile --extra browser --extra model --group build --constraints requirements/browser.txt --output-file requirements/model.txt
-	compile --extra browser --extra model --extra watch --group build --group dev --constraints requirements/model.txt --output-file requirements/dev.txt
+	compile --extra browser --extra model --extra notify --extra watch --group build --group dev --constraints requirements/model.txt --output-file requirements/dev.txt
 	compile --group bench --constraints requirements/dev.txt --output-file requirements/bench.txt
 	echo "Locked in requirements/: $$(grep -c == requirements/run.txt) packages to run, $$(grep -c == requirements/browser.txt)" \
 		"with the browser engine, $$(grep -c == requirements/model.txt) with the model engine as well," \

@@ -60,7 +60,7 @@ def asked_for(lock: Path) -> list[Requirement]:
     ]
     engines = {"run.txt": [], "browser.txt": ["browser"]}.get(lock.name, ["browser", "model"])
     wanted += [line for extra in engines for line in extras[extra] if "[local]" not in line]
-    wanted += groups["dev"] if lock.name == "dev.txt" else []
+    wanted += [*extras["notify"], *extras["watch"], *groups["dev"]] if lock.name == "dev.txt" else []
     return [Requirement(line) for line in wanted]
 
 

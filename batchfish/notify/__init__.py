@@ -1,0 +1,1 @@
+"""Sends notifications: to a webhook, to a command, or through apprise."""

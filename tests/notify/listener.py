@@ -1,0 +1,70 @@
+"""A real HTTP server on loopback that receives notifications, and answers as a test tells it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Reply = Callable[[int], tuple[int, dict[str, str]] | None]
+"""Returns the status and headers for the n-th request; None: no answer until the listener is closed."""
+
+
+def accept(_: int) -> tuple[int, dict[str, str]]:
+    """Accept every notification."""
+    return 204, {}
+
+
+@dataclass(kw_only=True)
+class Listener:
+    """Where a server listens, and the requests that it has received."""
+
+    url: str
+    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, _, body in self.requests]
+
+    @property
+    def events(self) -> list[str]:
+        return [body["event"] for body in self.bodies]
+
+
+@contextmanager
+def listening(reply: Reply = accept) -> Iterator[Listener]:
+    """Serve on a free port of this machine during the block."""
+    is_closed = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            listener.requests.append((self.path, dict(self.headers), body))
+            answer = reply(len(listener.requests))
+            if answer is None:
+                is_closed.wait()
+                return
+            status, headers = answer
+            self.send_response(status)
+            for name, value in {"Content-Length": "0", **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        listener = Listener(url=f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield listener
+        finally:
+            is_closed.set()
+            server.shutdown()
+            thread.join()
