@@ -13,6 +13,7 @@ from batchfish.cli.factory import make_client, make_context
 from batchfish.cli.joblog import JobLog
 from batchfish.cli.launch import announce, put_launch
 from batchfish.cli.metrics import show_metrics, write_metrics
+from batchfish.cli.notifications import send_waiting, telling_failures, warn_of_faults
 from batchfish.cli.progress import show_progress
 from batchfish.cli.signals import stopping_at_signals
 from batchfish.cli.summary import report_end, report_nothing_selected, to_see
@@ -51,7 +52,11 @@ async def complete(
         message = f"nothing of {batch.name} is selected; {to_see(journal.path, batch)}"
         return report_nothing_selected(execution.reporting, console, message)
     reporting = execution.reporting
-    async with make_client(access, journal, env) as agent, AsyncExitStack() as stack:
+    async with (
+        telling_failures(journal, batch, env, console),
+        make_client(access, journal, env) as agent,
+        AsyncExitStack() as stack,
+    ):
         ctx = make_context(
             journal,
             batch,
@@ -71,6 +76,7 @@ async def complete(
         with stopping_at_signals(ctx, console):
             money, reused = money_of(ctx), count_reusable(ctx)
             announce(console, batch, before, ctx.rules, money, reused)
+            warn_of_faults(batch, env, console)
             if ctx.session.is_paused:
                 console.warn(f"{batch.name} is paused: nothing is submitted")
             if execution.reporting.json:
@@ -86,4 +92,8 @@ async def complete(
             )
         if ended.stop is not None and ended.stop.kind is StopKind.CANCELLED:
             await requests.take_waiting_requests(ctx, journal)
-    return report_end(execution, agreement, console, journal, journal.batch(batch.pk), ended, judge)
+    batch = journal.batch(batch.pk)
+    code = report_end(execution, agreement, console, journal, batch, ended, judge)
+    if ended.stop is None or ended.stop.signal is None:  # after a signal the process has to end soon
+        await send_waiting(journal, batch, env, console)
+    return code

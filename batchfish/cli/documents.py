@@ -41,6 +41,7 @@ class DocumentType(StrEnum):
     LAUNCH = "launch"
     LISTENING = "listening"
     MANIFEST = "manifest"
+    NOTIFICATION = "notification"
     PLAN = "plan"
     PROGRESS = "progress"
     RECHECK = "recheck"

@@ -16,6 +16,7 @@ from batchfish.cli.joblog import JobLog
 from batchfish.cli.launch import put_launch
 from batchfish.cli.locate import spell
 from batchfish.cli.metrics import write_metrics
+from batchfish.cli.notifications import event_of, new_notifications
 from batchfish.cli.output import preview_of, write_batch, write_report
 from batchfish.core.describe import several
 from batchfish.core.rules import rules_from
@@ -64,18 +65,33 @@ def report_end(
     """
     reader, allowed, stop = journal.reader, execution.reporting.fail_on_error, ended.stop
     counts = count(reader, batch.pk)
-    if counts.ended == counts.total and not journal.count_open():
+    is_finished = counts.ended == counts.total and not journal.count_open()
+    event, now = event_of(stop, is_finished=is_finished), SystemClock().now()
+    if is_finished:
         # A batch without items left is finished, even if a rule would have stopped it at its last item.
         stop = None if stop is None or stop.signal is None else stop
-        whole = exit_code(counts, None, allowed, was_cancelled=reader.was_cancelled(batch.pk))
-        journal.finish(batch.pk, whole, SystemClock().now())
-    if suspicious := flag_same_answers(journal, batch.pk, SystemClock().now()):
+    if suspicious := flag_same_answers(journal, batch.pk, now):
         console.say(
             f"{batch.name}: {several(suspicious, 'item')} share an answer with many others: column suspicious"
         )
     judged = count_selected(journal, batch.pk)
     was_cancelled = judged.ended == judged.total and reader.was_cancelled(batch.pk, journal.selection())
     code = judge(exit_code(judged, stop, allowed, was_cancelled=was_cancelled))
+    notifications = new_notifications(
+        journal,
+        batch,
+        console,
+        counts,
+        event=event,
+        reason=None if stop is None else stop.kind,
+        exit_code=code,
+        resume=_command_to_go_on(journal, batch, counts),
+    )
+    if is_finished:
+        whole = exit_code(counts, None, allowed, was_cancelled=reader.was_cancelled(batch.pk))
+        journal.finish(batch.pk, whole, now, notifications)
+    else:
+        journal.notifications.add(batch.pk, notifications, now)
     if code != ExitCode.OK:
         console.speak_up()
     _write_last_metrics(execution.reporting, console, journal, batch, code)
@@ -196,10 +212,10 @@ def _say_how_to_go_on(
     console: Console, journal: SqliteJournal, batch: Batch, counts: Counts, stop: Stop | None
 ) -> str | None:
     """Print what an unfinished batch needs, and the command that continues it; return that command."""
-    if counts.ended == counts.total:
+    command = _command_to_go_on(journal, batch, counts)
+    if command is None:
         return None
     name = spell(journal.path, batch)
-    command = f"batchfish resume {name}"
     if journal.reader.settings(batch.pk).get(PAUSED):
         console.warn(f"{batch.name} is paused; to let it submit again: batchfish unpause {name}")
         return command
@@ -207,6 +223,11 @@ def _say_how_to_go_on(
         console.say(f"to raise the budget to N dollars first: batchfish set {name} budget=N")
     console.say(f"go on with: {command}")
     return command
+
+
+def _command_to_go_on(journal: SqliteJournal, batch: Batch, counts: Counts) -> str | None:
+    """Return the command that continues an unfinished batch; None for one without items left."""
+    return None if counts.ended == counts.total else f"batchfish resume {spell(journal.path, batch)}"
 
 
 def put_summary(

@@ -12,6 +12,7 @@ from batchfish.cli.completion import complete
 from batchfish.cli.counts import finished_code
 from batchfish.cli.factory import owned_journal
 from batchfish.cli.locate import batch_in, find
+from batchfish.cli.notifications import send_left_over
 from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import group
 from batchfish.cli.preflight import check_batch
@@ -43,6 +44,8 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
         batch = batch_in(journal.reader, place.batch)
         select(options.selection, journal, batch)
         if (code := finished_code(journal.reader, batch)) is not None:
-            return report_finished(execution, agreement, console, journal, batch, code)
+            code = report_finished(execution, agreement, console, journal, batch, code)
+            send_left_over(journal, batch, env, console)
+            return code
         access = check_batch(batch, journal, execution, agreement, env, stack)
         return asyncio.run(complete(batch, journal, access, execution, agreement, env, console))

@@ -16,6 +16,7 @@ from batchfish.cli.counts import finished_code
 from batchfish.cli.factory import SystemClock, owned_journal
 from batchfish.cli.forecast import show_forecast
 from batchfish.cli.locate import journal_for, make_home, read_manifest
+from batchfish.cli.notifications import send_left_over
 from batchfish.cli.options import Execution, ManifestSource, Selection
 from batchfish.cli.output import refuse_to_replace_rows, target_of
 from batchfish.cli.parser import flag, group, spelled
@@ -81,7 +82,9 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
             code = finished_code(journal.reader, batch)
             if code is not None and not choice.is_edited:
                 refuse_to_replace_rows(target_of(batch, execution.table.output)[0], manifest)
-                return report_finished(execution, agreement, console, journal, batch, code)
+                code = report_finished(execution, agreement, console, journal, batch, code)
+                send_left_over(journal, batch, env, console)
+                return code
         check = RunCheck(
             manifest=manifest,
             choice=choice,
