@@ -64,9 +64,9 @@ BY_A_PERSON = frozenset({StopKind.CANCELLED, StopKind.SIGNAL})
 
 def event_of(stop: Stop | None, *, is_finished: bool) -> Event | None:
     """Return the event of a batch that is finished, or was left with this stop; None if it is not told."""
-    kind = None if stop is None else stop.kind
     if is_finished:
-        return None if kind is StopKind.CANCELLED else Event.FINISHED
+        return Event.FINISHED
+    kind = None if stop is None else stop.kind
     if kind is None or kind in BY_A_PERSON:
         return None
     return Event.HALTED if kind is StopKind.HALTED else Event.STOPPED

@@ -142,6 +142,7 @@ ELSEWHERE = {
     "decision": "docs/agents.md",
     "error": "tests/cli/test_failures.py",
     "listening": "tests/cli/test_documents.py",
+    "notification": "tests/cli/test_notifications.py",
     "progress": "tests/cli/test_run.py",
 }
 """Types that are printed in other tests."""

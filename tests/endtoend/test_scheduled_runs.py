@@ -1,4 +1,4 @@
-"""A manifest that is run day after day on pages that change and fail: what `diff` finds, and exit codes."""
+"""A manifest that is run day after day on pages that change and fail: diffs, exit codes, notifications."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.documents import check_document
 from tests.endtoend.commands import Desk, JournalView, read_table
 from tests.endtoend.serving import serving
+from tests.notify.listener import Listener, listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,18 +46,23 @@ defaults:
 retry: {attempts: 1}
 output: {path: "{{ batch }}.parquet"}
 compare: {price: 0.01}
+notify:
+  - webhook: {url_env: PRICES_HOOK}
+    only_if: "failed > 0 or changed > 0"
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """A shop's pages, the manifest that reads them, and the day."""
+    """A shop's pages, the manifest that reads them, who is notified, and the day."""
 
     desk: Desk
+    listener: Listener
     day: int = 0
 
     def on_day(self, day: int) -> Shop:
-        return replace(self, day=day, desk=replace(self.desk, env={"DAYS_LATER": str(day)}))
+        env = {"DAYS_LATER": str(day), "PRICES_HOOK": self.listener.url}
+        return replace(self, day=day, desk=replace(self.desk, env=env))
 
     def put(self, **pages: tuple[str, float] | None) -> None:
         """Write pages of a title and a price; None removes a page."""
@@ -91,10 +98,11 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     (tmp_path / "site" / "shop.example").mkdir(parents=True)
     later = (sys.executable, "-c", LATER)
     with (
+        listening() as listener,
         serving(tmp_path / "server", site=tmp_path / "site") as server,
         Desk(folder=tmp_path, base_url=server.base_url, python=later) as desk,
     ):
-        yield Shop(desk=desk)
+        yield Shop(desk=desk, listener=listener)
 
 
 def test_three_days_of_prices(shop: Shop) -> None:
@@ -107,6 +115,7 @@ def test_three_days_of_prices(shop: Shop) -> None:
         (name, "added", None) for name in ("kim", "emma", "walden", "gone")
     ]
     assert (document["batch"], document["since"]) == (first, None)
+    assert shop.listener.requests == [], "nothing failed, and nothing can have changed"
 
     shop = shop.on_day(1)  # one price falls, one page fails, one price moves by less than matters
     shop.put(kim=None, emma=("Emma", 5.01), walden=("Walden", 9.99))
@@ -116,6 +125,11 @@ def test_three_days_of_prices(shop: Shop) -> None:
     assert changes == [("walden", "changed", "price", "12.99", "9.99", -3.0, first, second)]
     counts = {"added": 0, "removed": 0, "changed": 1, "unchanged": 3, "cells": 1, "records": 0}
     assert document["counts"] == {**counts, "carried": 1, "without": 0}
+    (told,) = shop.listener.bodies
+    assert (told["batch"], told["event"], told["exit_code"]) == (second, "finished", 1)
+    assert told["counts"] == {"failed": 1, "succeeded": 3}
+    assert told["changes"] == {"added": 0, "changed": 1, "removed": 0}
+    assert told["failed"] == {"total": 1, "ids": ["kim"]}
 
     shop = shop.on_day(2)  # the page is back with another price, one book is new, one is asked for no longer
     shop.put(kim=("Kim", 6), emma=("Emma, annotated", 5.01), new=("Ulysses", 3))
@@ -136,9 +150,34 @@ def test_three_days_of_prices(shop: Shop) -> None:
         ("emma", "changed", "title"),
         ("walden", "changed", "price"),
     ]
-    # Run again, the batches are finished: nothing is read, and the exit codes are the same.
+    told = shop.listener.bodies[-1]
+    assert (told["batch"], told["exit_code"]) == (third, 0)
+    assert told["changes"] == {"added": 1, "changed": 2, "removed": 1}
+    # Run again, the batches are finished: nothing is read or told, and the exit codes are the same.
     shop.run(expect=0)
     assert shop.diff()[0] == shop.diff(third, second)[0]
+    shop = shop.on_day(3)  # nothing has changed
+    shop.run(expect=0)
+    assert [told["batch"] for told in shop.listener.bodies] == [second, third]
+    for told in shop.listener.bodies:
+        check_document(told)
+
+
+def test_a_mail_of_cron_is_empty_unless_something_failed(shop: Shop) -> None:
+    shop = shop.on_day(0)
+    shop.put(kim=("Kim", 7.5))
+    shop.ask_for("kim")
+    shop.desk.run("run", "prices.yaml", expect=0)  # the first day alone has nothing to compare with
+    shop = shop.on_day(1)
+    shop.put(kim=("Kim", 6))
+    quiet = shop.desk.run("run", "prices.yaml", "-q", expect=0)
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+    assert [told["changes"]["changed"] for told in shop.listener.bodies] == [1]
+    shop = shop.on_day(2)
+    shop.put(kim=None)
+    mail = shop.desk.run("run", "prices.yaml", "-q", expect=1)
+    assert "notified webhook $PRICES_HOOK: finished" in mail.stderr
+    assert all(letter == "\n" or letter.isprintable() for letter in mail.stdout + mail.stderr)
 
 
 def test_results_that_are_fresh_are_not_read_again(shop: Shop) -> None:
