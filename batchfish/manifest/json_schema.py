@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import PER, RESERVES
+from batchfish.core.notifications import MESSAGES, Event
 from batchfish.core.periods import PERIODS
 from batchfish.core.rules import OUTPUT_TYPES, TABLE_SUFFIXES, Rules
 from batchfish.core.window import MOST_ALIVE
-from batchfish.manifest.request_schema import ASKED, COUNT, HTTP_URL, OUTPUT_SCHEMA, REQUEST, TEXT, map_of
-from batchfish.manifest.notifications import NOTIFY_SCHEMA
+from batchfish.manifest.notifications import ADDRESSES
+from batchfish.manifest.request_schema import (
+    ASKED,
+    COUNT,
+    HTTP_URL,
+    OUTPUT_SCHEMA,
+    REQUEST,
+    TEXT,
+    WEBHOOK_URL,
+    map_of,
+)
 from batchfish.manifest.values import DURATION, SHARE
 from batchfish.manifest.yaml_manifest import (
     CAUSES,
@@ -83,7 +93,7 @@ def manifest_schema() -> dict[str, Any]:
                 "compare": _COMPARE,
                 "fresh_for": _limit("Reuse an earlier batch's result up to this age", _DEFAULTS.fresh_for),
                 "budget": _BUDGET,
-                "notify": NOTIFY_SCHEMA,
+                "notify": _NOTIFY,
             },
             required=("batchfish",),
         ),
@@ -319,4 +329,63 @@ _COMPARE: Schema = {
         ]
     },
     "examples": [{"price": 0.01, "rating": "2%", "scraped_at": "ignore"}],
+}
+
+_VARIABLE_NAME = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$"}
+_NOTIFY: Schema = {
+    "description": "Who is told how the batch ended, or that items are held",
+    "type": "array",
+    "items": {
+        **map_of(
+            "Where to send which notifications",
+            {
+                "webhook": {
+                    **map_of(
+                        "Post a JSON document to this address",
+                        {
+                            "url_env": {
+                                "description": "The name of the environment variable that holds the address",
+                                **_VARIABLE_NAME,
+                            },
+                            "url": {"description": "The address, if it is no secret", **WEBHOOK_URL},
+                        },
+                    ),
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                },
+                "command": {
+                    "description": "Start this program with these arguments, which may use {{ batch }}, "
+                    "{{ event }} and {{ subject }}; it reads the message from standard input",
+                    "type": "array",
+                    "minItems": 1,
+                    "prefixItems": [TEXT],
+                    "items": {"type": "string"},
+                    "examples": [["mail", "-s", "{{ subject }}", "ann@example.org"]],
+                },
+                "apprise_env": {
+                    "description": "The name of the environment variable that holds an address of apprise",
+                    **_VARIABLE_NAME,
+                },
+                "on": {
+                    "description": "The events to tell (default: all)",
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"enum": list(Event)},
+                    "examples": [["halted", "stopped", "held"]],
+                },
+                "only_if": {
+                    "description": "Tell only if this condition holds; it may use the counts by status, "
+                    "added, changed, removed, spent, total and exit_code",
+                    **TEXT,
+                    "examples": ["failed > 0 or changed > 0"],
+                },
+                "include": {
+                    "description": "Also send the messages of failed and held items, which may quote pages",
+                    "type": "array",
+                    "items": {"enum": [MESSAGES]},
+                },
+            },
+        ),
+        "oneOf": [{"required": [name]} for name in ADDRESSES],
+    },
 }

@@ -1,4 +1,4 @@
-"""The section `notify` of a manifest: its reader and its JSON Schema."""
+"""The section `notify` of a manifest."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ from batchfish.manifest.values import Fault, Table, one_of, read_map, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    Schema = Mapping[str, Any]
 
 _ADDRESS_HINTS = {
     "url": "Write `webhook: {url: …}`, or `webhook: {url_env: NAME}`.",
@@ -53,10 +51,10 @@ def _read_target(entry: object, index: int, faults: list[Fault]) -> Target | Non
     where: Keys = ("notify", index)
     known = len(faults)
     found = read_map(entry, NOTIFY_KEYS, where, faults, _ADDRESS_HINTS)
-    written = [name for name in _CHANNELS if isinstance(entry, Mapping) and name in entry]
+    written = [name for name in ADDRESSES if isinstance(entry, Mapping) and name in entry]
     if isinstance(entry, Mapping) and len(written) != 1:
         message = "a target has no address" if not written else f"a target has {' and '.join(written)}"
-        remedy = f"Write one of {', '.join(_CHANNELS)} in it."
+        remedy = f"Write one of {', '.join(ADDRESSES)} in it."
         faults.append(Fault(keys=where, message=message, remedy=remedy))
     webhook = found.pop("webhook", None)
     if webhook is not None and len(entry["webhook"]) != 1:  # type: ignore[index]
@@ -124,7 +122,9 @@ def _read_choices(value: object, choices: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(read(entry) for entry in value))
 
 
-_CHANNELS = ("webhook", "command", "apprise_env")
+ADDRESSES = ("webhook", "command", "apprise_env")
+"""The keys of which a target has one."""
+
 NOTIFY_KEYS: Table = {
     "apprise_env": read_variable_name,
     "command": _read_command,
@@ -134,66 +134,3 @@ NOTIFY_KEYS: Table = {
     "webhook": {"url": read_webhook_url, "url_env": read_variable_name},
 }
 """The keys of a target."""
-
-_VARIABLE_NAME = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$"}
-NOTIFY_SCHEMA: Schema = {
-    "description": "Who is told how the batch ended, or that items are held",
-    "type": "array",
-    "items": {
-        "type": "object",
-        "properties": {
-            "webhook": {
-                "description": "Post a JSON document to this address",
-                "type": "object",
-                "properties": {
-                    "url_env": {
-                        "description": "The name of the environment variable that holds the address",
-                        **_VARIABLE_NAME,
-                    },
-                    "url": {
-                        "description": "The address, if it is no secret",
-                        "type": "string",
-                        "pattern": r"^(?:https://|http://(?:127\.0\.0\.1|localhost|\[::1\]))",
-                    },
-                },
-                "additionalProperties": False,
-                "minProperties": 1,
-                "maxProperties": 1,
-            },
-            "command": {
-                "description": "Start this program with its arguments; it reads the message from standard "
-                "input. {{ batch }}, {{ event }} and {{ subject }} are known in them",
-                "type": "array",
-                "minItems": 1,
-                "prefixItems": [{"type": "string", "pattern": r"\S"}],
-                "items": {"type": "string"},
-                "examples": [["mail", "-s", "{{ subject }}", "ann@example.org"]],
-            },
-            "apprise_env": {
-                "description": "The name of the environment variable that holds an address of apprise",
-                **_VARIABLE_NAME,
-            },
-            "on": {
-                "description": "The events to tell (default: all)",
-                "type": "array",
-                "minItems": 1,
-                "items": {"enum": list(Event)},
-                "examples": [["halted", "stopped", "held"]],
-            },
-            "only_if": {
-                "description": "Tell only if this condition holds; it may use the counts by status, added, "
-                "changed, removed, spent, total and exit_code",
-                "type": "string",
-                "pattern": r"\S",
-                "examples": ["failed > 0 or changed > 0"],
-            },
-            "include": {
-                "description": "Also send the messages of failed and held items, which may quote pages",
-                "type": "array",
-                "items": {"enum": [MESSAGES]},
-            },
-        },
-        "additionalProperties": False,
-        "oneOf": [{"required": [name]} for name in _CHANNELS],
-    },
-}

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 COUNT = {"type": "integer", "minimum": 0}
 TEXT = {"type": "string", "pattern": r"\S"}
 HTTP_URL = {"type": "string", "pattern": r"^\s*(?:[Hh][Tt][Tt][Pp][Ss]?://|.*\{\{)"}
-"""Schemas of values: whole numbers, texts that are not blank, and URLs or templates that make one."""
+WEBHOOK_URL = {
+    "type": "string",
+    "pattern": r"^(?:https://|http://(?:127\.0\.0\.1|localhost|\[::1\]))",
+}
+"""Schemas of values: whole numbers, texts that are not blank, URLs or templates that make one, webhooks."""
 
 
 def map_of(description: str, properties: Schema, *, required: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -108,11 +112,7 @@ REQUEST: Schema = {
     },
     "use_profile": {"description": "Use a stored browser profile", "type": "boolean"},
     "profile_id": {"description": "The profile to use; needs `use_profile: true`", **TEXT},
-    "webhook_url": {
-        "description": "The API calls this address when a run has ended",
-        "type": "string",
-        "pattern": r"^(?:https://|http://(?:127\.0\.0\.1|localhost|\[::1\]))",
-    },
+    "webhook_url": {"description": "The API calls this address when a run has ended", **WEBHOOK_URL},
     "api_integration": {"description": "The name of your integration, for the API's statistics", **TEXT},
 }
 
