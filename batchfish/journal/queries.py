@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from batchfish.core.quantiles import PastRuns
     from batchfish.core.results import ResultText
     from batchfish.journal.fresh_results import FreshResult
-    from batchfish.journal.records import Batch
+    from batchfish.journal.records import Batch, Request
 
 _ALIVE = "'submitting', 'unanswered', 'running'"
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
@@ -167,10 +167,10 @@ class JournalReader:  # more than ten public methods: each is one query
         )
         return records.item_from(rows[0]) if rows else None
 
-    def url_and_goal_of(self, item: int) -> tuple[str, str]:
-        """Return the URL and the goal of an item."""
-        ((url, goal),) = self._rows("SELECT url, goal FROM items WHERE pk = ?", item)
-        return url, goal
+    def request_of(self, item: int) -> Request:
+        """Return what an item asks of the API."""
+        query = f"SELECT {records.REQUEST} FROM items i JOIN requests r ON r.pk = i.request WHERE i.pk = ?"
+        return records.request_from(self._rows(query, item)[0])
 
     def items_in(
         self, batch: int, statuses: Sequence[Status], reason: str | None = None, *, most: int | None = None

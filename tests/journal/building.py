@@ -107,7 +107,8 @@ class Driver:
                 others=others,
             ),
         )
-        self.journal.write(change, self.now)
+        reservation = event.reservation if isinstance(event, Intended) else None
+        self.journal.write(change, self.now, reservation)
         return change
 
     def intend(self, item: int) -> int:

@@ -70,7 +70,8 @@ def test_find_item_prefers_a_wanted_item(
     assert gone is not None
     assert (found.wanted, gone.wanted, gone.pk) == (True, False, pks["b"])
     assert found.pk != pks["a"]
-    assert reader.url_and_goal_of(found.pk) == (f"{A}/other", "Read the price")
+    asked = reader.request_of(found.pk)
+    assert (asked.url, asked.goal) == (f"{A}/other", "Read the price")
     assert reader.find_item(batch, "z") is None
     assert reader.find_item(batch + 1, "a") is None
 

@@ -104,7 +104,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "not_ended": lambda reader: reader.not_ended(1),
     "outcomes": lambda reader: list(reader.outcomes(1)),
     "output_marks": JournalReader.output_marks,
-    "url_and_goal_of": lambda reader: reader.url_and_goal_of(1),
+    "request_of": lambda reader: reader.request_of(1),
     "request_bodies": lambda reader: reader.request_bodies(1),
     "past_runs": JournalReader.past_runs,
     "reservations_of": lambda reader: reader.reservations_of(1),
