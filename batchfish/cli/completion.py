@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from batchfish.cli.access import Access
     from batchfish.cli.agreement import Agreement
     from batchfish.cli.console import Console
+    from batchfish.cli.counts import Counts
     from batchfish.cli.options import Execution
     from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
+    from batchfish.pipeline.run import RunReport
 
 
 async def complete(
@@ -44,19 +46,35 @@ async def complete(
 
     `judge` returns the exit code of a command to which the batch's end means something else.
     """
-    from batchfish.pipeline.reuse import count_reusable
-    from batchfish.pipeline.run import run_batch
-
     before = count_selected(journal, batch.pk)
     if not before.total:
         message = f"nothing of {batch.name} is selected; {to_see(journal.path, batch)}"
         return report_nothing_selected(execution.reporting, console, message)
+    async with telling_failures(journal, batch, env, console):
+        ended = await _run(batch, before, journal, access, execution, agreement, env, console)
+        batch = journal.batch(batch.pk)
+        code = report_end(execution, agreement, console, journal, batch, ended, judge)
+    if ended.stop is None or ended.stop.signal is None:  # after a signal the process has to end soon
+        await send_waiting(journal, batch, env, console)
+    return code
+
+
+async def _run(
+    batch: Batch,
+    before: Counts,
+    journal: SqliteJournal,
+    access: Access,
+    execution: Execution,
+    agreement: Agreement,
+    env: Mapping[str, str],
+    console: Console,
+) -> RunReport:
+    """Submit the selected items, counted `before`, and follow their runs; return how that ended."""
+    from batchfish.pipeline.reuse import count_reusable
+    from batchfish.pipeline.run import run_batch
+
     reporting = execution.reporting
-    async with (
-        telling_failures(journal, batch, env, console),
-        make_client(access, journal, env) as agent,
-        AsyncExitStack() as stack,
-    ):
+    async with make_client(access, journal, env) as agent, AsyncExitStack() as stack:
         ctx = make_context(
             journal,
             batch,
@@ -92,8 +110,4 @@ async def complete(
             )
         if ended.stop is not None and ended.stop.kind is StopKind.CANCELLED:
             await requests.take_waiting_requests(ctx, journal)
-    batch = journal.batch(batch.pk)
-    code = report_end(execution, agreement, console, journal, batch, ended, judge)
-    if ended.stop is None or ended.stop.signal is None:  # after a signal the process has to end soon
-        await send_waiting(journal, batch, env, console)
-    return code
+    return ended

@@ -133,6 +133,8 @@ async def telling_failures(
     try:
         yield
     except BatchfishError as error:
+        if not rules_from(batch.manifest).notify:
+            raise
         failure = failure_of(error)
         with _never_failing(console):
             new = new_notifications(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from batchfish.core.notifications import Event
+from batchfish.errors import StorageFailed
+from batchfish.journal.notifications import Notifications
 from tests.cli.conftest import KEY
 from tests.cli.test_held import hold, live
 from tests.documents import check_document
@@ -146,6 +148,21 @@ class TestOtherEnds:
         assert (body["event"], body["exit_code"]) == ("stopped", 77)
         assert "refused" in body["reason"] or body["reason"] == "not_permitted"
 
+    def test_a_table_that_cannot_be_written(self, shop: Shop, listener: Listener) -> None:
+        def refuse(*_: object) -> None:
+            raise StorageFailed("results is full")
+
+        with shop.command.monkeypatch.context() as patch:
+            patch.setattr("batchfish.cli.summary.write_batch", refuse)
+            assert run(shop, 1).code == 74
+        assert [(body["event"], body["exit_code"]) for body in listener.bodies] == [
+            ("finished", 0),
+            ("stopped", 74),
+        ]
+        assert listener.bodies[1]["reason"] == "storage_failed"
+        assert run(shop, 1).code == 0
+        assert len(listener.requests) == 2
+
     def test_held_items_are_told_once_and_can_be_decided(self, shop: Shop, listener: Listener) -> None:
         run(shop, 1, 2, flags=("--item", "i1"))
         assert listener.events == []
@@ -240,6 +257,17 @@ class TestFailures:
             ("finished", "webhook $SHOP_HOOK", 1, None),
         }
         assert {body["event"] for body in listener.bodies} == {"finished"}
+
+
+@pytest.mark.parametrize("method", ["record_sent", "told"])
+def test_a_journal_that_forgets_what_was_told_is_caught(
+    patient_shop: Shop, listener: Listener, method: str
+) -> None:
+    """The bugs that are to be caught: what was sent is sent again, or an end is told again."""
+    patient_shop.command.monkeypatch.setattr(Notifications, method, lambda *_: None)
+    for _ in range(2):
+        run(patient_shop, 1, flags=("--max-duration", "500ms"))
+    assert len(listener.requests) > 1
 
 
 class TestSecrets:
