@@ -162,7 +162,10 @@ def text_of(body: Mapping[str, Any]) -> str:
     """Return the text of a notification with this body: what happened, the items, and the commands."""
     where = " in a rehearsal on the local agent" if body["local"] else ""
     counts = _spell_counts(body["counts"])
-    lines = [f"{body['batch']} {_spell_event(body)}{where} (exit code {body['exit_code']}): {counts}."]
+    at = body["at"].replace("T", " ")
+    lines = [
+        f"{body['batch']} {_spell_event(body)}{where} at {at} (exit code {body['exit_code']}): {counts}."
+    ]
     if (changes := body["changes"]) is not None:
         numbers = (f"{several(changes['changed'], 'item')} changed", f"{changes['added']:,} added")
         lines.append(f"Since the batch before: {', '.join(numbers)}, {changes['removed']:,} removed.")

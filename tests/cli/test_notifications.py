@@ -71,7 +71,8 @@ class TestFinished:
         assert (body["type"], body["batch"]) == ("notification", shop.name)
         assert (body["event"], body["exit_code"]) == ("finished", 0)
         assert body["counts"] == {"succeeded": 2}
-        assert body["text"] == f"{shop.name} finished (exit code 0): 2 succeeded.\n"
+        assert body["text"].startswith(f"{shop.name} finished at 20")
+        assert body["text"].endswith("Z (exit code 0): 2 succeeded.\n")
         assert body["messages"] is body["changes"] is body["resume"] is body["reason"] is None
         for again in (run(shop, 1, 2), shop.command("resume", shop.name), run(shop, 1, 2, flags=("-q",))):
             assert again.code == 0

@@ -128,7 +128,7 @@ class TestNames:
 class TestWords:
     def test_a_text_says_what_happened_and_what_to_do(self) -> None:
         assert text_of(BODY) == (
-            "shop@2026-11-30 finished (exit code 1): 1,198 succeeded, 2 failed.\n"
+            "shop@2026-11-30 finished at 2026-11-30 06:00:00Z (exit code 1): 1,198 succeeded, 2 failed.\n"
             "Failed: a, b\n"
             "To see what failed: batchfish results shop --failed -o failed.csv\n"
         )
@@ -141,7 +141,7 @@ class TestWords:
             "event": "stopped",
             "reason": "no_credits",
             "exit_code": 3,
-            "counts": {"failed": 30, "queued": 4},
+            "counts": {"failed": 30},
             "changes": {"added": 1, "changed": 1, "removed": 0},
             "spent_usd": 12.5,
             "failed": {"total": 30, "ids": ["a"]},
@@ -150,8 +150,10 @@ class TestWords:
             "resume": "batchfish resume shop --local",
             "decide": "batchfish held list --batch shop --local",
         }
-        assert text_of(body).splitlines() == [
-            "shop stopped (no credits) in a rehearsal on the local agent (exit code 3): 4 queued, 30 failed.",
+        first, *others = text_of(body).splitlines()
+        where = "in a rehearsal on the local agent at 2026-11-30 06:00:00Z"
+        assert first == f"shop stopped (no credits) {where} (exit code 3): 30 failed."
+        assert others == [
             "Since the batch before: 1 item changed, 1 added, 0 removed.",
             "Spent: $12.50.",
             "Failed: a and 29 more",
