@@ -14,26 +14,24 @@ from batchfish.cli.access import API_KEY, LOCAL_BASE
 from batchfish.cli.changes import changes_since
 from batchfish.cli.cost import usd
 from batchfish.cli.counts import count
-from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.factory import SystemClock
 from batchfish.cli.failures import failure_of
 from batchfish.cli.locate import folder_of, spell
 from batchfish.core.budget import Account
-from batchfish.core.describe import cut
 from batchfish.core.expressions import ExpressionFailed, compile_condition
 from batchfish.core.items import Status
 from batchfish.core.notifications import (
     CHANGES,
-    LONGEST_ID,
-    LONGEST_MESSAGE,
     MESSAGES,
     MOST_IDS,
     SPENT,
     BatchEnd,
     Event,
+    body_text,
     condition_values,
     event_for,
     listed,
+    messages_of,
     subject_of,
     text_of,
     told_by,
@@ -252,7 +250,8 @@ class _Facts:
         name = spell(self.journal.path, self.batch)
         failed = self.journal.reader.items_in(self.batch.pk, (Status.FAILED,), most=MOST_IDS)
         held = list({one.id: one for one in self.held}.values())
-        named: list[Item | HeldAttempt] = [*failed, *held[:MOST_IDS]]
+        named: list[Item | HeldAttempt] = [*failed, *held]
+        messages = messages_of([(one.id, str(one.status), one.reason, one.message) for one in named])
         return {
             "batch": self.batch.name,
             "local": self.batch.base_url == LOCAL_BASE,
@@ -265,23 +264,17 @@ class _Facts:
             "spent_usd": self.spent,
             "failed": listed([one.id for one in failed], self.counts[Status.FAILED]),
             "held": listed([one.id for one in held], len(held)),
-            "messages": [_message_of(one) for one in named] if MESSAGES in target.include else None,
+            "messages": messages if MESSAGES in target.include else None,
             "resume": self.resume,
             "see_failed": f"batchfish results {name} --failed -o failed.csv" if failed else None,
             "decide": f"batchfish held list --batch {name}" if held else None,
         }
 
 
-def _message_of(one: Item | HeldAttempt) -> dict[str, Any]:
-    message = None if one.message is None else cut(" ".join(one.message.split()), LONGEST_MESSAGE)
-    return {"id": cut(one.id, LONGEST_ID), "status": one.status, "reason": one.reason, "message": message}
-
-
 def _delivery_of(one: WaitingNotification, target: Target) -> Delivery:
     from batchfish.notify.delivery import Delivery
     from batchfish.notify.targets import Message
 
-    subject, text = subject_of(one.body), text_of(one.body)
     return Delivery(
         pk=one.pk,
         target=target,
@@ -289,9 +282,9 @@ def _delivery_of(one: WaitingNotification, target: Target) -> Delivery:
             key=one.key,
             batch=one.body["batch"],
             event=one.body["event"],
-            subject=subject,
-            text=text,
-            body=document(DocumentType.NOTIFICATION, subject=subject, text=text, **one.body),
+            subject=subject_of(one.body),
+            text=text_of(one.body),
+            body=body_text(one.body),
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
@@ -149,6 +150,28 @@ def condition_values(end: BatchEnd, names: AbstractSet[str], more: Mapping[str, 
 def listed(ids: Sequence[str], total: int) -> dict[str, Any]:
     """Return the member of a notification that names items: at most MOST_IDS of `total`."""
     return {"total": total, "ids": [cut(one, LONGEST_ID) for one in ids[:MOST_IDS]]}
+
+
+def messages_of(items: Sequence[tuple[str, str, str | None, str | None]]) -> list[dict[str, Any]]:
+    """Return the member of a notification with messages, from id, status, reason and message of items."""
+    return [
+        {
+            "id": cut(name, LONGEST_ID),
+            "status": status,
+            "reason": reason,
+            "message": None if message is None else cut(" ".join(message.split()), LONGEST_MESSAGE),
+        }
+        for name, status, reason, message in items[:MOST_IDS]
+    ]
+
+
+def body_text(body: Mapping[str, Any]) -> str:
+    """Return the JSON document of a notification with this body, in UTF-8 and not in escapes.
+
+    It fits into an environment variable, which Linux bounds to 128 KiB.
+    """
+    members = {"type": "notification", "subject": subject_of(body), "text": text_of(body), **body}
+    return json.dumps(members, ensure_ascii=False)
 
 
 def subject_of(body: Mapping[str, Any]) -> str:

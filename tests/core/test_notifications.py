@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from batchfish.core.notifications import (
     Event,
     Target,
     Told,
+    body_text,
     condition_values,
     event_for,
     listed,
+    messages_of,
     subject_of,
     text_of,
     told_by,
@@ -176,3 +179,11 @@ class TestWords:
 
     def test_a_subject_is_one_line(self) -> None:
         assert "\n" not in subject_of(BODY | {"batch": "shop\nBcc: eve@example.org"})
+
+    def test_the_longest_body_fits_into_an_environment_variable(self) -> None:
+        fish = "\U0001f41f" * 1000
+        named = listed([fish] * 100, 100)
+        messages = messages_of([(fish, "failed", "r" * 60, fish)] * 100)
+        text = body_text(BODY | {"failed": named, "held": named, "messages": messages})
+        assert len(text.encode()) < 128 * 1024 - len("BATCHFISH_NOTIFICATION=") - 1
+        assert json.loads(text)["type"] == "notification"
