@@ -101,14 +101,31 @@ def find(batch: str | None, location: JournalLocation) -> Place:
     """Find what BATCH names: a manifest's path, a batch's full name, or the newest journal if it is None."""
     if location.journal is not None:
         return Place(journal=_existing(location.journal), batch=batch)
-    here, is_local = Path.cwd(), location.local
+    try:
+        return _find(batch, is_local=location.local)
+    except WrongInput as error:
+        if location.local or not _is_rehearsed(batch):
+            raise
+        remedy = f"{error.remedy} There is a rehearsal, which --local names."
+        raise WrongInput(error.message, remedy=remedy) from None
+
+
+def _is_rehearsed(batch: str | None) -> bool:
+    """Return whether BATCH names a rehearsal."""
+    try:
+        _find(batch, is_local=True)
+    except WrongInput:
+        return False
+    return True
+
+
+def _find(batch: str | None, *, is_local: bool) -> Place:
+    here = Path.cwd()
     if batch is None:
         found = [path for path in journals(is_local=is_local) if not path.stem.endswith(TRY_SUFFIX)]
         if not found:
-            hint = "" if is_local or not journals(is_local=True) else ", or look at rehearsals with --local"
             raise WrongInput(
-                f"no batch is known in {here} or above it",
-                remedy=f"Start one with `batchfish run FILE`{hint}.",
+                f"no batch is known in {here} or above it", remedy="Start one with `batchfish run FILE`."
             )
         return Place(journal=max(found, key=lambda path: path.stat().st_mtime))
     path = Path(batch)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from batchfish.core.describe import cut
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from batchfish.journal.queries import JournalReader
     from batchfish.journal.records import Batch, Row
     from batchfish.journal.sqlite import SqliteJournal
+
+EXAMPLES = 3
+COMPARED_IDS = 5_000
+"""The ids among which one that was mistyped is looked for: more would take seconds."""
 
 
 def selects_any(selection: Selection, staged: StagedRows, variables: Mapping[str, str]) -> bool:
@@ -66,11 +72,19 @@ def item_called(reader: JournalReader, batch: Batch, name: str) -> Item:
     """Return the item of a batch that has this id, preferring one that the manifest still asks for."""
     item = reader.find_item(batch.pk, name)
     if item is None:
-        raise WrongInput(
-            f"{batch.name} has no item {name!r}",
-            remedy="The table that `batchfish results` writes has the ids.",
-        )
+        hint = _hint_at(name, reader.wanted_rows(batch.pk))
+        raise WrongInput(f"{batch.name} has no item {name!r}", remedy=hint)
     return item
+
+
+def _hint_at(name: str, rows: Sequence[Row]) -> str:
+    """Return what the ids of a batch's items are like, or the id that was probably meant."""
+    meant = [row.id for row in rows if row.url == name]
+    meant = meant or get_close_matches(name, [row.id for row in rows[:COMPARED_IDS]], n=1)
+    if meant:
+        return f"Did you mean {cut(meant[0])}?"
+    known = ", ".join(cut(row.id) for row in rows[:EXAMPLES])
+    return f"Its items have ids such as {known}; `batchfish results` writes them all."
 
 
 def choose(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from batchfish.cli.exits import ExitCode
 from batchfish.core import identity
 from batchfish.core.budget import RUNS_BEFORE_PERCENTILE, Reservation
 from batchfish.core.events import (
@@ -606,3 +607,31 @@ def test_a_create_that_was_declared_absent_still_counts(command: Command) -> Non
             "T  attempt 1 was sent, but its answer was lost; a person declared that it made no run; "
             "$1.50 reserved, which counts since its run may exist"
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("i1x", "Did you mean i1?"),
+        ("https://shop.example/2", "Did you mean i2?"),
+        ("walden", "Its items have ids such as i1, i2; `batchfish results` writes them all."),
+    ],
+)
+def test_an_item_that_is_not_there(command: Command, name: str, hint: str) -> None:
+    with tale(command):
+        asked = command("explain", name)
+    assert asked.code == ExitCode.USAGE
+    assert asked.err == f"batchfish: shop has no item '{name}'. {hint}\n"
+
+
+@pytest.mark.parametrize("batch", [(), ("--batch", "shop"), ("--batch", "./shop.yaml")])
+def test_an_item_of_a_rehearsal(command: Command, batch: tuple[str, ...]) -> None:
+    with tale(command) as told:
+        commit(told.journal)
+    home = command.folder / ".batchfish"
+    (home / "local").mkdir()
+    (home / "shop.db").rename(home / "local" / "shop.db")
+    asked = command("explain", "i1", *batch)
+    assert asked.code == ExitCode.USAGE
+    assert asked.err.endswith(" There is a rehearsal, which --local names.\n")
+    assert command("explain", "i1", *batch, "--local").code == ExitCode.OK

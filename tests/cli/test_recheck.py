@@ -88,6 +88,7 @@ def test_a_manifest_that_is_gone_is_judged_as_it_was(shop: Shop) -> None:
     outcome = shop.command("recheck", shop.name)
     assert outcome.code == 0
     assert "is gone" in outcome.err
+    assert "judged 1 result again: no status has changed. Nothing was sent." in outcome.err
 
 
 def test_items_without_a_completed_run_are_left_as_they_are(shop: Shop) -> None:

@@ -69,9 +69,11 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
                 table=str(table),
             )
             return code
+        changes = f"{report.fail_now:,} fail now, {report.succeed_now:,} succeed now"
+        if not report.fail_now and not report.succeed_now:
+            changes = "no status has changed"
         console.say(
-            f"{batch.name}: judged {several(report.judged, 'result')} again: "
-            f"{report.fail_now:,} fail now, {report.succeed_now:,} succeed now. Nothing was sent."
+            f"{batch.name}: judged {several(report.judged, 'result')} again: {changes}. Nothing was sent."
         )
         if report.still_running:
             console.say(f"{several(report.still_running, 'item')} with another run alive left as they were")

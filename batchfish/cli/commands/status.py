@@ -120,7 +120,7 @@ class _BatchStatus:
     @property
     def pace(self) -> str:
         """How many items end a minute, and how long the rest takes; empty if that is not known."""
-        left = self.rate["seconds_left"]
+        left = None if self.settings.is_paused else self.rate["seconds_left"]
         return f"{self.rate['per_minute']:g} a minute, about {spell_duration(left)} left" if left else ""
 
     @property
