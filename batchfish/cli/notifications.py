@@ -1,4 +1,4 @@
-"""Tells the targets of a manifest how a batch ended and what waits for a person; it never fails a command."""
+"""Notifies the targets of a manifest of how a batch ended and of held items; this never fails a command."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def new_notifications(
 async def telling_failures(
     journal: SqliteJournal, batch: Batch, env: Mapping[str, str], console: Console
 ) -> AsyncIterator[None]:
-    """Tell the targets of an error that ends the block, and raise it again."""
+    """Notify the targets of an error that ends the block, and raise it again."""
     try:
         yield
     except BatchfishError as error:
@@ -199,7 +199,7 @@ def _never_failing(console: Console) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Facts:
-    """What notifications say about a batch; what takes time to find out is found out once, if asked for."""
+    """The facts in notifications about a batch; those that take time are read once, if they are asked for."""
 
     journal: SqliteJournal
     batch: Batch
@@ -225,7 +225,7 @@ class _Facts:
 
     @cached_property
     def spent(self) -> float | None:
-        """What the batch has cost, in US dollars; None without a budget."""
+        """The cost of the batch so far, in US dollars; None without a budget."""
         budget = rules_from(self.batch.manifest).budget
         if budget is None:
             return None

@@ -34,7 +34,7 @@ ARGUMENT_NAMES = frozenset({"batch", "event", "subject"})
 """The variables that the arguments of a command may use."""
 
 MESSAGES = "messages"
-"""What `include` may name: the messages of failed and held items, which may quote pages and the API."""
+"""The word in `include` for the messages of failed and held items, which may quote pages and the API."""
 
 
 class Event(StrEnum):
@@ -87,7 +87,7 @@ class Target:
 
 
 class Told(NamedTuple):
-    """What the latest notification to a target was about: a state (see `BatchEnd`), and held attempts."""
+    """The state (see `BatchEnd`) and the held attempts that the latest notification to a target was about."""
 
     state: str
     held: frozenset[str]

@@ -71,7 +71,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What came of a notification in this process: `error` is None if it was sent (see `NotSent`)."""
+    """The result of sending a notification: `error` is None if it was sent (see `NotSent`)."""
 
     delivery: Delivery
     error: str | None = None

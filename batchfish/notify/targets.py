@@ -60,7 +60,7 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Surroundings:
-    """What sending depends on: the environment variables, and the folder in which commands are started.
+    """The environment variables to send with, and the folder in which commands are started.
 
     `version` is that of batchfish, which webhooks are told.
     """
