@@ -44,7 +44,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What a check found; `remedy` says what to do about it."""
+    """The finding of a check; `remedy` says what to do about it."""
 
     check: str
     state: State

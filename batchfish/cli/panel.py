@@ -26,10 +26,11 @@ BAR_WIDTH = 40
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PanelFacts:
-    """What the panel shows; `ages` are those of the runs that are alive, in seconds, `now` epoch seconds.
+    """The facts that the panel shows.
 
-    `pace`, `cost` and `settings` are in words, and empty where nothing is known. `next_step` says who works
-    on the batch, or which command goes on.
+    `ages` are those of the runs that are alive, in seconds; `now` is epoch seconds. `pace`, `cost` and
+    `settings` are in words, and empty where nothing is known. `next_step` says who works on the batch, or
+    which command goes on.
     """
 
     name: str

@@ -22,7 +22,7 @@ HELP = Argument(names=("-h", "--help"), metavar=None, help="show this help and e
 
 
 class Values(Enum):
-    """What completes the value of an argument, apart from fixed choices."""
+    """The kind of values that complete an argument, apart from fixed choices."""
 
     NOTHING = "nothing"
     FILES = "files"

@@ -71,7 +71,7 @@ class Shortfall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """What the journal knows of an item, from which the story is made.
+    """The facts about an item, as the journal has them, and the story that they tell.
 
     `batch` is how commands name its batch, `reserved` what its attempts reserved by their number, `is_owned`
     whether a process works on the batch, `reused_from` the batch whose result the item took. `now` is epoch

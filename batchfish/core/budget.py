@@ -54,7 +54,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reservation:
-    """What an attempt is expected to cost at most, and the price of each of its steps, in micro-dollars."""
+    """The most that an attempt is expected to cost, and the price of each of its steps, in micro-dollars."""
 
     amount: int
     step_price: int

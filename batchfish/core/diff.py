@@ -22,7 +22,7 @@ Cell: TypeAlias = str | int | float | date | None
 
 
 class Kind(StrEnum):
-    """What became of an item, of a record or of a cell."""
+    """The kinds of changes of an item, a record or a cell."""
 
     ADDED = "added"
     REMOVED = "removed"

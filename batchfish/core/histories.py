@@ -27,7 +27,7 @@ class AttemptTimes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
-    """What was found about a result beside its verdict: its kind, such as `same_answer`, and the evidence."""
+    """A finding about a result beside its verdict: its kind, such as `same_answer`, and the evidence."""
 
     kind: str
     evidence: str

@@ -25,7 +25,7 @@ def quantile(counts: Counter[Number], share: float) -> Number:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Range:
-    """What is expected of a sum over many runs: by the median run, and by the 10th and 90th percentile."""
+    """An estimate of a sum over many runs: by the median run, and by the 10th and 90th percentile."""
 
     low: float
     expected: float
@@ -49,11 +49,11 @@ class PastRuns:
         return max(self.steps.total(), self.seconds.total())
 
     def steps_of(self, runs: int) -> Range | None:
-        """Return the steps that so many runs are expected to take; None if none is known of an ended run."""
+        """Return an estimate of the steps of this many runs; None if no ended run has told its steps."""
         return _range(self.steps, runs)
 
     def seconds_of(self, runs: int) -> Range | None:
-        """Return the time that so many runs are expected to take one after the other, in seconds."""
+        """Return an estimate of the seconds of this many runs in a row; None if no run has ended."""
         return _range(self.seconds, runs)
 
 

@@ -23,7 +23,7 @@ NO_LIMIT = "none"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What a person set for a batch after it began.
+    """The settings that a person changed after the batch began.
 
     `limits` are the limits that hold instead of the manifest's, by their fields in Limits; None there means
     no limit. `cap` is that of the budget, in micro-dollars; None: as the manifest has it. A batch that

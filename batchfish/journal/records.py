@@ -110,7 +110,7 @@ class ItemMoneyEvent(NamedTuple):
 
 
 class SettingChange(NamedTuple):
-    """What a person set for a batch after it began.
+    """A setting that a person changed after the batch began.
 
     `name` is concurrency, halt, budget or paused; a `value` (of JSON's types) of None is the manifest's.
     """

@@ -72,7 +72,7 @@ def flag_same_answers(journal: SqliteJournal, batch: int, now: float) -> int:
 
 
 def _same_answers(journal: SqliteJournal, batch: int) -> Iterator[tuple[int, str]]:
-    """Yield each item of such an answer, with the evidence."""
+    """Yield the items that share a suspicious answer, each with the evidence."""
     for items in suspicious_groups(journal.reader.answers(batch)):
         first, second = (journal.item(pk) for pk in items[:2])
         try:

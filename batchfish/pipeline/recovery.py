@@ -50,7 +50,7 @@ async def check_key(ctx: Context) -> None:
 
 
 def _mark_unanswered(ctx: Context) -> None:
-    """Give up the open creates of earlier processes now: those on their way, or given up before a reboot."""
+    """Record that the creates of earlier processes are unanswered, and as of now if the machine rebooted."""
     for one in ctx.journal.open_attempts(AttemptState.SUBMITTING):
         ctx.record(one.item.pk, one.attempt.k, ctx.unanswered_now("the process ended before its answer came"))
     for one in ctx.journal.open_attempts(AttemptState.UNANSWERED):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def reuse_results(ctx: Context) -> None:
-    """Let items succeed with a result of an earlier batch that is young enough, in one commit."""
+    """Record as succeeded the items whose earlier result is young enough, all in one commit."""
     for chunk in _reusable(ctx):
         for one in chunk:
             ctx.record(one.pk, None, Reused(source=one.source))

@@ -42,7 +42,7 @@ class ChangeLine(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangesSince:
-    """What changed against the last good results as of the batch `since`; counts are of items.
+    """The changes against the last good results as of the batch `since`; counts are of items.
 
     `cells` changed within the `changed` items. Those `carried` failed or have not ended, and are compared by
     an earlier good result. `lines` are the first of `total` rows; `command` shows them all.
@@ -77,7 +77,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchFacts:
-    """What a report says of a batch as a whole; times are epoch seconds, money is in micro-dollars.
+    """The facts about a batch as a whole in a report; times are epoch seconds, money is in micro-dollars.
 
     `now` is when the facts were read. `counts` are the wanted items by status. `exit_code` is None until the
     batch has finished, `owner` the process that works on it. `bounds` are in the order in which they held.

@@ -204,12 +204,12 @@ class Top(Generic[T]):
 
 
 SPENT_ON = ("succeeded", "failed", "cancelled", "not ended", "other attempts", "removed items")
-"""What runs were made for, in the order in which a report shows it."""
+"""The purposes of runs, in the order in which a report shows them."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Figures:
-    """What a report shows of the items of a batch."""
+    """The figures about the items of a batch in a report."""
 
     reasons: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     failures: Groups = field(default_factory=Groups)

@@ -74,7 +74,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Close the connections; one in use is closed once its answer is."""
+        """Close the connections that are idle, and each other one as soon as its answer has been read."""
         self._is_open = False
         idle, self._idle = self._idle, []
         for connection in idle:

@@ -162,7 +162,7 @@ def _check_names(options: Options, changes: Changes) -> None:
 
 
 def _target(options: Options, reader: JournalReader, batch: Batch, agreement: Agreement) -> Path | None:
-    """Return the file to write, which may be written; None without `-o`."""
+    """Return the file to write, once it is known that it may be written; None without `-o`."""
     if options.table.output is None:
         return None
     target = options.table.output.absolute()

@@ -85,7 +85,7 @@ class RunQueue:
         self._is_open = False
 
     async def __aenter__(self) -> Self:
-        """Take over the unfinished runs that an earlier agent left in the store."""
+        """Enqueue the pending runs that an earlier agent left in the store; those it was working on fail."""
         for run in self._store.unfinished():
             if run.status is RunStatus.RUNNING:
                 self._finish(run.run_id, failed(RESTARTED))
