@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchfish.cli.console import spell_time
+from batchfish.core.attempts import DECLARED_ABSENT, SURPLUS
 from batchfish.core.budget import MICRO_DOLLARS, Room, room_for, spell_spending, spell_usd
 from batchfish.core.describe import several, spell_duration
 from batchfish.core.items import AttemptState, Status
-from batchfish.core.lifecycle import DECLARED_ABSENT, SURPLUS
 from batchfish.core.retry import NEVER_AGAIN
 
 if TYPE_CHECKING:

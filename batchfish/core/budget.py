@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from batchfish.core.attempts import DECLARED_ABSENT
 from batchfish.core.items import Attempt, AttemptState
-from batchfish.core.lifecycle import DECLARED_ABSENT
 from batchfish.core.quantiles import quantile
 
 if TYPE_CHECKING:

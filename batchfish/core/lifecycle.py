@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from batchfish.core import retry
+from batchfish.core.attempts import SURPLUS, attempt_after, new_attempt, unintended_attempt
 from batchfish.core.backoff import LONGEST_RETRY_AFTER
 from batchfish.core.describe import several
 from batchfish.core.events import (
@@ -63,12 +64,6 @@ PAUSE_WITHOUT_RUN = 5.0
 
 FORBIDDEN_PAUSE = 60.0
 """Seconds before an item is sent again whose create was answered with 403."""
-
-SURPLUS = "surplus"
-"""The cause of an attempt whose run was to be cancelled because its item followed another one."""
-
-DECLARED_ABSENT = "a person declared that it made no run"
-"""The cause of a held attempt that a person gave up; its run may exist, and may cost."""
 
 
 _RANKS = {
@@ -144,7 +139,7 @@ def _apply(
 ) -> Change:
     """Apply an event to an attempt, and to the item where it follows that attempt."""
     if isinstance(event, Intended):
-        attempt = _new_attempt(item.pk, event, circumstances.now)
+        attempt = new_attempt(item.pk, event, circumstances.now)
     moved, others = item, list(circumstances.others)
     if attempt is not None:
         attempt = attempt_after(attempt, event)
@@ -212,7 +207,7 @@ def _adopt(item: Item, attempt: Attempt | None, event: Adopted, circumstances: C
     """Bind a found run to its item in any status; of two runs alive the item follows the first created."""
     if attempt is not None and attempt.run_id is not None:
         raise IllegalTransition(f"attempt {attempt.k} has the run {attempt.run_id} already")
-    found = attempt or _unintended_attempt(item.pk, event, circumstances.now)
+    found = attempt or unintended_attempt(item.pk, event, circumstances.now)
     bound = replace(
         found,
         state=AttemptState.RUNNING,
@@ -421,85 +416,3 @@ def _after_request(item: Item, event: CancelRequested | RetryRequested, now: flo
             return replace(requested, status=Status.CANCELLING)
         case _:
             return requested
-
-
-def _new_attempt(item: int, event: Intended, now: float) -> Attempt:
-    """Return the attempt of an item (its pk) that is about to be sent; `now` is epoch seconds."""
-    return Attempt(
-        item=item,
-        k=event.k,
-        marker=event.marker,
-        state=AttemptState.SUBMITTING,
-        key_id=event.key_id,
-        body_sha256=event.body_sha256,
-        intended_at=now,
-        intended_boot=event.boot_at,
-        boot_id=event.boot_id,
-        server_date=event.server_date,
-    )
-
-
-def _unintended_attempt(item: int, event: Adopted, now: float) -> Attempt:
-    """Return what is known of an attempt whose run was found, but which this journal never intended."""
-    return Attempt(
-        item=item,
-        k=event.k,
-        marker=event.marker,
-        state=AttemptState.UNANSWERED,
-        key_id=event.key_id,
-        body_sha256="",
-        intended_at=event.created_at or now,
-        intended_boot=0.0,
-        boot_id="",
-    )
-
-
-def as_surplus(attempt: Attempt) -> Attempt:
-    """Return the attempt marked as surplus, which is recorded before its run is cancelled."""
-    return replace(attempt, cause=SURPLUS)
-
-
-def attempt_after(attempt: Attempt, event: Step) -> Attempt:
-    """Return the attempt after an event about it, whether or not its item follows it."""
-    match event:
-        case SubmitAccepted(run_id=run_id, server_date=server_date):
-            return replace(attempt, state=AttemptState.RUNNING, run_id=run_id, created_at=server_date)
-        case SubmitDeferred(reason=reason) | SubmitRejected(reason=reason):
-            return replace(attempt, state=AttemptState.REFUSED, cause=reason)
-        case SubmitUnanswered(message=message, given_up_at=given_up_at, boot_id=boot_id):
-            return replace(
-                attempt,
-                state=AttemptState.UNANSWERED,
-                cause=message,
-                given_up_at=given_up_at,
-                given_up_boot_id=boot_id,
-            )
-        case ProvenAbsent():
-            is_held = attempt.state is AttemptState.HELD  # then only a person can say so
-            cause = DECLARED_ABSENT if is_held else attempt.cause
-            return replace(attempt, state=AttemptState.ABSENT, cause=cause)
-        case RunLost() | RunMisnamed() | CannotTell():
-            return replace(attempt, state=AttemptState.HELD)
-        case RunFound():
-            return replace(attempt, state=AttemptState.RUNNING)
-        case RunEnded(run=run):
-            return _ended_attempt(attempt, run)
-        case _:
-            return attempt
-
-
-def _ended_attempt(attempt: Attempt, run: RunSnapshot) -> Attempt:
-    """Return the attempt with what the API says of its ended run."""
-    error = run.error
-    return replace(
-        attempt,
-        state=AttemptState.ENDED,
-        run_status=run.status,
-        created_at=run.created_at or attempt.created_at,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-        steps=run.steps,
-        error_code=(error.code or error.category) if error else None,
-        error_message=error.message if error else None,
-        streaming_url=run.streaming_url,
-    )

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from batchfish.core.attempts import DECLARED_ABSENT
 from batchfish.core.budget import USUAL_MAX_STEPS, Account, Reservation, Spending
 from batchfish.core.items import Attempt, AttemptState
-from batchfish.core.lifecycle import DECLARED_ABSENT
 from batchfish.core.quantiles import PastRuns
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from batchfish.core.attempts import as_surplus
 from batchfish.core.items import AttemptState, Status
-from batchfish.core.lifecycle import as_surplus
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline import backoff
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchfish.core.attempts import DECLARED_ABSENT
 from batchfish.core.budget import (
     RUNS_BEFORE_PERCENTILE,
     Account,
@@ -27,7 +28,6 @@ from batchfish.core.budget import (
     worst_case,
 )
 from batchfish.core.items import Attempt, AttemptState
-from batchfish.core.lifecycle import DECLARED_ABSENT
 
 BUDGET = Budget(cap=20_000_000, step_price=15_000)
 HELD = Reservation(amount=2_250_000, step_price=15_000)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from batchfish.core import lifecycle, retry
+from batchfish.core import attempts, lifecycle, retry
 from batchfish.core.backoff import LONGEST_RETRY_AFTER
 from batchfish.core.events import (
     Adopted,
@@ -206,7 +206,7 @@ def dismiss(world: World) -> World:
     """Mark the runs that the item does not follow as surplus, as the stages do."""
     surplus = [one.state is AttemptState.RUNNING and one.k != world.item.follows for one in world.attempts]
     pairs = zip(world.attempts, surplus, strict=True)
-    return World(world.item, tuple(lifecycle.as_surplus(one) if too_many else one for one, too_many in pairs))
+    return World(world.item, tuple(attempts.as_surplus(one) if too_many else one for one, too_many in pairs))
 
 
 def fold(world: World) -> object:
@@ -226,7 +226,7 @@ def fold(world: World) -> object:
         known.k,
         tuple(
             (
-                *(one.k, one.state, one.run_id is not None, one.cause == lifecycle.SURPLUS),
+                *(one.k, one.state, one.run_id is not None, one.cause == attempts.SURPLUS),
                 one.created_at if one.state.is_open else None,
             )
             for one in world.attempts
@@ -659,7 +659,7 @@ class TestTwoRuns:
     ) -> None:
         rules = Rules(retry=RetryRules(attempts=allowed))
         known = replace(RUNNING, k=2, follows=1, attempts=2)
-        surplus = lifecycle.as_surplus(attempt(2, run_id="run-2"))
+        surplus = attempts.as_surplus(attempt(2, run_id="run-2"))
         turned = go(known, first_end, attempt(1, run_id="run-1"), surplus, rules=rules)
         assert (turned.item.status, turned.item.follows) == (Status.RUNNING, 2)
         left = [turned.attempt] if turned.attempt is not None and turned.attempt.state.is_open else []
@@ -672,12 +672,12 @@ class TestTwoRuns:
     def test_a_run_found_while_a_surplus_one_is_cancelled_uses_the_attempts_up(self) -> None:
         rules = Rules(retry=RetryRules(attempts=3))
         known = replace(RUNNING, k=2, follows=1, attempts=2)
-        surplus = lifecycle.as_surplus(attempt(2, run_id="run-2", created_at=1.0))
+        surplus = attempts.as_surplus(attempt(2, run_id="run-2", created_at=1.0))
         turned = go(known, ended(error=SYSTEM_FAILURE), attempt(1), surplus, rules=rules).item
         third = replace(ADOPTED, k=3, marker="m3", run_id="run-3", created_at=9.0)
         found = go(turned, third, None, surplus, rules=rules)
         assert found.attempt is not None
-        late = lifecycle.attempt_after(found.attempt, ended("CANCELLED"))
+        late = attempts.attempt_after(found.attempt, ended("CANCELLED"))
         assert not late.state.is_open
         after = go(found.item, ended("CANCELLED"), surplus, rules=rules).item
         assert (after.status, after.reason) == (Status.FAILED, "system_failure")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core import identity
 from batchfish.core.events import Event, Intended, RunEnded, SubmitAccepted, SubmitUnanswered
 from batchfish.core.items import ItemSpec
 from batchfish.core.lifecycle import Change, Circumstances, advance
-from batchfish.core.rules import Rules
+from batchfish.core.rules import Limits, Rules
 from batchfish.core.runs import RunSnapshot
+from batchfish.core.window import AUTO
 from batchfish.journal.records import NewBatch
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def begin(
         period=period,
         number=number,
         base_url="https://agent.example",
-        manifest={"batchfish": 1, "name": name},
+        manifest={"name": name, "rules": asdict(Rules(limits=Limits(concurrency=AUTO)))},
         manifest_path=f"/jobs/{name}.yaml",
         markers=markers,
     )
