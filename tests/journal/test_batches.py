@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.core import identity
+from batchfish.core.rules import rules_from
+from batchfish.core.window import AUTO
 from batchfish.errors import StorageFailed
 from batchfish.journal.queries import open_reader
 from batchfish.journal.records import full_name
@@ -64,7 +66,7 @@ class TestBegin:
     def test_a_batch_is_read_back_as_it_was_begun(self, journal: SqliteJournal) -> None:
         batch = journal.batch(begin(journal, row(A), period="2026-11-24"))
         assert (batch.name, batch.period, batch.number) == ("books@2026-11-24", "2026-11-24", 1)
-        assert batch.manifest == {"batchfish": 1, "name": "books"}
+        assert (batch.manifest["name"], rules_from(batch.manifest).limits.concurrency) == ("books", AUTO)
         assert (batch.base_url, batch.manifest_path) == ("https://agent.example", "/jobs/books.yaml")
         assert (batch.begun_at, batch.ended_at, batch.exit_code) == (1_000.0, None, None)
         assert batch.markers == "untested"
