@@ -299,10 +299,12 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def held_attempts(self, batch: int | None = None) -> Sequence[HeldAttempt]:
         """Return the attempts that wait for a person, of one batch or of all, whatever their items are."""
+        decides = "i.status = 'held' AND i.follows = a.k"
         rows = self._rows(
             "SELECT i.batch, i.pk, i.key, i.id, a.k, i.status,"
-            " iif(a.run_id IS NULL, 'unanswered', 'lost_remote'),"
-            " iif(i.status = 'held' AND i.follows = a.k, i.message, a.cause), a.run_id, i.url"
+            f" CASE WHEN a.run_id IS NULL THEN 'unanswered' WHEN {decides} AND i.reason = 'other_marker'"
+            " THEN i.reason ELSE 'lost_remote' END,"
+            f" iif({decides}, i.message, a.cause), a.run_id, i.url"
             f" FROM attempts a JOIN items i ON i.pk = a.item WHERE a.state IN ({_OPEN}) AND a.state = 'held'"
             " AND (?1 IS NULL OR i.batch = ?1) ORDER BY i.batch, i.row, i.pk, a.k",
             batch,

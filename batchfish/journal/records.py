@@ -135,7 +135,8 @@ class HeldAttempt(NamedTuple):
     """An attempt that waits for a person, and its item, which may have ended by another attempt.
 
     `batch` and `item` are keys in the journal, `key` is the item's key in markers. `reason` is `unanswered`
-    (whether a run was made is not known) or `lost_remote` (the API no longer knows the run).
+    (whether a run was made is not known), `lost_remote` (the API no longer knows the run) or `other_marker`
+    (it shows the run with another attempt's marker; `lost_remote` once the item does not follow the attempt).
     """
 
     batch: int

@@ -421,6 +421,7 @@ class TestHeld:
                 "status   held, other_marker",
                 "because  the API shows run run-1 with the marker of another attempt, [ref bf-other.]",
             ]
+            assert "i1  attempt 1  other_marker  run run-1" in command("held").out
 
     def test_each_decision_can_be_typed_as_it_is_printed(self, command: Command) -> None:
         with tale(command) as told:
