@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from batchfish.cli.changes import Earlier, comparing
 from batchfish.cli.cost import read_cost
 from batchfish.cli.counts import Counts, finished_code
 from batchfish.cli.locate import spell
+from batchfish.cli.story import decisions_about
 from batchfish.core.budget import spell_usd
 from batchfish.core.describe import spell_bounds
 from batchfish.core.diff import spell_cell
@@ -151,24 +151,14 @@ def _held(attempts: Sequence[HeldAttempt], name: str) -> list[HeldItem]:
             message=one.message,
             run_id=one.run_id,
             commands=[
-                f"batchfish held {words}"
-                + (f" --attempt {one.k}" if items.count(one.item) > 1 else "")
-                + f" --batch {name}"
-                for words in _decisions(one)
+                command
+                for _, command in decisions_about(
+                    one, one.run_id, name, one.k if items.count(one.item) > 1 else None
+                )
             ],
         )
         for one in attempts
     ]
-
-
-def _decisions(one: HeldAttempt) -> Iterator[str]:
-    """Yield the decisions that are possible about an attempt, as `batchfish held` takes them."""
-    item = shlex.quote(one.id)
-    if one.status is Status.HELD:
-        if one.run_id is None:
-            yield f"adopt {item} RUN"
-        yield f"resubmit {item}"
-    yield f"drop {item}"
 
 
 def _later_bounds(changes: Sequence[SettingChange], bounds: Bounds) -> Iterator[Bound]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from batchfish.core.budget import Budget, Reservation, Spending
     from batchfish.core.items import Attempt, Item
     from batchfish.core.rules import Rules
-    from batchfish.journal.records import MoneyEvent
+    from batchfish.journal.records import HeldAttempt, MoneyEvent
 
 _REFUSALS = {
     "content_policy_violation": "the API refused its content",
@@ -211,19 +211,29 @@ class Story:
             yield f"to judge its result again, after a change of the checks: batchfish recheck {self.batch}"
         held = [one for one in self.attempts if one.state is AttemptState.HELD]
         for attempt in held:
-            which = f" --attempt {attempt.k}" if len(held) > 1 else ""
-            place, name = f"{which} --batch {self.batch}", shlex.quote(item.id)
-            if item.status is not Status.HELD:
-                yield (
-                    f"attempt {attempt.k} takes a slot until you free it: batchfish held drop {name}{place}"
-                )
-                continue
-            if attempt.run_id is None:
-                yield f"if you find its run, with the id RUN: batchfish held adopt {name} RUN{place}"
-            yield (
-                f"to send it again, paid for twice if its run exists: batchfish held resubmit {name}{place}"
-            )
-            yield f"to give it up: batchfish held drop {name}{place}"
+            chosen = attempt.k if len(held) > 1 else None
+            for words, command in decisions_about(item, attempt.run_id, self.batch, chosen):
+                yield f"{words.format(k=attempt.k)}: {command}"
+
+
+def decisions_about(
+    item: Item | HeldAttempt, run_id: str | None, batch: str, chosen: int | None
+) -> Iterator[tuple[str, str]]:
+    """Yield what a person can decide about a held attempt: in words, with its number as {k}, and the command.
+
+    `run_id` is that of the attempt, `batch` is how commands name the batch. `chosen` is the attempt's number
+    where its item has several held attempts.
+    """
+    place = ("" if chosen is None else f" --attempt {chosen}") + f" --batch {batch}"
+    name = shlex.quote(item.id)
+    if item.status is not Status.HELD:
+        yield "attempt {k} takes a slot until you free it", f"batchfish held drop {name}{place}"
+        return
+    if run_id is None:
+        yield "if you find its run, with the id RUN", f"batchfish held adopt {name} RUN{place}"
+    resubmit = f"batchfish held resubmit {name}{place}"
+    yield "to send it again, paid for twice if its run exists", resubmit
+    yield "to give it up", f"batchfish held drop {name}{place}"
 
 
 def _spell_create(attempt: Attempt) -> str:

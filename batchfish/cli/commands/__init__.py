@@ -45,7 +45,7 @@ GROUPS: Mapping[str, Sequence[Command]] = {
         Command("results", "results", "write the table with the results so far"),
         Command("diff", "diff", "show what changed since the batch before, or since another one"),
         Command("report", "report", "write a page about the batch to look at, one HTML file"),
-        Command("explain", "explain", "show an item's attempts, its status and what happens next"),
+        Command("explain", "explain", "tell what happened to an item, and what happens next"),
         Command("ls", "ls", "list the batches of this folder and the folders above"),
     ),
     "Check what was paid for": (
