@@ -137,6 +137,7 @@ def test_the_readme_can_be_typed_from_top_to_bottom(clone: Path) -> None:
             case "text" if said:
                 missing = [line for line in block.text.splitlines() if normalise(line) not in said]
                 assert missing == [], "\n".join(said)
+                said = []
             case _:
                 said = []
     assert ran > 10
