@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from typing import TYPE_CHECKING
 
 from batchfish.core.budget import account_of
 from batchfish.core.items import Status
-from batchfish.errors import StorageFailed
+from batchfish.errors import BatchfishError, StorageFailed, WrongInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,11 @@ INTERVAL = 15.0
 MODE = 0o644
 """The collector runs as another user, and the file holds counts only."""
 
+SUFFIX = ".prom"
+"""The suffix of the files that the collector reads."""
+
 _MICRO = 1_000_000
+_BEGINNING = b"# HELP batchfish_"
 
 
 def show_metrics(path: Path | None) -> list[Companion]:
@@ -43,7 +48,7 @@ async def _write_regularly(ctx: Context, path: Path) -> None:
         reader, budget = ctx.journal.reader, ctx.rules.budget
         try:
             write_metrics(path, reader, ctx.batch, now=ctx.clock.now(), budget=budget, bound=bound)
-        except StorageFailed as error:
+        except BatchfishError as error:
             ctx.notice(str(error))
             return
         await ctx.clock.sleep(INTERVAL)
@@ -62,8 +67,9 @@ def write_metrics(
     """Replace a file by the metrics of a batch as they are now, at once.
 
     `now` is epoch seconds, `bound` the most runs that may be alive, and `exit_code` that of a command that
-    has ended. StorageFailed if the file cannot be written.
+    has ended. WrongInput if the file is not one of metrics, StorageFailed if it cannot be written.
     """
+    _check_target(path)
     text = _render(reader, batch, now=now, budget=budget, bound=bound, exit_code=exit_code)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -75,6 +81,26 @@ def write_metrics(
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise StorageFailed(f"{path}: the metrics cannot be written: {error.strerror}") from error
+
+
+def _check_target(path: Path) -> None:
+    """Raise WrongInput unless a file is missing, empty, or metrics that batchfish wrote.
+
+    It is replaced without a question, so that a mistyped name must not cost a manifest or a journal.
+    """
+    if path.suffix != SUFFIX:
+        raise WrongInput(f"{path} is no name for a file of metrics", remedy=f"End it with {SUFFIX}.")
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise WrongInput(f"{path} is not a regular file", remedy="Name another file.")
+        with path.open("rb") as file:
+            beginning = file.read(len(_BEGINNING))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageFailed(f"{path}: the metrics cannot be written: {error.strerror}") from error
+    if beginning not in {b"", _BEGINNING}:
+        raise WrongInput(f"{path} was not written by batchfish", remedy="Name another file.")
 
 
 def _render(

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchfish.cli.console import are, put_if_possible
-from batchfish.cli.cost import Cost, read_cost
+from batchfish.cli.cost import Cost, read_budget, read_cost
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
 from batchfish.cli.documents import describe_summary
 from batchfish.cli.exits import ExitCode
@@ -19,9 +19,8 @@ from batchfish.cli.metrics import write_metrics
 from batchfish.cli.notifications import event_of, new_notifications
 from batchfish.cli.output import preview_of, write_batch, write_report
 from batchfish.core.describe import several
-from batchfish.core.rules import rules_from
 from batchfish.core.settings import PAUSED
-from batchfish.errors import StorageFailed
+from batchfish.errors import BatchfishError
 from batchfish.pipeline.context import StopKind
 from batchfish.pipeline.recheck import flag_same_answers
 
@@ -133,11 +132,10 @@ def _write_last_metrics(
 ) -> None:
     """Write the metrics of a command that ends with this exit code, if they are asked for."""
     if reporting.metrics is not None:
-        budget = rules_from(batch.manifest).budget
-        now = SystemClock().now()
+        budget, now = read_budget(journal.reader, batch), SystemClock().now()
         try:
             write_metrics(reporting.metrics, journal.reader, batch, now=now, budget=budget, exit_code=code)
-        except StorageFailed as error:
+        except BatchfishError as error:
             console.warn(str(error))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
@@ -61,3 +62,41 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_sent(shop: Sho
     assert outcome.code == 74
     assert "the metrics cannot be written" in outcome.err
     assert shop.paid() == []
+
+
+def test_the_cap_that_a_person_set_is_shown(shop: Shop) -> None:
+    name = shop.write_manifest(1, 2, rules="budget: {usd: 20, usd_per_step: 0.015}\n")
+    shop.command("run", name, "--limit", "1")
+    shop.command("set", shop.name, "budget=30")
+    for _ in range(2):  # the second one finds the batch finished
+        assert shop.command("run", name, "--metrics", "b.prom").code == 0
+        metrics = metrics_of(shop.command.folder / "b.prom")
+        assert metrics["batchfish_budget_limit_dollars", shop.name] == 30.0
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".db", ".prom"])
+def test_no_other_file_is_replaced(shop: Shop, suffix: str) -> None:
+    """A journal that is replaced is lost, and with it what was paid for."""
+    shop.write(1, 2)
+    shop.run("--limit", "1")
+    path = {".csv": shop.file, ".db": shop.journal.path}.get(suffix, shop.command.folder / "other.prom")
+    if suffix == ".prom":
+        path.write_text("# HELP node_time The time.\n")
+    before = path.read_bytes()
+    outcome = shop.run("--metrics", str(path))
+    assert outcome.code == 2
+    assert path.read_bytes()[:20] == before[:20]
+    assert shop.paid() == [1]
+    assert shop.run().code == 0
+    assert shop.paid() == [1, 2]
+    shop.run("--metrics", str(path))  # the batch is finished
+    assert path.read_bytes()[:20] == before[:20]
+
+
+def test_a_symbolic_link_is_left_alone(shop: Shop) -> None:
+    shop.write(1)
+    link = shop.command.folder / "b.prom"
+    link.symlink_to(shop.file)
+    outcome = shop.run("--metrics", "b.prom")
+    assert (outcome.code, link.is_symlink()) == (2, True)
+    assert "is not a regular file" in outcome.err
