@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from batchfish.core.describe import harmless
@@ -107,6 +108,8 @@ def _as_word(text: str) -> str:
 def _read_run_ids(path: Path) -> set[str]:
     """Return the ids of the runs that a job log has already, and drop a last line that was cut short."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe or a terminal would wait for its writer
+            raise WrongInput(f"{path} is not a regular file", remedy="Name another file.")
         content = path.read_bytes()
     except FileNotFoundError:
         return set()

@@ -74,6 +74,13 @@ def refuse_to_replace_rows(target: Path, manifest: Manifest) -> None:
             )
 
 
+def refuse_shared_file(joblog: Path | None, *others: Path | None) -> None:
+    """Raise WrongInput if the job log would be written to the file of the table or of the report."""
+    for other in others:
+        if joblog is not None and other is not None and joblog.resolve() == other.resolve():
+            raise WrongInput(f"{joblog} would be both the job log and a result", remedy="Name another file.")
+
+
 def check_output(
     reader: JournalReader,
     target: Path,

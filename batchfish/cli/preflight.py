@@ -15,7 +15,14 @@ from batchfish.cli.agreement import Question
 from batchfish.cli.counts import count
 from batchfish.cli.factory import SystemClock, chance, make_client
 from batchfish.cli.locate import spell
-from batchfish.cli.output import check_output, check_report, refuse_to_replace_rows, target_for, target_of
+from batchfish.cli.output import (
+    check_output,
+    check_report,
+    refuse_shared_file,
+    refuse_to_replace_rows,
+    target_for,
+    target_of,
+)
 from batchfish.core import identity
 from batchfish.core.addresses import is_loopback
 from batchfish.core.describe import several
@@ -111,6 +118,7 @@ def check_batch(
     ask_short_settle(execution.pace, rules_from(batch.manifest), access, agreement)
     if not execution.pace.drain:  # a drain pays for nothing, and no file may prevent a cancel
         target, folder = target_of(batch, execution.table.output)
+        refuse_shared_file(execution.reporting.joblog, target, execution.reporting.report)
         check_output(journal.reader, target, folder, agreement)
         check_report(journal.reader, execution.reporting.report, agreement)
     return access
@@ -147,6 +155,7 @@ def _check_output(check: RunCheck, agreement: Agreement | None) -> None:
         check.choice.name, manifest.rules.output.path, manifest.folder.absolute(), output
     )
     refuse_to_replace_rows(target, manifest)
+    refuse_shared_file(check.execution.reporting.joblog, target, check.execution.reporting.report)
     check_output(check.journal.reader, target, folder, agreement)
     check_report(check.journal.reader, check.execution.reporting.report, agreement)
 

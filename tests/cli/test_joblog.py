@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,30 @@ def test_another_file_is_left_alone(shop: Shop) -> None:
     assert "is not a job log" in outcome.err
     assert other.read_text() == "my notes\n"
     assert shop.paid() == []
+
+
+@pytest.mark.parametrize(("name", "more"), [("x.csv", ["-o", "./x.csv"]), ("x.html", ["--report", "x.html"])])
+def test_it_is_no_result_at_the_same_time(shop: Shop, name: str, more: list[str]) -> None:
+    shop.write(1)
+    for _ in range(2):
+        outcome = shop.run("--joblog", name, *more)
+        assert outcome.code == 2
+        assert "would be both the job log and a result" in outcome.err
+    assert shop.paid() == []
+
+
+def test_it_is_no_file_of_metrics_at_the_same_time(shop: Shop) -> None:
+    shop.write(1)
+    assert shop.run("--joblog", "x.prom", "--metrics", "x.prom").code == 2
+    assert shop.paid() == []
+
+
+def test_a_pipe_is_not_waited_for(shop: Shop) -> None:
+    shop.write(1)
+    os.mkfifo(shop.command.folder / "pipe")
+    outcome = shop.run("--joblog", "pipe")
+    assert outcome.code == 2
+    assert "pipe is not a regular file" in outcome.err
 
 
 @pytest.mark.process
