@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.cli.agreement import Agreement
+    from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.context import Context
 
@@ -60,7 +61,10 @@ def carry_out(
         while True:
             try:
                 with ExitStack() as stack:
-                    return here(stack.enter_context(owned_journal(journal, agreement)), stack)
+                    owned = stack.enter_context(owned_journal(journal, agreement))
+                    if request is not None and not request.exists():
+                        return None  # done again here, it would undo what was asked for since
+                    return here(owned, stack)
             except BatchBusy:
                 if request is None:
                     request = leave()
@@ -72,14 +76,22 @@ def carry_out(
             request.unlink(missing_ok=True)
 
 
-def leave_settings(journal: Path, batch: int, changes: Mapping[str, object]) -> Path:
+def leave_settings(journal: Path, batch: Batch, changes: Mapping[str, object]) -> Path:
     """Write a request to change settings of a batch, by name; return its file, which the owner removes."""
-    return _leave(journal, {"settings": changes, "batch": batch}, secrets.token_hex(8))
+    return _leave(journal, {"settings": changes, **_naming(batch)}, secrets.token_hex(8))
 
 
-def leave_cancel(journal: Path, batch: int, items: Sequence[int] | None) -> Path:
+def leave_cancel(journal: Path, batch: Batch, items: Sequence[int] | None) -> Path:
     """Write a request to cancel items (None: all) of a batch; return its file, which the owner removes."""
-    return _leave(journal, {"cancel": items, "batch": batch}, secrets.token_hex(8))
+    return _leave(journal, {"cancel": items, **_naming(batch)}, secrets.token_hex(8))
+
+
+def _naming(batch: Batch) -> Mapping[str, object]:
+    """Return the members of a request that name its batch.
+
+    The key alone may name a batch of another journal: one that was deleted while its request waited.
+    """
+    return {"batch": batch.pk, "batch8": batch.batch8}
 
 
 def leave_output(journal: Path, path: str, mark: str, now: float) -> None:
@@ -140,6 +152,8 @@ async def take_waiting_requests(ctx: Context, journal: SqliteJournal) -> None:
         except ValueError:
             request = None
         match request:
+            case {"batch": int(batch), **more} if not _is_known(journal, batch, more.get("batch8")):
+                ctx.notice(f"{path}: a request for a batch that is not in {journal.path}; it was removed")
             case {"cancel": list() | None as items, "batch": int(batch)}:
                 await cancel_items(ctx, journal, batch, items)
             case {"settings": dict(changes), "batch": int(batch)} if _are_settings(changes):
@@ -149,6 +163,11 @@ async def take_waiting_requests(ctx: Context, journal: SqliteJournal) -> None:
             case _:
                 ctx.notice(f"{path}: not a request of batchfish; the file was removed")
         path.unlink(missing_ok=True)
+
+
+def _is_known(journal: SqliteJournal, batch: int, batch8: object) -> bool:
+    """Whether a journal has this batch; requests of earlier versions have no batch8."""
+    return any(one.pk == batch and batch8 in {None, one.batch8} for one in journal.reader.batches())
 
 
 def _waiting(journal: Path) -> Iterator[Path]:

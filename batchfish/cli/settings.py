@@ -58,7 +58,7 @@ def change(
             place.journal,
             agreement_of(questions),
             here=record,
-            leave=lambda: requests.leave_settings(place.journal, batch.pk, changes),
+            leave=lambda: requests.leave_settings(place.journal, batch, changes),
         )
     owner = owner_of(place.journal)
     with open_batch(place) as (reader, _):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from batchfish.cli import requests
+from batchfish.cli.agreement import agreement_of
+from batchfish.cli.factory import owned_journal
+from batchfish.cli.options import Questions
 from tests.endtoend.serving import PATIENCE, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from batchfish.journal.sqlite import SqliteJournal
     from tests.cli.shop import Shop
 
 pytestmark = pytest.mark.process
@@ -80,3 +86,41 @@ def test_results_leave_what_they_wrote_to_the_owner(patient_shop: Shop) -> None:
     assert outputs() == before
     (request,) = folder.glob("*.json")
     assert json.loads(request.read_text())["output"].endswith("late.csv")
+
+
+@pytest.mark.parametrize(
+    "request_left",
+    [
+        {"cancel": [1], "batch": 1, "batch8": "aaaabbbb"},
+        {"cancel": None, "batch": 9},
+        {"settings": {"paused": True}, "batch": 9},
+    ],
+)
+def test_a_request_that_a_deleted_journal_left_behind_changes_nothing(
+    shop: Shop, request_left: dict[str, object]
+) -> None:
+    shop.write(1, 2)
+    shop.run("--limit", "1")
+    file = leave(shop, ".requests", json.dumps(request_left))
+    outcome = shop.run()
+    assert outcome.code == 0
+    assert f"{file}: a request for a batch that is not in {shop.journal.path}" in outcome.err
+    assert not file.exists()
+    assert shop.paid() == [1, 2]
+
+
+def test_what_an_owner_has_recorded_is_not_done_again(tmp_path: Path) -> None:
+    """Done after the owner's end, it would undo what another command asked for meanwhile."""
+    path, agreement = tmp_path / "j.db", agreement_of(Questions())
+    request = tmp_path / "request.json"
+    with ExitStack() as owner:
+        owner.enter_context(owned_journal(path, agreement))
+
+        def leave_one() -> Path:
+            owner.close()  # it took the request in, removed it, and ended
+            return request
+
+        def here(_journal: SqliteJournal, _stack: ExitStack) -> int:
+            pytest.fail("done again")
+
+        assert requests.carry_out(path, agreement, here=here, leave=leave_one) is None

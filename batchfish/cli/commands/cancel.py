@@ -61,7 +61,7 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
 
     def leave() -> Path:
         _leave_files_to_owner(execution, batch)
-        return requests.leave_cancel(place.journal, batch.pk, items)
+        return requests.leave_cancel(place.journal, batch, items)
 
     code = requests.carry_out(place.journal, agreement, here=cancel_here, leave=leave)
     return _report_accepted(place, batch, items, execution, console) if code is None else code
