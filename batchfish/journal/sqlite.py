@@ -400,10 +400,10 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
             self.reopen(batch)
         self._open = self._read_open_attempts()  # their items may have another row, or be wanted no longer
 
-    def change_rules(self, batch: int, rules: Mapping[str, Any]) -> None:
-        """Commit rules of a manifest, by name, in place of those that the journal has of a batch."""
+    def change_rules(self, batch: int, rules: Mapping[str, Any], variables: Mapping[str, str]) -> None:
+        """Commit rules of a manifest, by name, and its variables, in place of those that a batch has."""
         manifest = self.batch(batch).manifest
-        changed = {**manifest, "rules": {**manifest.get("rules", {}), **rules}}
+        changed = {**manifest, "rules": {**manifest.get("rules", {}), **rules}, "variables": dict(variables)}
         self._write_now("UPDATE batches SET manifest = ? WHERE pk = ?", json.dumps(changed), batch)
 
     def replace_findings(self, batch: int, kind: str, found: Iterable[tuple[int, str]], now: float) -> None:

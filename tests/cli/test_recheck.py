@@ -105,3 +105,18 @@ def test_a_manifest_that_is_wrong_now_changes_nothing(shop: Shop, rules: str) ->
     edit(shop, rules, 1)
     assert shop.command("recheck", shop.name).code == 2
     assert reasons(shop) == [("succeeded", None)]
+
+
+def test_checks_use_the_variables_that_the_manifest_has_now(shop: Shop) -> None:
+    check = 'checks: [{expr: "least | int > 3", reason: few}]\n'
+    run_with(shop, ALWAYS, 1)
+    for least, code in (("5", 0), ("1", 1)):
+        edit(shop, f'vars: {{least: "{least}"}}\n{check}', 1)
+        outcome = shop.command("recheck", shop.name)
+        assert outcome.code == code, shop.table()
+        assert ("checks use the values of least" in outcome.err) == (least == "1")
+    # An item that ends later is judged by them, too.
+    edit(shop, f'vars: {{least: "5"}}\n{check}', 1)
+    assert shop.command("recheck", shop.name).code == 0
+    edit(shop, f'vars: {{least: "5"}}\n{check}', 1, 2)
+    assert shop.command("run", f"{shop.name}.yaml", *SETTLE).code == 0

@@ -85,7 +85,7 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "agree_to_batches": lambda journal: journal.agree_to_batches(["films"], 5_000.0),
     "amend": write_amend,
     "begin": write_begin,
-    "change_rules": lambda journal: journal.change_rules(BATCH, {"block_search": "loose"}),
+    "change_rules": lambda journal: journal.change_rules(BATCH, {"block_search": "loose"}, {}),
     "change_settings": lambda journal: journal.change_settings(BATCH, {"paused": True}, 5_000.0),
     "disown": lambda journal: journal.disown(["run-9"], 5_000.0),
     "finish": lambda journal: journal.finish(BATCH, 0, 5_000.0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,10 @@ def _with_present_checks(journal: SqliteJournal, batch: Batch, console: Console)
     if not path.exists():
         console.warn(f"{path} is gone: its results are judged under the checks that it had when it was run")
         return batch
-    rules = asdict(load_manifest(path).rules)
+    manifest = load_manifest(path)
+    rules, variables = asdict(manifest.rules), batch.manifest.get("variables", {})
     present = {name: rules[name] for name in ("checks", "block_search")}
-    journal.change_rules(batch.pk, present)
-    return replace(batch, manifest={**batch.manifest, "rules": {**batch.manifest["rules"], **present}})
+    if changed := [name for name, value in manifest.variables.items() if variables.get(name, value) != value]:
+        console.warn(f"checks use the values of {', '.join(changed)} that {path} has now")
+    journal.change_rules(batch.pk, present, {**variables, **manifest.variables})
+    return journal.batch(batch.pk)
