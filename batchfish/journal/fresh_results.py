@@ -32,8 +32,9 @@ _ITEMS = (
 _TABLE = """
 CREATE TEMP TABLE fresh (pk INTEGER PRIMARY KEY, source INTEGER NOT NULL, ended_at REAL NOT NULL) STRICT
 """
-# A run has ended when the server says so, but not after the journal recorded it: clocks may differ.
-_ENDED_AT = "min(coalesce(a.finished_at, g.changed_at), g.changed_at)"
+# A run has ended when the server says so, but not after the journal recorded it: clocks may differ. If the
+# server does not say it, its intent counts: `changed_at` is also when a person had the result judged again.
+_ENDED_AT = "min(coalesce(a.finished_at, a.intended_at), g.changed_at)"
 
 
 class FreshResult(NamedTuple):

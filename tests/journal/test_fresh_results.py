@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.core.events import CancelRequested, RetryRequested, Reused, RunEnded
+from batchfish.core.events import CancelRequested, Rechecked, RetryRequested, Reused, RunEnded
 from batchfish.core.results import ResultText
 from batchfish.core.runs import RunSnapshot
+from batchfish.core.verdict import REACHED, Verdict
 from batchfish.journal.queries import open_reader
 from tests.journal.building import Driver, begin, commit, connection_of, row, specs_of
 
@@ -87,6 +88,19 @@ def test_a_servers_clock_that_is_ahead_makes_no_result_younger(
     third = batch_of(journal, 3, "a")
     assert fresh(journal, third, driver.now) == {"a": "new"}
     assert fresh(journal, third, driver.now + 1) == {}
+
+
+def test_a_result_that_was_judged_again_is_no_younger(
+    journal: SqliteJournal, driver: Driver, first: int
+) -> None:
+    """Also where the server does not say when its run ended."""
+    item = pks(journal, batch_of(journal, 2, "a"))["a"]
+    run = RunSnapshot(run_id=driver.accept(item), status="COMPLETED", result=b"new", finished_at=None)
+    driver.record(item, 1, RunEnded(run=run, verdict=Verdict(reason="odd")))
+    judged_at = driver.now = driver.now + 1_000.0
+    driver.record(item, 1, Rechecked(verdict=REACHED))
+    third = batch_of(journal, 3, "a")
+    assert fresh(journal, third, judged_at - 500.0) == {}
 
 
 def test_keys_of_another_version_are_not_compared(journal: SqliteJournal, driver: Driver, first: int) -> None:
