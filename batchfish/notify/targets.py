@@ -158,10 +158,10 @@ async def _post(address: str, message: Message, version: str, within: float) -> 
         "Idempotency-Key": message.key,
         "User-Agent": f"batchfish/{version}",
     }
-    client = httpx.AsyncClient(
-        trust_env=not is_loopback(address), follow_redirects=False, timeout=httpx.Timeout(within)
-    )
     try:
+        client = httpx.AsyncClient(  # which reads proxies and certificates that the environment names
+            trust_env=not is_loopback(address), follow_redirects=False, timeout=httpx.Timeout(within)
+        )
         async with client, client.stream("POST", address, content=message.body, headers=headers) as answer:
             status = answer.status_code
     except httpx.TimeoutException:

@@ -136,6 +136,14 @@ class TestWebhook:
         assert error.is_lasting
         assert find_fault(HOOK, around(tmp_path, SHOP_HOOK=address)) == str(error)
 
+    async def test_an_environment_that_httpx_cannot_use_is_a_failure(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Any other error would keep the rest of the targets from being told."""
+        monkeypatch.setenv("HTTPS_PROXY", "gopher://127.0.0.1:9")
+        error = await refusal(HOOK, around(tmp_path, SHOP_HOOK="https://hooks.invalid/"))
+        assert "it cannot be reached" in str(error)
+
     async def test_no_log_has_the_address(
         self, listener: Listener, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
