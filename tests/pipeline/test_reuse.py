@@ -79,7 +79,10 @@ def test_young_results_are_reused_without_a_request_for_a_run(tmp_path: Path) ->
             same = ("item_id", "url", "status", "result", "run_id", "started_at", "finished_at", "run_s")
             assert [row[name] for name in same] == [before[name] for name in same]
             assert (row["attempts"], row["steps"]) == ("0", "")
-        assert f"taken from {day_one}" in history.call("explain", "i1", "--batch", shop.file).said
+        assert (
+            f"the result of {day_one} was young enough"
+            in history.call("explain", "i1", "--batch", shop.file).said
+        )
 
 
 def test_a_result_that_is_too_old_is_paid_for_again(tmp_path: Path) -> None:
