@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -31,10 +32,35 @@ class WrongShape(Exception):
     """An answer that is JSON, but not what was asked for."""
 
 
+class _Run(msgspec.Struct):
+    """The members of a run that are read, and its result as the bytes that came."""
+
+    run_id: Any = None
+    status: Any = None
+    goal: Any = None
+    created_at: Any = None
+    started_at: Any = None
+    finished_at: Any = None
+    num_of_steps: Any = None
+    error: Any = None
+    streaming_url: Any = None
+    streamingUrl: Any = None  # noqa: N815 - as the API spells it
+    result: msgspec.Raw = _ABSENT
+
+
+class _Runs(msgspec.Struct):
+    data: list[_Run]
+    not_found: Any = None
+    pagination: Any = None
+
+
 class _RunsBody(msgspec.Struct):
     data: list[msgspec.Raw]
     not_found: msgspec.Raw = _ABSENT
     pagination: msgspec.Raw = _ABSENT
+
+
+_RUNS_DECODER = msgspec.json.Decoder(_Runs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,9 +79,13 @@ class Page:
 
 def read_runs_body(body: bytes) -> tuple[list[RunSnapshot], frozenset[str]]:
     """Read an answer about many runs: the runs, and the ids that the API does not know."""
-    answer = _decode(body)
-    ids = read_value(answer.not_found)
-    runs = [run for run in map(read_run, answer.data) if run is not None]
+    whole = _decode_whole(body)
+    if whole is not None:
+        rows, ids = map(_read_decoded, whole.data), whole.not_found
+    else:
+        answer = _decode(body)
+        rows, ids = map(read_run, answer.data), read_value(answer.not_found)
+    runs = [run for run in rows if run is not None]
     return runs, frozenset(filter(is_run_id, ids)) if isinstance(ids, list) else frozenset()
 
 
@@ -138,6 +168,18 @@ def cut_members(body: bytes) -> dict[str, bytes]:
         raise Unreadable("the answer broke off or is not a JSON object") from None
 
 
+def _decode_whole(body: bytes) -> _Runs | None:
+    """Decode an answer about many runs at once; None if a value in it makes that fail."""
+    try:
+        return _RUNS_DECODER.decode(body)
+    except (*_REFUSED, msgspec.ValidationError):
+        return None
+
+
+def _read_decoded(run: _Run) -> RunSnapshot | None:
+    return _snapshot(partial(getattr, run), bytes(run.result))
+
+
 def _decode(body: bytes) -> _RunsBody:
     try:
         return msgspec.json.decode(body, type=_RunsBody)
@@ -166,11 +208,16 @@ def read_run_members(members: Members) -> RunSnapshot | None:
     def read(name: str) -> object:
         return read_value(members.get(name, b""))
 
+    return _snapshot(read, bytes(members.get("result", b"")))
+
+
+def _snapshot(read: Callable[[str], object], result: bytes) -> RunSnapshot | None:
+    """Return the run whose members `read` returns by their name; None without a run_id and a status."""
     run_id, status = read("run_id"), read("status")
     if not is_run_id(run_id) or not isinstance(status, str) or not status.strip():
         return None
     goal, url = read("goal"), read("streaming_url") or read("streamingUrl")
-    result = bytes(members.get("result", b"")).strip()
+    result = result.strip()
     return RunSnapshot(
         run_id=run_id,
         status=shorten(status).upper(),

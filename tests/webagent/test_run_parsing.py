@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core.runs import RunError, RunSnapshot
+from batchfish.webagent import run_parsing
 from batchfish.webagent.run_parsing import (
     Unreadable,
     WrongShape,
@@ -284,6 +285,48 @@ def test_no_json_value_makes_parsing_fail(value: object) -> None:
         assert run.result is None or run.result in text
         msgspec.json.encode(run.error)
         (run.goal or "").encode()
+
+
+def _read_both_ways(body: bytes) -> tuple[object, object]:
+    """Read an answer about many runs, decoded at once and by parts: what is read, or how it is refused."""
+
+    def read() -> object:
+        try:
+            return read_runs_body(body)
+        except (Unreadable, WrongShape) as error:
+            return type(error)
+
+    with pytest.MonkeyPatch.context() as patch:
+        at_once = read()
+        patch.setattr(run_parsing, "_decode_whole", lambda _: None)
+        return at_once, read()
+
+
+@given(st.lists(rows), json_values)
+def test_an_answer_is_read_the_same_way_at_once_and_by_parts(
+    rows: list[dict[str, object]], ids: object
+) -> None:
+    answer = {"data": [{"run_id": "r-1", "status": "RUNNING"} | row for row in rows], "not_found": ids}
+    at_once, by_parts = _read_both_ways(json.dumps(answer).encode())
+    assert at_once == by_parts
+
+
+@pytest.mark.parametrize("result", ODD_BUT_READ.values(), ids=list(ODD_BUT_READ))
+def test_an_odd_result_has_the_same_bytes_at_once_and_by_parts(result: bytes) -> None:
+    body = b'{"data": [%s, %s]}' % (row(result), row(run_id="r-2"))
+    at_once, by_parts = _read_both_ways(body)
+    assert at_once == by_parts
+    assert [run.result for run in read_runs_body(body)[0]] == [result, b"{}"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b'[{"run_id": "r-1"}]', b"7", b'{"run_id": 7, "status": []}'],
+    ids=["a list", "a number", "no run"],
+)
+def test_an_odd_row_hides_no_other_row_of_an_answer(odd: bytes) -> None:
+    runs, _ = read_runs_body(b'{"data": [%s, %s]}' % (odd, row(run_id="r-2")))
+    assert [run.run_id for run in runs] == ["r-2"]
 
 
 @given(st.binary())
