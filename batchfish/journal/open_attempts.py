@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, TypeAlias
 
 from batchfish.core.items import AttemptState
 from batchfish.journal.records import OpenAttempt
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from batchfish.core.items import Attempt, Item
+
+_Key: TypeAlias = tuple[int, int]  # of an item, and the number of its attempt
 
 
 class OpenAttempts:
@@ -23,28 +25,25 @@ class OpenAttempts:
     def __init__(self, found: Iterable[OpenAttempt], batch8_of: Callable[[int], str]) -> None:
         """Start with the open attempts in the file; `batch8_of` returns what a batch's markers begin with."""
         self._by_item: defaultdict[int, dict[int, OpenAttempt]] = defaultdict(dict)
-        self._by_state: Counter[AttemptState] = Counter()
+        self._by_state: dict[AttemptState, dict[_Key, OpenAttempt]] = {
+            state: {} for state in AttemptState if state.is_open
+        }
+        self._unwanted: dict[_Key, OpenAttempt] = {}
         self._batch8_of = batch8_of
         for one in found:
-            self._by_item[one.item.pk][one.attempt.k] = one
-            self._by_state[one.attempt.state] += 1
+            self._add(one)
 
     def put(self, attempt: Attempt, item: Item) -> None:
         """Note an attempt as it was written, and forget it if it is no longer open."""
-        attempts = self._by_item[item.pk]
-        before = attempts.pop(attempt.k, None)
-        if before is not None:
-            self._by_state[before.attempt.state] -= 1
+        self._discard(item.pk, attempt.k)
         if attempt.state.is_open:
-            self._by_state[attempt.state] += 1
-            attempts[attempt.k] = OpenAttempt(item=item, attempt=attempt, batch8=self._batch8_of(item.batch))
-        if not attempts:
-            del self._by_item[item.pk]
+            self._add(OpenAttempt(item=item, attempt=attempt, batch8=self._batch8_of(item.batch)))
 
     def update_item(self, item: Item) -> None:
         """Note an item as it was written."""
         for k, one in self.of_item(item.pk).items():
-            self._by_item[item.pk][k] = OpenAttempt(item=item, attempt=one.attempt, batch8=one.batch8)
+            self._discard(item.pk, k)
+            self._add(OpenAttempt(item=item, attempt=one.attempt, batch8=one.batch8))
 
     def of_item(self, item: int) -> dict[int, OpenAttempt]:
         """Return the open attempts of an item by their number."""
@@ -52,22 +51,41 @@ class OpenAttempts:
 
     def in_states(self, states: Collection[AttemptState]) -> Sequence[OpenAttempt]:
         """Return the open attempts in these states, or in any if none is named, as they were intended."""
-        if states and not any(self._by_state[state] for state in states):
-            return []
-        found = [one for one in self._all() if not states or one.attempt.state in states]
-        return sorted(found, key=lambda one: (one.attempt.intended_at, one.attempt.item, one.attempt.k))
+        kept = (self._by_state.get(state, {}) for state in states or self._by_state)
+        return _as_intended(one for attempts in kept for one in attempts.values())
+
+    def unwanted(self) -> Sequence[OpenAttempt]:
+        """Return the attempts whose runs are to be cancelled, as they were intended."""
+        return _as_intended(self._unwanted.values())
 
     def count(self) -> int:
         """Count the open attempts."""
-        return self._by_state.total()
+        return sum(map(len, self._by_state.values()))
 
     def count_held(self) -> int:
         """Count the open attempts that wait for a person."""
-        return self._by_state[AttemptState.HELD]
+        return len(self._by_state[AttemptState.HELD])
 
     def batches(self) -> Sequence[int]:
         """Return the batches that have an open attempt."""
-        return sorted({one.item.batch for one in self._all()})
+        return sorted({one.item.batch for attempts in self._by_item.values() for one in attempts.values()})
 
-    def _all(self) -> Iterable[OpenAttempt]:
-        return (one for attempts in self._by_item.values() for one in attempts.values())
+    def _add(self, one: OpenAttempt) -> None:
+        key = (one.item.pk, one.attempt.k)
+        self._by_item[one.item.pk][one.attempt.k] = one
+        self._by_state[one.attempt.state][key] = one
+        if one.is_unwanted:
+            self._unwanted[key] = one
+
+    def _discard(self, item: int, k: int) -> None:
+        one = self.of_item(item).get(k)
+        if one is None:
+            return
+        del self._by_item[item][k], self._by_state[one.attempt.state][item, k]
+        self._unwanted.pop((item, k), None)
+        if not self._by_item[item]:
+            del self._by_item[item]
+
+
+def _as_intended(found: Iterable[OpenAttempt]) -> list[OpenAttempt]:
+    return sorted(found, key=lambda one: (one.attempt.intended_at, one.attempt.item, one.attempt.k))

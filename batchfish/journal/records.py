@@ -183,6 +183,17 @@ class OpenAttempt:
     attempt: Attempt
     batch8: str
 
+    @property
+    def is_surplus(self) -> bool:
+        """Whether its item follows another attempt."""
+        return self.attempt.k != self.item.follows
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether its run is known, and is to be cancelled."""
+        is_running = self.attempt.state is AttemptState.RUNNING and self.attempt.run_id is not None
+        return is_running and (self.is_surplus or self.item.status is Status.CANCELLING)
+
 
 _ITEM_FIELDS = tuple(field.name for field in fields(Item))
 _ATTEMPT_FIELDS = tuple(field.name for field in fields(Attempt))

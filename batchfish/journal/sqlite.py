@@ -236,6 +236,11 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self._group.refuse_after_failure()
         return self._open.in_states(states)
 
+    def unwanted_attempts(self) -> Sequence[OpenAttempt]:
+        """Return the attempts of all batches whose runs are to be cancelled, as they were intended."""
+        self._group.refuse_after_failure()
+        return self._open.unwanted()
+
     def count_open(self) -> int:
         """Count the open attempts of all batches: each takes a slot."""
         self._group.refuse_after_failure()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchfish.core.attempts import as_surplus
-from batchfish.core.items import AttemptState, Status
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline import backoff
 
@@ -28,12 +27,11 @@ async def cancel(ctx: Context) -> None:
     while not ctx.is_over():
         now = ctx.clock.boottime()
         wanted, surplus = {}, {}
-        for one in ctx.journal.open_attempts(AttemptState.RUNNING):
-            run_id, is_surplus = one.attempt.run_id, one.attempt.k != one.item.follows
-            if run_id is not None and (is_surplus or one.item.status is Status.CANCELLING):
-                wanted[run_id] = asked.get(run_id, now if is_surplus else now - ASK_AGAIN)
-                if is_surplus:
-                    surplus[run_id] = one.attempt
+        for one in ctx.journal.unwanted_attempts():
+            run_id = one.attempt.run_id or ""
+            wanted[run_id] = asked.get(run_id, now if one.is_surplus else now - ASK_AGAIN)
+            if one.is_surplus:
+                surplus[run_id] = one.attempt
         asked = wanted
         held_for = max(0.0, ctx.session.reads_wait_until - now)
         due = [] if held_for else [run_id for run_id, at in asked.items() if at + ASK_AGAIN <= now]

@@ -141,6 +141,7 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "spending": lambda journal: journal.spending(Account(batch=BATCH), 15_000),
     "steps_taken": lambda journal: journal.steps_taken(BATCH),
     "unfinished_batches": SqliteJournal.unfinished_batches,
+    "unwanted_attempts": SqliteJournal.unwanted_attempts,
     # the last of all
     "close": SqliteJournal.close,
 }

@@ -548,6 +548,9 @@ def check_memory(journal: SqliteJournal) -> None:
     )
     in_file = [records.open_attempt_from(row) for row in rows]
     assert list(journal.open_attempts()) == in_file
+    for state in AttemptState:
+        assert list(journal.open_attempts(state)) == [one for one in in_file if one.attempt.state is state]
+    assert list(journal.unwanted_attempts()) == [one for one in in_file if one.is_unwanted]
     assert journal.count_open() == len(in_file)
     assert journal.count_held_open() == sum(one.attempt.state is AttemptState.HELD for one in in_file)
     assert list(journal.unfinished_batches()) == sorted({one.item.batch for one in in_file})
