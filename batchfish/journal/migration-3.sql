@@ -50,7 +50,7 @@ CREATE TABLE reused_results (
 CREATE TABLE findings (
     item     INTEGER NOT NULL,
     k        INTEGER NOT NULL,
-    kind     TEXT NOT NULL,                     -- blocked, same_answer
+    kind     TEXT NOT NULL,                     -- same_answer
     evidence TEXT NOT NULL,
     at       REAL NOT NULL,
     PRIMARY KEY (item, k, kind)
