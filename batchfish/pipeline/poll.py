@@ -12,6 +12,7 @@ from batchfish.core.describe import several, spell_duration
 from batchfish.core.events import DeadlinePassed, Event, RunEnded, RunFound, RunLost, RunMisnamed
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.pacing import next_poll, poll_interval
+from batchfish.core.reuse import fresh_since
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline import backoff
 from batchfish.pipeline.context import Context, StopKind
@@ -143,7 +144,7 @@ async def poll(ctx: Context) -> None:
         now, interval = ctx.clock.boottime(), options.poll_interval
         if options.learns_interval:
             interval = poll_interval(options.poll_interval, watches.queue.run_seconds, watches.oldest(now))
-        tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
+        tracked = _tracked(ctx)
         watches.update(tracked, now, interval)
         due = watches.due(tracked, now, interval)
         if not due or watches.next_due(now) > 0:
@@ -156,7 +157,7 @@ async def poll(ctx: Context) -> None:
         except WebAgentUnavailable:
             return  # the stages detach
         # The items may have changed while the answer was awaited.
-        tracked = ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
+        tracked = _tracked(ctx)
         asked = {one.attempt.run_id for one in due}
         polled = [one for one in tracked if one.attempt.run_id in asked]
         has_news = _record(ctx, polled, result, watches)
@@ -208,6 +209,36 @@ async def poll_held(ctx: Context) -> None:
         return  # they stay held, and the next process polls them again
     if _record(ctx, held, result, watches):
         await ctx.journal.commit()
+
+
+async def poll_reusable(ctx: Context) -> None:
+    """Poll the runs of earlier batches once if results may be reused: some may have ended unnoticed.
+
+    Without that, their items would be paid for again, although their results are there.
+    """
+    if fresh_since(ctx.rules, number=ctx.batch.number, now=ctx.clock.now()) is None or not ctx.may_submit():
+        return
+    asked = {
+        run_id for one in _tracked(ctx) if one.item.batch != ctx.batch.pk and (run_id := one.attempt.run_id)
+    }
+    watches = Watches()
+    watches.update(_tracked(ctx), ctx.clock.boottime(), ctx.options.poll_interval)
+    while asked:
+        try:
+            result = await _poll(ctx, sorted(asked))
+        except WebAgentUnavailable:
+            return  # the stages detach
+        # The items may have changed while the answer was awaited.
+        if _record(ctx, [one for one in _tracked(ctx) if one.attempt.run_id in asked], result, watches):
+            await ctx.journal.commit()
+        # Results beyond the size limit of one answer are left for the next poll.
+        left = asked - result.runs.keys() - result.not_found
+        asked = left if left < asked else set()
+
+
+def _tracked(ctx: Context) -> Sequence[OpenAttempt]:
+    """Return the attempts whose runs can be polled, as they are now."""
+    return ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
 
 
 def _record(ctx: Context, polled: Sequence[OpenAttempt], result: PollResult, watches: Watches) -> bool:

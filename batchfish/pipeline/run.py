@@ -12,7 +12,7 @@ from batchfish.pipeline.backoff import check_outage
 from batchfish.pipeline.cancel import cancel
 from batchfish.pipeline.comparison import compare_regularly
 from batchfish.pipeline.context import Context, Stop, StopKind
-from batchfish.pipeline.poll import poll, poll_held
+from batchfish.pipeline.poll import poll, poll_held, poll_reusable
 from batchfish.pipeline.reconcile import reconcile
 from batchfish.pipeline.recovery import recover
 from batchfish.pipeline.reuse import reuse_results
@@ -68,6 +68,7 @@ async def _recover(ctx: Context) -> None:
     async def begin() -> None:
         await recover(ctx)
         await poll_held(ctx)
+        await poll_reusable(ctx)
         await reuse_results(ctx)
 
     recovery = asyncio.ensure_future(begin())

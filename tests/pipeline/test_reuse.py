@@ -201,6 +201,23 @@ def test_a_process_that_dies_while_it_reuses_pays_for_nothing_twice(
         assert shop.foreign_results() == []
 
 
+def test_runs_that_ended_while_no_process_followed_them_are_reused(tmp_path: Path) -> None:
+    """A machine that was restarted in the night polls the runs of the day before, and does not pay again."""
+    with living(tmp_path, seed=1) as history:
+        history.pass_time(DAY - EPOCH % DAY + DAY / 2)
+        shop = history.folder("shop", items=ITEMS, **WEEKLY)
+        shop.run(dies_after=4.0)
+        ended = shop.statuses().get("succeeded", 0)
+        sent = len(history.server.runs)
+        assert ended < sent
+        history.pass_time(DAY)
+        outcome = shop.run()
+        assert outcome.code == 0
+        assert (len(history.server.runs), history.server.duplicates()) == (ITEMS, 0), outcome.said
+        assert sum(row["reused_from"] != "" for row in table(shop)) == sent
+        assert shop.foreign_results() == []
+
+
 @pytest.mark.parametrize("seed", seeds(2, of=20))
 def test_days_of_lost_answers_and_kills(tmp_path: Path, seed: int) -> None:
     with living(tmp_path, seed=seed, faults=LOSSY) as history:
