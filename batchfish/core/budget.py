@@ -201,5 +201,9 @@ def spell_spending(spending: Spending, budget: Budget) -> str:
         f"{spell_usd(spending.spent)} spent, {spell_usd(spending.reserved)} reserved of "
         f"{spell_usd(budget.cap)}{per}"
     )
+    if spending.spent > budget.cap:  # a person lowered the cap, or a run cost more than it reserved
+        text = f"{text}, exceeded by {spell_usd(spending.spent - budget.cap)}"
+        excess = spending.reserved + spending.uncovered
+        return f"{text}, and by up to {spell_usd(excess)} more" if excess else text
     excess = spending.possible_excess(budget)
     return f"{text}, which can be exceeded by {spell_usd(excess)}" if excess else text

@@ -156,3 +156,10 @@ def test_spending_is_spelled_with_the_cap_and_what_it_is_for() -> None:
     assert spell_spending(spending, monthly) == (
         "$3.10 spent, $0.90 reserved of $20.00 for the month, which can be exceeded by $1.00"
     )
+
+
+def test_a_cap_that_is_exceeded_already_is_said_to_be() -> None:
+    spending = Spending(spent=21_500_000)
+    assert spell_spending(spending, BUDGET) == "$21.50 spent, $0.00 reserved of $20.00, exceeded by $1.50"
+    open_too = replace(spending, reserved=900_000, uncovered=100_000)
+    assert spell_spending(open_too, BUDGET).endswith("exceeded by $1.50, and by up to $1.00 more")
