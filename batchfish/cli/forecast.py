@@ -59,6 +59,7 @@ class Forecast:
     bounds: Bounds
     past: PastRuns
     money: Money | None
+    is_paused: bool
 
     @property
     def at_once(self) -> int:
@@ -102,13 +103,14 @@ def make_forecast(
     choice = choose_batch(reader, manifest, recorded_as=None, now=now, begins_new=begins_new)
     batch = choice.batch
     key = 0 if batch is None else batch.pk  # no attempt is of batch 0
+    settings = Settings() if batch is None else settings_from(reader.settings(batch.pk))
+    submits = not (drains or settings.is_paused)
     waiting, reused = frozenset[int](), frozenset[int]()
-    if not drains:
+    if submits:
         waiting = rows_to_submit(selection, reader.staged, manifest.variables)
         reused = waiting & _reusable(reader, choice, now)
     to_submit = len(waiting - reused)
     counts = Counts() if batch is None else count(reader, batch.pk)
-    settings = Settings() if batch is None else settings_from(reader.settings(batch.pk))
     rules = settings.applied_to(rules_from(choice.manifest))
     return Forecast(
         batch=choice.name,
@@ -119,7 +121,8 @@ def make_forecast(
         alive=reader.count_alive(),
         reused=len(reused),
         to_submit=to_submit,
-        most_runs=0 if drains else most_runs(counts, to_submit, manifest.rules.retry.attempts),
+        is_paused=settings.is_paused,
+        most_runs=most_runs(counts, to_submit, manifest.rules.retry.attempts) if submits else 0,
         bounds=rules.limits.concurrency or AUTO,
         past=reader.past_runs(),
         money=None if rules.budget is None else read_money(reader, rules.budget, key, choice.period, now),
@@ -160,6 +163,8 @@ def _put_forecast(found: Forecast) -> None:
         put(f"{several(found.reused, 'item')} would take results of earlier batches, as `fresh_for` says.")
     for line in _spell_estimate(found):
         put(line)
+    if found.is_paused:
+        put(f"{found.batch} is paused: to let it submit again, `batchfish unpause` it.")
     if found.unfinished is not None:
         put(f"{found.unfinished} has not finished: `run` asks, or takes --accept unfinished-batch.")
     if difference.changed:

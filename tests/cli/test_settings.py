@@ -132,3 +132,15 @@ def test_a_request_that_sets_nothing_known_is_reported(patient_shop: Shop, setti
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 4
     assert ("not a request of batchfish" in said) == (settings != "{}")
+
+
+def test_the_plan_of_a_paused_batch_submits_nothing(shop: Shop) -> None:
+    name = shop.write_manifest(1, 2)
+    shop.command("run", name, "--limit", "1")
+    shop.command("pause", shop.name)
+    said = shop.command("plan", name).out
+    assert "would submit 0 items" in said
+    assert "pay for at most 0 runs" in said
+    assert f"{shop.name} is paused" in said
+    shop.command("unpause", shop.name)
+    assert "would submit 1 item" in shop.command("plan", name).out
