@@ -35,6 +35,7 @@ class PanelFacts:
 
     name: str
     counts: Counts
+    is_changing: bool
     now: float
     pace: str
     cost: str
@@ -44,19 +45,14 @@ class PanelFacts:
     ages: Sequence[float]
     failures: Sequence[LatestFailure]
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether every item of the batch has ended."""
-        return self.counts.ended == self.counts.total
-
 
 def show_panel(read: Callable[[], PanelFacts], interval: float) -> None:
-    """Show the panel on standard output, read anew every `interval` seconds, until the batch has ended."""
+    """Show the panel on standard output, read anew every `interval` seconds, while it changes."""
     from rich.live import Live
 
     facts = read()
     with Live(render(facts), auto_refresh=False) as live:
-        while not facts.has_ended:
+        while facts.is_changing:
             time.sleep(interval)
             facts = read()
             live.update(render(facts), refresh=True)

@@ -27,6 +27,7 @@ HOSTILE = "\x1b[2J\u202e[bold red]Access denied[/]\r\nnext\x07"
 FACTS = PanelFacts(
     name="prices",
     counts=Counts(by_status={"queued": 5, "running": 3, "succeeded": 11, "failed": 1}),
+    is_changing=True,
     now=1_000.0,
     pace="12 a minute, about 40s left",
     cost="31 steps, $0.47 spent",
@@ -121,3 +122,10 @@ def test_without_a_terminal_each_change_is_a_line(shop: Shop, monkeypatch: pytes
     assert outcome.out == f"{shop.name}: 1 of 1 done (1 succeeded); 1 step\n"
     monkeypatch.setitem(sys.modules, "rich", None)
     assert shop.command("status", shop.name, "--watch").out == outcome.out
+
+
+def test_a_batch_that_no_process_works_on_is_not_waited_for(shop: Shop) -> None:
+    shop.write(1, 2)
+    shop.run("--limit", "1")
+    out = shop.command("status", shop.name, "--watch").out
+    assert out.endswith(f"no process is working on it; go on with: batchfish resume {shop.name}\n")

@@ -43,7 +43,7 @@ class Options:
     batch: str | None = batch_argument()
     watch: bool = flag(
         "--watch",
-        help="show a live panel until the batch has ended, or without a terminal a line for each change",
+        help="show a live panel while a process works on the batch, or without a terminal a line for each change",
     )
     reporting: Reporting = group(Reporting, "output", only=("json",))
     location: JournalLocation = group(JournalLocation, "journal")
@@ -66,7 +66,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         elif (line := str(status)) != said:
             put(line)
             said = line
-        if not options.watch or status.counts.ended == status.counts.total:
+        if not options.watch or not status.is_changing:
             return ExitCode.OK
         time.sleep(WATCH_INTERVAL)
 
@@ -79,6 +79,7 @@ def _read_panel(place: Place) -> PanelFacts:
         return PanelFacts(
             name=batch.name,
             counts=status.counts,
+            is_changing=status.is_changing,
             now=now,
             pace=status.pace,
             cost=str(status.cost),
@@ -116,6 +117,11 @@ class _BatchStatus:
             **self.rate,
             **self.cost.members,
         }
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a process works on items that are left, so that the status is worth another look."""
+        return self.owner is not None and self.counts.ended < self.counts.total
 
     @property
     def pace(self) -> str:
