@@ -43,7 +43,7 @@ class Options:
     batch: str | None = batch_argument()
     watch: bool = flag(
         "--watch",
-        help="show a live panel while a process works on the batch, or without a terminal a line for each change",
+        help="show a live panel while a process works on it; without a terminal, a line for each change",
     )
     reporting: Reporting = group(Reporting, "output", only=("json",))
     location: JournalLocation = group(JournalLocation, "journal")
