@@ -340,6 +340,15 @@ class Questions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JournalChange:
+    """The options of a command that changes a journal and sends nothing."""
+
+    reporting: Reporting = group(Reporting, "output", only=("json",))
+    location: JournalLocation = group(JournalLocation, "journal")
+    questions: Questions = group(Questions, "questions")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Execution:
     """The options of every command that runs a batch to completion, except those that name or select."""
 

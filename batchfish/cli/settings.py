@@ -21,24 +21,16 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from batchfish.cli.console import Console
-    from batchfish.cli.options import JournalLocation, Questions, Reporting
+    from batchfish.cli.options import JournalChange
     from batchfish.journal.sqlite import SqliteJournal
 
 
-def change(
-    name: str | None,
-    changes: Mapping[str, object],
-    *,
-    location: JournalLocation,
-    questions: Questions,
-    reporting: Reporting,
-    console: Console,
-) -> int:
+def change(name: str | None, changes: Mapping[str, object], options: JournalChange, console: Console) -> int:
     """Change the settings of the batch of this name, and say what is in force then; return the exit code.
 
     A finished batch is left as it is.
     """
-    place = find(name, location)
+    place = find(name, options.location)
     with open_batch(place) as (reader, batch):
         if changes.get(BUDGET) is not None and budget_from(batch.manifest) is None:
             raise WrongInput(
@@ -56,14 +48,14 @@ def change(
 
         requests.carry_out(
             place.journal,
-            agreement_of(questions),
+            agreement_of(options.questions),
             here=record,
             leave=lambda: requests.leave_settings(place.journal, batch, changes),
         )
     owner = owner_of(place.journal)
     with open_batch(place) as (reader, _):
         settings, counts = settings_from(reader.settings(batch.pk)), count(reader, batch.pk)
-    if reporting.json:
+    if options.reporting.json:
         put_document(
             DocumentType.SETTINGS,
             batch=batch.name,

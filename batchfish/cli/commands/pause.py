@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli.options import JournalLocation, Questions, Reporting, batch_argument
+from batchfish.cli.options import JournalChange, batch_argument
 from batchfish.cli.parser import group
 from batchfish.cli.settings import change
 from batchfish.core.settings import PAUSED
@@ -21,18 +21,9 @@ class Options:
     """The options of `pause`."""
 
     batch: str | None = batch_argument()
-    reporting: Reporting = group(Reporting, "output", only=("json",))
-    location: JournalLocation = group(JournalLocation, "journal")
-    questions: Questions = group(Questions, "questions")
+    journal: JournalChange = group(JournalChange)
 
 
 def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
     """Pause a batch: its runs are followed to their end, and nothing more is submitted."""
-    return change(
-        options.batch,
-        {PAUSED: True},
-        location=options.location,
-        questions=options.questions,
-        reporting=options.reporting,
-        console=console,
-    )
+    return change(options.batch, {PAUSED: True}, options.journal, console)

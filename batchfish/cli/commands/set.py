@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli.options import JournalLocation, Questions, Reporting, batch_argument
+from batchfish.cli.options import JournalChange, batch_argument
 from batchfish.cli.parser import argument, group
 from batchfish.cli.settings import change
 from batchfish.core.settings import BUDGET, CONCURRENCY, HALT, NO_LIMIT
@@ -31,9 +31,7 @@ class Options:
         "takes a change back",
         repeats=True,
     )
-    reporting: Reporting = group(Reporting, "output", only=("json",))
-    location: JournalLocation = group(JournalLocation, "journal")
-    questions: Questions = group(Questions, "questions")
+    journal: JournalChange = group(JournalChange)
 
 
 def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
@@ -44,14 +42,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         batch = None
     if not changes:
         raise WrongUsage("expected KEY=VALUE", remedy=_KEYS)
-    return change(
-        batch,
-        dict(map(_parse, changes)),
-        location=options.location,
-        questions=options.questions,
-        reporting=options.reporting,
-        console=console,
-    )
+    return change(batch, dict(map(_parse, changes)), options.journal, console)
 
 
 def _parse(text: str) -> tuple[str, object]:

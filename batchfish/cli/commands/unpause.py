@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchfish.cli.options import JournalLocation, Questions, Reporting, batch_argument
+from batchfish.cli.options import JournalChange, batch_argument
 from batchfish.cli.parser import group
 from batchfish.cli.settings import change
 from batchfish.core.settings import PAUSED
@@ -21,18 +21,9 @@ class Options:
     """The options of `unpause`."""
 
     batch: str | None = batch_argument()
-    reporting: Reporting = group(Reporting, "output", only=("json",))
-    location: JournalLocation = group(JournalLocation, "journal")
-    questions: Questions = group(Questions, "questions")
+    journal: JournalChange = group(JournalChange)
 
 
 def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
     """End the pause of a batch; the process that works on it goes on submitting at once."""
-    return change(
-        options.batch,
-        {PAUSED: None},
-        location=options.location,
-        questions=options.questions,
-        reporting=options.reporting,
-        console=console,
-    )
+    return change(options.batch, {PAUSED: None}, options.journal, console)
