@@ -1,4 +1,8 @@
-"""The reads that commands make of a journal, even while another process owns it."""
+"""The reads that commands make of a journal, even while another process owns it.
+
+It is one long class because a journal has one seam for reads: each method is a query of its own, and a test
+calls every one of them on journals of earlier versions.
+"""
 
 from __future__ import annotations
 

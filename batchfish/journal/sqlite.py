@@ -1,4 +1,8 @@
-"""The journal in one SQLite file, as the process that owns it reads and writes it."""
+"""The journal in one SQLite file, as the process that owns it reads and writes it.
+
+It is one long class because a journal has one owner: every write goes through the check that this process
+still is it, and a test calls every method after another process has taken the journal over.
+"""
 
 from __future__ import annotations
 
