@@ -11,7 +11,7 @@ import pytest
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.failures import EXIT_CODES, ErrorKind
 from tests.documents import documents_in
-from tests.test_readme import ROOT, blocks_of, commands_of, type_in
+from tests.test_readme import ROOT, blocks_of, commands_of, type_in, words_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def test_the_page_can_be_played_from_top_to_bottom(tmp_path: Path) -> None:
             case "sh":
                 printed = []
                 for command, expected in commands_of(block):
-                    done = type_in(["bash", "-c", command], tmp_path)
+                    done = type_in(words_of(command), tmp_path)
                     assert done.returncode == expected, f"{command}\n{done.stdout}\n{done.stderr}"
                     printed += documents_in(done.stdout)
             case "json":

@@ -21,6 +21,7 @@ from batchfish.errors import NeedsYes, StorageFailed, WrongInput
 from batchfish.table.columns import ColumnPlan, plan_columns
 from batchfish.table.target import FileMark, is_same_file
 from batchfish.table.write import TableReport, write_table
+from tests import forking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -448,8 +449,9 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path, suffix: str, limit: int)
     target = tmp_path / f"out{suffix}"
     target.write_text("old")
     program = LIMITED.format(root=str(_root()), limit=limit, target=str(target))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.stdout.startswith(f"StorageFailed {target} could not be written: "), done.stderr
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    out, err = forking.start([sys.executable, "-c", program], **pipes).communicate()
+    assert out.startswith(f"StorageFailed {target} could not be written: "), err
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -481,7 +483,7 @@ def test_a_killed_writer_keeps_the_old_file(tmp_path: Path, suffix: str, at: int
     target = tmp_path / f"out{suffix}"
     old = write(target, FULL)
     program = KILLED.format(root=str(_root()), at=at, target=str(target))
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
+    assert forking.start([sys.executable, "-c", program]).wait() == -9
     assert is_same_file(target, old.mark)
     assert len(list(tmp_path.iterdir())) == 2
     assert write(target, FULL, FAILED, written=[old.mark]).rows == 2
