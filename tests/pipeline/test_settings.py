@@ -88,7 +88,7 @@ def test_a_run_that_is_paused_only_for_a_moment_goes_on(tmp_path: Path) -> None:
     assert simulation.statuses() == {"succeeded": 60}
 
 
-@pytest.mark.parametrize("number", [1, 2, 12])
+@pytest.mark.parametrize("number", [1, pytest.param(2, marks=pytest.mark.slow), 12])
 def test_another_concurrency_holds_once_the_runs_before_it_have_ended(tmp_path: Path, number: int) -> None:
     simulation, person = simulate(tmp_path, bounded(number))
     simulation.server.concurrency = 12

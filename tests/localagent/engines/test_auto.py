@@ -51,9 +51,8 @@ async def test_without_chromium_pages_are_read_as_they_are_served(
     assert "apt-get install chromium" in caplog.text
 
 
-async def test_unanswered_challenges_of_a_chromium_are_said_at_start(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.slow
+async def test_unanswered_challenges_are_said_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some versions ask only the outermost session for the proxy's credentials: here it has none."""
 
     async def cancel(self: Interception, challenged: dict[str, Any]) -> None:
