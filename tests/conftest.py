@@ -1,8 +1,7 @@
-"""How hard hypothesis tries, when garbage is collected, and how local agents start: for all tests."""
+"""How hard hypothesis tries, and how local agents are started: for all tests."""
 
 from __future__ import annotations
 
-import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -19,17 +18,6 @@ if TYPE_CHECKING:
 settings.register_profile("fast", deadline=None, derandomize=True, max_examples=40)
 settings.register_profile("thorough", deadline=None, max_examples=500, print_blob=True)
 settings.load_profile("fast")
-
-
-def pytest_configure() -> None:
-    """Collect no garbage while tests are imported and collected: next to nothing of that is garbage."""
-    gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    """Collect garbage again, but not among what stays until the end."""
-    gc.freeze()
-    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
