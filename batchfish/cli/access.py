@@ -97,7 +97,8 @@ def local_agent(agent: AgentOptions, env: Mapping[str, str], folder: Path) -> It
 
     home = folder.absolute() / HOME / AGENT
     without_key = {name: text for name, text in env.items() if name != API_KEY}
-    with attach(home, agent_arguments(agent, folder), env=without_key) as endpoint:
+    arguments, is_told_how = agent_arguments(agent, folder), bool(given(agent))
+    with attach(home, arguments, env=without_key, needs_options=is_told_how) as endpoint:
         yield Access(base_url=endpoint.base_url, recorded_as=LOCAL_BASE, api_key=_Secret(endpoint.token))
 
 

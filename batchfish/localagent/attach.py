@@ -11,7 +11,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import httpx
 
@@ -94,17 +94,33 @@ def find_agent(port_file: Path) -> Endpoint | None:
 
 
 @contextmanager
-def local_agent(folder: Path, options: Sequence[str] = (), *, env: Mapping[str, str]) -> Iterator[Endpoint]:
+def local_agent(
+    folder: Path, options: Sequence[str] = (), *, env: Mapping[str, str], needs_options: bool = False
+) -> Iterator[Endpoint]:
     """Use the agent of a folder for the length of the block: the one running there, or a new one.
 
     `options` are those of `python -m batchfish.localagent`, `env` is its environment. The agent ends when its
-    last user has gone, killed or not: each user holds a shared lock, which the kernel releases.
+    last user has gone, killed or not: each user holds a shared lock, which the kernel releases. With
+    `needs_options`, an agent that nobody uses is left to end first, since it may have other options.
     TryLater if the agent does not start in time, WrongInput if it refuses to.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with os.fdopen(_open_private(folder / USERS)) as users:
+        if needs_options:
+            _leave_unused_agent(users, folder / PORT_FILE)
         fcntl.flock(users, fcntl.LOCK_SH)
         yield find_agent(folder / PORT_FILE) or _start(folder, options, env)
+
+
+def _leave_unused_agent(users: IO[str], port_file: Path) -> None:
+    """Wait while an agent runs that nobody uses; it then locks `users` until it has ended."""
+    while find_agent(port_file) is not None:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        fcntl.flock(users, fcntl.LOCK_UN)
+        time.sleep(POLL_INTERVAL)
 
 
 def _open_private(path: Path) -> int:
