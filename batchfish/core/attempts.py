@@ -1,4 +1,4 @@
-"""What events make of attempts: the creates of an item and the runs that they made."""
+"""The changes that events make to attempts: the creates of an item and the runs that they made."""
 
 from __future__ import annotations
 
