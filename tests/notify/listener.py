@@ -42,7 +42,10 @@ def listening(reply: Reply = accept) -> Iterator[Listener]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # Its sender was killed while it sent: nothing was received.
+                return
             listener.requests.append((self.path, dict(self.headers), body))
             answer = reply(len(listener.requests))
             if answer is None:
