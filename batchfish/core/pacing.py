@@ -16,7 +16,7 @@ FEWEST_CREATES_AT_ONCE, MOST_CREATES_AT_ONCE = 6, 32
 CREATES_A_SECOND = 400
 """The rate that the creates which wait at once add up to, within these bounds; each takes a connection."""
 
-FIRST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.25, 0.45
+FIRST_POLL_INTERVAL, LEAST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.25, 0.1, 0.45
 
 SLOWEST_POLL = 5.0
 """The longest time between two polls of one run, in poll intervals."""
@@ -61,6 +61,11 @@ class Pacing:
     def limit(self) -> int:
         """The number of runs that may be alive now."""
         return self.window.size if self.lowered_to is None else min(self.lowered_to, self.window.size)
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether polls have not shown yet how many runs the server works on at once."""
+        return not self.window.has_queued and self.limit < self.window.bounds.most
 
     @property
     def backoff(self) -> float:
@@ -119,17 +124,21 @@ class Pacing:
         return replace(self, bad_rounds=self.bad_rounds + 1, last_bad=self.round, round=self.round + 1)
 
 
-def poll_interval(shortest: float, run_seconds: float | None, oldest: float) -> float:
+def poll_interval(
+    shortest: float, run_seconds: float | None, oldest: float, *, is_growing: bool = False
+) -> float:
     """Return the seconds between two polls, at least `shortest`, by how long runs take.
 
     The end of a run is noticed half an interval late, on average. Short runs are polled four times in their
     time, runs of 2 s to 9 s every 0.45 s, and longer ones twenty times in their time. While it is not known
     how long they take (None), the first polls come soon, since the window grows by them: four in the time
-    for which the oldest run has been alive.
+    for which the oldest run has been alive. `is_growing`: it still does, and even the shortest runs are
+    polled four times.
     """
     if run_seconds is None:
         return max(shortest, min(oldest / 4, FIRST_POLL_INTERVAL))
-    return max(shortest, min(run_seconds / 4, USUAL_POLL_INTERVAL), run_seconds / 20)
+    least = shortest if is_growing else max(shortest, LEAST_POLL_INTERVAL)
+    return max(least, min(run_seconds / 4, USUAL_POLL_INTERVAL), run_seconds / 20)
 
 
 def creates_at_once(latency: float) -> int:

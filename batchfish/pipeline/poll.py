@@ -143,7 +143,12 @@ async def poll(ctx: Context) -> None:
     while not ctx.is_over():
         now, interval = ctx.clock.boottime(), options.poll_interval
         if options.learns_interval:
-            interval = poll_interval(options.poll_interval, watches.queue.run_seconds, watches.oldest(now))
+            interval = poll_interval(
+                options.poll_interval,
+                watches.queue.run_seconds,
+                watches.oldest(now),
+                is_growing=ctx.session.pacing.is_growing,
+            )
         tracked = _tracked(ctx)
         watches.update(tracked, now, interval)
         due = watches.due(tracked, now, interval)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -137,20 +138,25 @@ async def find_foreign_runs(
     chance: Callable[[], float],
     gives_up_after: float,
 ) -> ForeignRuns:
-    """Search goals for each of the texts; return the runs whose batch is not among `batch8s`.
+    """Search goals for all of the texts at once; return the runs whose batch is not among `batch8s`.
 
     WebAgentUnavailable where no complete listing has come after `gives_up_after` seconds.
     """
     since = clock.boottime()
-    markers: dict[str, Marker] = {}
-    unread: dict[str, RunSnapshot] = {}
-    for text in texts:
+
+    async def find(text: str) -> NewRuns:
         async for attempt in backoff.retrying_alone(
             clock, chance, lambda: clock.boottime() - since >= gives_up_after
         ):
             with attempt:
                 listing = await _list_whole(agent, text)
-        found = new_runs(listing.rows, journal)
+        return new_runs(listing.rows, journal)
+
+    markers: dict[str, Marker] = {}
+    unread: dict[str, RunSnapshot] = {}
+    for found in await asyncio.gather(*map(find, texts), return_exceptions=True):
+        if isinstance(found, BaseException):
+            raise found
         markers |= {one.run.run_id: one.marker for one in found.marked if one.marker.batch8 not in batch8s}
         unread |= {run.run_id: run for run in found.unread}
     return ForeignRuns(markers=tuple(markers.values()), unread=tuple(unread.values()))

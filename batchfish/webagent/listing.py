@@ -1,11 +1,13 @@
-"""The listing of runs, read page by page to its end."""
+"""The listing of runs, read to its end: a short one page by page, a long one in parts side by side."""
 
 from __future__ import annotations
 
+import asyncio
+import math
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, pairwise
 from typing import TYPE_CHECKING
 
 import httpx
@@ -29,7 +31,22 @@ MAX_PAGES = 10_000
 BEFORE_ALL_RUNS = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 """Epoch seconds before any run of any batch: a listing from here on leaves nothing out."""
 
+PAGES_IN_TURN = 2
+"""A listing of at most so many further pages is read page by page."""
+
+PARTS_AT_ONCE = 8
+
 _SPREAD_MS = 60_000
+_SPREAD_OF_PART_MS = 50
+
+
+@dataclass(kw_only=True, slots=True)
+class _Found:
+    """The runs that the pages read so far have shown, and the greatest count of the API."""
+
+    rows: dict[str, RunSnapshot] = field(default_factory=dict)
+    unread: int = 0
+    total: int | None = None
 
 
 class RunLister:
@@ -46,35 +63,102 @@ class RunLister:
 
     async def find(self, goal: str, *, limit: int | None, since: float | None) -> Listing:
         """List the runs whose goal contains a text; see `WebAgent.find_by_marker`."""
-        rows: dict[str, RunSnapshot] = {}
-        cursors: set[str] = set()
         size = wire.ROWS_PER_PAGE if limit is None else min(limit, wire.ROWS_PER_PAGE)
         begins_at = (BEFORE_ALL_RUNS if since is None else since) - next(self._numbers) % _SPREAD_MS / 1000
         query = {"goal": goal, "created_after": format_iso_time(begins_at)}
-        unread, first_total, total, first_date, cursor = 0, None, None, None, None
-        reaches_end = False
-        for number in range(MAX_PAGES):
-            page, date = await self._get_page(query, size, cursor)
-            if number == 0:
-                first_total, first_date = page.total, date
-            rows.update(
-                (run.run_id, redact_run(replace(run, result=None), self._errors.redact)) for run in page.rows
-            )
-            unread += page.unread
-            total = page.total if total is None else max(total, page.total or 0)
-            cursor = page.next_cursor
-            reaches_end = page.has_more is False and not unread
-            if limit is not None or not page.has_more or cursor is None or cursor in cursors:
-                break
-            cursors.add(cursor)
+        first, first_date = await self._get_page(query, size, None)
+        found, reaches_end = self._add(_Found(), first), first.has_more is False
+        if limit is None and first.has_more:
+            if (in_parts := await self._read_in_parts(query, first)) is not None:
+                found, reaches_end = in_parts, True
+            else:
+                reaches_end = await self._read_on(query, first.next_cursor, found)
         self._errors.api_has_answered = True
+        is_whole = reaches_end and not found.unread
         return Listing(
-            rows=tuple(rows.values()),
-            is_complete=reaches_end and len(rows) >= (total or 0),
-            covers_start=reaches_end and len(rows) >= (first_total or 0),
-            total=total,
+            rows=tuple(found.rows.values()),
+            is_complete=is_whole and len(found.rows) >= (found.total or 0),
+            covers_start=is_whole and len(found.rows) >= (first.total or 0),
+            total=found.total,
             server_date=first_date,
         )
+
+    async def _read_on(self, query: Mapping[str, str], cursor: str | None, found: _Found) -> bool:
+        """Read the pages from a cursor on, one after another; return whether the last one was reached."""
+        cursors: set[str] = set()
+        while cursor is not None and cursor not in cursors and len(cursors) < MAX_PAGES - 1:
+            cursors.add(cursor)
+            page, _ = await self._get_page(query, wire.ROWS_PER_PAGE, cursor)
+            self._add(found, page)
+            if not page.has_more:
+                return page.has_more is False
+            cursor = page.next_cursor
+        return False
+
+    async def _read_in_parts(self, query: Mapping[str, str], first: Page) -> _Found | None:
+        """Read a long listing in parts of its time, side by side; None if it has to be read page by page.
+
+        That is so if the API gives no count or no times, ignores a bound or the order, or shows times more
+        coarsely than it compares them: then fewer runs are found than it counts.
+        """
+        left = (first.total or 0) - len(first.rows)
+        if left <= PAGES_IN_TURN * wire.ROWS_PER_PAGE:
+            return None
+        oldest, _ = await self._get_page({**query, "sort_direction": "asc"}, wire.ROWS_PER_PAGE, None)
+        begins_at = max((run.created_at or math.inf for run in oldest.rows), default=math.inf)
+        ends_at = min((run.created_at or -math.inf for run in first.rows), default=-math.inf)
+        if begins_at >= ends_at:
+            return None
+        found = self._add(self._add(_Found(), first), oldest)
+        parts = min(PARTS_AT_ONCE, math.ceil(left / wire.ROWS_PER_PAGE))
+        bounds = [begins_at + (ends_at - begins_at) * number / parts for number in range(parts + 1)]
+        outcomes = await asyncio.gather(
+            *(self._read_part(query, *part, found) for part in pairwise(bounds)), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        # A run that was made meanwhile must not pass for an older one that is missing.
+        newest = max(run.created_at or 0.0 for run in first.rows)
+        counted = sum((run.created_at or math.inf) <= newest for run in found.rows.values())
+        if not all(outcomes) or counted < (first.total or 0):
+            return None
+        # Read page by page, the later pages would count such runs, too.
+        last, _ = await self._get_page(query, 1, None)
+        found.total = max(found.total or 0, last.total or 0)
+        return found
+
+    async def _read_part(
+        self, query: Mapping[str, str], begins_at: float, ends_at: float, found: _Found
+    ) -> bool:
+        """Read the runs of one part of the time; return whether its last page was reached.
+
+        Whether a bound belongs to its part is not specified, so parts overlap, by more than a time in
+        milliseconds is rounded. An API that ignores the later bound shows newer runs at once.
+        """
+        overlap = (2 + next(self._numbers) % _SPREAD_OF_PART_MS) / 1000
+        part = {
+            **query,
+            "created_after": format_iso_time(begins_at - overlap),
+            "created_before": format_iso_time(ends_at + overlap),
+        }
+        page, _ = await self._get_page(part, wire.ROWS_PER_PAGE, None)
+        self._add(found, page)
+        if not page.has_more:
+            return page.has_more is False
+        if any((run.created_at or 0.0) > ends_at + 1.0 for run in page.rows):
+            return False
+        return await self._read_on(part, page.next_cursor, found)
+
+    def _add(self, found: _Found, page: Page) -> _Found:
+        """Add the runs of a page to those found, without results, which a long listing has no room for."""
+        found.rows.update(
+            (run.run_id, redact_run(replace(run, result=None), self._errors.redact)) for run in page.rows
+        )
+        found.unread += page.unread
+        if page.total is not None:
+            found.total = max(found.total or 0, page.total)
+        return found
 
     async def _get_page(
         self, query: Mapping[str, str], size: int, cursor: str | None

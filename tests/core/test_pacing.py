@@ -156,6 +156,14 @@ def test_the_poll_interval_follows_how_long_runs_take(
     assert poll_interval(1.0, run_seconds, oldest) == pytest.approx(remote)
 
 
+@pytest.mark.parametrize(("is_growing", "interval"), [(True, 0.05), (False, 0.1)])
+def test_the_shortest_runs_are_polled_more_often_while_the_window_grows(
+    interval: float, *, is_growing: bool
+) -> None:
+    assert poll_interval(0.05, 0.2, 600.0, is_growing=is_growing) == pytest.approx(interval)
+    assert poll_interval(1.0, 0.2, 600.0, is_growing=is_growing) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(("latency", "number"), [(0.0, 6), (0.001, 6), (0.055, 22), (0.08, 32), (5.0, 32)])
 def test_more_creates_wait_at_once_where_their_answers_take_longer(latency: float, number: int) -> None:
     assert creates_at_once(latency) == number

@@ -10,14 +10,15 @@ import httpx
 from batchfish.webagent.client import WebAgentClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 
 KEY = "sk-canary-1234567890"
 BASE_URL = "http://127.0.0.1:9"
 
 
 def client_of(
-    handler: Callable[[httpx.Request], httpx.Response],
+    handler: Callable[[httpx.Request], httpx.Response]
+    | Callable[[httpx.Request], Coroutine[None, None, httpx.Response]],
     *,
     secrets: Mapping[str, str] | None = None,
     salt: bytes = b"salt",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from tests.webagent.fakes import Chunks, client_of, refusal, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 def page(
@@ -243,3 +246,149 @@ async def test_a_listing_without_an_answer_is_an_error(
 ) -> None:
     with pytest.raises(error):
         await client_of(lambda _: response).find_by_marker("bf-")
+
+
+@dataclass(kw_only=True)
+class Books:
+    """An API's listing of runs created at `times` (epoch seconds), with what an API may do otherwise.
+
+    `shows_seconds`: times are shown without their fraction. `made_meanwhile`
+    runs are made, one at each request after the first.
+    """
+
+    times: list[float]
+    excludes_after: bool = False
+    ignores_before: bool = False
+    ignores_order: bool = False
+    shows_seconds: bool = False
+    hides_total: bool = False
+    hides_times: bool = False
+    made_meanwhile: int = 0
+    alive: int = 0
+    most_alive: int = 0
+    asked: list[dict[str, str]] = field(default_factory=list)
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        params = dict(request.url.params)
+        self.asked.append(params)
+        if len(self.asked) > 1 and self.made_meanwhile:
+            self.made_meanwhile -= 1
+            self.times.append(max(self.times) + 0.001)
+        self.alive += 1
+        self.most_alive = max(self.most_alive, self.alive)
+        await asyncio.sleep(0)
+        self.alive -= 1
+        found = sorted(
+            (at, number) for number, at in enumerate(self.times) if self._is_wanted(round(at, 6), params)
+        )
+        if params.get("sort_direction") != "asc" or self.ignores_order:
+            found.reverse()
+        if "cursor" in params:
+            found = found[found.index((self.times[int(params["cursor"])], int(params["cursor"]))) + 1 :]
+        shown, has_more = found[: int(params["limit"])], len(found) > int(params["limit"])
+        total = sum(self._is_wanted(round(at, 6), params) for at in self.times)
+        return httpx.Response(
+            200,
+            json={
+                "data": [self.row(at, number) for at, number in shown],
+                "pagination": {
+                    "total": None if self.hides_total else total,
+                    "has_more": has_more,
+                    "next_cursor": str(shown[-1][1]) if has_more else None,
+                },
+            },
+        )
+
+    def _is_wanted(self, at: float, params: dict[str, str]) -> bool:
+        after = datetime.fromisoformat(params["created_after"]).timestamp()
+        before = datetime.fromisoformat(params.get("created_before", "2999-01-01T00:00:00Z")).timestamp()
+        is_after = at > after if self.excludes_after else at >= after
+        return is_after and (self.ignores_before or at < before)
+
+    def row(self, at: float, number: int) -> dict[str, object]:
+        shown = datetime.fromtimestamp(int(at) if self.shows_seconds else at, UTC).isoformat()
+        known = json.loads(row(f"r-{number}", b"{}"))
+        return {**known, "created_at": None if self.hides_times else shown}
+
+
+BEGAN = 1_700_000_000.0
+EVENLY = [BEGAN + number * 0.0123 for number in range(1_234)]
+AT_TWO_TIMES = [BEGAN + number // 600 * 60.0 for number in range(1_200)]
+
+
+@pytest.mark.parametrize("times", [EVENLY, AT_TWO_TIMES], ids=["evenly", "at two times"])
+@pytest.mark.parametrize(
+    "manner",
+    [
+        {},
+        {"excludes_after": True},
+        {"ignores_before": True},
+        {"ignores_order": True},
+        {"shows_seconds": True},
+        {"hides_total": True},
+        {"hides_times": True},
+    ],
+    ids=lambda manner: next(iter(manner), "as specified"),
+)
+async def test_a_long_listing_is_whole_whatever_the_api_makes_of_bounds_and_times(
+    times: list[float], manner: dict[str, Any]
+) -> None:
+    books = Books(times=list(times), **manner)
+    listing = await client_of(books.answer).find_by_marker("bf-abc")
+    assert {run.run_id for run in listing.rows} == {f"r-{number}" for number in range(len(times))}
+    assert (listing.is_complete, listing.covers_start) == (True, True)
+
+
+async def test_a_long_listing_is_read_in_parts_side_by_side_and_hardly_any_page_twice() -> None:
+    books = Books(times=list(EVENLY))
+    await client_of(books.answer).find_by_marker("bf-abc")
+    assert books.most_alive == 8
+    assert len(books.asked) <= 2 + 2 * 8 + 1  # the ends, parts of 130 to 140 runs, and the count
+
+
+async def test_an_api_that_ignores_a_bound_is_asked_for_few_pages_in_vain() -> None:
+    books = Books(times=list(EVENLY), ignores_before=True)
+    await client_of(books.answer).find_by_marker("bf-abc")
+    assert len(books.asked) <= 13 + 1 + 8 + 1 + 2
+
+
+async def test_no_two_questions_of_long_listings_are_the_same() -> None:
+    books = Books(times=list(EVENLY))
+    client = client_of(books.answer)
+    for _ in range(3):
+        await client.find_by_marker("bf-abc")
+    assert len({json.dumps(params) for params in books.asked}) == len(books.asked)
+
+
+async def test_runs_made_while_parts_are_read_make_a_listing_incomplete_but_cover_its_start() -> None:
+    books = Books(times=list(EVENLY), made_meanwhile=3)
+    listing = await client_of(books.answer).find_by_marker("bf-abc")
+    assert {f"r-{number}" for number in range(len(EVENLY))} <= {run.run_id for run in listing.rows}
+    assert (listing.is_complete, listing.covers_start) == (False, True)
+    assert listing.total == len(EVENLY) + 3
+
+
+async def test_a_run_made_meanwhile_does_not_pass_for_one_that_no_part_shows() -> None:
+    books = Books(times=list(EVENLY), made_meanwhile=50)
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        response = await books.answer(request)
+        shown = response.json()
+        if "created_before" in request.url.params:
+            shown["data"] = [one for one in shown["data"] if one["run_id"] != "r-700"]
+            if not shown["pagination"]["has_more"]:
+                shown["data"].append(books.row(BEGAN + 60.0, 5_000))
+        return httpx.Response(200, json=shown)
+
+    listing = await client_of(answer).find_by_marker("bf-abc")
+    assert "r-700" in {run.run_id for run in listing.rows}  # the pages were read one after another
+
+
+async def test_a_part_without_an_answer_is_an_error() -> None:
+    books = Books(times=list(EVENLY))
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        return refusal(429) if "created_before" in request.url.params else await books.answer(request)
+
+    with pytest.raises(WebAgentUnavailable):
+        await client_of(answer).find_by_marker("bf-abc")
