@@ -17,7 +17,7 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 from benchmarks.fanout.ideal import list_schedule, quantile
-from benchmarks.fanout.serving import ROOT, Failed, Server, pin, serving
+from benchmarks.fanout.serving import CERTIFICATE, KEY, ROOT, Failed, Server, pin, serving
 from benchmarks.fanout.sides import ITEMS
 
 if TYPE_CHECKING:
@@ -76,9 +76,10 @@ def measure(side: Side, workload: Workload, folder: Path) -> Measured:
     with TemporaryDirectory(dir=memory if memory.is_dir() else None) as server_folder:
         books = Path(server_folder)
         program = ("benchmarks.fanout.server", str(books / "counts.json"))
+        certificate = _sign_certificate(books) if workload.is_remote else None
         with serving(program, workload.simulation, workload.cap, books) as server:
             busy, begun = server.cpu(), time.time()
-            cpu = _run(side, workload, folder, server)
+            cpu = _run(side, workload, folder, server, certificate)
             ended, busy = time.time(), server.cpu() - busy
         counts = json.loads((books / "counts.json").read_bytes())
         runs = finished_runs(books / "agent.db")
@@ -140,7 +141,19 @@ def _write_items(path: Path, count: int) -> None:
             rows.writerow([f"b{n}", f"https://books.example/{n}", goal])
 
 
-def _run(side: Side, workload: Workload, folder: Path, server: Server) -> float:
+def _sign_certificate(folder: Path) -> Path:
+    """Make a certificate of this machine's address, signed by itself, with the `openssl` command."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+    command += ["-keyout", str(folder / KEY), "-out", str(folder / CERTIFICATE)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own arguments
+    except OSError as error:
+        raise Failed(f"workloads with TLS need the command openssl: {error}") from None
+    return folder / CERTIFICATE
+
+
+def _run(side: Side, workload: Workload, folder: Path, server: Server, certificate: Path | None) -> float:
     """Run a side to its end and return its CPU seconds, those of its children included."""
     log = folder / "log"
     environment = {
@@ -149,6 +162,9 @@ def _run(side: Side, workload: Workload, folder: Path, server: Server) -> float:
         "TINYFISH_API_KEY": server.token,
         "BATCHFISH_BASE_URL": server.base_url,
     }
+    if certificate is not None:
+        environment["BATCHFISH_BASE_URL"] = server.base_url.replace("http://", "https://", 1)
+        environment["SSL_CERT_FILE"] = str(certificate)
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own programs
             side.command(workload),

@@ -3,7 +3,8 @@
     python -m benchmarks.fanout.server COUNTS [options of python -m batchfish.localagent]
 
 The application is the local agent's own. The file COUNTS holds, once the server has ended, how many requests
-it answered, how many connections it accepted, and how many of them were open at one moment.
+it answered, how many connections it accepted, and how many of them were open at one moment. With a
+certificate and its key in files beside COUNTS, it speaks TLS.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from batchfish.localagent.__main__ import parse
 from batchfish.localagent.serve import serve
+from benchmarks.fanout.serving import CERTIFICATE, KEY
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
@@ -43,6 +47,9 @@ class CountingProtocol(HttpToolsProtocol):
 def main(counts: Path, options: list[str]) -> None:
     """Serve until a signal comes, then write the counts."""
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    certificate, key = counts.with_name(CERTIFICATE), counts.with_name(KEY)
+    if certificate.exists():  # the local agent itself needs no TLS: it listens on this machine alone
+        uvicorn.Config = partial(uvicorn.Config, ssl_certfile=certificate, ssl_keyfile=key)  # type: ignore[misc,assignment]
     serve(parse(options), protocol=CountingProtocol)
     state = CountingProtocol.state
     found = {

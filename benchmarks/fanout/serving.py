@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).parents[2]
+CERTIFICATE, KEY = "certificate.pem", "key.pem"
 START_TIMEOUT = 30.0
 POLL_INTERVAL = 0.02
 

@@ -71,7 +71,8 @@ def _batchfish(*program: str) -> Callable[[Workload], list[str]]:
             "-q",
             "-y",
         )
-        return [sys.executable, *program, "run", ITEMS, *given]
+        away = [str(CLIENTS / "batchfish_remote.py")] if workload.is_remote else program
+        return [sys.executable, *away, "run", ITEMS, *given]
 
     return command
 

@@ -15,7 +15,8 @@ class Workload:
     server works on at once; others wait there. A request takes `latency` and up to `jitter` longer.
     `concurrency` is how many runs a client is told to keep alive. Clients with a task for each run are told
     `tasks` instead where their connection pools could not carry as many, and batchfish `window`, as the value
-    of its option -j. The usual `seed` is one whose longest run does not decide the ideal alone.
+    of its option -j. `is_remote`: TLS, and batchfish takes the API for one on another machine. The usual `seed`
+    is one whose longest run does not decide the ideal alone.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Workload:
     concurrency: int
     tasks: int | None = None
     window: str | None = None
+    is_remote: bool = False
     seed: int = 7
 
     @property
@@ -43,7 +45,7 @@ class Workload:
         cap = "no cap" if self.cap == UNBOUNDED else f"cap {self.cap:,}"
         low, high = 1000 * self.latency, 1000 * (self.latency + self.jitter)
         delay = f", {low:g}–{high:g} ms latency" if high > low else f", {low:g} ms latency" if low else ""
-        return f"{self.runs:,} × {kind}, {cap}{delay}"
+        return f"{self.runs:,} × {kind}, {cap}{delay}{', TLS' if self.is_remote else ''}"
 
     def scaled(self, share: float) -> Workload:
         """Return the workload with this share of its runs."""
@@ -58,7 +60,19 @@ WORKLOADS = {
         Workload(name="mixed", runs=1_000, duration=2.0, sigma=1.0, cap=50, concurrency=50),
         Workload(name="wide", runs=5_000, duration=5.0, sigma=0.5, cap=1_000, concurrency=1_000),
         Workload(name="flood", runs=20_000, duration=0.05, concurrency=1_000, tasks=100),
-        Workload(name="real", runs=300, duration=30.0, sigma=0.5, cap=50, latency=0.1, concurrency=50),
+        *(
+            Workload(
+                name=f"real-{cap}",
+                runs=10 * cap,
+                duration=30.0,
+                sigma=0.5,
+                cap=cap,
+                latency=0.1,
+                concurrency=cap,
+                is_remote=True,
+            )
+            for cap in (2, 10, 50)
+        ),
     )
 }
 QUICK = ("short", "mixed")
