@@ -15,8 +15,8 @@ class Workload:
     server works on at once; others wait there. A request takes `latency` and up to `jitter` longer.
     `concurrency` is how many runs a client is told to keep alive. Clients with a task for each run are told
     `tasks` instead where their connection pools could not carry as many, and batchfish `window`, as the value
-    of its option -j. `is_remote`: TLS, and batchfish takes the API for one on another machine. The usual `seed`
-    is one whose longest run does not decide the ideal alone.
+    of its option -j. `is_remote`: TLS, and batchfish takes the API for one on another machine. The usual
+    `seed` is one whose longest run does not decide the ideal alone.
     """
 
     name: str
