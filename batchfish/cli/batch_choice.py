@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from batchfish.journal.ingest import Difference
     from batchfish.journal.queries import JournalReader
     from batchfish.journal.records import Batch
+    from batchfish.journal.row_file import RowFile
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.manifest.manifest import Manifest
 
@@ -53,12 +54,19 @@ class BatchChoice:
 
 
 def choose_batch(
-    reader: JournalReader, manifest: Manifest, *, recorded_as: str | None, now: float, begins_new: bool
+    reader: JournalReader,
+    manifest: Manifest,
+    rows: RowFile,
+    *,
+    recorded_as: str | None,
+    now: float,
+    begins_new: bool,
 ) -> BatchChoice:
-    """Read the manifest's rows and compare them with the batch that they belong to; write nothing.
+    """Compare the manifest's rows with the batch that they belong to; write nothing.
 
-    `recorded_as` is the API that requests would go to; None if none are sent. WrongInput if the journal
-    belongs to another API or another manifest, or if the clock is behind the newest period.
+    `rows` holds its rows, and is closed here. `recorded_as` is the API that requests would go to; None if
+    none are sent. WrongInput if the journal belongs to another API or another manifest, or if the clock is
+    behind the newest period.
     """
     if recorded_as is not None:
         refuse_other_api(reader, recorded_as)
@@ -72,7 +80,10 @@ def choose_batch(
     newest = reader.batch_named(full_name(manifest.name, period, number)) if number else None
     batch = None if begins_new else newest
     version = identity.FINGERPRINT_VERSION if batch is None else reader.fingerprint_version(batch.pk)
-    reader.staged.load(manifest.items(), version)
+    if rows.version == version:
+        reader.staged.attach(rows)
+    else:
+        reader.staged.load(manifest.items(), version)
     number = batch.number if batch is not None else number + 1
     is_left = begins_new and newest is not None and finished_code(reader, newest, count_others=False) is None
     return BatchChoice(
@@ -132,7 +143,11 @@ def begin_or_amend(
 
     `can_search` is false if runs cannot be found by their marker, so that goals of a new batch carry none.
     """
-    if choice.batch is None:
+    if choice.batch is not None:
+        if choice.is_edited:
+            journal.amend(choice.batch.pk, choice.manifest)
+        pk = choice.batch.pk
+    else:
         new = NewBatch(
             name=manifest.name,
             period=choice.period,
@@ -142,7 +157,6 @@ def begin_or_amend(
             manifest_path=str(manifest.path.absolute()),
             markers=manifest.rules.unanswered.marker and can_search,
         )
-        return journal.batch(journal.begin(new, now=now, chance=secrets.token_bytes(4)))
-    if choice.is_edited:
-        journal.amend(choice.batch.pk, choice.manifest)
-    return journal.batch(choice.batch.pk)
+        pk = journal.begin(new, now=now, chance=secrets.token_bytes(4))
+    journal.reader.staged.detach()
+    return journal.batch(pk)

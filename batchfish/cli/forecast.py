@@ -23,6 +23,7 @@ from batchfish.core.rules import rules_from
 from batchfish.core.settings import Settings, settings_from
 from batchfish.core.window import AUTO
 from batchfish.journal.queries import open_reader_or_empty
+from batchfish.journal.row_file import RowFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,11 +80,12 @@ def show_forecast(
 ) -> int:
     """Print what a `run` with these options would do, and the command; nothing is sent or written."""
     manifest = read_manifest(source)
-    if not manifest.check().items and not as_json:
-        put(f"{source.file}: nothing is selected: the manifest has no items")
-        return ExitCode.OK
-    with open_reader_or_empty(journal_for(manifest, location)) as reader:
-        forecast = make_forecast(reader, manifest, selection, begins_new=begins_new, drains=drains)
+    with RowFile() as rows:
+        if not manifest.check(rows).items and not as_json:
+            put(f"{source.file}: nothing is selected: the manifest has no items")
+            return ExitCode.OK
+        with open_reader_or_empty(journal_for(manifest, location)) as reader:
+            forecast = make_forecast(reader, manifest, rows, selection, begins_new=begins_new, drains=drains)
     if as_json:
         put_document(DocumentType.PLAN, **_as_object(forecast))
     else:
@@ -96,11 +98,17 @@ def show_forecast(
 
 
 def make_forecast(
-    reader: JournalReader, manifest: Manifest, selection: Selection, *, begins_new: bool, drains: bool
+    reader: JournalReader,
+    manifest: Manifest,
+    rows: RowFile,
+    selection: Selection,
+    *,
+    begins_new: bool,
+    drains: bool,
 ) -> Forecast:
-    """Compare a manifest with its journal, as `run` would."""
+    """Compare a manifest and its rows with its journal, as `run` would."""
     now = SystemClock().now()
-    choice = choose_batch(reader, manifest, recorded_as=None, now=now, begins_new=begins_new)
+    choice = choose_batch(reader, manifest, rows, recorded_as=None, now=now, begins_new=begins_new)
     batch = choice.batch
     key = 0 if batch is None else batch.pk  # no attempt is of batch 0
     settings = Settings() if batch is None else settings_from(reader.settings(batch.pk))

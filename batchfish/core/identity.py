@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from batchfish.core.items import ItemSpec
 
 FINGERPRINT_VERSION = 1
@@ -39,6 +43,7 @@ _RESULT_FIELDS = frozenset(
 )
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]  # base32 of ten bits, in lower case
+_FIRST_BITS = struct.Struct(">QH").unpack_from
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
 _MARKER = re.compile(r"\[ref bf-([a-z2-7]{8})-([a-z2-7]{13})-([1-9][0-9]{0,8})\.\]", re.ASCII)
 
@@ -56,16 +61,38 @@ class Marker:
         return make_marker(self.batch8, self.key, self.k)
 
 
-def fingerprint(spec: ItemSpec, version: int = FINGERPRINT_VERSION) -> bytes:
-    """Return a SHA-256 digest of the URL, the goal and the fields that determine the result of a run.
+class Fingerprints:
+    """Makes the fingerprints of items that share their request fields, which are encoded once.
 
     `version` is the one that a journal's fingerprints were made with, so that they stay comparable after an
-    upgrade. ValueError where a text is not Unicode (a lone surrogate).
+    upgrade.
     """
-    if version != FINGERPRINT_VERSION:
-        raise ValueError(f"fingerprints of version {version} are not known here")
-    asked = {name: spec.request[name] for name in _RESULT_FIELDS.intersection(spec.request)}
-    return hashlib.sha256(_CANONICAL.encode({"url": spec.url, "goal": spec.goal, **asked})).digest()
+
+    def __init__(self, request: Mapping[str, Any], version: int = FINGERPRINT_VERSION) -> None:
+        """Encode the fields that determine the result of a run; ValueError where a text is not Unicode."""
+        if version != FINGERPRINT_VERSION:
+            raise ValueError(f"fingerprints of version {version} are not known here")
+        # Canonical JSON has its names in order: `goal` and `url` stand among those of the request.
+        asked = sorted(_RESULT_FIELDS.intersection(request))
+        first = _members({name: request[name] for name in asked if name < "goal"})
+        middle = _members({name: request[name] for name in asked if "goal" < name < "url"})
+        last = _members({name: request[name] for name in asked if name > "url"})
+        self._opening = b'{%b"goal":' % b"".join(member + b"," for member in first)
+        self._middle = b'%b,"url":' % b"".join(b"," + member for member in middle)
+        self._closing = b"%b}" % b"".join(b"," + member for member in last)
+
+    def of(self, url: str, goal: str) -> bytes:
+        """Return the SHA-256 digest of the URL, the goal and the encoded fields.
+
+        ValueError where a text is not Unicode (a lone surrogate).
+        """
+        text = self._opening + _CANONICAL.encode(goal) + self._middle + _CANONICAL.encode(url) + self._closing
+        return hashlib.sha256(text).digest()
+
+
+def fingerprint(spec: ItemSpec, version: int = FINGERPRINT_VERSION) -> bytes:
+    """Return an item's fingerprint, as Fingerprints makes it."""
+    return Fingerprints(spec.request, version).of(spec.url, spec.goal)
 
 
 def item_key(fingerprint: bytes, occurrence: int) -> str:
@@ -110,6 +137,16 @@ def read_marker(goal: str) -> Marker | None:
     return Marker(batch8=found[1], key=found[2], k=int(found[3])) if found else None
 
 
+def _members(fields: Mapping[str, Any]) -> list[bytes]:
+    """Return the members of a canonical JSON object."""
+    return [_CANONICAL.encode({name: value})[1:-1] for name, value in fields.items()]
+
+
 def _letters(text: bytes, count: int) -> str:
-    bits = int.from_bytes(hashlib.sha256(text).digest()[:10], "big")  # 16 letters, more than are asked for
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in range(70, -1, -10)])[:count]
+    """Return up to 14 letters for the first bits of a text's SHA-256 digest, 5 bits each."""
+    high, low = _FIRST_BITS(hashlib.sha256(text).digest())
+    return (
+        f"{_PAIRS[high >> 54]}{_PAIRS[high >> 44 & 1023]}{_PAIRS[high >> 34 & 1023]}"
+        f"{_PAIRS[high >> 24 & 1023]}{_PAIRS[high >> 14 & 1023]}{_PAIRS[high >> 4 & 1023]}"
+        f"{_PAIRS[(high & 15) << 6 | low >> 10]}"
+    )[:count]

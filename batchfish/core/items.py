@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -60,6 +60,19 @@ class ItemSpec(msgspec.Struct, frozen=True, kw_only=True):
     goal: str
     request: Mapping[str, Any] = msgspec.field(default_factory=dict)
     inputs: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class Repetition(NamedTuple):
+    """A row that repeats an earlier one: its id, or all that it asks for if it has none.
+
+    Rows are numbered as in ItemSpec.
+    """
+
+    id: str | None
+    row: int
+    line: int | None
+    first_row: int
+    first_line: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 # are left out, and so are those of which a person asked for another attempt.
 _IS_UNSENT = "i.status = 'queued' AND i.k = 0 AND i.retry_wish = 0"
 _STAGED = (
-    "SELECT n.row AS pk, n.key, n.id, n.url, n.goal, s.body, n.inputs FROM temp.incoming n"
-    f" JOIN temp.shapes s ON s.digest = n.digest LEFT JOIN items i ON i.pk = n.item"
+    "SELECT n.row AS pk, n.key, n.id, n.url, n.goal, s.body, n.inputs FROM staged.incoming n"
+    f" JOIN staged.shapes s ON s.pk = n.shape LEFT JOIN items i ON i.pk = n.item"
     f" WHERE i.pk IS NULL OR ({_IS_UNSENT})"
 )
 _ITEMS = (

@@ -1,8 +1,7 @@
-"""Staging of a manifest's rows, their comparison with the items of a batch, and their merge into it."""
+"""Comparison of a manifest's rows with the items of a batch, and their merge into it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections import defaultdict, deque
@@ -12,12 +11,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
 from batchfish.core import identity
 from batchfish.errors import StorageFailed
 from batchfish.journal.files import connect, has_table, storage_errors
 from batchfish.journal.records import Row
+from batchfish.journal.row_file import RowFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,33 +26,13 @@ if TYPE_CHECKING:
 EXAMPLES = 5
 CACHE_KIB = 32 * 1024
 
-# Without an order of its own: that of a schema's properties is the result's, and that of the columns.
-_JSON = msgspec.json.Encoder()
-
-_STAGING = (
-    "DROP TABLE IF EXISTS temp.incoming",
-    "DROP TABLE IF EXISTS temp.shapes",
-    "DROP TABLE IF EXISTS temp.repeated",
-    "DROP TABLE IF EXISTS temp.gone",
+_ATTACH = (
+    "PRAGMA staged.journal_mode = OFF",  # as in RowFile: after an error nothing of it is used
+    "PRAGMA staged.synchronous = OFF",
+    "PRAGMA staged.cache_size = -8192",
+    "CREATE TEMP TABLE IF NOT EXISTS repeated (fingerprint BLOB PRIMARY KEY) STRICT, WITHOUT ROWID",
     """
-    CREATE TEMP TABLE incoming (
-        row         INTEGER PRIMARY KEY,
-        given_id    TEXT,
-        id          TEXT NOT NULL,
-        fingerprint BLOB NOT NULL,
-        occurrence  INTEGER NOT NULL,
-        key         TEXT NOT NULL,
-        url         TEXT NOT NULL,
-        goal        TEXT NOT NULL,
-        digest      BLOB NOT NULL,
-        inputs      TEXT NOT NULL,
-        item        INTEGER                         -- the item of the batch that this row is, if any
-    ) STRICT
-    """,
-    "CREATE TEMP TABLE shapes (digest BLOB PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE TEMP TABLE repeated (fingerprint BLOB PRIMARY KEY) STRICT, WITHOUT ROWID",
-    """
-    CREATE TEMP TABLE gone (
+    CREATE TEMP TABLE IF NOT EXISTS gone (
         pk          INTEGER PRIMARY KEY,
         id          TEXT NOT NULL,
         has_begun   INTEGER NOT NULL,
@@ -64,14 +42,14 @@ _STAGING = (
 )
 
 # Only the rows that are in the batch are written again: a million of a batch yet to begin cost one scan.
-_FORGET_MATCHES = "UPDATE temp.incoming SET item = NULL WHERE item IS NOT NULL"
+_FORGET_MATCHES = "UPDATE staged.incoming SET item = NULL WHERE item IS NOT NULL"
 _MATCH_SINGLE = """
-UPDATE temp.incoming SET item = i.pk FROM items i
+UPDATE staged.incoming SET item = i.pk FROM items i
 WHERE i.batch = :batch AND i.key = incoming.key AND i.occurrence = 1
 """
 _FIND_REPEATED = """
 INSERT INTO temp.repeated
-SELECT fingerprint FROM temp.incoming GROUP BY fingerprint HAVING count(*) > 1
+SELECT fingerprint FROM staged.repeated
 UNION SELECT fingerprint FROM items WHERE batch = :batch AND occurrence > 1
 """
 _REPEATED_ITEMS = """
@@ -79,17 +57,17 @@ SELECT fingerprint, pk, id, occurrence, key FROM items
 WHERE batch = :batch AND fingerprint IN temp.repeated ORDER BY wanted DESC, occurrence
 """
 _REPEATED_ROWS = """
-SELECT fingerprint, row, given_id FROM temp.incoming
+SELECT fingerprint, row, given_id FROM staged.incoming
 WHERE fingerprint IN temp.repeated ORDER BY fingerprint, row
 """
 _FIND_GONE = """
 INSERT INTO temp.gone
 SELECT pk, id, k > 0, id = default_id(fingerprint, occurrence) FROM items WHERE batch = :batch AND wanted = 1
-    AND pk NOT IN (SELECT item FROM temp.incoming WHERE item IS NOT NULL)
+    AND pk NOT IN (SELECT item FROM staged.incoming WHERE item IS NOT NULL)
 """
 # An item that left the manifest before it had begun, and is back, costs as much as one that was never there.
 _NEW = (
-    "FROM temp.incoming n LEFT JOIN items i ON i.pk = n.item"
+    "FROM staged.incoming n LEFT JOIN items i ON i.pk = n.item"
     " WHERE (n.item IS NULL OR i.wanted = 0 AND i.k = 0)"
 )
 _CHANGED = f"{_NEW} AND n.given_id IN (SELECT id FROM temp.gone WHERE has_begun)"
@@ -97,8 +75,11 @@ _REPLACED = f"FROM temp.gone WHERE id IN (SELECT n.given_id {_NEW})"
 _LEFT = f"FROM temp.gone WHERE has_begun AND id NOT IN (SELECT n.given_id {_NEW} AND n.given_id IS NOT NULL)"
 _NEW_NAMELESS = f"{_NEW} AND n.given_id IS NULL"
 _NEW_NAMED = f"{_NEW} AND n.given_id NOT IN (SELECT id FROM temp.gone WHERE has_begun)"
-_MATCHED = "FROM temp.incoming n JOIN items i ON i.pk = n.item JOIN requests r ON r.pk = i.request"
-_DIFFERS = "(i.wanted, i.row, i.id, i.inputs, r.digest) <> (1, n.row, n.id, n.inputs, n.digest)"
+_MATCHED = (
+    "FROM staged.incoming n JOIN staged.shapes s ON s.pk = n.shape"
+    " JOIN items i ON i.pk = n.item JOIN requests r ON r.pk = i.request"
+)
+_DIFFERS = "(i.wanted, i.row, i.id, i.inputs, r.digest) <> (1, n.row, n.id, n.inputs, s.digest)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,54 +126,44 @@ class Overlap:
 
 
 class StagedRows:
-    """The rows of a manifest in temporary tables of one connection, so that they cost no memory.
+    """The rows of a manifest beside the journal, in a file that is attached to its connection.
 
-    `load` puts them there, `compare` matches them with the items of a batch; the rest reads what is there.
-    A read-only connection will do for all but `merge`.
+    `load` or `attach` puts them there, `compare` matches them with the items of a batch; the rest reads what
+    is there. A read-only connection will do for all but `merge`.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         """Stage rows on this connection to the journal at `path`; nothing is staged yet."""
         self._connection = connection
         self._path = path
+        self._is_attached = False
 
     def load(self, specs: Iterable[ItemSpec], version: int) -> int:
-        """Stream a manifest's rows into the temporary table in place of earlier ones; return their number.
+        """Stream rows into a file and stage it in place of earlier ones; return their number.
 
         `version` is that of the fingerprints.
         """
-        with self._transaction():
-            for statement in _STAGING:
-                self._connection.execute(statement)
-            cursor = self._connection.executemany(
-                "INSERT INTO temp.incoming VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, NULL)",
-                self._prepare(specs, version),
-            )
-        return cursor.rowcount
+        with RowFile(version) as file:
+            number = file.load(specs)
+            self.attach(file)
+        return number
 
-    def _prepare(self, specs: Iterable[ItemSpec], version: int) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows as if no two were equal; `compare` numbers those that are."""
-        request, digest = None, b""
-        for spec in specs:
-            fingerprint = identity.fingerprint(spec, version)
-            if spec.request is not request:  # rows without fields of their own share the very same one
-                request = spec.request
-                body = _JSON.encode(dict(request))
-                digest = hashlib.sha256(body).digest()
-                self._connection.execute(
-                    "INSERT OR IGNORE INTO temp.shapes VALUES (?, ?)", (digest, body.decode())
-                )
-            yield (
-                spec.row,
-                spec.id,
-                spec.id if spec.id is not None else identity.default_id(fingerprint),
-                fingerprint,
-                identity.item_key(fingerprint, 1),
-                spec.url,
-                spec.goal,
-                digest,
-                _JSON.encode(dict(spec.inputs)).decode(),
-            )
+    def attach(self, file: RowFile) -> None:
+        """Stage the rows of a file in place of earlier ones; the file has no name from then on."""
+        self.detach()
+        with storage_errors(self._path):
+            self._connection.execute("ATTACH ? AS staged", (str(file.path),))
+            self._is_attached = True
+            file.close()
+            for statement in _ATTACH:
+                self._connection.execute(statement)
+
+    def detach(self) -> None:
+        """Stage nothing, and free the room of what was staged."""
+        if self._is_attached:
+            with storage_errors(self._path):
+                self._connection.execute("DETACH staged")
+            self._is_attached = False
 
     def compare(self, batch: int | None) -> Difference:
         """Match the rows with the items of a batch (None: one yet to begin) and count the differences."""
@@ -203,12 +174,18 @@ class StagedRows:
             execute("DELETE FROM temp.repeated")
             execute("DELETE FROM temp.gone")
             execute(_FORGET_MATCHES)
-            execute(_MATCH_SINGLE, parameters)
+            if batch is not None:
+                execute(_MATCH_SINGLE, parameters)
             execute(_FIND_REPEATED, parameters)
             self._connection.executemany(
-                "UPDATE temp.incoming SET item = ?, occurrence = ?, key = ?, id = ? WHERE row = ?",
+                "UPDATE staged.incoming SET item = ?, occurrence = ?, key = ?, id = ? WHERE row = ?",
                 _match_repeated(self._connection, parameters),
             )
+            if batch is None:
+                rows = self._number("SELECT count(*) FROM staged.incoming")
+                ids = self._rows(f"SELECT id FROM staged.incoming ORDER BY row LIMIT {EXAMPLES}")
+                examples = tuple(one for (one,) in ids)
+                return Difference(wanted=rows, new=rows, changed=0, removed=0, new_examples=examples)
             execute(_FIND_GONE, parameters)
             return self._count_differences()
 
@@ -226,7 +203,7 @@ class StagedRows:
         such_as = [one for what, number in kinds.items() if number for one in examples("n.id", what)]
         changed = sum(kinds.values())
         return Difference(
-            wanted=count("FROM temp.incoming"),
+            wanted=count("FROM staged.incoming"),
             new=count(_NEW) - changed,
             changed=changed,
             removed=count("FROM temp.gone") - count(_REPLACED) - named - nameless,
@@ -239,28 +216,28 @@ class StagedRows:
 
     def rows(self) -> Sequence[Row]:
         """Return the staged rows, in manifest order."""
-        rows = self._rows("SELECT row, id, url, inputs FROM temp.incoming ORDER BY row")
+        rows = self._rows("SELECT row, id, url, inputs FROM staged.incoming ORDER BY row")
         return [Row(*row) for row in rows]
 
     def rows_to_submit(self) -> frozenset[int]:
         """Return the numbers of the compared rows that are new or whose items are queued."""
         rows = self._rows(
-            "SELECT n.row FROM temp.incoming n LEFT JOIN items i ON i.pk = n.item"
+            "SELECT n.row FROM staged.incoming n LEFT JOIN items i ON i.pk = n.item"
             " WHERE i.pk IS NULL OR i.status = 'queued'"
         )
         return frozenset(row for (row,) in rows)
 
     def some_keys(self) -> Sequence[str]:
         """Return the item keys of the first, the middle and the last row."""
-        count = self._number("SELECT count(*) FROM temp.incoming")
+        count = self._number("SELECT count(*) FROM staged.incoming")
         places = sorted({0, count // 2, count - 1}) if count else []
-        query = "SELECT key FROM temp.incoming ORDER BY row LIMIT 1 OFFSET ?"
+        query = "SELECT key FROM staged.incoming ORDER BY row LIMIT 1 OFFSET ?"
         return [self._rows(query, place)[0][0] for place in places]
 
     def count(self, keys: Iterable[str]) -> int:
         """Count the rows whose item key is one of these."""
         return self._number(
-            "SELECT count(*) FROM temp.incoming WHERE key IN (SELECT value FROM json_each(?))",
+            "SELECT count(*) FROM staged.incoming WHERE key IN (SELECT value FROM json_each(?))",
             json.dumps(list(keys)),
         )
 
@@ -280,7 +257,7 @@ class StagedRows:
             execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
             try:
                 rows = execute(
-                    "SELECT b.manifest ->> 'name', b.batch8, count(*) FROM temp.incoming n"
+                    "SELECT b.manifest ->> 'name', b.batch8, count(*) FROM staged.incoming n"
                     " JOIN other.batches b ON b.base_url = ?"
                     " JOIN other.items i ON i.batch = b.pk AND i.key = n.key AND i.k > 0 GROUP BY b.pk",
                     (base_url,),
@@ -298,19 +275,19 @@ class StagedRows:
         usual = self._number("PRAGMA cache_size")
         # Keys lie scattered over their index: many are inserted quickly only while it fits into memory.
         write(f"PRAGMA cache_size = -{CACHE_KIB}", ())
-        write("INSERT OR IGNORE INTO requests (digest, body) SELECT digest, body FROM temp.shapes", ())
+        write("INSERT OR IGNORE INTO requests (digest, body) SELECT digest, body FROM staged.shapes", ())
         write("UPDATE items SET wanted = 0 WHERE pk IN (SELECT pk FROM temp.gone)", ())
         write(
             "UPDATE items SET wanted = 1, row = m.row, id = m.id, inputs = m.inputs,"
             "  request = (SELECT pk FROM requests WHERE digest = m.digest)"
-            f" FROM (SELECT n.* {_MATCHED} WHERE {_DIFFERS}) m WHERE m.item = items.pk",
+            f" FROM (SELECT n.*, s.digest {_MATCHED} WHERE {_DIFFERS}) m WHERE m.item = items.pk",
             (),
         )
         write(
             "INSERT INTO items (batch, key, fingerprint, occurrence, id, row, url, goal, request, inputs)"
             " SELECT ?, n.key, n.fingerprint, n.occurrence, n.id, n.row, n.url, n.goal, r.pk, n.inputs"
-            " FROM temp.incoming n JOIN requests r ON r.digest = n.digest WHERE n.item IS NULL"
-            " ORDER BY n.row",
+            " FROM staged.incoming n CROSS JOIN staged.shapes s ON s.pk = n.shape"
+            " CROSS JOIN requests r ON r.digest = s.digest WHERE n.item IS NULL ORDER BY n.row",
             (batch,),
         )
         write(f"PRAGMA cache_size = {usual}", ())
@@ -325,7 +302,7 @@ class StagedRows:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Keep all of the block's changes to the temporary tables, or none; the journal is not locked.
+        """Keep all of the block's changes to what is staged; the journal is not locked.
 
         It begins no transaction inside that of a group of writes: an error here could undo those unnoticed.
         """

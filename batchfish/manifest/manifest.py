@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from batchfish.core.items import ItemSpec
     from batchfish.manifest.templates import Written
+    from batchfish.manifest.validate import RowStore
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,10 +54,13 @@ class Manifest:
                 yield spec
             problems.raise_if_any()
 
-    def check(self) -> ManifestSummary:
-        """Read all rows once and return a summary; raise ManifestError with every problem."""
+    def check(self, store: RowStore | None = None) -> ManifestSummary:
+        """Read all rows once and return a summary; raise ManifestError with every problem.
+
+        With a `store`, their items are in it afterwards, and need not be read again.
+        """
         problems = Problems()
-        summary = check_rows(self, problems)
+        summary = check_rows(self, problems, store)
         problems.raise_if_any()
         return summary
 

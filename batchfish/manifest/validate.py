@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from batchfish.core.describe import quote
 from batchfish.core.identity import fingerprint
+from batchfish.core.items import Repetition
 from batchfish.errors import StorageFailed
 from batchfish.manifest.problems import Problems, suggest
 from batchfish.manifest.templates import Renderer, compile_where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from batchfish.core.expressions import Template
@@ -23,21 +25,33 @@ if TYPE_CHECKING:
     from batchfish.manifest.manifest import Manifest
 
 # A database without a name is a temporary file once it outgrows its cache of 8 MiB, and is deleted when it is
-# closed. `part` and `line` say where a row stands.
+# closed.
 _SETUP = """
 PRAGMA cache_size = -8192;
 PRAGMA temp_store = FILE;
 PRAGMA journal_mode = OFF;
-CREATE TABLE keys (key BLOB NOT NULL, part INTEGER NOT NULL, line INTEGER NOT NULL) STRICT;
+CREATE TABLE keys (key BLOB NOT NULL, row INTEGER NOT NULL, line INTEGER) STRICT;
 BEGIN;
 """
 _REPEATED = """
 WITH repeated AS MATERIALIZED (SELECT key, min(rowid) AS first FROM keys GROUP BY key HAVING count(*) > 1)
-SELECT keys.key, keys.part, keys.line, first.part, first.line
+SELECT keys.key, keys.row, keys.line, first.row, first.line
 FROM keys JOIN repeated USING (key) JOIN keys AS first ON first.rowid = repeated.first
 WHERE keys.rowid > repeated.first ORDER BY keys.rowid
 """
 _ID, _FINGERPRINT = b"i", b"f"  # the first byte of a key
+
+
+class RowStore(Protocol):
+    """Where rows are put while they are checked, and compared with each other."""
+
+    def load(self, specs: Iterable[ItemSpec]) -> int:
+        """Take in the rows, and return their number."""
+        ...
+
+    def repeated(self) -> Iterable[Repetition]:
+        """Return the rows with the id of an earlier one, and those without an id that ask for the same."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,23 +75,28 @@ class ManifestSummary:
     properties: tuple[str, ...]
 
 
-def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
+def check_rows(manifest: Manifest, problems: Problems, store: RowStore | None = None) -> ManifestSummary:
     """Read all rows once, add everything wrong to the problems, and return what the rows hold.
 
+    The rows that can be read are put into `store`, which compares them; by default it keeps nothing else.
     Raises StorageFailed if the temporary file in which rows are compared cannot be written.
     """
+    if store is None:
+        with closing(_Keys(manifest.path)) as keys:
+            return check_rows(manifest, problems, keys)
     renderer = Renderer(manifest.shared, problems)
     sources: list[SourceSummary] = []
     names: set[str] = set()
     properties: dict[str, None] = {}
     explode = manifest.rules.output.explode
     compared: set[str] = set()
+    before_parts: list[int] = []
 
-    def read() -> Iterator[tuple[bytes, int, int]]:
-        """Yield the key of each item, and the part and line of its row."""
+    def read() -> Iterator[ItemSpec]:
         schemas: set[int] = set()
-        for number, part in enumerate(manifest.parts):
+        for part in manifest.parts:
             before, left_out = renderer.row, renderer.left_out
+            before_parts.append(before)
             for spec in renderer.items(part):
                 if part.source.columns is None:
                     names.update(spec.inputs)
@@ -86,7 +105,7 @@ def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
                     schemas.add(id(schema))
                     properties.update(dict.fromkeys(_name_properties(schema)))
                     compared.update(_name_compared(schema, explode))
-                yield _key_of(spec), number, spec.line or 0
+                yield spec
             names.update(part.source.columns or ())
             sources.append(
                 SourceSummary(
@@ -97,7 +116,11 @@ def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
                 )
             )
 
-    duplicates = _find_repeated(manifest, read(), problems)
+    store.load(read())
+    duplicates = 0
+    for repetition in store.repeated():
+        _add_repetition(manifest, repetition, before_parts, problems)
+        duplicates += repetition.id is None
     if renderer.row:
         _check_names(manifest, names, renderer.row_texts, problems)
         _check_compared(manifest, compared, problems)
@@ -110,36 +133,64 @@ def check_rows(manifest: Manifest, problems: Problems) -> ManifestSummary:
     )
 
 
-def _key_of(spec: ItemSpec) -> bytes:
-    """Return what must be unique: the id of an item, or the fingerprint of one without an id."""
-    return _FINGERPRINT + fingerprint(spec) if spec.id is None else _ID + spec.id.encode()
+class _Keys:
+    """Keeps of each row only what must be unique: its id, or its fingerprint if it has none."""
+
+    def __init__(self, path: Path) -> None:
+        """Keep the rows of the manifest at `path`."""
+        self._path = path
+        self._connection = sqlite3.connect("", isolation_level=None)
+
+    def close(self) -> None:
+        """Forget the rows."""
+        self._connection.close()
+
+    def load(self, specs: Iterable[ItemSpec]) -> int:
+        """Take in the rows, and return their number."""
+        keys = (
+            (
+                _FINGERPRINT + fingerprint(spec) if spec.id is None else _ID + spec.id.encode(),
+                spec.row,
+                spec.line,
+            )
+            for spec in specs
+        )
+        with self._storage_errors():
+            self._connection.executescript(_SETUP)
+            return self._connection.executemany("INSERT INTO keys VALUES (?, ?, ?)", keys).rowcount
+
+    def repeated(self) -> Iterator[Repetition]:
+        """Yield the rows that repeat an earlier one."""
+        with self._storage_errors():
+            for key, *places in self._connection.execute(_REPEATED):
+                yield Repetition(key.removeprefix(_ID).decode() if key.startswith(_ID) else None, *places)
+
+    @contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StorageFailed(
+                f"the rows of {self._path} cannot be compared in a temporary file: {error}",
+                remedy="Make room in the temporary folder, or name another in TMPDIR.",
+            ) from error
 
 
-def _find_repeated(manifest: Manifest, rows: Iterable[tuple[bytes, int, int]], problems: Problems) -> int:
-    """Add a problem for each row with the key of an earlier one, and return how many have no id."""
-    duplicates = 0
-    try:
-        with closing(sqlite3.connect("", isolation_level=None)) as connection:
-            connection.executescript(_SETUP)
-            connection.executemany("INSERT INTO keys VALUES (?, ?, ?)", rows)
-            for key, part, line, first_part, first_line in connection.execute(_REPEATED):
-                path = manifest.parts[part].source.file.path
-                first_path = manifest.parts[first_part].source.file.path
-                first = f"on line {first_line}" + (f" of {first_path}" if first_part != part else "")
-                if key.startswith(_ID):
-                    message = f"the id {quote(key.removeprefix(_ID).decode())} occurs twice, first {first}"
-                    problems.add(path, line, message, "Give each row an id of its own.")
-                    continue
-                duplicates += 1
-                if not manifest.allow_duplicates:
-                    remedy = "Remove it, give both an id, or pass --allow-duplicates."
-                    problems.add(path, line, f"the row asks for the same as the one {first}", remedy)
-    except sqlite3.Error as error:
-        raise StorageFailed(
-            f"the rows of {manifest.path} cannot be compared in a temporary file: {error}",
-            remedy="Make room in the temporary folder, or name another in TMPDIR.",
-        ) from error
-    return duplicates
+def _add_repetition(
+    manifest: Manifest, repetition: Repetition, before_parts: Sequence[int], problems: Problems
+) -> None:
+    """Add the problem of a row that repeats another; `before_parts` are the rows before each part."""
+    part, first_part = (bisect_left(before_parts, row) - 1 for row in (repetition.row, repetition.first_row))
+    path = manifest.parts[part].source.file.path
+    first = f"on line {repetition.first_line}"
+    if first_part != part:
+        first += f" of {manifest.parts[first_part].source.file.path}"
+    if repetition.id is not None:
+        message = f"the id {quote(repetition.id)} occurs twice, first {first}"
+        problems.add(path, repetition.line, message, "Give each row an id of its own.")
+    elif not manifest.allow_duplicates:
+        remedy = "Remove it, give both an id, or pass --allow-duplicates."
+        problems.add(path, repetition.line, f"the row asks for the same as the one {first}", remedy)
 
 
 def _name_properties(schema: object) -> Iterable[str]:

@@ -14,6 +14,7 @@ from batchfish.cli.agreement import Agreement
 from batchfish.cli.batch_choice import begin_or_amend, choose_batch
 from batchfish.cli.factory import owned_journal
 from batchfish.errors import BatchBusy, WrongInput
+from batchfish.journal.row_file import RowFile
 from batchfish.manifest.load import load_manifest
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ class Schedule:
         """Begin or continue the batch of this moment, and return its full name."""
         self.number += 1
         now = moment.timestamp()
-        choice = choose_batch(self.journal.reader, self.manifest, recorded_as=API, now=now, begins_new=False)
+        with RowFile() as rows:
+            self.manifest.check(rows)
+            choice = choose_batch(
+                self.journal.reader, self.manifest, rows, recorded_as=API, now=now, begins_new=False
+            )
         begin_or_amend(self.journal, self.manifest, choice, base_url=API, now=now, can_search=True)
         return choice.name
 

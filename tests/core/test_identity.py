@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import string
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchfish.core import identity
 from batchfish.core.identity import (
     FINGERPRINT_VERSION,
+    Fingerprints,
     Marker,
     batch_prefix,
     default_id,
@@ -25,6 +29,11 @@ from batchfish.core.identity import (
 from batchfish.core.items import ItemSpec
 
 LETTERS = string.ascii_lowercase + "234567"
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.text(),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(), below, max_size=3),
+    max_leaves=8,
+)
 markers = st.builds(
     Marker,
     batch8=st.text(LETTERS, min_size=8, max_size=8),
@@ -101,12 +110,30 @@ class TestFingerprint:
         other = {"use_vault": True, "output_schema": {"required": ["a"], "type": "object"}}
         assert fingerprint(spec(request=one)) == fingerprint(spec(request=other))
 
+    @given(
+        st.dictionaries(st.sampled_from(sorted(identity._RESULT_FIELDS)), json_values),  # noqa: SLF001 - every one
+        st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=3),
+    )
+    def test_it_is_the_digest_of_canonical_json(
+        self, request_fields: dict[str, Any], asked: list[tuple[str, str]]
+    ) -> None:
+        shared = Fingerprints({**request_fields, "webhook_url": "https://hooks.example/"})
+        encode = msgspec.json.Encoder(order="deterministic").encode
+        for url, goal in asked:
+            whole = encode({"url": url, "goal": goal, **request_fields})
+            assert shared.of(url, goal) == hashlib.sha256(whole).digest()
+
     def test_an_unknown_version_is_refused(self) -> None:
         with pytest.raises(ValueError, match="version 2"):
             fingerprint(spec(), version=2)
 
 
 class TestNames:
+    def test_a_key_is_the_same_in_every_release(self) -> None:
+        # Another key would be the marker of another item.
+        assert item_key(bytes(32), 1) == "cysku25sqj3vl"
+        assert item_key(bytes(range(32)), 12) == "x6zfj5q62qnju"
+
     def test_a_key_is_13_letters_that_tell_occurrences_apart(self) -> None:
         keys = {item_key(fingerprint(spec()), occurrence) for occurrence in range(1, 1000)}
         assert len(keys) == 999

@@ -196,7 +196,7 @@ class TestTransaction:
     def test_a_batch_is_begun_whole_or_not_at_all(self, journal: SqliteJournal, path: Path) -> None:
         journal.reader.staged.load(specs_of([row(A)]), 1)
         journal.reader.staged.compare(None)
-        connection_of(journal).execute("DROP TABLE temp.incoming")
+        connection_of(journal).execute("DROP TABLE staged.incoming")
         with pytest.raises(StorageFailed, match="no such table"):
             journal.begin(NEW, now=1_000.0, chance=b"abcd")
         with pytest.raises(StorageFailed, match="cannot be used any further"):

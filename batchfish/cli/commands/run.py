@@ -23,6 +23,7 @@ from batchfish.cli.parser import flag, group, spelled
 from batchfish.cli.preflight import RunCheck, check_run
 from batchfish.cli.selection import select, selects_any
 from batchfish.cli.summary import report_finished, report_nothing_selected
+from batchfish.journal.row_file import RowFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,18 +57,20 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
             console=console,
         )
     manifest = read_manifest(options.manifest)
-    if not manifest.check().items:
-        message = f"nothing is selected: {options.manifest.file} has no items"
-        return report_nothing_selected(execution.reporting, console, message)
-    path, agreement = journal_for(manifest, location), agreement_of(execution.questions)
-    make_home(path)
     with ExitStack() as stack:
+        rows = stack.enter_context(RowFile())
+        if not manifest.check(rows).items:
+            message = f"nothing is selected: {options.manifest.file} has no items"
+            return report_nothing_selected(execution.reporting, console, message)
+        path, agreement = journal_for(manifest, location), agreement_of(execution.questions)
+        make_home(path)
         waits = execution.pace.if_running == "wait"
         journal = stack.enter_context(owned_journal(path, agreement, waits=waits))
         access = None if location.local else remote_access(execution.api, env)
         choice = choose_batch(
             journal.reader,
             manifest,
+            rows,
             recorded_as=LOCAL_BASE if access is None else access.recorded_as,
             now=SystemClock().now(),
             begins_new=options.new,
