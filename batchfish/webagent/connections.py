@@ -8,9 +8,10 @@ times the CPU. Proxies are left to it.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import h11
+import httptools
 import httpx
 
 if TYPE_CHECKING:
@@ -53,25 +54,23 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         """Send a request and return its answer, whose body is still to be read."""
         limits: Mapping[str, float | None] = request.extensions.get("timeout", {})
         trace: Trace = request.extensions.get("trace", _trace_nothing)
-        body = await request.aread()
         await trace("connection.acquire.started", {"request": request})
-        await _within(limits.get("pool"), self._slots.acquire(), httpx.PoolTimeout)
+        data = _encode(request, await request.aread())
+        if self._slots.locked():
+            await _within(limits.get("pool"), self._slots.acquire(), httpx.PoolTimeout)
+        else:
+            await self._slots.acquire()
         connection: _Connection | None = None
         try:
             connection = self._take_idle() or await self._connect(request.url, limits.get("connect"))
-            data = connection.encode(request, body)
             await trace("http11.send_request_headers.started", {"request": request})
             await connection.write(data, limits.get("write"))
-            head = await connection.read_head(limits.get("read"))
+            status, headers = await connection.read_head(limits.get("read"))
         except BaseException:
             self._release(connection)
             raise
-        return httpx.Response(
-            head.status_code,
-            headers=head.headers.raw_items(),
-            stream=_Body(connection, limits.get("read"), self._release),
-            extensions={"http_version": b"HTTP/" + head.http_version, "reason_phrase": head.reason},
-        )
+        body = _Body(connection, limits.get("read"), self._release)
+        return httpx.Response(status, headers=headers, stream=body)
 
     async def aclose(self) -> None:
         """Close the connections that are idle, and each other one as soon as its answer has been read."""
@@ -110,7 +109,8 @@ class ConnectionPool(httpx.AsyncBaseTransport):
     def _release(self, connection: _Connection | None) -> None:
         """Keep a connection whose answer was read to its end, and close any other one."""
         if connection is not None:
-            if self._is_open and connection.prepare_next():
+            if self._is_open and connection.is_reusable:
+                connection.idle_since = asyncio.get_running_loop().time()
                 self._idle.append(connection)
             else:
                 connection.close()
@@ -121,10 +121,9 @@ class _Connection(asyncio.Protocol):
     """One connection, with at most one request at a time."""
 
     def __init__(self) -> None:
-        self._http = _new_client()
-        self._received = bytearray()
-        self._failure: Exception | None = None
-        self._has_ended = False  # the server sends nothing any longer
+        self._answer = _AnswerParser()
+        self._failure: httpx.TransportError | None = None
+        self._is_closing = False  # the server sends nothing any longer
         self._may_write = True
         self._changed = asyncio.Event()
         self.is_closed = asyncio.Event()
@@ -135,18 +134,26 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._received += data
-        if len(self._received) > MAX_UNREAD_BYTES:
+        try:
+            self._answer.feed(data)
+        except httpx.RemoteProtocolError as error:
+            self._fail(error)
+        if len(self._answer.body) > MAX_UNREAD_BYTES:
             self._transport.pause_reading()
         self._changed.set()
 
     def eof_received(self) -> None:
-        self._has_ended = True
+        self._is_closing = True
+        try:
+            self._answer.feed_eof()
+        except httpx.RemoteProtocolError as error:
+            self._fail(error)
         self._changed.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._has_ended, self._failure = True, exc
-        self._changed.set()
+        if exc is not None:
+            self._fail(httpx.ReadError(str(exc)))
+        self.eof_received()
         self.is_closed.set()
 
     def pause_writing(self) -> None:
@@ -158,73 +165,52 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the server has neither closed the connection nor sent what nobody asked for."""
-        return not (self._has_ended or self._received or self._transport.is_closing())
-
-    def prepare_next(self) -> bool:
-        """Get ready for another request; return whether that is possible."""
-        is_complete = self._http.our_state is self._http.their_state is h11.DONE
-        if not is_complete or self._http.trailing_data[0] or not self.is_reusable:
-            return False
-        self._http.start_next_cycle()
-        self.idle_since = asyncio.get_running_loop().time()
-        return True
+        """Whether the answer was read, and the server has neither closed nor sent anything since."""
+        is_over = self._answer.allows_another and not self._answer.body
+        return is_over and not (self._is_closing or self._transport.is_closing())
 
     def close(self) -> None:
         """Close the connection at once."""
         self._transport.abort()
-
-    def encode(self, request: httpx.Request, body: bytes) -> bytes:
-        """Return the bytes of a request."""
-        try:
-            head = h11.Request(
-                method=request.method, target=request.url.raw_path, headers=request.headers.raw
-            )
-            parts = (head, h11.Data(data=body), h11.EndOfMessage())
-            return b"".join(self._http.send(part) or b"" for part in parts)
-        except h11.LocalProtocolError as error:
-            raise httpx.LocalProtocolError(str(error)) from error
 
     async def write(self, data: bytes, seconds: float | None) -> None:
         """Write until all but what the system buffers is sent, or the connection is lost.
 
         The server may have answered before that, so a lost connection is noticed when the answer is read.
         """
+        self._answer.start_next()
         self._transport.write(data)
-        while not (self._may_write or self._has_ended):
+        while not (self._may_write or self._is_closing):
             await _within(seconds, self._change(), httpx.WriteTimeout)
 
-    async def read_head(self, seconds: float | None) -> h11.Response:
+    async def read_head(self, seconds: float | None) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Read the status and the headers of the answer, past interim answers (1xx)."""
-        while not isinstance(event := await self.next_event(seconds), h11.Response):
-            pass
-        return event
+        while not self._answer.status:
+            await self._receive(seconds)
+        return self._answer.status, self._answer.headers
 
-    async def next_event(self, seconds: float | None) -> object:
-        """Read the next event of h11, which must begin within `seconds`."""
-        try:
-            event = self._http.next_event()
-            while event is h11.NEED_DATA:
-                await self._receive(seconds)
-                event = self._http.next_event()
-        except h11.RemoteProtocolError as error:
-            raise httpx.RemoteProtocolError(str(error)) from error
-        return event
+    async def read_body(self, seconds: float | None) -> bytes:
+        """Read the next part of the body, which must come within `seconds`; nothing at its end."""
+        while not (self._answer.body or self._answer.is_complete):
+            await self._receive(seconds)
+        part = bytes(self._answer.body)
+        self._answer.body.clear()
+        self._transport.resume_reading()
+        return part
 
     async def _receive(self, seconds: float | None) -> None:
-        """Pass on to the parser what the server has sent, or that it sends nothing more."""
-        while not (self._received or self._has_ended):
-            await _within(seconds, self._change(), httpx.ReadTimeout)
-        if self._received or self._failure is None:
-            self._http.receive_data(bytes(self._received))
-            self._received.clear()
-            self._transport.resume_reading()
-        else:
-            raise httpx.ReadError(str(self._failure)) from self._failure
+        """Wait until the server has sent something or closed the connection."""
+        if self._failure is not None:
+            raise self._failure
+        await _within(seconds, self._change(), httpx.ReadTimeout)
 
     async def _change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
+
+    def _fail(self, error: httpx.TransportError) -> None:
+        """Keep the first failure, which is raised once what came before it has been read."""
+        self._failure = self._failure or error
 
 
 class _Body(httpx.AsyncByteStream):
@@ -242,8 +228,8 @@ class _Body(httpx.AsyncByteStream):
         self._is_released = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while isinstance(event := await self._connection.next_event(self._seconds), h11.Data):
-            yield bytes(event.data)
+        while part := await self._connection.read_body(self._seconds):
+            yield part
 
     async def aclose(self) -> None:
         if not self._is_released:
@@ -251,8 +237,98 @@ class _Body(httpx.AsyncByteStream):
             self._release(self._connection)
 
 
-def _new_client() -> h11.Connection:
-    return h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+class _AnswerParser:
+    """The answers on one connection, one after another; httptools calls the methods that begin with `on_`.
+
+    `status` is 0 until the headers of the answer are complete; `body` is what was received and not yet read.
+    """
+
+    def __init__(self) -> None:
+        self._http = httptools.HttpResponseParser(self)
+        # What servers send that are not strict. It is dangerous for those who pass answers on to others.
+        self._http.set_dangerous_leniencies(
+            lenient_headers=True,
+            lenient_chunked_length=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+        )
+        self.start_next()
+
+    def start_next(self) -> None:
+        """Forget an answer, and expect the next one."""
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = bytearray()
+        self.is_complete = False
+        self.allows_another = False
+        self._ends_with_connection = False
+        self._incomplete = 0  # bytes of a head or a trailer so far
+
+    def feed(self, data: bytes) -> None:
+        """Parse what the server has sent; RemoteProtocolError if it is no answer, or too long a head."""
+        self.allows_another = False  # unless this completes an answer
+        self._incomplete += len(data)
+        try:
+            self._http.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self.is_complete:
+                raise httpx.RemoteProtocolError(str(error.__context__ or error)) from None
+            self.allows_another = False
+        if self._incomplete > MAX_HEAD_BYTES and not self.is_complete:
+            raise httpx.RemoteProtocolError(f"a head of more than {MAX_HEAD_BYTES} bytes")
+
+    def feed_eof(self) -> None:
+        """Note that the server sends nothing more; RemoteProtocolError if it should have."""
+        if self._ends_with_connection:
+            self.is_complete = True
+        elif not self.is_complete:
+            raise httpx.RemoteProtocolError("the server closed the connection before its answer was complete")
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            raise httpx.RemoteProtocolError("an answer that nobody asked for")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.status:  # fields after the body are of no use
+            self.headers.append((name, value.rstrip()))
+
+    def on_headers_complete(self) -> None:
+        status = self._http.get_status_code()
+        if status < httpx.codes.OK:
+            if status == httpx.codes.SWITCHING_PROTOCOLS:
+                raise httpx.RemoteProtocolError("the server switches to another protocol")
+            self.headers.clear()
+            return
+        framing = {name.lower(): value for name, value in self.headers}
+        coding = framing.get(b"transfer-encoding", b"chunked").lower()
+        if coding != b"chunked":
+            raise httpx.RemoteProtocolError("a transfer encoding other than chunked")
+        self._ends_with_connection = framing.keys().isdisjoint({b"content-length", b"transfer-encoding"})
+        self.status = status
+        self._incomplete = 0
+
+    def on_body(self, part: bytes) -> None:
+        self.body += part
+        self._incomplete = 0
+
+    def on_message_complete(self) -> None:
+        if self.status:
+            self.is_complete = True
+            self.allows_another = self._http.should_keep_alive()
+        self._incomplete = 0
+
+
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(rb"[\t -~\x80-\xff]*")
+
+
+def _encode(request: httpx.Request, body: bytes) -> bytes:
+    """Return the bytes of a request; LocalProtocolError if HTTP does not allow one of its headers."""
+    fields = request.headers.raw
+    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in fields):
+        raise httpx.LocalProtocolError("a header that HTTP does not allow")
+    lines = b"".join([b"%b: %b\r\n" % field for field in fields])
+    return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (request.method.encode(), request.url.raw_path, lines, body)
 
 
 async def _trace_nothing(_name: str, _info: Mapping[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -214,13 +216,135 @@ async def test_an_interim_answer_is_not_the_answer() -> None:
         assert (await client.post("/")).text == "ok"
 
 
-@pytest.mark.parametrize(
-    "answer", [b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"", OK + b"X: " + b"x" * 200_000]
-)
-async def test_what_is_no_answer_is_an_error(answer: bytes) -> None:
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n"
+UNUSUAL = {
+    "lines without CR": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    "no reason": b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
+    "an empty header": OK + b"X:\r\nY:  \r\nContent-Length: 2  \r\n\r\nok",
+    "a header of two lines": OK + b"X: a\r\n  b\r\nContent-Length: 2\r\n\r\nok",
+    "several interim answers": b"HTTP/1.1 103 Hints\r\nX: y\r\n\r\nHTTP/1.1 102 P\r\n\r\n" + ANSWER % b"ok",
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "no length": OK + b"\r\nok",
+    "chunks": CHUNKED + b"\r\n1\r\no\r\n01;x=y\r\nk\r\n0\r\nX-Trailer: 1\r\n\r\n",
+    "chunks and a length": CHUNKED + b"Content-Length: 5\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    "a space after the size of a chunk": CHUNKED + b"\r\n2 \r\nok\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("cut", [None, 1])
+@pytest.mark.parametrize("answer", UNUSUAL.values(), ids=UNUSUAL.keys())
+async def test_an_unusual_answer_is_read(answer: bytes, cut: int | None) -> None:
+    pieces = [answer] if cut is None else [answer[at : at + cut] for at in range(0, len(answer), cut)]
+    async with serving(say(*pieces)) as server, pool_of(server) as client:
+        response = await client.post("/")
+        assert (response.status_code, response.text) == (200, "ok")
+
+
+NO_ANSWER = {
+    "another protocol": b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+    "an upgrade": b"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n" + ANSWER % b"ok",
+    "nothing": b"",
+    "only an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "a long header": OK + b"X: " + b"x" * 200_000,
+    "many headers": OK + b"X: y\r\n" * 40_000,
+    "a long trailer": CHUNKED + b"\r\n1\r\nx\r\n0\r\nX: " + b"x" * 200_000,
+    "two lengths": OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nok!",
+    "no number for a length": OK + b"Content-Length: +2\r\n\r\nok",
+    "compressed on its way": OK + b"Transfer-Encoding: gzip\r\n\r\nok",
+    "a size of a chunk that is no number": CHUNKED + b"\r\nzz\r\nok\r\n0\r\n\r\n",
+    "a chunk that is longer than its size": CHUNKED + b"\r\n1\r\nok\r\n0\r\n\r\n",
+    "no last chunk": CHUNKED + b"\r\n2\r\nok\r\n",
+    "a page": b"<html>" * 100,
+}
+
+
+@pytest.mark.parametrize("answer", NO_ANSWER.values(), ids=NO_ANSWER.keys())
+async def test_what_is_no_whole_answer_is_an_error(answer: bytes) -> None:
     async with serving(say(answer)) as server, pool_of(server) as client:
         with pytest.raises(httpx.RemoteProtocolError):
             await client.post("/")
+        assert server.connections == 1
+
+
+async def answer_at_random(server: Server, connection: Connection) -> None:
+    """Echo the body of each request, whole, in parts or not at all, and sometimes more than was asked for."""
+    chance = random.Random(server.connections)
+    while True:
+        head = await connection.read_request()
+        echo = server.requests[-1].removeprefix(head)
+        chunked = b"".join(b"1\r\n%b\r\n" % echo[at : at + 1] for at in range(len(echo))) + b"0\r\n\r\n"
+        answer = OK + b"Content-Length: %d\r\n\r\n%b" % (len(echo), echo)
+        way = chance.choice(["plain"] * 6 + ["chunks", "interim", "surplus", "cut", "none", "close", "reset"])
+        match way:
+            case "chunks":
+                answer = CHUNKED + b"\r\n" + chunked
+            case "interim":
+                answer = b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer
+            case "cut":
+                answer = answer[: chance.randrange(1, len(answer))]
+            case "close":
+                answer = OK + b"Connection: close\r\n\r\n" + echo
+        half = chance.randrange(len(answer))
+        # What comes only after the next request was sent cannot be told from the answer to it.
+        surplus = OK + b"Content-Length: 5\r\n\r\nwrong" if way == "surplus" else b""
+        for part in () if way == "none" else (answer[:half], answer[half:] + surplus):
+            await turn_over(chance.randrange(4))
+            await connection.say(part)
+        if way in {"cut", "none", "close"}:
+            return
+        if way == "reset":
+            connection.reset()
+            return
+
+
+async def count_wrong_answers(requests: int) -> tuple[int, int]:
+    """Send requests of which some are cancelled midway; count the answers, and those of another request."""
+    chance, answers, wrong = random.Random(1), 0, 0
+
+    async def ask(client: httpx.AsyncClient, number: int) -> None:
+        nonlocal answers, wrong
+        with contextlib.suppress(httpx.TransportError):
+            response = await client.post("/", content=b"%06d" % number)
+            answers += 1
+            wrong += response.content != b"%06d" % number
+
+    async with serving(answer_at_random) as server, pool_of(server, most=8) as client:
+        for first in range(0, requests, 20):
+            tasks = [asyncio.ensure_future(ask(client, number)) for number in range(first, first + 20)]
+            for task in tasks[::4]:
+                await turn_over(chance.randrange(6))
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    return answers, wrong
+
+
+@pytest.fixture
+def no_race(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connect without a race of addresses: asyncio loses a socket that wins it as the race is cancelled."""
+    monkeypatch.setattr(connections, "HAPPY_EYEBALLS_DELAY", None)
+
+
+@pytest.mark.usefixtures("no_race")
+@pytest.mark.parametrize("requests", [400, pytest.param(6_000, marks=pytest.mark.slow)])
+async def test_whatever_a_server_does_no_answer_is_taken_for_that_of_another_request(requests: int) -> None:
+    answers, wrong = await count_wrong_answers(requests)
+    assert answers > requests / 2
+    assert wrong == 0
+
+
+@pytest.mark.usefixtures("no_race")
+@pytest.mark.parametrize("bug", ["a connection is used whatever came on it", "an answer may be half read"])
+async def test_an_answer_of_another_request_would_be_noticed(
+    bug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "batchfish.webagent.connections"
+    if bug == "a connection is used whatever came on it":
+        is_open = property(lambda connection: not connection.is_closed.is_set())
+        monkeypatch.setattr(f"{module}._Connection.is_reusable", is_open)
+    else:
+        monkeypatch.setattr(f"{module}._AnswerParser.on_message_begin", lambda _: None)
+    _, wrong = await count_wrong_answers(400)
+    assert wrong
 
 
 async def test_a_header_that_http_does_not_allow_is_not_sent() -> None:
