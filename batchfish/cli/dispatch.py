@@ -108,7 +108,6 @@ def _log_requests(stream: TextIO) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(HarmlessFormatter("%(asctime)s %(message)s"))
     logging.basicConfig(handlers=[handler])
-    logging.getLogger("httpx").setLevel(logging.INFO)
     logging.getLogger("batchfish").setLevel(logging.DEBUG)
 
 

@@ -25,6 +25,8 @@ from batchfish.webagent.polls import chunks, distinct, encode_ids
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from batchfish.webagent.http import HttpClient
+
 _REFUSED = frozenset({400, 404, 405, 409, 422})
 _logger = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ def read_cancellation(body: bytes, run_id: str) -> Cancellation:
 class RunCanceller:
     """Cancels runs, and remembers whether the endpoint for many runs exists."""
 
-    def __init__(self, http: httpx.AsyncClient, errors: ErrorReader) -> None:
+    def __init__(self, http: HttpClient, errors: ErrorReader) -> None:
         """Send over `http`, and read refusals with `errors`."""
         self._http = http
         self._errors = errors

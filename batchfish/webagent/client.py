@@ -14,7 +14,7 @@ from batchfish.webagent.api_errors import ErrorReader
 from batchfish.webagent.cancels import RunCanceller
 from batchfish.webagent.creates import QueueingSender, build_create
 from batchfish.webagent.credentials import check_api_key, check_base_url, digest_key
-from batchfish.webagent.http import keep_urls_out_of_logs, open_clients
+from batchfish.webagent.http import open_clients
 from batchfish.webagent.listing import RunLister
 from batchfish.webagent.polls import RunPoller
 from batchfish.webagent.redaction import make_redact
@@ -77,7 +77,6 @@ class WebAgentClient:
             [key, *(value for value in self._secrets.values() if len(value) >= SECRET_LENGTH)]
         )
         headers = {wire.API_KEY_HEADER: key, "User-Agent": f"batchfish/{__version__}"}
-        keep_urls_out_of_logs()
         self._http = open_clients(address, headers, transport)
         self._sender = sender(self._http, redact)
         errors = ErrorReader(redact)

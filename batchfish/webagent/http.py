@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -19,7 +19,7 @@ from batchfish.webagent.connections import ConnectionPool
 from batchfish.webagent.http_dates import read_age
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping
 
 MAX_CONNECTIONS = 8
 MAX_CONNECTIONS_NEARBY = 2
@@ -38,6 +38,60 @@ SLOW_BODY_BYTES = 2**20
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 NETWORK_FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
+_logger = logging.getLogger(__name__)
+
+
+class HttpClient:
+    """Sends requests to one API with the same headers, each once, without redirects or cookies.
+
+    It calls a transport of httpx directly: httpx's own client prepares for redirects, cookies, authentication
+    and hooks at each request, which costs more CPU than sending it.
+    """
+
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], transport: httpx.AsyncBaseTransport
+    ) -> None:
+        """Open no connection yet; InvalidURL if the base URL is none."""
+        self._base_url = base_url.rstrip("/")
+        host = httpx.URL(base_url).netloc.decode("ascii")
+        self._headers = httpx.Headers({"Host": host, **headers}).raw
+        self._transport = transport
+
+    def build_request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        read_seconds: float = ANSWER_SECONDS,
+        accept: str = "application/json",
+    ) -> httpx.Request:
+        """Build a request with a time limit for each phase."""
+        headers = [*self._headers, (b"Accept", accept.encode())]
+        if body is not None:
+            length = b"%d" % len(body)
+            headers += [(b"Content-Type", b"application/json"), (b"Content-Length", length)]
+        limits = {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "pool": POOL_SECONDS}
+        return httpx.Request(
+            method,
+            _parse_url(self._base_url + path)
+            if params is None
+            else httpx.URL(self._base_url + path, params=params),
+            headers=headers,
+            stream=httpx.ByteStream(body or b""),
+            extensions={"timeout": {**limits, "read": read_seconds}},
+        )
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return its answer, whose body is still to be read; the caller closes it."""
+        response = await self._transport.handle_async_request(request)
+        _logger.debug("HTTP Request: %s %s %d", request.method, request.url, response.status_code)
+        return response
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,9 +102,9 @@ class HttpClients:
     takes as long as their run.
     """
 
-    creates: httpx.AsyncClient
-    reads: httpx.AsyncClient
-    runs: httpx.AsyncClient
+    creates: HttpClient
+    reads: HttpClient
+    runs: HttpClient
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -67,24 +121,16 @@ def open_clients(
     server has just closed, it would count as unanswered although the server never saw it.
     """
     on_loopback = is_loopback(base_url)  # it means this machine, whatever HTTP_PROXY says
-    has_proxy = not on_loopback and not {"http", "https", "all"}.isdisjoint(getproxies())
+    proxy = None if on_loopback else _find_proxy(base_url)
     tls = _make_tls_context(base_url, on_loopback=on_loopback)
 
     def open_client(
         idle_seconds: float, most: int, more_headers: Mapping[str, str] | None = None
-    ) -> httpx.AsyncClient:
-        own_headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-        pool = None if has_proxy else ConnectionPool(tls, most=most, idle_seconds=idle_seconds)
-        return httpx.AsyncClient(
-            base_url=base_url,
-            headers={**own_headers, **headers, **(more_headers or {})},
-            limits=httpx.Limits(
-                max_connections=most, max_keepalive_connections=most, keepalive_expiry=idle_seconds
-            ),
-            verify=tls,
-            transport=transport or pool,
-            trust_env=not on_loopback,
-            follow_redirects=False,
+    ) -> HttpClient:
+        return HttpClient(
+            base_url,
+            {"Accept-Encoding": "gzip", **headers, **(more_headers or {})},
+            transport or _open_transport(tls, proxy, most=most, idle_seconds=idle_seconds),
         )
 
     return HttpClients(
@@ -96,13 +142,6 @@ def open_clients(
         ),
         runs=open_client(CREATE_IDLE_SECONDS, MAX_LONG_CONNECTIONS),
     )
-
-
-def keep_urls_out_of_logs() -> None:
-    """Set httpx's logger above INFO, at which it logs every URL, unless batchfish logs at DEBUG."""
-    logger = logging.getLogger("httpx")
-    if logger.level == logging.NOTSET and not logging.getLogger("batchfish").isEnabledFor(logging.DEBUG):
-        logger.setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -129,30 +168,8 @@ class NoAnswer:
     head: bytes = b""
 
 
-def build_request(
-    client: httpx.AsyncClient,
-    method: str,
-    path: str,
-    *,
-    body: bytes | None = None,
-    params: Mapping[str, str] | None = None,
-    read_seconds: float = ANSWER_SECONDS,
-) -> httpx.Request:
-    """Build a request with a time limit for each phase."""
-    return client.build_request(
-        method,
-        _join(str(client.base_url), path),
-        content=body,
-        params=params,
-        headers=None if body is None else {"Content-Type": "application/json"},
-        timeout=httpx.Timeout(
-            connect=CONNECT_SECONDS, write=WRITE_SECONDS, read=read_seconds, pool=POOL_SECONDS
-        ),
-    )
-
-
 async def call(
-    client: httpx.AsyncClient,
+    client: HttpClient,
     method: str,
     path: str,
     *,
@@ -165,13 +182,13 @@ async def call(
     A failure of the network is returned as NoAnswer.
     """
     trace = SendTrace()
-    request = build_request(client, method, path, body=body, params=params, read_seconds=within)
+    request = client.build_request(method, path, body=body, params=params, read_seconds=within)
     request.extensions["trace"] = trace
     content = _BodyReader(httpx.Headers())
     status = None
     try:
         async with asyncio.timeout(within):
-            response = await client.send(request, stream=True)
+            response = await client.send(request)
             try:
                 status, content = response.status_code, _BodyReader(response.headers)
                 return await _read(response, content)
@@ -190,7 +207,7 @@ async def call(
 
 
 async def call_uncached(
-    client: httpx.AsyncClient,
+    client: HttpClient,
     method: str,
     path: str,
     *,
@@ -291,14 +308,38 @@ async def _read(response: httpx.Response, content: _BodyReader) -> HttpAnswer | 
     if fault is not None:
         return NoAnswer(message=fault)
     return HttpAnswer(
-        status=response.status_code, headers=dict(response.headers), body=bytes(content.content)
+        status=response.status_code, headers=_read_headers(response.headers.raw), body=bytes(content.content)
     )
 
 
-@lru_cache(maxsize=256)
-def _join(base_url: str, path: str) -> httpx.URL:
-    """Return the URL of a path: httpx would parse it anew, twice, for every request."""
-    return httpx.URL(base_url.rstrip("/") + path)
+def _read_headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by lower-case name; repeated ones are joined."""
+    headers: dict[str, str] = {}
+    for name, value in fields:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+_parse_url = lru_cache(maxsize=256)(httpx.URL)
+
+
+def _find_proxy(base_url: str) -> str | None:
+    """Return the proxy that the environment names for this API."""
+    url, proxies = httpx.URL(base_url), getproxies()
+    if proxy_bypass(url.netloc.decode("ascii")):
+        return None
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+
+
+def _open_transport(
+    tls: ssl.SSLContext, proxy: str | None, *, most: int, idle_seconds: float
+) -> httpx.AsyncBaseTransport:
+    if proxy is None:
+        return ConnectionPool(tls, most=most, idle_seconds=idle_seconds)
+    limits = httpx.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=idle_seconds)
+    return httpx.AsyncHTTPTransport(verify=tls, proxy=proxy, limits=limits)
 
 
 def _make_tls_context(base_url: str, *, on_loopback: bool) -> ssl.SSLContext:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from batchfish.core.runs import RunSnapshot
     from batchfish.webagent.api_errors import ErrorReader
+    from batchfish.webagent.http import HttpClient
 
 MAX_PAGES = 10_000
 
@@ -55,7 +56,7 @@ class RunLister:
     They differ by some milliseconds of `created_after`, since an undocumented parameter might be refused.
     """
 
-    def __init__(self, http: httpx.AsyncClient, errors: ErrorReader) -> None:
+    def __init__(self, http: HttpClient, errors: ErrorReader) -> None:
         """Send over `http`, and read refusals with `errors`."""
         self._http = http
         self._errors = errors

@@ -31,6 +31,8 @@ from batchfish.webagent.run_parsing import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from batchfish.webagent.http import HttpClient
+
 CALLS_AT_ONCE = 4
 _logger = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ _logger = logging.getLogger(__name__)
 class RunPoller:
     """Polls runs, and remembers whether the endpoint for many runs exists."""
 
-    def __init__(self, http: httpx.AsyncClient, errors: ErrorReader) -> None:
+    def __init__(self, http: HttpClient, errors: ErrorReader) -> None:
         """Send over `http`, and read refusals with `errors`."""
         self._http = http
         self._errors = errors

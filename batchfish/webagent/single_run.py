@@ -25,13 +25,12 @@ from batchfish.webagent.streaming import Complete, Heartbeat, NotAccepted, Strea
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    import httpx
     from tenacity import RetryCallState
 
     from batchfish.core.events import CreateAnswer
     from batchfish.webagent.base import PreparedCreate
     from batchfish.webagent.cancels import Cancellation, RunCanceller
-    from batchfish.webagent.http import HttpClients
+    from batchfish.webagent.http import HttpClient, HttpClients
     from batchfish.webagent.polls import RunPoller
     from batchfish.webagent.redaction import Redact
     from batchfish.webagent.streaming import StreamEvent
@@ -193,7 +192,7 @@ class StreamingSender:
 
 
 async def send_run(
-    http: httpx.AsyncClient, create: PreparedCreate, redact: Redact, within: float
+    http: HttpClient, create: PreparedCreate, redact: Redact, within: float
 ) -> RunSnapshot | CreateAnswer:
     """Send one create, once, over `/run`; return the run if the answer holds one, else what it proves.
 

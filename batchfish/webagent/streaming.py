@@ -21,7 +21,6 @@ from batchfish.webagent.http import (
     NETWORK_FAILURES,
     NoAnswer,
     SendTrace,
-    build_request,
     describe,
     read_answer,
 )
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from batchfish.core.events import SubmitDeferred, SubmitRejected
     from batchfish.core.runs import RunSnapshot
     from batchfish.webagent.base import PreparedCreate
+    from batchfish.webagent.http import HttpClient
     from batchfish.webagent.redaction import Redact
 
 SILENCE_SECONDS = 120.0
@@ -110,19 +110,24 @@ class NotAccepted(Exception):
 
 
 async def read_stream(
-    http: httpx.AsyncClient, create: PreparedCreate, redact: Redact
+    http: HttpClient, create: PreparedCreate, redact: Redact
 ) -> AsyncGenerator[StreamEvent, None]:
     """Send one create, once, and yield the events of its run up to Complete.
 
     Raises StreamCut if the stream ends early and its run is known, NotAccepted if it is not.
     """
     trace = SendTrace()
-    request = build_request(http, "POST", wire.RUN_SSE, body=create.body, read_seconds=SILENCE_SECONDS)
-    request.headers["Accept"] = "text/event-stream"
+    request = http.build_request(
+        "POST",
+        wire.RUN_SSE,
+        body=create.body,
+        read_seconds=SILENCE_SECONDS,
+        accept="text/event-stream",
+    )
     request.extensions["trace"] = trace
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            response = await http.send(request, stream=True)
+            response = await http.send(request)
     except NETWORK_FAILURES as failure:
         answer = NoAnswer(message=describe(failure), may_have_been_sent=trace.may_have_been_sent(failure))
         raise NotAccepted(read_failed_create(answer, redact)) from None

@@ -204,7 +204,12 @@ async def test_a_key_in_the_error_of_a_run_is_redacted(before: str) -> None:
 async def test_no_secret_is_in_a_repr_or_a_log(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("batchfish.webagent.polls", "httpx", "httpcore.connection", "httpcore.http11"):
+    for name in (
+        "batchfish.webagent.polls",
+        "batchfish.webagent.http",
+        "httpcore.connection",
+        "httpcore.http11",
+    ):
         monkeypatch.setattr(logging.getLogger(name), "disabled", False)
         caplog.set_level(logging.DEBUG, name)
     client = client_of(lambda _: httpx.Response(200, content=runs_body([row("r-1"), row("r-2")])))
@@ -218,7 +223,7 @@ async def test_no_secret_is_in_a_repr_or_a_log(
 
 
 async def test_urls_stay_out_of_logs_unless_debugging(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.NOTSET, "httpx")
+    caplog.set_level(logging.NOTSET, "batchfish.webagent.http")
     caplog.set_level(logging.INFO)
     await client_of(lambda _: httpx.Response(200, content=runs_body([], ["r-1"]))).poll(["r-1"])
     assert "/v1/runs" not in caplog.text

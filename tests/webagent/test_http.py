@@ -257,7 +257,7 @@ async def test_the_time_limit_covers_an_answer_that_trickles(
 ) -> None:
     async with serving(treat) as server:
         client = open_clients(f"http://127.0.0.1:{server.port}", {}, None).creates
-        async with client:
+        async with contextlib.aclosing(client):
             answer = await call(client, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
     assert isinstance(answer, NoAnswer)
     assert answer.may_have_been_sent
@@ -274,7 +274,7 @@ async def test_running_out_of_time_before_the_connection_stands_proves_that_noth
                 filler.settimeout(0)
                 filler.connect_ex(address)
             client = open_clients(f"http://127.0.0.1:{address[1]}", {}, None).creates
-            async with client:
+            async with contextlib.aclosing(client):
                 answer = await call(client, "POST", "/v1/automation/run-async", body=b"{}", within=0.2)
     assert isinstance(answer, NoAnswer)
     assert not answer.may_have_been_sent
@@ -283,7 +283,7 @@ async def test_running_out_of_time_before_the_connection_stands_proves_that_noth
 async def test_an_answer_has_its_status_headers_and_body() -> None:
     async with serving(answer_well) as server:
         client = open_clients(f"http://127.0.0.1:{server.port}", {}, None).creates
-        async with client:
+        async with contextlib.aclosing(client):
             answer = await call(client, "GET", "/v1/runs", params={"goal": "bf-"})
         assert isinstance(answer, HttpAnswer)
         assert (answer.status, answer.body, answer.headers["content-length"]) == (200, GOOD, str(len(GOOD)))
