@@ -46,9 +46,9 @@ def create_app(
         heartbeat_every=settings.heartbeat_every,
         allowed_origins=settings.allowed_origins(),
     )
-    app.include_router(automation)
-    app.include_router(run_routes(queue, links.url))
-    app.include_router(live_view(queue, links, clock=clock, watch_for=settings.keep_for))
+    live = live_view(queue, links, clock=clock, watch_for=settings.keep_for)
+    # `include_router` would build every route a second time.
+    app.router.routes += [*automation.routes, *run_routes(queue, links.url).routes, *live.routes]
     add_openapi(app)
 
     @app.get(HEALTH, include_in_schema=False)

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from batchfish.core.schema import FORMATS
-from batchfish.localagent.api.answers import RunEvent
+from batchfish.localagent.api.answers import ErrorEnvelope, RunEvent
 from batchfish.webagent.wire import API_KEY_HEADER
 
 Document = dict[str, Any]
@@ -58,7 +58,7 @@ def _describe(app: FastAPI) -> Document:
     schemas: Document = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas |= _output_schema() | _events()
+    schemas |= _output_schema() | _models()
     for operation_id in ("run", "runAsync"):
         _operation(document, operation_id)["responses"]["200"]["links"] = LINKS
     needs = {"RunBody": {"profile_id": "use_profile", "credential_item_ids": "use_vault"}}
@@ -86,9 +86,11 @@ def _operation(document: Document, operation_id: str) -> Document:
     return described
 
 
-def _events() -> Document:
-    """Return the schemas of the events of a stream, which no model of an answer mentions."""
-    _, document = models_json_schema([(RunEvent, "serialization")], ref_template=SCHEMAS + "{model}")
+def _models() -> Document:
+    """Return the schemas of refusals and of the events of a stream, to which routes only refer."""
+    _, document = models_json_schema(
+        [(RunEvent, "serialization"), (ErrorEnvelope, "serialization")], ref_template=SCHEMAS + "{model}"
+    )
     described: Document = document["$defs"]
     return described
 

@@ -35,8 +35,10 @@ READ = (503,)
 def answers(document: type[Any] | dict[str, Any], *refusals: int) -> dict[int | str, dict[str, Any]]:
     """Describe the answers of a route: the 200 by its model or its own description, the others by status."""
     success = document if isinstance(document, dict) else {"model": document}
+    # By reference: the framework would build the model anew for each status of each route, at every start.
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorEnvelope.__name__}"}}}
     described: dict[int | str, dict[str, Any]] = {
-        status: {"model": ErrorEnvelope, "description": REFUSALS[status]} for status in sorted(refusals)
+        status: {"content": content, "description": REFUSALS[status]} for status in sorted(refusals)
     }
     return {200: success, **described}
 
