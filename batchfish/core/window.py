@@ -91,7 +91,7 @@ class Window:
         wanted = max(known.ends) + 1
         if waiting:
             return replace(known, size=self._within(alive - waiting + wanted), has_queued=True, growth=0)
-        if alive + ended < self.size or 2 * starting > alive:
+        if alive + ended < self.size or 2 * starting >= alive + ended:
             return known  # something else than the window holds runs back
         if not self.has_queued:
             return replace(known, size=self._within(2 * self.size))

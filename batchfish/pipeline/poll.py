@@ -19,7 +19,7 @@ from batchfish.pipeline.context import Context, StopKind
 from batchfish.webagent.wire import IDS_PER_CALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from batchfish.core.runs import RunSnapshot
     from batchfish.journal.records import OpenAttempt
@@ -91,16 +91,18 @@ class Queue:
             before = seconds if self.run_seconds is None else self.run_seconds
             self.run_seconds = before + WEIGHT_OF_LATEST * (seconds - before)
 
-    def count(self, watches: Iterable[Watch], server_date: float | None) -> tuple[int, int]:
-        """Return how many runs wait for a slot, and how many are only starting."""
-        pending = [watch for watch in watches if watch.is_pending]
-        waiting = sum(self._waits(watch, server_date) for watch in pending)
-        return waiting, len(pending) - waiting
+    def count(self, watches: Sequence[Watch], asked_at: float) -> tuple[int, int]:
+        """Return how many runs are at work, and how many wait for a slot; the others are only starting.
 
-    def _waits(self, watch: Watch, server_date: float | None) -> bool:
-        if watch.created_at is None or server_date is None or watch.created_at < self.latest_started:
+        `asked_at` is when the poll was sent, in boot-time seconds.
+        """
+        pending = [watch for watch in watches if watch.is_pending]
+        return len(watches) - len(pending), sum(self._waits(watch, asked_at) for watch in pending)
+
+    def _waits(self, watch: Watch, asked_at: float) -> bool:
+        if watch.created_at is None or watch.created_at < self.latest_started:
             return False
-        return server_date - watch.created_at > 2 * self.quickest_start
+        return asked_at - watch.since > 2 * self.quickest_start
 
 
 @dataclass(slots=True)
@@ -171,7 +173,7 @@ async def poll(ctx: Context) -> None:
             watch.next_poll = ctx.clock.boottime() + max(
                 next_poll(now - watch.since, interval), min(result.retry_after or 0.0, LONGEST_RETRY_AFTER)
             )
-        _pace(ctx, watches, result, interval)
+        _pace(ctx, watches, result, now, interval)
         if has_news:
             await ctx.journal.commit()
             ctx.wakeup.wake()
@@ -179,8 +181,8 @@ async def poll(ctx: Context) -> None:
             _stop_if_only_stuck(ctx, tracked, watches)
 
 
-def _pace(ctx: Context, watches: Watches, result: PollResult, interval: float) -> None:
-    """Pass on to the pacing, once an interval, how full the server's queue is."""
+def _pace(ctx: Context, watches: Watches, result: PollResult, asked_at: float, interval: float) -> None:
+    """Pass on to the pacing, once an interval, how full the server's queue is; see `Queue.count`."""
     queue, now = watches.queue, ctx.clock.boottime()
     for run_id, run in result.runs.items():
         queue.note(run)
@@ -190,12 +192,12 @@ def _pace(ctx: Context, watches: Watches, result: PollResult, interval: float) -
     if now - queue.told_at < interval / 2:
         return
     over = {run_id for run_id, run in result.runs.items() if run.is_final}
-    alive = [watch for run_id, watch in watches.by_run.items() if run_id not in over]
-    waiting, starting = queue.count(alive, result.server_date)
-    before = ctx.session.pacing
-    ctx.session.pacing = before.polled(
-        alive=ctx.count_alive(), waiting=waiting, starting=starting, ended=queue.ended
-    )
+    shown = [watch for run_id, watch in watches.by_run.items() if run_id not in over]
+    working, waiting = queue.count(shown, asked_at)
+    before, alive = ctx.session.pacing, ctx.count_alive()
+    # A run that no poll has shown yet may have a slot or not: it counts as starting.
+    starting = max(0, alive - working - waiting)
+    ctx.session.pacing = before.polled(alive=alive, waiting=waiting, starting=starting, ended=queue.ended)
     queue.ended, queue.told_at = 0, now
     if ctx.session.pacing.limit > before.limit:
         ctx.wakeup.wake()

@@ -191,3 +191,35 @@ def test_auto_keeps_the_slots_of_a_server_full_and_its_queue_short(tmp_path: Pat
     ]
     assert slots <= sum(settled) / len(settled)
     assert max(settled) <= slots + 2 + max(between)
+
+
+class SlowServer(ModelServer):
+    """A server that makes a run at once, and answers half a second later: polls come meanwhile."""
+
+    async def _create(self, request: httpx.Request, body: dict[str, Any]) -> httpx.Response:
+        response = await super()._create(request, body)
+        await asyncio.sleep(0.5)
+        return response
+
+
+@pytest.mark.parametrize(("slots", "most"), [(2, 10), (10, 20)])
+def test_the_window_grows_only_while_most_runs_are_seen_at_work(
+    tmp_path: Path, slots: int, most: int
+) -> None:
+    """A run that no poll has shown yet may have no slot."""
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=7,
+        items=60,
+        rules=replace(settle_of(10.0), limits=Limits(concurrency=AUTO)),
+        options=RunOptions(poll_interval=0.05, learns_interval=True),
+    )
+    server = simulation.server = SlowServer(
+        loop=simulation.loop,
+        chance=simulation.chance,
+        faults=Faults(slots=slots),
+        concurrency=AUTO.most,
+        durations=(3.0, 5.0),
+    )
+    assert simulation.run().stop is None
+    assert server.most_alive <= most
