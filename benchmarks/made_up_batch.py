@@ -10,8 +10,10 @@ import asyncio
 import heapq
 import math
 import random
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import to_builtins
 
 from batchfish.core import identity
 from batchfish.core.events import (
@@ -122,7 +124,7 @@ def _begin(journal: SqliteJournal, items: int, chance: random.Random) -> int:
             "name": NAME,
             "description": "Prices of the autumn catalogue, read every night",
             "period": "day",
-            "rules": asdict(RULES),
+            "rules": to_builtins(RULES),
             "defaults": {"goal": GOAL},
         },
         manifest_path="shop-prices.yaml",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from batchfish.cli.output import schemas_of
 from batchfish.core.diff import Kind
@@ -33,8 +36,7 @@ class Earlier:
     journal: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChangeCounts:
+class ChangeCounts(Struct, frozen=True, kw_only=True):
     """Counts of items, and of the cells and records that changed within `changed` items.
 
     `added` items have a good result for the first time, `removed` ones had one and are no longer asked for.

@@ -8,9 +8,10 @@ import random
 import secrets
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from batchfish.cli.agreement import Question
 from batchfish.core.addresses import is_loopback

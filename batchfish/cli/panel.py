@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.core.describe import cut, harmless, several, spell_duration
 
@@ -24,8 +25,7 @@ LONGEST_MESSAGE = 200
 BAR_WIDTH = 40
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PanelFacts:
+class PanelFacts(Struct, frozen=True, kw_only=True):
     """The facts that the panel shows.
 
     `ages` are those of the runs that are alive, in seconds; `now` is epoch seconds. `pace`, `cost` and

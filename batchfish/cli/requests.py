@@ -13,8 +13,9 @@ import os
 import secrets
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from batchfish.cli.factory import owned_journal
 from batchfish.core.events import CancelRequested

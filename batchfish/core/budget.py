@@ -7,10 +7,11 @@ once, whatever process reads it and however often: nothing is added up as events
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish.core.attempts import DECLARED_ABSENT
 from batchfish.core.items import Attempt, AttemptState
@@ -31,8 +32,7 @@ PER = ("batch", "period", "month")
 RESERVES = ("worst", "p95")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True, kw_only=True):
     """The section `budget` of a manifest: `cap` and the price of a step are micro-dollars.
 
     `per` names the attempts that count against the cap: those of the `batch`, those of all batches of its
@@ -52,8 +52,7 @@ class Budget:
         return {**amounts, "per": self.per, "reserve": self.reserve}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reservation:
+class Reservation(Struct, frozen=True, kw_only=True):
     """The most that an attempt is expected to cost, and the price of each of its steps, in micro-dollars."""
 
     amount: int
@@ -75,8 +74,7 @@ class Reservation:
                 return self.amount
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Account:
+class Account(Struct, frozen=True, kw_only=True):
     """The attempts whose cost counts against one cap; None: whatever the batch, period or time.
 
     `batch` is a key in the journal; `since` and `until` bound the time of the intent, in epoch seconds.
@@ -97,8 +95,7 @@ class Account:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Spending:
+class Spending(Struct, frozen=True, kw_only=True):
     """The cost of the attempts of an account: `spent` by those that are over, `reserved` by the open ones.
 
     The open ones may cost `uncovered` more than they reserve, which is 0 unless they reserve less than the

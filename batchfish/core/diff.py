@@ -6,11 +6,12 @@ import json
 import math
 from collections import defaultdict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from msgspec import Struct, field
 
 from batchfish.core.rules import ColumnComparison
 
@@ -29,8 +30,7 @@ class Kind(StrEnum):
     CHANGED = "changed"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ComparedColumn:
+class ComparedColumn(Struct, frozen=True, kw_only=True):
     """A column of two results, and how it is compared; with `is_json` its texts are JSON."""
 
     name: str
@@ -38,8 +38,7 @@ class ComparedColumn:
     is_json: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A record of a result with its cells, in the order of the compared columns.
 
     `index` is its place in an exploded list, None for a whole result; `text` is its JSON text.
@@ -59,8 +58,7 @@ class CellChange(NamedTuple):
     difference: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordChange:
+class RecordChange(Struct, frozen=True):
     """A record that was added or removed (`text` is its JSON text), or whose `cells` changed."""
 
     kind: Kind

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from batchfish.core.verdict import REACHED, Verdict
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from batchfish.core.runs import RunSnapshot
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Intended:
+class Intended(Struct, frozen=True, kw_only=True):
     """A create is about to be sent; nothing has left yet.
 
     `boot_at` is boot-time seconds under `boot_id`; `server_date` estimates the server's clock. `reservation`
@@ -30,23 +30,20 @@ class Intended:
     reservation: Reservation | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reused:
+class Reused(Struct, frozen=True, kw_only=True):
     """An item that was never sent succeeds with a result of an earlier batch: that of the item `source`."""
 
     source: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SubmitAccepted:
+class SubmitAccepted(Struct, frozen=True, kw_only=True):
     """The API answered a create with a run_id; `server_date` is that answer's Date, epoch seconds."""
 
     run_id: str
     server_date: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SubmitDeferred:
+class SubmitDeferred(Struct, frozen=True, kw_only=True):
     """The create surely made no run, and the item is not to blame: it is queued again.
 
     `reason`: `unreachable`, `rate_limited`, `daily_limit`, `key_refused`, `no_credits`, `forbidden`,
@@ -60,16 +57,14 @@ class SubmitDeferred:
     retry_after: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SubmitRejected:
+class SubmitRejected(Struct, frozen=True, kw_only=True):
     """The API refused the request itself, and would refuse it again."""
 
     reason: str
     message: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SubmitUnanswered:
+class SubmitUnanswered(Struct, frozen=True, kw_only=True):
     """No clear answer came: whether a run exists is not known.
 
     `given_up_at` is boot-time seconds; `retry_after` is the wait that the API asked for, in seconds.
@@ -81,8 +76,7 @@ class SubmitUnanswered:
     retry_after: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Adopted:
+class Adopted(Struct, frozen=True, kw_only=True):
     """A listing shows a run with this item's marker that the journal did not know, of the `k` it carries.
 
     `earlier_run` is the id of another run that the same create has made; `steps` are those taken so far.
@@ -97,33 +91,28 @@ class Adopted:
     earlier_run: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProvenAbsent:
+class ProvenAbsent(Struct, frozen=True, kw_only=True):
     """The unanswered create made no run: complete searches and a control prove it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CannotTell:
+class CannotTell(Struct, frozen=True, kw_only=True):
     """It cannot be found out whether the unanswered create made a run: a person decides."""
 
     message: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunEnded:
+class RunEnded(Struct, frozen=True, kw_only=True):
     """A run reached a terminal status; `verdict` says whether a completed one reached its goal."""
 
     run: RunSnapshot
     verdict: Verdict = REACHED
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunLost:
+class RunLost(Struct, frozen=True, kw_only=True):
     """The API no longer knows the run, though it shows others; the reason is `lost_remote`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunMisnamed:
+class RunMisnamed(Struct, frozen=True, kw_only=True):
     """The API shows the run with the marker of another attempt, `marker`: a person decides.
 
     The item's reason is `other_marker`.
@@ -133,28 +122,23 @@ class RunMisnamed:
     marker: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunFound:
+class RunFound(Struct, frozen=True, kw_only=True):
     """The API shows again, with its own marker, a run that was held as lost or under another marker."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeadlinePassed:
+class DeadlinePassed(Struct, frozen=True, kw_only=True):
     """The run has been running for longer than `run_timeout` by the server's clock."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CancelRequested:
+class CancelRequested(Struct, frozen=True, kw_only=True):
     """A person asked that this item be cancelled."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RetryRequested:
+class RetryRequested(Struct, frozen=True, kw_only=True):
     """A person asked for one attempt more."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rechecked:
+class Rechecked(Struct, frozen=True, kw_only=True):
     """A person had the stored result of the item's completed run judged again, with this verdict."""
 
     verdict: Verdict

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
 
 from batchfish.core.describe import quote
 
@@ -50,8 +51,7 @@ class ExpressionFailed(ValueError):
     """A template or condition cannot be evaluated with the given values."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Template:
+class Template(Struct, frozen=True, kw_only=True):
     """A text with `{{ }}`, compiled once; `variables` are the names it reads."""
 
     text: str
@@ -66,8 +66,7 @@ class Template:
             raise ExpressionFailed(_explain(error)) from None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """An expression that is true or false, compiled once; `variables` are the names it reads."""
 
     text: str

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from batchfish.core.items import AttemptState
+if TYPE_CHECKING:
+    from batchfish.core.items import AttemptState
 
 
 class AttemptTimes(msgspec.Struct, frozen=True, kw_only=True, gc=False):

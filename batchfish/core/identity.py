@@ -6,10 +6,10 @@ import base64
 import hashlib
 import re
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +48,7 @@ _CANONICAL = msgspec.json.Encoder(order="deterministic")
 _MARKER = re.compile(r"\[ref bf-([a-z2-7]{8})-([a-z2-7]{13})-([1-9][0-9]{0,8})\.\]", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Marker:
+class Marker(Struct, frozen=True, kw_only=True):
     """A marker read from a goal: the batch8 of a batch, the key of an item, and the k of an intent."""
 
     batch8: str

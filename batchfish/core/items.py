@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Status(StrEnum):
@@ -75,8 +77,7 @@ class Repetition(NamedTuple):
     first_line: int | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """An item of a batch, and its status.
 
     `k` counts intents, and `follows` is the k of the attempt that decides the item's status. `attempts`
@@ -108,8 +109,7 @@ class Item:
     retry_wish: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """The k-th create sent for an item, and the run that it made.
 
     Times are epoch seconds, except for `intended_boot` and `given_up_at`: these are boot-time seconds, which

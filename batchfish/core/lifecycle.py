@@ -18,8 +18,10 @@ The laws:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from batchfish.core import retry
 from batchfish.core.attempts import SURPLUS, attempt_after, new_attempt, unintended_attempt
@@ -84,8 +86,7 @@ _WAITS = {
 """An item of this status turns to an open attempt of a lower rank; items of other statuses do not."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True, kw_only=True):
     """Facts that a decision depends on besides item and event; times in epoch seconds.
 
     `others` are the item's other open attempts; `last_accepted` is when the API last accepted any create.
@@ -98,8 +99,7 @@ class Circumstances:
     last_accepted: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """The result of an event: the item and the attempt as they are now.
 
     `was` is the item's status before, `run` the run that has ended, `reused` the item (its pk) whose result

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from batchfish.core.describe import cut, harmless, several
 from batchfish.core.items import Status
@@ -54,8 +55,7 @@ class Channel(StrEnum):
     APPRISE = "apprise"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """An entry of `notify` in a manifest: where to send which notifications.
 
     `variable` is the name of the environment variable that holds the address of a webhook or of apprise,
@@ -93,8 +93,7 @@ class Told(NamedTuple):
     held: frozenset[str]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BatchEnd:
+class BatchEnd(Struct, frozen=True, kw_only=True):
     """The end of a process's work on a batch.
 
     `event` is how the batch ended, None where nothing needs to be told: items are left because the process

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from batchfish.core.results import ResultText
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from batchfish.core.results import ResultText
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from batchfish.core import backoff
 from batchfish.core.window import AUTO, Bounds, Window
@@ -25,8 +27,7 @@ POLL_SLOWDOWN = 60.0
 """A run's polls come one interval further apart for each so many seconds of its age."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pacing:
+class Pacing(Struct, frozen=True, kw_only=True):
     """The limit of runs alive at once: the window that polls have shown, lowered while creates are refused.
 
     Creates that are in flight together make one *round*, which counts once: eight creates that are refused

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 Number = TypeVar("Number", int, float)
 
@@ -23,8 +24,7 @@ def quantile(counts: Counter[Number], share: float) -> Number:
     raise ValueError("a quantile of nothing")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Range:
+class Range(Struct, frozen=True, kw_only=True):
     """An estimate of a sum over many runs: by the median run, and by the 10th and 90th percentile."""
 
     low: float
@@ -36,8 +36,7 @@ class Range:
         return Range(low=self.low * factor, expected=self.expected * factor, high=self.high * factor)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PastRuns:
+class PastRuns(Struct, frozen=True, kw_only=True):
     """The runs of a journal that have ended: how often each number of steps and of seconds occurred."""
 
     steps: Counter[int] = field(default_factory=Counter)

@@ -7,9 +7,10 @@ run known to exist that a search of the same kind finds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from batchfish.core.backoff import exponential
 from batchfish.core.describe import spell_duration
@@ -37,8 +38,7 @@ class Control(Enum):
     IMPOSSIBLE = "this journal never had an accepted run"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """The facts known of one unanswered create; times in seconds since it was given up.
 
     `found` is a run that carries the item's marker and no attempt's run_id; `obstacle` says why the latest
@@ -57,27 +57,23 @@ class Evidence:
     markers_work: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(Struct, frozen=True):
     """The run exists, and is the item's own."""
 
     run: RunSnapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """The create made no run."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchAgain:
+class SearchAgain(Struct, frozen=True):
     """Nothing is proven yet: search again after this many seconds."""
 
     after: float
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """It cannot be found out whether a run exists: a person decides."""
 
     message: str

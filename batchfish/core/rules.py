@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import Budget
@@ -20,8 +21,7 @@ TABLE_SUFFIXES = (".parquet", ".csv", ".jsonl")
 """The suffixes of table files, which decide their format."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Share:
+class Share(Struct, frozen=True, kw_only=True):
     """A bound on a number of items: a count, or a share in percent if `is_percent`."""
 
     value: float
@@ -36,8 +36,7 @@ class Share:
         return f"{self.value:g}{'%' if self.is_percent else ''}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """The limits of a batch; times in seconds, None means no limit.
 
     `concurrency` bounds the runs alive at once (None where a manifest sets none), `run_timeout` cancels a
@@ -52,8 +51,7 @@ class Limits:
     halt: Share | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RetryRules:
+class RetryRules(Struct, frozen=True, kw_only=True):
     """The failures after which an item is tried again, its attempts at most, and the waits in seconds."""
 
     attempts: int = 2
@@ -62,8 +60,7 @@ class RetryRules:
     wait_max: float = 300.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UnansweredRules:
+class UnansweredRules(Struct, frozen=True, kw_only=True):
     """The handling of unanswered creates: `then` is `reconcile` or `hold`, `settle` is in seconds.
 
     `marker` is whether goals carry markers.
@@ -74,16 +71,14 @@ class UnansweredRules:
     marker: bool = True
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """A condition on the result of a completed run; `reason` becomes the item's reason where it fails."""
 
     expr: str
     reason: str = "check_failed"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OutputRules:
+class OutputRules(Struct, frozen=True, kw_only=True):
     """The table's path, as written (relative to the manifest, with {{ batch }}), and its columns."""
 
     path: str | None = None
@@ -91,8 +86,7 @@ class OutputRules:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ColumnComparison:
+class ColumnComparison(Struct, frozen=True, kw_only=True):
     """How two values of a result's property are compared.
 
     `use` is `compare`, `ignore` (they count as equal) or `key` (they tell which records of an exploded list
@@ -105,8 +99,7 @@ class ColumnComparison:
     is_percent: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """All rules of one batch; they are not part of an item's identity, so a change applies at once.
 
     An item takes a result of an earlier batch that is at most `fresh_for` seconds old; None: never.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunError:
+class RunError(Struct, frozen=True, kw_only=True):
     """The API's description of a failure; `code` and `category` are in upper case.
 
     `retry_after` is seconds; `never_retry` is whether the API sent an explicit null there.
@@ -19,8 +18,7 @@ class RunError:
     never_retry: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunSnapshot:
+class RunSnapshot(Struct, frozen=True, kw_only=True):
     """One run as the API described it. Times are epoch seconds of the server's clock.
 
     `result` is the exact bytes of the JSON value the API sent, None where it sent null or nothing;

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchfish.core.budget import spell_usd
 from batchfish.core.rules import Share
@@ -21,8 +23,7 @@ BUDGET, CONCURRENCY, HALT, PAUSED = "budget", "concurrency", "halt", "paused"
 NO_LIMIT = "none"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """The settings that a person changed after the batch began.
 
     `limits` are the limits that hold instead of the manifest's, by their fields in Limits; None there means

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish.core.block_pages import BlockSearch, find_block_page
 from batchfish.core.describe import cut
@@ -27,8 +28,7 @@ UNREADABLE_RESULT = "unreadable_result"
 _SHOWN_VIOLATIONS = 3
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """The verdict on a completed run: the reason and a text if it missed its goal, None if it reached it."""
 
     reason: str | None = None
@@ -39,8 +39,7 @@ REACHED = Verdict()
 """The verdict on a run that reached its goal, and on runs that did not complete."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CompiledCheck:
+class CompiledCheck(Struct, frozen=True, kw_only=True):
     """A check of the manifest, compiled once."""
 
     condition: Condition

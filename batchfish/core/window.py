@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 POLLS_KEPT = 4
 """The ends of so many recent polls are kept: runs that started together end together."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True, kw_only=True):
     """The least, first and greatest number of runs to keep alive; all equal for a fixed concurrency."""
 
     least: int
@@ -52,8 +53,7 @@ def parse_bounds(text: str) -> Bounds | None:
     return Bounds(least=least, start=start, most=most) if is_ordered else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
+class Window(Struct, frozen=True, kw_only=True):
     """The number of runs to keep alive, learned from polls; the server's cap is never told.
 
     A run that ends between two polls leaves its slot empty until the next poll, unless another run of ours

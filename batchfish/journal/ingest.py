@@ -6,10 +6,11 @@ import json
 import sqlite3
 from collections import defaultdict, deque
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
 
 from batchfish.core import identity
 from batchfish.errors import StorageFailed
@@ -82,8 +83,7 @@ _MATCHED = (
 _DIFFERS = "(i.wanted, i.row, i.id, i.inputs, r.digest) <> (1, n.row, n.id, n.inputs, s.digest)"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True, kw_only=True):
     """The difference between a manifest and the items of a batch: counts, and a few ids of each kind.
 
     `changed` items have begun under the same id (or at all, where row or item has none) and would cost again.
@@ -112,8 +112,7 @@ class Difference:
         return not (self.asks_for_more or self.removed or self.touched)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Overlap:
+class Overlap(Struct, frozen=True, kw_only=True):
     """A batch of another journal at the same API that has begun `begun` of the staged rows.
 
     `name` is its short name. `is_agreed` says that in its journal a person agreed to pay for items of ours.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish.core.notifications import Told
 
@@ -17,8 +18,7 @@ MOST_TRIES = 9
 """The number of tries after which a notification is given up."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewNotification:
+class NewNotification(Struct, frozen=True, kw_only=True):
     """A notification to record: its event, the target's name, what it is about, and its body."""
 
     event: str
@@ -27,8 +27,7 @@ class NewNotification:
     body: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WaitingNotification:
+class WaitingNotification(Struct, frozen=True, kw_only=True):
     """A notification that was not sent yet; `key` is the same at each try, and in no other notification."""
 
     pk: int

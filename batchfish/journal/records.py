@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from batchfish.core.items import Attempt, AttemptState, Item, Status
 from batchfish.core.outcomes import Outcome
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
 CHUNK_ROWS, CHUNK_BYTES = 2000, 4 * 2**20
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """One manifest in one period, as its journal holds it.
 
     `name` is the full name, `manifest` the resolved manifest without its rows, `batch8` what the batch's
@@ -42,8 +43,7 @@ class Batch:
     exit_code: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewBatch:
+class NewBatch(Struct, frozen=True, kw_only=True):
     """A batch that is to begin. `name` is its short name, `markers` says whether its goals carry markers."""
 
     name: str
@@ -60,8 +60,7 @@ def full_name(name: str, period: str | None, number: int) -> str:
     return name + (f"@{period}" if period else "") + (f".{number}" if number > 1 else "")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """The request of an item: URL, rendered goal without marker, further fields, and its row's variables."""
 
     url: str
@@ -82,8 +81,7 @@ class Row(NamedTuple):
     inputs: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True, kw_only=True):
     """A complete comparison of a batch's runs with the API's listing of them.
 
     It covered the runs created before `until` (epoch seconds of the server's clock). `unlisted` is how many
@@ -175,8 +173,7 @@ class EndedRun(NamedTuple):
     result_bytes: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OpenAttempt:
+class OpenAttempt(Struct, frozen=True, kw_only=True):
     """An open attempt with its item, and the batch8 of its batch, which its marker begins with."""
 
     item: Item
@@ -195,8 +192,8 @@ class OpenAttempt:
         return is_running and (self.is_surplus or self.item.status is Status.CANCELLING)
 
 
-_ITEM_FIELDS = tuple(field.name for field in fields(Item))
-_ATTEMPT_FIELDS = tuple(field.name for field in fields(Attempt))
+_ITEM_FIELDS = Item.__struct_fields__
+_ATTEMPT_FIELDS = Attempt.__struct_fields__
 _MOVING = tuple(name for name in _ITEM_FIELDS if name not in {"pk", "batch", "key", "id", "row", "wanted"})
 # What identifies an attempt, and how it was sent: written once.
 _FIXED = frozenset(
@@ -243,7 +240,7 @@ _SUSPICIOUS = "(SELECT min(f.kind) FROM findings f WHERE f.item = i.pk AND f.k =
 _RESULT = "i.inputs, s.raw, s.is_whole_answer"
 _RAW = -2
 _NOT_SUCCEEDED = f" AND i.status <> '{Status.SUCCEEDED}'"
-BATCH = ", ".join(field.name for field in fields(Batch))
+BATCH = ", ".join(Batch.__struct_fields__)
 
 
 def item_from(row: Sequence[Any]) -> Item:
@@ -276,7 +273,7 @@ def request_from(row: Sequence[Any]) -> Request:
 
 def batch_from(row: Sequence[Any]) -> Batch:
     """Return the batch in the columns BATCH."""
-    values = dict(zip((field.name for field in fields(Batch)), row, strict=True))
+    values = dict(zip(Batch.__struct_fields__, row, strict=True))
     values["manifest"] = json.loads(values["manifest"])
     return Batch(**values)
 
@@ -288,7 +285,7 @@ def item_update(item: Item, now: float) -> tuple[Any, ...]:
 
 def attempt_values(attempt: Attempt) -> tuple[Any, ...]:
     """Return the parameters of PUT_ATTEMPT."""
-    return tuple(getattr(attempt, name) for name in _ATTEMPT_FIELDS)
+    return astuple(attempt)
 
 
 def read_outcomes(

@@ -9,11 +9,11 @@ import re
 import secrets
 import sqlite3
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
+from msgspec import Struct
 
 from batchfish.core.identity import FINGERPRINT_VERSION, Fingerprints, default_id, item_key
 from batchfish.core.items import Repetition
@@ -75,8 +75,7 @@ _REMEMBERED = 1000
 _JSON = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Shape:
+class _Shape(Struct, frozen=True, kw_only=True):
     """Request fields that rows share: their key in the file, and the fingerprints of items with them."""
 
     request: Mapping[str, Any]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
 
 from batchfish.core.attempts import DECLARED_ABSENT
 from batchfish.core.budget import USUAL_MAX_STEPS, Account, Reservation, Spending
@@ -42,8 +43,7 @@ class ReadRows(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StepsTaken:
+class StepsTaken(Struct, frozen=True, kw_only=True):
     """The steps that the ended runs of a batch took, and the number of the runs of which they are known."""
 
     runs: int = 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from batchfish.core.rules import Rules
 from batchfish.core.window import AUTO
@@ -70,9 +72,9 @@ class Manifest:
         `stored` is what the journal has of a batch that has begun: its concurrency stays where the manifest
         sets none.
         """
-        rules = asdict(self.rules)
+        rules = to_builtins(self.rules)
         if self.rules.limits.concurrency is None:
-            kept = stored["rules"]["limits"]["concurrency"] if stored else asdict(AUTO)
+            kept = stored["rules"]["limits"]["concurrency"] if stored else to_builtins(AUTO)
             rules["limits"]["concurrency"] = kept
         for name in ("budget", "compare", "fresh_for", "notify"):
             if not rules[name]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.core.budget import (
     Room,
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from batchfish.pipeline.context import Context
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True, kw_only=True):
     """Whether an item may be sent, and what it then reserves (None without a budget)."""
 
     room: Room = Room.NOW

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchfish.core.backoff import MAX_OUTAGE
 from batchfish.core.events import CancelRequested, Event, Reused, SubmitAccepted, SubmitUnanswered
@@ -50,8 +52,7 @@ class StopKind(StrEnum):
     SIGNAL = "signal"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True, kw_only=True):
     """A decision to send no more creates; with `detaches`, runs that are alive are not followed either."""
 
     kind: StopKind
@@ -60,8 +61,7 @@ class Stop:
     signal: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True, kw_only=True):
     """The options of this process; times in seconds.
 
     `drain`: nothing is submitted, and runs that are alive are followed to their end. With `learns_interval`,
@@ -75,8 +75,7 @@ class RunOptions:
     drain: bool = False
 
 
-@dataclass(kw_only=True, slots=True)
-class Outage:
+class Outage(Struct, kw_only=True):
     """A time in which the API gives no usable answer, from the first request without one.
 
     `since` is boot-time seconds; None: every request so far was answered.
@@ -87,8 +86,7 @@ class Outage:
     is_reported: bool = False
 
 
-@dataclass(kw_only=True, slots=True)
-class SessionState:
+class SessionState(Struct, kw_only=True):
     """The state of this process, which is lost at its end. Times are boot-time seconds.
 
     `markers` is as in Batch. `create_latency` is the average time of an answer to a create. `last_accepted`
@@ -124,8 +122,7 @@ class SessionState:
     creates: set[asyncio.Task[None]] = field(default_factory=set)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """The parts and the state that the stages of one process work with.
 
     `chance` returns random numbers from 0 to 1, `policies` are by the key of each batch, `notice` shows a

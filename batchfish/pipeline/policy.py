@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from batchfish.core.budget import max_steps_of, spell_usd, worst_case
 from batchfish.core.describe import several
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from batchfish.journal.records import Batch, Request
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BatchPolicy:
+class BatchPolicy(Struct, frozen=True, kw_only=True):
     """The rules of a batch, its compiled checks, and the variables of its manifest."""
 
     rules: Rules

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchfish.core import identity
 from batchfish.core.backoff import LONGEST_RETRY_AFTER
@@ -41,8 +43,7 @@ WEIGHT_OF_LATEST = 0.1
 IDLE = 60.0
 
 
-@dataclass(kw_only=True, slots=True)
-class Watch:
+class Watch(Struct, kw_only=True):
     """The findings of this process's polls of one run; times are boot-time seconds.
 
     `changed_at` is when its status last changed, in epoch seconds of the server's clock, `age` how long ago
@@ -67,8 +68,7 @@ class Watch:
     is_pending: bool = True
 
 
-@dataclass(slots=True)
-class Queue:
+class Queue(Struct):
     """The evidence of polls on how full the server's queue is; times are epoch seconds of its clock.
 
     The server starts runs in the order of their creation. So a run that is PENDING although a later one has
@@ -105,8 +105,7 @@ class Queue:
         return asked_at - watch.since > 2 * self.quickest_start
 
 
-@dataclass(slots=True)
-class Watches:
+class Watches(Struct):
     """The watches of all runs that are alive, which are kept in memory only."""
 
     by_run: dict[str, Watch] = field(default_factory=dict)

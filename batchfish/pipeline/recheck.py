@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.core.describe import several
 from batchfish.core.events import Rechecked
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 COMMIT_SIZE = 500
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecheckReport:
+class RecheckReport(Struct, frozen=True, kw_only=True):
     """The numbers of items that were judged again, by what came of it.
 
     `still_running` counts items with a result that have another run alive: these were left as they are.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from batchfish.core.events import CannotTell, ProvenAbsent
 from batchfish.core.items import Attempt, AttemptState
@@ -34,8 +35,7 @@ SEARCHES_AT_ONCE = 4
 IDLE = 60.0
 
 
-@dataclass(slots=True)
-class SearchRecord:
+class SearchRecord(Struct):
     """The searches of this process for the run of one unanswered create.
 
     `searches` counts them, and `empty_searches` are the times of those that found nothing. Times are seconds
@@ -47,8 +47,7 @@ class SearchRecord:
     next_search: float = 0.0
 
 
-@dataclass(slots=True)
-class Controls:
+class Controls(Struct):
     """Runs known to exist that searches must find, by their markers.
 
     `found` is whether each was found in the present round, so that it is searched for only once;

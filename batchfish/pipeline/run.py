@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.core.describe import spell_duration
 from batchfish.errors import BatchfishError
@@ -27,8 +28,7 @@ GRACE = 15.0
 TICK = 1.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunReport:
+class RunReport(Struct, frozen=True, kw_only=True):
     """The end of `run_batch`: why it stopped (None: nothing is left), and how many runs are still alive."""
 
     stop: Stop | None

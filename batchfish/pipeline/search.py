@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.core import identity
 from batchfish.core.events import Adopted
@@ -24,16 +25,14 @@ if TYPE_CHECKING:
     from batchfish.webagent.base import Listing, WebAgent
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MarkedRun:
+class MarkedRun(Struct, frozen=True, kw_only=True):
     """A listed run and the marker on the last line of its goal."""
 
     marker: Marker
     run: RunSnapshot
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewRuns:
+class NewRuns(Struct, frozen=True, kw_only=True):
     """The runs of a listing that the journal does not know as they are listed, the oldest first.
 
     `marked` are unknown runs. `misbound` are those that the journal has bound to another item than the one
@@ -63,8 +62,7 @@ class NewRuns:
         return None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ForeignRuns:
+class ForeignRuns(Struct, frozen=True, kw_only=True):
     """The runs that other journals have made: their markers, and the runs whose marker cannot be read."""
 
     markers: Sequence[Marker] = ()

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta, Raw
 
-from batchfish.core.diff import Cell
 from batchfish.core.json_text import parse_string, split_array, split_object
-from batchfish.core.outcomes import Outcome
 from batchfish.table.columns import ColumnPlan, Kind, ResultColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from batchfish.core.diff import Cell
+    from batchfish.core.outcomes import Outcome
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 EXACT_IN_FLOAT64 = 2**53

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish.core.json_text import read_unambiguous
 from batchfish.errors import BatchfishError, NotPermitted, WebAgentUnavailable, WrongInput
@@ -20,8 +21,7 @@ ENDPOINT_MISSING = frozenset({404, 405})
 _UNAUTHORIZED = 401
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ApiError:
+class ApiError(Struct, frozen=True, kw_only=True):
     """An error in the API's words; `code` is upper case."""
 
     code: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -20,8 +22,7 @@ class PreparedCreate:
     sha256: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PollResult:
+class PollResult(Struct, frozen=True, kw_only=True):
     """The answers to one poll: runs by id, and the ids that the API does not know.
 
     There was no answer about an id in neither; `retry_after` is then the wait that the API asked for, in
@@ -34,8 +35,7 @@ class PollResult:
     retry_after: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True):
     """The runs of a listing, without results; only a complete listing proves that a run does not exist.
 
     `total` is the server's largest count of matching runs during paging, None if it gave none. `covers_start`

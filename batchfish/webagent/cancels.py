@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
+from msgspec import Struct
 
 from batchfish.core.json_text import read_unambiguous
 from batchfish.errors import WebAgentUnavailable, WrongInput
@@ -31,8 +31,7 @@ _REFUSED = frozenset({400, 404, 405, 409, 422})
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cancellation:
+class Cancellation(Struct, frozen=True, kw_only=True):
     """The status of a run after it was cancelled; one that had ended before keeps its status."""
 
     run_id: str

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
+from msgspec import Struct
 
 from batchfish.core.addresses import is_loopback
 from batchfish.webagent.connections import ConnectionPool
@@ -94,8 +95,7 @@ class HttpClient:
         await self._transport.aclose()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HttpClients:
+class HttpClients(Struct, frozen=True, kw_only=True):
     """The HTTP clients of one API; none of them waits for another's connections.
 
     `creates` is for `/run-async`, `reads` for everything that makes no run, `runs` for creates whose answer

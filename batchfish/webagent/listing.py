@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count, pairwise
 from typing import TYPE_CHECKING
 
 import httpx
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchfish.errors import WebAgentUnavailable
 from batchfish.webagent import wire
@@ -41,8 +42,7 @@ _SPREAD_MS = 60_000
 _SPREAD_OF_PART_MS = 50
 
 
-@dataclass(kw_only=True, slots=True)
-class _Found:
+class _Found(Struct, kw_only=True):
     """The runs that the pages read so far have shown, and the greatest count of the API."""
 
     rows: dict[str, RunSnapshot] = field(default_factory=dict)

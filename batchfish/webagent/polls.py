@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.errors import BatchfishError, WebAgentUnavailable
@@ -157,8 +158,7 @@ class RunPoller:
         state.add(redact_run(run, self._errors.redact) for run in runs)
 
 
-@dataclass(kw_only=True, slots=True)
-class _PollState:
+class _PollState(Struct, kw_only=True):
     """The state of one poll: the ids still to be asked about, and the answers so far.
 
     An error of a call, `unavailable` or `refusal`, ends the poll.

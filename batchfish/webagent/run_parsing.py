@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from batchfish.core.json_text import CutOff, cut_array, cut_object
 from batchfish.core.runs import RunError, RunSnapshot
@@ -63,8 +64,7 @@ class _RunsBody(msgspec.Struct):
 _RUNS_DECODER = msgspec.json.Decoder(_Runs)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True):
     """One page of a listing; `unread` counts its rows that could not be read as runs.
 
     `has_more` is None if the page does not say.

@@ -6,10 +6,11 @@ import asyncio
 import logging
 import re
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import httpx
+from msgspec import Struct
+from msgspec.structs import replace
 
 from batchfish.core.events import SubmitAccepted, SubmitUnanswered
 from batchfish.webagent import wire
@@ -45,16 +46,14 @@ _RESULT_NAMES = ("result", "result_json", "resultJson")
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Started:
+class Started(Struct, frozen=True, kw_only=True):
     """The run exists. `at` is the server's time of an event in epoch seconds."""
 
     run_id: str
     at: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StreamingUrl:
+class StreamingUrl(Struct, frozen=True, kw_only=True):
     """A page where the run can be watched."""
 
     url: str
@@ -62,8 +61,7 @@ class StreamingUrl:
     at: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """The next step of the agent, in its own words."""
 
     purpose: str
@@ -71,15 +69,13 @@ class Progress:
     at: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True, kw_only=True):
     """The stream is alive, and there is no news."""
 
     at: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Complete:
+class Complete(Struct, frozen=True, kw_only=True):
     """The run has ended. `help_url` and `help_message` come with some errors."""
 
     run: RunSnapshot

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from batchfish.cli import diagnosis
 from batchfish.cli.agreement import Agreement

@@ -7,10 +7,10 @@ import os
 import pty
 import sys
 import termios
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from batchfish.cli.counts import Counts

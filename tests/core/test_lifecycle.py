@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from batchfish.core import attempts, lifecycle, retry
 from batchfish.core.backoff import LONGEST_RETRY_AFTER
@@ -69,7 +70,7 @@ EXAMPLES: tuple[Event, ...] = (
 
 
 def item(**changes: object) -> Item:
-    return replace(Item(pk=1, batch=1, key="abcdefghijklm", id="one", row=1), **changes)  # type: ignore[arg-type]
+    return replace(Item(pk=1, batch=1, key="abcdefghijklm", id="one", row=1), **changes)
 
 
 def attempt(k: int = 1, state: AttemptState = AttemptState.RUNNING, **changes: object) -> Attempt:
@@ -84,7 +85,7 @@ def attempt(k: int = 1, state: AttemptState = AttemptState.RUNNING, **changes: o
         intended_boot=1.0,
         boot_id="boot",
     )
-    return replace(known, **changes)  # type: ignore[arg-type]
+    return replace(known, **changes)
 
 
 def go(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from batchfish.core.reconcile import (
     LONG_SETTLE,
@@ -37,7 +37,7 @@ def evidence(*empty_searches: float, control: Control = Control.FRESH, **more: o
         empty_searches=empty_searches,
         control=control,
     )
-    return replace(known, **more)  # type: ignore[arg-type]
+    return replace(known, **more)
 
 
 class TestFound:

@@ -8,10 +8,11 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from batchfish.core.window import Bounds, Window
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from batchfish.core import identity
 from batchfish.core.events import Event, Intended, RunEnded, SubmitAccepted, SubmitUnanswered
@@ -68,7 +70,7 @@ def begin(
         period=period,
         number=number,
         base_url="https://agent.example",
-        manifest={"name": name, "rules": asdict(Rules(limits=Limits(concurrency=AUTO)))},
+        manifest={"name": name, "rules": to_builtins(Rules(limits=Limits(concurrency=AUTO)))},
         manifest_path=f"/jobs/{name}.yaml",
         markers=markers,
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from batchfish.core.budget import Account
 from batchfish.core.events import CancelRequested

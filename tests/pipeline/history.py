@@ -20,12 +20,14 @@ import shutil
 import sqlite3
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from batchfish.cli import factory
 from batchfish.cli.main import main
@@ -212,8 +214,7 @@ class History:
         return task
 
 
-@dataclass(kw_only=True)
-class Folder:
+class Folder(Struct, kw_only=True):
     """Somebody's folder: a manifest, and in time a journal and a table."""
 
     history: History

@@ -11,13 +11,15 @@ import heapq
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from random import Random
 from typing import Any
 
 import httpx
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.pipeline.virtual_time import EPOCH, VirtualTimeLoop
 
@@ -26,8 +28,7 @@ ROUND_TRIP = 0.1
 """Seconds within which an answer has surely reached its client."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Faults:
+class Faults(Struct, frozen=True, kw_only=True):
     """How the server misbehaves: shares from 0 to 1, times in seconds, lengths in characters."""
 
     # Creates.
@@ -71,8 +72,7 @@ class Faults:
     portal_catches: frozenset[str] = frozenset({"creates", "reads"})  # which requests it answers
 
 
-@dataclass(kw_only=True)
-class BookedRun:
+class BookedRun(Struct, kw_only=True):
     """One run in the server's books; `is_doubled` where a proxy had it made, and no client got its id."""
 
     run_id: str

@@ -7,12 +7,13 @@ import sqlite3
 import tempfile
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from batchfish.core.budget import Account, Budget, Reservation, Spending
 from batchfish.core.items import Attempt, AttemptState

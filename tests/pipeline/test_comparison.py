@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from batchfish.core import identity
 from batchfish.journal.records import Comparison
@@ -93,7 +94,7 @@ def test_a_count_that_disagrees_has_the_whole_set_listed_and_remembered(tmp_path
     server = simulation.server
     if change == "one more":
         known = server.runs["old-7"]
-        server.runs["late"] = BookedRun(**{**vars(known), "run_id": "late"})
+        server.runs["late"] = replace(known, run_id="late")
     else:
         del server.runs["old-7"]
     assert lists_before_the_first_create(simulation) == 2 + -(-len(server.runs) // PAGE) + THE_OLDEST

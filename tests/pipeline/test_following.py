@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from batchfish.core.events import CancelRequested
 from batchfish.core.rules import Limits, Rules, UnansweredRules

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from batchfish.core.events import CancelRequested
 from batchfish.core.rules import Limits, Rules, Share, UnansweredRules

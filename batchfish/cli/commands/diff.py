@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
 from batchfish.cli.agreement import Question, agreement_of
 from batchfish.cli.changes import Earlier, comparing
 from batchfish.cli.console import are, put
@@ -241,7 +243,7 @@ def _as_object(
     return {
         "batch": batch.name,
         "since": None if earlier is None else earlier.batch.name,
-        "counts": asdict(counts),
+        "counts": to_builtins(counts),
         "changes": [row.as_texts()._asdict() for row in shown.rows],
         "left_out": shown.left_out,
         "table": None if table is None else str(table),

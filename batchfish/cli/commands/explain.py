@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from batchfish.cli.console import put, spell_time
 from batchfish.cli.cost import read_money, usd
@@ -133,4 +135,4 @@ def _as_object(attempt: Attempt, reservation: Reservation | None) -> dict[str, A
     reserved = cost = None
     if reservation is not None:
         reserved, cost = usd(reservation.amount), usd(reservation.cost_of(attempt))
-    return {**asdict(attempt), "reserved_usd": reserved, "cost_usd": cost}
+    return {**to_builtins(attempt), "reserved_usd": reserved, "cost_usd": cost}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import to_builtins
 
 from batchfish.cli.agreement import agreement_of
 from batchfish.cli.counts import count, exit_code, finished_code
@@ -62,7 +64,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
             put_document(
                 DocumentType.RECHECK,
                 batch=batch.name,
-                **asdict(report),
+                **to_builtins(report),
                 suspicious=suspicious,
                 counts=dict(counts.by_status),
                 exit_code=code,
@@ -96,7 +98,7 @@ def _with_present_checks(journal: SqliteJournal, batch: Batch, console: Console)
         console.warn(f"{path} is gone: its results are judged under the checks that it had when it was run")
         return batch
     manifest = load_manifest(path)
-    rules, variables = asdict(manifest.rules), batch.manifest.get("variables", {})
+    rules, variables = to_builtins(manifest.rules), batch.manifest.get("variables", {})
     present = {name: rules[name] for name in ("checks", "block_search")}
     if changed := [name for name, value in manifest.variables.items() if variables.get(name, value) != value]:
         console.warn(f"checks use the values of {', '.join(changed)} that {path} has now")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import to_builtins
 
 from batchfish.cli.options import JournalChange, batch_argument
 from batchfish.cli.parser import argument, group
@@ -63,13 +65,13 @@ def _parse(text: str) -> tuple[str, object]:
 def _concurrency(text: str) -> object:
     from batchfish.manifest.values import parse_concurrency
 
-    return asdict(parse_concurrency(text))
+    return to_builtins(parse_concurrency(text))
 
 
 def _halt(text: str) -> object:
     from batchfish.manifest.values import parse_share
 
-    return NO_LIMIT if text == NO_LIMIT else asdict(parse_share(text))
+    return NO_LIMIT if text == NO_LIMIT else to_builtins(parse_share(text))
 
 
 def _budget(text: str) -> object:

@@ -8,9 +8,11 @@ import secrets
 import shlex
 import signal
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from batchfish.cli.access import local_agent, refuse_other_access, remote_access
 from batchfish.cli.agreement import agreement_of

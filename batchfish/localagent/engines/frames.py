@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from batchfish.localagent.page.going_on import GoingOn
+from batchfish.localagent.page.going_on import GoingOn  # noqa: TC001 - msgspec decodes it
 
 HEADER = struct.Struct(">I")
 LARGEST = 256 * 1024 * 1024
