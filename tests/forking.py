@@ -6,6 +6,8 @@ Tests whose subject is the start, the imports or the command line of a process s
 
 A server, one for each process of tests, is asked over a socket. It forks twice: the process whose parent then
 ends is adopted by the process that asked, which can wait for it as for any child. This takes Linux.
+
+A command that may start a local agent gets a server of its own, forked before the command begins.
 """
 
 from __future__ import annotations
@@ -19,17 +21,17 @@ import json
 import os
 import pkgutil
 import runpy
+import secrets
 import select
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import types
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, AnyStr, NamedTuple, NoReturn
@@ -117,10 +119,12 @@ def fork(
     folder: str | os.PathLike[str] | None,
     files: Mapping[int, int],
     new_session: bool,
+    address: str | None = None,
 ) -> int:
-    """Have the server fork a process, and return its id; it is a child of this process.
+    """Have a server fork a process, and return its id; it is a child of this process.
 
-    `files` maps the numbers of files in the new process to those of the same files here.
+    `files` maps the numbers of files in the new process to those of the same files here. The server is that
+    of this process, unless it has another `address`.
     """
     os.umask(mask := os.umask(0))
     job = Job(
@@ -132,16 +136,23 @@ def fork(
         files=list(files),
     )
     with adopting_orphans(), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-        server.connect(server_address())
+        server.connect(address or server_address())
         socket.send_fds(server, [json.dumps(job).encode()], list(files.values()))
-        pid = int(server.recv(64))
+        pid = server.recv(64)
+        assert pid, "the server that forks processes has ended"
         # The server closes the connection when the process has been adopted.
         assert server.recv(1) == b""
-    return pid
+    return int(pid)
 
 
 def posix_spawn(
-    path: str, argv: list[str], env: Mapping[str, str], *, file_actions: Sequence[Any], setsid: bool
+    path: str,
+    argv: list[str],
+    env: Mapping[str, str],
+    *,
+    file_actions: Sequence[Any],
+    setsid: bool,
+    address: str | None = None,
 ) -> int:
     """Start a process as `os.posix_spawn` does: forked, where that is possible."""
     if not can_fork(argv, env):
@@ -155,7 +166,7 @@ def posix_spawn(
             else:
                 assert action == os.POSIX_SPAWN_DUP2
                 files[more[0]] = number
-        return fork(argv[1:], env=env, folder=None, files=files, new_session=setsid)
+        return fork(argv[1:], env=env, folder=None, files=files, new_session=setsid, address=address)
 
 
 @contextmanager
@@ -172,27 +183,41 @@ def adopting_orphans() -> Iterator[None]:
 @cache
 def server_address() -> str:
     """Start the server of this process, which ends with it, and return where it listens."""
-    folder = tempfile.TemporaryDirectory(prefix="batchfish-tests-")
-    address = f"{folder.name}/socket"
-    command = [sys.executable, "-m", "tests.forking", address]
-    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert server.stdout is not None
-    assert server.stdout.read(1), "the server that forks processes has not started"
-
-    @atexit.register
-    def _() -> None:
-        server.communicate()
-        folder.cleanup()
-
+    listener, address = listen()
+    command = [sys.executable, "-m", "tests.forking", str(number := listener.fileno())]
+    with listener:
+        server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, pass_fds=[number])
+    atexit.register(server.communicate)
     return address
 
 
-def serve(address: str) -> Job:
+def fork_server() -> str:
+    """Fork a server below this process, which ends with it, and return where it listens."""
+    listener, address = listen()
+    end, held_open = os.pipe()
+    if os.fork() == 0:
+        os.close(held_open)
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        set_files({0: end, 1: nothing, 2: nothing, 3: listener.detach()})
+        os.setsid()
+        run(socket.socket(fileno=3))
+    os.close(end)
+    listener.close()
+    return address
+
+
+def listen() -> tuple[socket.socket, str]:
+    """Return a socket for requests, and its address, which belongs to no file."""
+    address = f"\0batchfish-tests-{secrets.token_hex(8)}"
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(address)
+    listener.listen()
+    return listener, address
+
+
+def serve(listener: socket.socket) -> Job:
     """Fork a process for each request; return in it, with what it is to be."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(address)
-        listener.listen()
-        print("+", end="", flush=True)  # noqa: T201 - it listens
+    with listener:
         while listener in select.select([sys.stdin, listener], [], [])[0]:
             connection, _ = listener.accept()
             with connection:
@@ -237,6 +262,8 @@ def become(job: Job) -> None:
     os.environ.update(job.env)
     time.tzset()
     kind, what, *arguments = job.arguments
+    if "--local" in arguments:
+        os.posix_spawn = partial(posix_spawn, address=fork_server())
     sys.path[0] = job.folder if kind == "-m" else ""
     sys.argv = [kind, *arguments]
     if kind == "-m":
@@ -244,6 +271,17 @@ def become(job: Job) -> None:
     else:
         module = sys.modules["__main__"] = types.ModuleType("__main__")
         exec(compile(what, "<string>", "exec"), vars(module))  # noqa: S102 - as `python -c` does
+
+
+def run(listener: socket.socket) -> NoReturn:
+    """Serve; in the processes that are forked, run what Python was asked to run, and end as it does."""
+    try:
+        become(serve(listener))
+    except SystemExit as ended:
+        if not isinstance(ended.code, int | None):
+            raise
+        end(ended.code or 0)
+    end(0)
 
 
 def end(code: int) -> NoReturn:
@@ -272,10 +310,4 @@ def import_modules() -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     import_modules()
-    try:
-        become(serve(sys.argv[1]))
-    except SystemExit as ended:
-        if not isinstance(ended.code, int | None):
-            raise
-        end(ended.code or 0)
-    end(0)
+    run(socket.socket(fileno=int(sys.argv[1])))
