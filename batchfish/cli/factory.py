@@ -70,14 +70,18 @@ def chance() -> Callable[[], float]:
 
 @contextmanager
 def owned_journal(
-    path: Path, agreement: Agreement, *, waits: bool = False, sleep: Callable[[float], None] = time.sleep
+    path: Path,
+    agreement: Agreement,
+    *,
+    on_wait: Callable[[str], None] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[SqliteJournal]:
-    """Own a journal during the block; BatchBusy if another process owns it, unless this one `waits`.
+    """Own a journal during the block; BatchBusy if another process owns it, unless `on_wait` is given.
 
-    `sleep` is called with the seconds between two attempts. NeedsYes if the file was moved or copied and
-    nobody agrees to that.
+    Then its end is waited for; `on_wait` is called once, with a message. `sleep` is called with the seconds
+    between two attempts. NeedsYes if the file was moved or copied and nobody agrees to that.
     """
-    owner_lock = _lock(path, sleep if waits else None)
+    owner_lock = _lock(path, on_wait, sleep)
     try:
         journal = SqliteJournal(path)
         try:
@@ -89,13 +93,19 @@ def owned_journal(
         owner_lock.release()
 
 
-def _lock(path: Path, sleep: Callable[[float], None] | None) -> lock.OwnerLock:
+def _lock(
+    path: Path, on_wait: Callable[[str], None] | None, sleep: Callable[[float], None]
+) -> lock.OwnerLock:
+    has_told = False
     while True:
         try:
             return lock.OwnerLock(path)
-        except BatchBusy:
-            if sleep is None:
+        except BatchBusy as busy:
+            if on_wait is None:
                 raise
+            if not has_told:
+                on_wait(f"{busy.message}; waiting until it has ended")
+                has_told = True
             sleep(LOCK_INTERVAL)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -187,7 +188,7 @@ def test_of_many_starts_at_once_one_owns_the_batch(tmp_path: Path) -> None:
 
 
 def test_a_start_that_waits_goes_on_when_the_owner_has_ended(tmp_path: Path) -> None:
-    path, waited = tmp_path / "shop.db", []
+    path, waited, told = tmp_path / "shop.db", [], list[str]()
     with ExitStack() as owner:
         owner.enter_context(owned_journal(path, Agreement()))
 
@@ -196,6 +197,8 @@ def test_a_start_that_waits_goes_on_when_the_owner_has_ended(tmp_path: Path) -> 
             if len(waited) == 600:
                 owner.close()
 
-        with owned_journal(path, Agreement(), waits=True, sleep=sleep) as journal:
+        with owned_journal(path, Agreement(), on_wait=told.append, sleep=sleep) as journal:
             assert list(journal.reader.batches()) == []
     assert waited == [1.0] * 600
+    busy = f"{path}: another process (pid {os.getpid()}) is working on it"
+    assert told == [f"{busy}; waiting until it has ended"]

@@ -49,8 +49,8 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
     execution = options.execution
     place, agreement = find(options.batch, execution.location), agreement_of(execution.questions)
     with ExitStack() as stack:
-        waits = execution.pace.if_running == "wait"
-        journal = stack.enter_context(owned_journal(place.journal, agreement, waits=waits))
+        on_wait = console.say if execution.pace.if_running == "wait" else None
+        journal = stack.enter_context(owned_journal(place.journal, agreement, on_wait=on_wait))
         batch = batch_in(journal.reader, place.batch)
         statuses = (Status.HELD,) if options.held else (Status.FAILED, Status.CANCELLED)
         items = journal.reader.items_in(batch.pk, statuses, options.reason)

@@ -64,8 +64,8 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
             return report_nothing_selected(execution.reporting, console, message)
         path, agreement = journal_for(manifest, location), agreement_of(execution.questions)
         make_home(path)
-        waits = execution.pace.if_running == "wait"
-        journal = stack.enter_context(owned_journal(path, agreement, waits=waits))
+        on_wait = console.say if execution.pace.if_running == "wait" else None
+        journal = stack.enter_context(owned_journal(path, agreement, on_wait=on_wait))
         access = None if location.local else remote_access(execution.api, env)
         choice = choose_batch(
             journal.reader,
