@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import httptools
 import httpx
 
+from batchfish.core.addresses import is_loopback
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -99,7 +101,8 @@ class ConnectionPool(httpx.AsyncBaseTransport):
                 url.raw_host.decode("ascii"),
                 url.port or (443 if is_https else 80),
                 ssl=self._tls if is_https else None,
-                happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
+                # A race of addresses that is cancelled may leave the winner's socket open (in Python 3.11).
+                happy_eyeballs_delay=None if is_loopback(str(url)) else HAPPY_EYEBALLS_DELAY,
             )
             _, connection = await _within(seconds, connecting, httpx.ConnectTimeout)
         except (OSError, UnicodeError) as error:  # UnicodeError: a host that no name server can be asked for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import random
 import ssl
 from contextlib import asynccontextmanager
@@ -161,6 +162,19 @@ async def test_a_cancelled_request_leaves_its_place_to_the_next() -> None:
         first.cancel()
         assert (await client.post("/")).text == "ok"
         assert server.connections == 2
+
+
+async def test_a_request_that_is_cancelled_while_it_connects_leaves_no_socket_open() -> None:
+    """An open socket that nobody refers to any longer is a warning, and each warning an error."""
+    async with serving(answer_with_numbers) as server, pool_of(server) as client:
+        for turns in range(40):
+            request = asyncio.ensure_future(client.post("/"))
+            await turn_over(turns)
+            request.cancel()
+            await asyncio.wait([request])
+            del request
+            await turn_over(10)
+    gc.collect()
 
 
 async def test_an_answer_that_is_not_read_to_its_end_closes_its_connection() -> None:
@@ -367,7 +381,7 @@ async def test_closing_the_client_closes_its_connections() -> None:
     async with serving(answer_with_numbers) as server:
         async with pool_of(server) as client:
             await client.post("/")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asyncio.gather(*server.tasks)
 
 
@@ -377,5 +391,5 @@ async def test_a_connection_in_use_is_closed_after_its_answer_once_the_client_is
             request = client.build_request("POST", "/")
             response = await client.send(request, stream=True)
         assert await response.aread() == b"01"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asyncio.gather(*server.tasks)
