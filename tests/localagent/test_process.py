@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +32,11 @@ SIMULATE = ("--engine", "simulate", "--simulate")
 
 def wait_until_gone(port_file: Path) -> None:
     until(lambda: not port_file.exists())
+
+
+def agent_of(folder: Path) -> Endpoint:
+    """Return the agent that runs in a folder."""
+    return Endpoint(**json.loads((folder / PORT_FILE).read_bytes()))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def test_another_users_key_is_refused_and_every_file_is_for_its_owner_alone(
     client: httpx.Client, folder: Path
 ) -> None:
     home = folder / "agent"
-    agent = Endpoint(**json.loads((home / "agent.json").read_text()))
+    agent = agent_of(home)
     modes = {path.name: path.stat().st_mode & 0o777 for path in home.iterdir()}
     assert {"agent.json", "agent.db", "agent.lock", "agent.users", "agent.log"} <= modes.keys()
     assert set(modes.values()) == {0o600}
@@ -97,13 +101,10 @@ def test_a_second_user_finds_the_agent_and_it_ends_after_the_last(tmp_path: Path
 
 
 def test_a_killed_agents_runs_are_taken_up_by_the_next(tmp_path: Path) -> None:
-    options = (*SIMULATE, "duration=2", "--cap", "1")
-    with served(tmp_path, *options) as client:
+    with served(tmp_path, *SIMULATE, "duration=600", "--cap", "1") as client:
         ids = [create(client, url=f"http://a.example/{n}", goal="x") for n in range(2)]
-        agent = find_agent(tmp_path / "agent.json")
-        assert agent is not None
-        os.kill(agent.pid, signal.SIGKILL)
-        with served(tmp_path, *options) as again:
+        os.kill(agent_of(tmp_path).pid, signal.SIGKILL)
+        with served(tmp_path, *SIMULATE, "duration=0") as again:
             runs = wait_for_end(again, ids)
     assert [runs[run_id]["status"] for run_id in ids] == ["FAILED", "COMPLETED"]
     assert runs[ids[0]]["error"]["code"] == "LOCAL_AGENT_RESTARTED"
@@ -141,19 +142,15 @@ async def test_a_webhook_is_delivered_though_the_command_has_gone(tmp_path: Path
 @pytest.mark.parametrize("stop", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_the_agent_ends_though_streams_or_answers_are_awaited(tmp_path: Path, stop: signal.Signals) -> None:
     with served(tmp_path, *SIMULATE, "duration=600") as client:
-        agent = find_agent(tmp_path / "agent.json")
-        assert agent is not None
         body = {"url": "http://a.example/", "goal": "x"}
         with client.stream("POST", "/v1/automation/run-sse", json=body) as stream:
             frames = stream.iter_lines()
             assert "STARTED" in next(frames)
-            os.kill(agent.pid, stop)
-            begun = time.monotonic()
+            os.kill(agent_of(tmp_path).pid, stop)
             with contextlib.suppress(httpx.HTTPError):
                 for _ in frames:  # to the end of the stream
                     pass
             wait_until_gone(tmp_path / "agent.json")
-            assert time.monotonic() - begun < 10
     with contextlib.closing(sqlite3.connect(tmp_path / "agent.db")) as store:
         statuses = store.execute("SELECT status FROM runs").fetchall()
     assert statuses == [("RUNNING",)]  # the next agent tells that it was restarted
@@ -191,9 +188,7 @@ def test_a_run_is_seen_and_its_browser_ends_with_the_agent(tmp_path: Path) -> No
         assert run["result"] == {"price": 5}
         picture = client.get(f"/v1/runs/{run_id}/steps/{run['steps'][0]['id']}/screenshot")
         assert picture.content.startswith(b"\xff\xd8")
-        agent = find_agent(tmp_path / PORT_FILE)
-        assert agent is not None
-        browsers = browsers_of(agent.pid)
+        browsers = browsers_of(agent_of(tmp_path).pid)
         assert browsers
     until(lambda: not any(process.exists() for process in browsers))
 

@@ -1,5 +1,6 @@
 """The routes under /v1/automation: four ways to create runs."""
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from batchfish.localagent.api.answers import (
 from batchfish.localagent.api.refusals import ANY, BODY, CREATE, answers, refused
 from batchfish.localagent.api.request_bodies import BatchBody, RunBody
 from batchfish.localagent.egress.addresses import Origin
+from batchfish.localagent.engines.base import RunRequest
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.webagent import wire
 
@@ -52,18 +54,24 @@ def automation_routes(
     """
     router = APIRouter(tags=["Automation"])
 
-    def create(body: RunBody, origin: str) -> str | Response:
+    async def create_all(requests: Sequence[RunRequest], origin: str) -> list[str]:
+        """Create runs and return their ids, once the store has committed them, in the next turn."""
+        run_ids = queue.create(requests, origin=origin)
+        await asyncio.sleep(0)
+        return run_ids
+
+    async def create(body: RunBody, origin: str) -> str | Response:
         """Create the one run of a body and return its id, or the refusal of what it asks for."""
         problems = body.issues(allowed_origins)
         if problems:
             return _refusal(problems)
-        (run_id,) = queue.create([body.to_request(body.output_schema)], origin=origin)
+        (run_id,) = await create_all([body.to_request(body.output_schema)], origin)
         return run_id
 
     @router.post(wire.RUN, operation_id="run", responses=answers(SyncRunAnswer, *REFUSALS))
     async def run(body: RunBody) -> Response:
         """Create one run and answer when it has ended, whichever way."""
-        run_id = create(body, wire.RUN)
+        run_id = await create(body, wire.RUN)
         if isinstance(run_id, Response):
             return run_id
         ended = await queue.end_of(run_id)
@@ -73,7 +81,7 @@ def automation_routes(
     @router.post(wire.RUN_ASYNC, operation_id="runAsync", responses=answers(AsyncRunAnswer, *REFUSALS))
     async def run_async(body: RunBody) -> Response:
         """Create one run and answer at once with its id."""
-        run_id = create(body, wire.RUN_ASYNC)
+        run_id = await create(body, wire.RUN_ASYNC)
         return run_id if isinstance(run_id, Response) else Json({"run_id": run_id, "error": None})
 
     @router.post(
@@ -84,7 +92,7 @@ def automation_routes(
     )
     async def run_sse(body: RunBody) -> Response:
         """Create one run and send its events as they happen."""
-        run_id = create(body, wire.RUN_SSE)
+        run_id = await create(body, wire.RUN_SSE)
         if isinstance(run_id, Response):
             return run_id
         created = queue.get([run_id])[run_id]
@@ -99,7 +107,7 @@ def automation_routes(
         problems = body.issues(allowed_origins)
         if problems:
             return _refusal(problems)
-        return Json({"run_ids": queue.create(body.to_requests(), origin=wire.RUN_BATCH), "error": None})
+        return Json({"run_ids": await create_all(body.to_requests(), wire.RUN_BATCH), "error": None})
 
     return router
 
