@@ -113,6 +113,7 @@ class Egress:
         task = asyncio.create_task(self._serve(Peer((reader, writer), h11.SERVER)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.close())  # also if it is cancelled before it has begun
 
     async def _serve(self, client: Peer) -> None:
         """Answer one request, then close the connection."""
