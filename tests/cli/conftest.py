@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import socket
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +19,7 @@ from tests.cli.shop import Shop, open_shop
 from tests.documents import documents_in
 from tests.endtoend.commands import end_all
 from tests.endtoend.serving import Server, serving
+from tests.loopback import nobody_listening
 
 if TYPE_CHECKING:
     import subprocess
@@ -76,9 +79,21 @@ def command(
         monkeypatch.delenv(name, raising=False)
     mask = os.umask(0o077)  # the command sets it for its process, which is the tests' here
     command = Command(folder=tmp_path, capture=capsys, monkeypatch=monkeypatch)
-    yield command
+    with logging_as_it_is():
+        yield command
     os.umask(mask)
     end_all(command.started)
+
+
+@contextmanager
+def logging_as_it_is() -> Iterator[None]:
+    """Undo after the block what `-v` does to the logging of its process, which is the tests' here."""
+    root = logging.getLogger()
+    handlers = list(root.handlers)
+    level = logging.getLogger("batchfish").level
+    yield
+    root.handlers[:] = handlers
+    logging.getLogger("batchfish").setLevel(level)
 
 
 @pytest.fixture
@@ -104,6 +119,13 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve runs that end only when they are cancelled."""
     with serving(tmp_path_factory.mktemp("patient"), "duration=86400", cap=500) as server:
         yield server
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Return a port for servers of this test alone, one after the other; in between nobody listens there."""
+    with nobody_listening() as port:
+        yield port
 
 
 @pytest.fixture

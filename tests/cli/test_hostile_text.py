@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from batchfish.cli.commands import COMMANDS
+from tests import loopback
 from tests.cli.shop import SETTLE
 from tests.documents import documents_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from tests.cli.conftest import Command, Outcome
@@ -52,30 +51,29 @@ def as_run(run_id: str, sent: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def hostile_api() -> Iterator[str]:
+def hostile_api() -> AbstractContextManager[str]:
     """Serve an API all of whose texts are hostile; one create of each kind of answer is refused."""
     runs: dict[str, dict[str, Any]] = {}
 
-    class Api(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Api(loopback.Handler):
+        def get(self) -> None:
             wanted = parse_qs(urlsplit(self.path).query).get("goal", [""])[0]
             found = [run for run in runs.values() if wanted in run["goal"]]
             page = {"total": len(found), "next_cursor": None, "has_more": False}
-            self.answer({"data": found, "pagination": page})
+            self.tell({"data": found, "pagination": page})
 
-        def do_POST(self) -> None:
-            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        def post(self) -> None:
+            sent = json.loads(self.read_body())
             if self.path.endswith("/runs/batch"):
-                self.answer({"data": [runs[one] for one in sent["run_ids"] if one in runs], "not_found": []})
+                self.tell({"data": [runs[one] for one in sent["run_ids"] if one in runs], "not_found": []})
                 return
             if sent["url"].endswith("3"):
-                self.answer({"error": {"code": "INVALID_INPUT", "message": HOSTILE}}, status=400)
+                self.tell({"error": {"code": "INVALID_INPUT", "message": HOSTILE}}, status=400)
                 return
             run_id = f"run-{len(runs)}"
             runs[run_id] = as_run(run_id, sent)
             if self.path.endswith("/run-async"):
-                self.answer({"run_id": run_id, "error": None})
+                self.tell({"run_id": run_id, "error": None})
                 return
             events: list[dict[str, Any]] = [
                 {"type": "STARTED", "run_id": run_id},
@@ -89,25 +87,10 @@ def hostile_api() -> Iterator[str]:
             for event in events:
                 self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
 
-        def answer(self, body: object, status: int = 200) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+        def tell(self, body: object, status: int = 200) -> None:
+            self.answer(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    return loopback.serving(Api)
 
 
 def write_manifest(folder: Path, rows: int = 3) -> None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from batchfish.webagent.wire import error_envelope
+from tests import loopback
 from tests.cli.shop import open_shop
 from tests.endtoend.serving import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from tests.cli.conftest import Command
     from tests.cli.shop import Shop
@@ -25,37 +24,22 @@ NOTHING_LISTED = {"data": [], "pagination": {"total": 0, "next_cursor": None, "h
 RUN = ("run", "rows.csv", "--goal", "Read it.", "--settle", "2s")
 
 
-@contextmanager
-def refusing(status: int, code: str, *, reads: str = "empty") -> Iterator[str]:
+def refusing(status: int, code: str, *, reads: str = "empty") -> AbstractContextManager[str]:
     """Serve an API that refuses creates, and reads too if `reads` says so; else its listings are empty."""
 
-    class Refusal(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.answer(status if reads == "refused" else 200, NOTHING_LISTED)
+    class Refusal(loopback.Handler):
+        def get(self) -> None:
+            self.tell(status if reads == "refused" else 200)
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer(status, {})
+        def post(self) -> None:
+            self.read_body()
+            self.tell(status)
 
-        def answer(self, status: int, body: object) -> None:
-            content = json.dumps(body if status == 200 else error_envelope(code, "Refused.")).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+        def tell(self, status: int) -> None:
+            body = NOTHING_LISTED if status == 200 else error_envelope(code, "Refused.")
+            self.answer(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    return loopback.serving(Refusal)
 
 
 @pytest.mark.parametrize(
@@ -85,27 +69,25 @@ def test_a_refusal_of_the_account_fails_no_item(
         assert command("status", "--json").summary["counts"] == {"queued": 2}
 
 
-def test_an_api_out_of_reach_is_try_later(command: Command) -> None:
+def test_an_api_out_of_reach_is_try_later(command: Command, port: int) -> None:
     (command.folder / "rows.csv").write_text("url\nhttps://shop.example/1\n")
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        port = server.server_address[1]
     command.use(f"http://127.0.0.1:{port}")
     assert command(*RUN, "--max-outage", "1s").code == 75
 
 
 @pytest.mark.process
 def test_an_outage_midway_is_try_later_and_the_same_command_goes_on(
-    command: Command, request: pytest.FixtureRequest
+    command: Command, port: int, request: pytest.FixtureRequest
 ) -> None:
     folder = command.folder / "server"
-    with serving(folder, "duration=0.1") as server:
+    with serving(folder, "duration=0.1", port=port) as server:
         shop = open_shop(command, server, request.node.nodeid)
         shop.write(1, 2, 3)
         assert shop.run("--limit", "1").code == 0
     outcome = shop.run("--max-outage", "1s")
     assert outcome.code == 75
     assert shop.paid() == [1]
-    with serving(folder, "duration=0.1", port=server.port):
+    with serving(folder, "duration=0.1", port=port):
         assert shop.run().code == 0
     assert shop.paid() == [1, 2, 3]
 

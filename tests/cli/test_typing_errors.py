@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -53,12 +52,10 @@ def test_closed_standard_streams_end_no_command(tmp_path: Path) -> None:
     assert len(list(read_table(tmp_path / "results" / "shop.parquet"))) == 2
 
 
-def test_an_api_that_cannot_be_reached_is_said_to_be_just_that(offline: Command) -> None:
+def test_an_api_that_cannot_be_reached_is_said_to_be_just_that(offline: Command, port: int) -> None:
     (offline.folder / "rows.csv").write_text("url\nhttps://shop.example/1\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        offline.use(f"http://127.0.0.1:{free.getsockname()[1]}")
-        outcome = offline("run", "rows.csv", "--goal", "Read it.", "--max-outage", "250ms")
+    offline.use(f"http://127.0.0.1:{port}")
+    outcome = offline("run", "rows.csv", "--goal", "Read it.", "--max-outage", "250ms")
     assert outcome.code == 75
     assert "the API gave no answer (" in outcome.err
     assert "Try again later: the same command goes on." in outcome.err

@@ -81,7 +81,7 @@ class ManualEngine:
 
     async def begun(self, url: str) -> None:
         """Wait until the run of `url` is worked on."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._begun[url].wait()
 
     async def tell(self, url: str, step: Step) -> None:
@@ -179,6 +179,7 @@ class Listener:
 
     def __init__(self, *answers: bytes | None) -> None:
         self.is_connected_to, self.is_left = asyncio.Event(), asyncio.Event()
+        self._serving: set[asyncio.Task[None] | None] = set()
         self.restart(*answers)
 
     def restart(self, *answers: bytes | None) -> None:
@@ -196,8 +197,13 @@ class Listener:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        await settle()  # a connection that has just been made gets its task
+        for task in filter(None, self._serving):
+            task.cancel()
+        await settle()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.current_task())
         self.is_connected_to.set()
         try:
             self.heads.append(await reader.readuntil(b"\r\n\r\n"))
@@ -214,5 +220,5 @@ class Listener:
         except asyncio.IncompleteReadError as ended:
             self.heads.append(ended.partial)
         finally:
-            with contextlib.suppress(OSError):
-                writer.close()
+            writer.close()
+            self._serving.discard(asyncio.current_task())

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests import loopback
 
 Reply = Callable[[int], tuple[int, dict[str, str]] | None]
 """Returns the status and headers for the n-th request; None: no answer until the listener is closed."""
@@ -40,34 +41,20 @@ def listening(reply: Reply = accept) -> Iterator[Listener]:
     """Serve on a free port of this machine during the block."""
     is_closed = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
-            body = self.rfile.read(length)
-            if len(body) < length:  # Its sender was killed while it sent: nothing was received.
-                return
+    class Handler(loopback.Handler):
+        def post(self) -> None:
+            body = self.read_body()
             listener.requests.append((self.path, dict(self.headers), body))
             answer = reply(len(listener.requests))
             if answer is None:
                 is_closed.wait()
                 return
             status, headers = answer
-            self.send_response(status)
-            for name, value in {"Content-Length": "0", **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
+            self.answer(status, headers=headers)
 
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        listener = Listener(url=f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with loopback.serving(Handler) as url:
+        listener = Listener(url=url)
         try:
             yield listener
         finally:
             is_closed.set()
-            server.shutdown()
-            thread.join()

@@ -12,6 +12,7 @@ import pytest
 
 from batchfish.core.notifications import Channel, Target
 from batchfish.notify.targets import Message, NotSent, Surroundings, find_fault, send, unlogged
+from tests.loopback import nobody_listening
 from tests.notify.listener import Listener, listening
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 HOOK = Target(channel=Channel.WEBHOOK, variable="SHOP_HOOK")
 APPRISE = Target(channel=Channel.APPRISE, variable="SHOP_CHAT")
 SECRET = "T0-canary-B1"
-PATIENCE = 20.0
+PATIENCE = 60.0
 MESSAGE = Message(
     key="abcdefgh-7",
     batch="shop",
@@ -109,9 +110,9 @@ class TestWebhook:
         assert not error.is_lasting
 
     async def test_nobody_listens(self, tmp_path: Path) -> None:
-        with listening() as listener:
-            gone = listener.url
-        error = await refusal(HOOK, around(tmp_path, SHOP_HOOK=f"{gone}/{SECRET}"))
+        with nobody_listening() as port:
+            address = f"http://127.0.0.1:{port}/{SECRET}"
+            error = await refusal(HOOK, around(tmp_path, SHOP_HOOK=address))
         assert str(error) == "it cannot be reached (ConnectError)"
         assert not error.is_lasting
 

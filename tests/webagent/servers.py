@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests.loopback import nobody_listening
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
@@ -85,6 +87,8 @@ async def serving(
         yield server
     finally:
         listener.close()
+        for _ in range(10):  # a connection that has just been made gets its task
+            await asyncio.sleep(0)
         for task in server.tasks:
             task.cancel()
         await asyncio.gather(*server.tasks, return_exceptions=True)
@@ -99,6 +103,15 @@ def say(*pieces: bytes) -> Callable[[Server, Connection], Awaitable[None]]:
         await connection.say(*pieces)
 
     return treat
+
+
+@contextlib.contextmanager
+def absent() -> Iterator[Server]:
+    """Yield a server that does not listen; nor does anybody else at its port."""
+    with nobody_listening() as port:
+        server = Server(say())
+        server.port = port
+        yield server
 
 
 class Tls(NamedTuple):

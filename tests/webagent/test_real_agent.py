@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,7 @@ from batchfish.localagent.runs.store import RunStore
 from batchfish.localagent.serve_settings import ServeSettings
 from batchfish.webagent.streaming import Complete, Heartbeat, Progress, Started, StreamEvent, StreamingUrl
 from tests.localagent.doubles import TOKEN, ManualEngine, served_app
+from tests.loopback import nobody_listening
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -222,7 +222,7 @@ class TestStream:
                 return [event async for event in client.stream(URL, GOAL)]
 
             task = asyncio.create_task(streaming())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await cut.wait()
                 await engine.end(URL, RunOutcome(result={"price": 3}))
                 events = await task
@@ -313,9 +313,8 @@ class TestRefusals:
         assert made(queue) == []
 
     async def test_an_agent_that_is_not_there_made_no_run(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        async with WebAgentClient(api_key="sk-any", base_url=f"http://127.0.0.1:{port}") as client:
-            for call in (client.run(URL, GOAL), client.queue(URL, GOAL)):
-                with pytest.raises(TryLater):  # not RunMayExist: nothing was sent
-                    await call
+        with nobody_listening() as port:
+            async with WebAgentClient(api_key="sk-any", base_url=f"http://127.0.0.1:{port}") as client:
+                for call in (client.run(URL, GOAL), client.queue(URL, GOAL)):
+                    with pytest.raises(TryLater):  # not RunMayExist: nothing was sent
+                        await call

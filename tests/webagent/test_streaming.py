@@ -10,7 +10,7 @@ from batchfish.errors import NotPermitted, RunMayExist, TryLater
 from batchfish.webagent.client import WebAgentClient
 from batchfish.webagent.streaming import Complete, Progress, Started, StreamEvent
 from tests.webagent.fakes import KEY, row, runs_body
-from tests.webagent.servers import Connection, Server, say, serving
+from tests.webagent.servers import Connection, Server, absent, say, serving
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 STARTED = b'data: {"type": "STARTED", "run_id": "r-1"}\n\n'
@@ -85,7 +85,5 @@ async def test_a_refusal_before_the_stream_is_raised_with_its_message() -> None:
 
 
 async def test_a_server_that_is_not_there_made_no_run() -> None:
-    async with serving(say(HEAD)) as server:
-        pass
-    with pytest.raises(TryLater):
+    with absent() as server, pytest.raises(TryLater):
         await stream_events(server)
