@@ -223,7 +223,8 @@ async def test_no_secret_is_in_a_repr_or_a_log(
 
 
 async def test_urls_stay_out_of_logs_unless_debugging(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.NOTSET, "batchfish.webagent.http")
+    for name in ("batchfish", "batchfish.webagent.http"):
+        caplog.set_level(logging.NOTSET, name)
     caplog.set_level(logging.INFO)
     await client_of(lambda _: httpx.Response(200, content=runs_body([], ["r-1"]))).poll(["r-1"])
     assert "/v1/runs" not in caplog.text
