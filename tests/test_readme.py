@@ -113,7 +113,7 @@ def type_in(command: list[str], folder: Path) -> subprocess.CompletedProcess[str
         stderr=subprocess.PIPE,
         text=True,
     )
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=240)
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
@@ -212,7 +212,7 @@ def test_the_python_snippets_run_against_the_local_agent(clone: Path) -> None:
             assert "Complete(" in done.stdout
     finally:
         agent.send_signal(signal.SIGTERM)
-        agent.communicate(timeout=20)
+        agent.communicate(timeout=60)
 
 
 @pytest.mark.process

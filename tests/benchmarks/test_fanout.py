@@ -156,7 +156,7 @@ def test_all_sides_bring_the_same_runs_to_their_end(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     head, _, *rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("|")]

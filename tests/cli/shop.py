@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from batchfish.cli.factory import SystemClock
 from tests.endtoend.commands import Desk, JournalView, read_table
 
 if TYPE_CHECKING:
@@ -70,6 +71,19 @@ class Shop:
         """Run the CSV in a process of its own."""
         desk = Desk(folder=self.command.folder, base_url=self.server.base_url, started=self.command.started)
         return desk.start("run", self.file.name, "--goal", "Read it.", *SETTLE, *flags, **streams)
+
+    def up_to(self, runs: int) -> tuple[str, str]:
+        """Return options by which a run in this process stops, its time over, once so many runs were made.
+
+        The boot-time clock is an hour ahead from then on.
+        """
+        boottime = SystemClock.boottime
+
+        def ahead(clock: SystemClock) -> float:
+            return boottime(clock) + (3600.0 if len(self.paid()) >= runs else 0.0)
+
+        self.command.monkeypatch.setattr(SystemClock, "boottime", ahead)
+        return ("--max-duration", "30m")
 
     def runs(self) -> list[Booked]:
         """Return this batch's runs, as the server has stored them."""

@@ -12,6 +12,8 @@ from tests.endtoend.commands import Desk
 from tests.endtoend.serving import PATIENCE, until
 
 if TYPE_CHECKING:
+    import subprocess
+
     from tests.cli.conftest import Outcome
     from tests.cli.shop import Shop
 
@@ -22,6 +24,13 @@ BUDGET = "budget: {{usd: {usd}, usd_per_step: 0.01{more}}}\nlimits: {{concurrenc
 def run(shop: Shop, usd: str, *items: int, more: str = "", flags: tuple[str, ...] = ()) -> Outcome:
     manifest = shop.write_manifest(*items, rules=BUDGET.format(usd=usd, more=more))
     return shop.command("run", manifest, "--settle", "2s", *flags)
+
+
+def start(shop: Shop, usd: str, *items: int, progress: str = "none") -> subprocess.Popen[str]:
+    """Run a manifest with a budget in a process of its own."""
+    manifest = shop.write_manifest(*items, rules=BUDGET.format(usd=usd, more=""))
+    desk = Desk(folder=shop.command.folder, base_url=shop.server.base_url, started=shop.command.started)
+    return desk.start("run", manifest, "--settle", "2s", "--progress", progress)
 
 
 def document(shop: Shop, *arguments: str) -> dict[str, Any]:
@@ -83,14 +92,13 @@ def test_a_budget_cannot_be_set_where_the_price_of_a_step_is_not_known(shop: Sho
 def test_a_raised_budget_lets_a_running_process_submit_more(patient_shop: Shop) -> None:
     """One run of two fits, and waits for the end of the other, which never comes."""
     shop = patient_shop
-    manifest = shop.write_manifest(1, 2, rules=BUDGET.format(usd="1.5", more=""))
-    desk = Desk(folder=shop.command.folder, base_url=shop.server.base_url, started=shop.command.started)
-    process = desk.start("run", manifest, "--settle", "2s", "--progress", "none")
+    process = start(shop, "1.5", 1, 2)
     until(lambda: shop.paid() == [1])
     assert shop.command("set", shop.name, "budget=3").code == ExitCode.OK
     until(lambda: shop.paid() == [1, 2])
     assert shop.command("cancel", shop.name).code == ExitCode.OK
-    assert process.wait(PATIENCE) == ExitCode.CANCELLED
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == ExitCode.CANCELLED
 
 
 def test_status_and_summary_show_what_is_spent_reserved_and_allowed(shop: Shop) -> None:
@@ -102,14 +110,17 @@ def test_status_and_summary_show_what_is_spent_reserved_and_allowed(shop: Shop) 
     assert "2 steps, $0.02 spent, $0.00 reserved of $20.00" in shop.command("status").out
 
 
+@pytest.mark.process
 def test_the_money_of_runs_that_are_alive_is_reserved(patient_shop: Shop) -> None:
-    ended = run(patient_shop, "20", 1, 2, 3, flags=("--max-duration", "2s", "--progress", "json"))
-    assert ended.code == ExitCode.INCOMPLETE
+    process = start(patient_shop, "20", 1, 2, 3, progress="json")
+    assert process.stdout is not None
+    assert any('"reserved_usd": 3.0' in line for line in process.stdout)
+    process.terminate()
+    process.communicate(timeout=PATIENCE)
     status = document(patient_shop, "status")
     assert status["steps"] == 0
     assert status["money"]["spent_usd"] == 0.0
     assert status["money"]["reserved_usd"] == 3.0
-    assert '"reserved_usd": 3.0' in ended.out
     explained = patient_shop.command("explain", "i1").out
     assert "$1.50 reserved, which counts until its steps are known" in explained
     (attempt,) = document(patient_shop, "explain", "i1")["attempts_made"]

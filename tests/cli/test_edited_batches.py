@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchfish.cli.factory import SystemClock
-from tests.cli.shop import SETTLE
+from tests.cli.shop import SETTLE, Shop
 
 if TYPE_CHECKING:
-    from tests.cli.shop import Shop
     from tests.endtoend.serving import Server
 
 pytestmark = pytest.mark.process
@@ -195,7 +194,7 @@ def test_no_batch_of_another_api_begins_in_a_journal(shop: Shop, patient: Server
     # In a journal of its own it is another batch.
     elsewhere = ("--base-url", patient.base_url, "--journal", "elsewhere.db", "-o", "out.csv")
     if subcommand == "run":
-        assert shop.command(*begin, *elsewhere, "--max-duration", "1s").code == 3
+        assert shop.command(*begin, *elsewhere, *Shop(shop.command, patient, shop.name).up_to(1)).code == 3
         assert patient.books.count() == before + 1
 
 

@@ -27,8 +27,9 @@ def leave(shop: Shop, folder: str, text: str) -> Path:
     """Write a file into a folder beside the shop's journal, as another process would."""
     path = shop.journal.path.with_name(shop.journal.path.name + folder)
     path.mkdir(exist_ok=True)
-    file = path / "request.json"
-    file.write_text(text)
+    draft, file = path / "request.draft", path / "request.json"
+    draft.write_text(text)
+    draft.rename(file)
     return file
 
 

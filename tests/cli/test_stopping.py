@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,20 +19,21 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.process
 
-DETACHES_WITHIN = 20.0
+DETACHES_WITHIN = 45.0
+"""Less than the 60 s that a create may wait for its answer."""
 CREATES_AT_ONCE = 8
 
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Serve runs that take about a second, from a server that these tests may stop for a while."""
-    with serving(tmp_path_factory.mktemp("slow"), "duration=0.8") as server:
+    """Serve runs that take a few seconds, from a server that these tests may stop for a while."""
+    with serving(tmp_path_factory.mktemp("slow"), "duration=3") as server:
         yield server
 
 
 @pytest.fixture
 def slow_shop(command: Command, slow: Server, request: pytest.FixtureRequest) -> Shop:
-    """Return a batch whose runs take about a second."""
+    """Return a batch whose runs take a few seconds."""
     return open_shop(command, slow, request.node.nodeid)
 
 
@@ -51,11 +51,9 @@ def test_a_signal_leaves_the_runs_alive_and_the_same_command_goes_on(
     slow_shop.write(1, 2, 3, 4)
     process = slow_shop.start("-j", "2")
     until(lambda: len(slow_shop.paid()) == 2)
-    sent_at = time.monotonic()
     process.send_signal(number)
     _, said = process.communicate(timeout=DETACHES_WITHIN)
     assert process.returncode == code
-    assert time.monotonic() - sent_at < DETACHES_WITHIN
     assert "runs are still alive" in said
     assert f"go on with: batchfish resume {slow_shop.name}" in said
     assert {run.status for run in slow_shop.runs()} <= {"PENDING", "RUNNING", "COMPLETED"}
@@ -123,7 +121,7 @@ def test_drain_follows_what_is_alive_and_submits_nothing(slow_shop: Shop) -> Non
 
 def test_max_duration_leaves_and_says_how_to_go_on(patient_shop: Shop) -> None:
     patient_shop.write(1, 2)
-    outcome = patient_shop.run("--max-duration", "1s", "--json")
+    outcome = patient_shop.run(*patient_shop.up_to(2), "--json")
     assert outcome.code == 3
     assert outcome.summary["exit_code"] == 3
     assert outcome.summary["ok"] is False
@@ -134,22 +132,25 @@ def test_max_duration_leaves_and_says_how_to_go_on(patient_shop: Shop) -> None:
     assert patient_shop.paid() == [1, 2]
 
 
-def test_a_second_run_leaves_or_waits(slow_shop: Shop) -> None:
-    slow_shop.write(1, 2)
-    first = slow_shop.start("-j", "1")
-    until(slow_shop.paid)
-    busy = slow_shop.run()
+def test_a_second_run_leaves_or_waits(patient_shop: Shop) -> None:
+    patient_shop.write(1, 2)
+    first = patient_shop.start("-j", "1")
+    until(patient_shop.paid)
+    busy = patient_shop.run()
     assert busy.code == 75
     assert f"another process (pid {first.pid}) is working on it" in busy.err
-    assert slow_shop.command("retry", slow_shop.name, "--failed").code == 75
-    watched = slow_shop.command("status", slow_shop.name, "--json").summary
+    assert patient_shop.command("retry", patient_shop.name, "--failed").code == 75
+    watched = patient_shop.command("status", patient_shop.name, "--json").summary
     assert watched["owner"] == first.pid
-    waited = slow_shop.run("--if-running", "wait")
-    assert waited.code == 0
-    assert "is finished" in waited.err
-    assert first.wait(DETACHES_WITHIN) == 0
-    first.communicate()
-    assert slow_shop.paid() == [1, 2]
+    second = patient_shop.start("--if-running", "wait")
+    assert second.stderr is not None
+    assert "waiting" in second.stderr.readline()
+    patient_shop.command("cancel", patient_shop.name)
+    first.communicate(timeout=DETACHES_WITHIN)
+    _, said = second.communicate(timeout=DETACHES_WITHIN)
+    assert (first.returncode, second.returncode) == (4, 4)
+    assert "is finished" in said
+    assert patient_shop.paid() == [1]
 
 
 def test_a_cancel_while_a_run_is_active_is_carried_out_by_that_run(patient_shop: Shop) -> None:
@@ -174,7 +175,7 @@ def test_a_cancel_while_a_run_is_active_is_carried_out_by_that_run(patient_shop:
 
 def test_a_cancel_alone_follows_the_runs_to_their_end(patient_shop: Shop) -> None:
     patient_shop.write(1, 2, 3)
-    assert patient_shop.run("-j", "2", "--max-duration", "1s").code == 3
+    assert patient_shop.run("-j", "2", *patient_shop.up_to(2)).code == 3
     outcome = patient_shop.command("cancel", patient_shop.name)
     assert outcome.code == 0
     assert f"cancelling 3 items of {patient_shop.name}" in outcome.err
@@ -185,9 +186,10 @@ def test_a_cancel_alone_follows_the_runs_to_their_end(patient_shop: Shop) -> Non
 
 def test_a_cancelled_item_can_be_retried_by_a_person(patient_shop: Shop) -> None:
     patient_shop.write(1)
-    patient_shop.run("--max-duration", "1s")
+    patient_shop.run(*patient_shop.up_to(1))
     patient_shop.command("cancel", patient_shop.name)
-    outcome = patient_shop.command("retry", patient_shop.name, "--failed", "--max-duration", "1s", *SETTLE)
+    again = patient_shop.up_to(2)
+    outcome = patient_shop.command("retry", patient_shop.name, "--failed", *again, *SETTLE)
     assert outcome.code == 3
     assert patient_shop.paid() == [1, 1]
     patient_shop.command("cancel", patient_shop.name)

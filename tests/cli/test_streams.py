@@ -147,7 +147,8 @@ def test_a_command_that_only_prints_ends_as_by_sigpipe_when_its_reader_has_left(
 
 
 def test_a_disk_that_is_full_at_the_lock_file_is_an_error_of_the_disk(desk: Desk) -> None:
-    line = f"ulimit -f 0; exec {shlex.join((sys.executable, '-m', 'batchfish', *RUN))}"
+    desk.run(*RUN, "--limit", "1")
+    line = f"ulimit -f 0; exec {shlex.join((sys.executable, '-m', 'batchfish', 'resume', 'shop'))}"
     full = Desk(folder=desk.folder, base_url=desk.base_url, python=("sh", "-c", line), started=desk.started)
     code, said = end(full.start())
     assert code == 74, said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.process
 
-# The command, so many days from now.
+# The command, so many seconds from now.
 LATER = """
 import os, sys, time
 from batchfish.cli import factory
-factory.SystemClock.now = lambda _: time.time() + 86400 * int(os.environ["DAYS_LATER"])
+factory.SystemClock.now = lambda _: time.time() + int(os.environ["SECONDS_LATER"])
 from batchfish.cli.main import main
 sys.exit(main())
 """
+DAY = 86_400
 PAGE = """<!doctype html><html><head><title>{title}</title><script type="application/ld+json">
 {{"@context": "https://schema.org", "@type": "Product", "name": "{title}",
  "offers": {{"@type": "Offer", "price": "{price}", "priceCurrency": "GBP"}}}}
@@ -59,9 +61,10 @@ class Shop:
     desk: Desk
     listener: Listener
     day: int = 0
+    ahead: int = 0
 
     def on_day(self, day: int) -> Shop:
-        env = {"DAYS_LATER": str(day), "PRICES_HOOK": self.listener.url}
+        env = {"SECONDS_LATER": str(self.ahead + DAY * day), "PRICES_HOOK": self.listener.url}
         return replace(self, day=day, desk=replace(self.desk, env=env))
 
     def put(self, **pages: tuple[str, float] | None) -> None:
@@ -102,7 +105,13 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         serving(tmp_path / "server", site=tmp_path / "site") as server,
         Desk(folder=tmp_path, base_url=server.base_url, python=later) as desk,
     ):
-        yield Shop(desk=desk, listener=listener)
+        yield Shop(desk=desk, listener=listener, ahead=seconds_to_morning(time.time()))
+
+
+def seconds_to_morning(now: float) -> int:
+    """Return how far the clock is put forward, so that no test goes on past midnight (UTC)."""
+    left = DAY - int(now) % DAY
+    return left if left < DAY // 12 else 0
 
 
 def test_three_days_of_prices(shop: Shop) -> None:

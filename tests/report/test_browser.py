@@ -66,7 +66,7 @@ async def opened(chromium: Browser, tmp_path: Path) -> AsyncIterator[Opener]:
         path.write_text(render_report(facts(HISTORIES), HISTORIES), encoding="utf-8")
         tab = await chromium.new_page(**{"viewport": {"width": 1200, "height": 800}, **options})  # type: ignore[arg-type]
         tabs.append(tab)
-        tab.set_default_timeout(20_000)
+        tab.set_default_timeout(60_000)
         tab.on("pageerror", lambda error: trouble.append(f"error: {error}"))
         tab.on("dialog", lambda dialog: trouble.append(f"dialog: {dialog.message}"))
         tab.on("console", lambda line: trouble.append(f"console: {line.text}"))

@@ -161,7 +161,7 @@ def test_cancel_by_an_ordinary_request(script: Script, silence: socket.socket) -
     assert printed["status"] == "CANCELLED"
     assert (printed["first"]["status"], printed["first"]["message"]) == ("CANCELLED", None)
     assert printed["again"] == {**printed["first"], "message": "Run already cancelled"}
-    assert closed_within(silence, 2.0)
+    assert closed_within(silence, 10.0)
 
 
 def test_cancel_of_a_stream(script: Script, silence: socket.socket) -> None:
@@ -170,7 +170,7 @@ def test_cancel_of_a_stream(script: Script, silence: socket.socket) -> None:
     assert "HEARTBEAT" in printed["seen"]
     assert printed["seen"][-1] == "COMPLETE"
     assert (printed["end"]["status"], printed["end"]["error"]) == ("CANCELLED", None)
-    assert closed_within(silence, 2.0)
+    assert closed_within(silence, 10.0)
 
 
 def test_failures(script: Script) -> None:

@@ -39,7 +39,7 @@ class Agent:
 
     async def received(self) -> tuple[str, dict[str, Any]]:
         """Wait for a webhook and return its head and its document."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             head, body = await self.listener.requests.get()
         return head.decode().lower(), json.loads(body)
 

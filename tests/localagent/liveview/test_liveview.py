@@ -169,7 +169,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def page(chromium: Browser, served: httpx.AsyncClient) -> AsyncIterator[Page]:
     """Return a tab in which nothing may go wrong, neither dialog nor error; closed before the server ends."""
     tab = await chromium.new_page(viewport={"width": 1200, "height": 800}, reduced_motion="reduce")
-    tab.set_default_timeout(20_000)
+    tab.set_default_timeout(60_000)
     trouble: list[str] = []
     tab.on("pageerror", lambda error: trouble.append(f"error: {error}"))
     tab.on("dialog", lambda dialog: trouble.append(f"dialog: {dialog.message}"))
