@@ -166,28 +166,29 @@ def _join(tree: nodes.Template) -> Callable[[Values], str] | None:
     from batchfish.core.sandbox import simple_filters, to_text
 
     filters = simple_filters()
-    parts: list[str | tuple[str, Callable[[Any], Any] | None]] = []
+    texts: list[str] = []  # with an empty one in the place of each value
+    fields: list[tuple[int, str, Callable[[Any], Any] | None]] = []
     for node in (part for output in tree.body if isinstance(output, kinds.Output) for part in output.nodes):
         match node:
             case kinds.TemplateData():
-                parts.append(node.data)
+                texts.append(node.data)
             case kinds.Name():
-                parts.append((node.name, None))
+                fields.append((len(texts), node.name, None))
+                texts.append("")
             case kinds.Filter(node=kinds.Name() as name, args=[], kwargs=[]) if node.name in filters:
-                parts.append((name.name, filters[node.name]))
+                fields.append((len(texts), name.name, filters[node.name]))
+                texts.append("")
             case _:
                 return None
 
     def render(values: Values) -> str:
-        texts = []
-        for part in parts:
-            if isinstance(part, str):
-                texts.append(part)
-                continue
-            name, change = part
-            value = values[name] if change is None else change(values[name])
-            texts.append(value if isinstance(value, str) else str(to_text(value)))
-        return "".join(texts)
+        parts: list[Any] = texts.copy()
+        for place, name, change in fields:
+            parts[place] = values[name] if change is None else change(values[name])
+        try:
+            return "".join(parts)
+        except TypeError:  # a value is not a text
+            return "".join([str(to_text(part)) for part in parts])
 
     return render
 

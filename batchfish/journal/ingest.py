@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import Struct
 
 from batchfish.core import identity
+from batchfish.core.items import Status
 from batchfish.errors import StorageFailed
 from batchfish.journal.files import connect, has_table, storage_errors
 from batchfish.journal.records import Row
@@ -282,6 +283,9 @@ class StagedRows:
             f" FROM (SELECT n.*, s.digest {_MATCHED} WHERE {_DIFFERS}) m WHERE m.item = items.pk",
             (),
         )
+        # The trigger that counts would take a fifth of the time, one row after another.
+        ((count_rows,),) = self._rows("SELECT sql FROM main.sqlite_schema WHERE name = 'items_counted'")
+        write("DROP TRIGGER items_counted", ())
         write(
             "INSERT INTO items (batch, key, fingerprint, occurrence, id, row, url, goal, request, inputs)"
             " SELECT ?, n.key, n.fingerprint, n.occurrence, n.id, n.row, n.url, n.goal, r.pk, n.inputs"
@@ -289,6 +293,12 @@ class StagedRows:
             " CROSS JOIN requests r ON r.digest = s.digest WHERE n.item IS NULL ORDER BY n.row",
             (batch,),
         )
+        write(
+            f"INSERT INTO counts SELECT ?, '{Status.QUEUED}', 1, changes() WHERE changes() > 0"
+            " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+            (batch,),
+        )
+        write(count_rows, ())
         write(f"PRAGMA cache_size = {usual}", ())
 
     def _number(self, query: str, *values: object) -> int:

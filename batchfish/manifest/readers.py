@@ -160,21 +160,25 @@ def read_csv_header(file: TextFile, problems: Problems) -> CsvHeader | None:
 def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterator[Row]:
     """Yield the rows below the header. One that is wrong is left out, and added to the problems."""
     remembered: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    fields: Mapping[str, Any] = {}
+    width, variables, columns = len(header.names), header.variables, tuple(header.fields.values())
     with _open_rows(file, problems) as stream:
         for line, cells in _records(file, stream, header, problems):
-            if len(cells) != len(header.names):
+            if len(cells) != width:
                 count = f"{len(cells)} cell{'s' if len(cells) > 1 else ''}"
                 message = f"{count} where the header has {len(header.names)} columns"
                 remedy = f"Put a cell that contains {_name(header.delimiter)} in double quotes."
                 problems.add(file.path, line, message, remedy)
                 continue
-            written = tuple([cells[index] for index in header.fields.values()])
-            fields = remembered.get(written)
-            if fields is None:
-                noted = problems.total
-                fields = _read_fields(file, line, header, written, problems)
-                if len(remembered) < _REMEMBERED and problems.total == noted:
-                    remembered[written] = fields
+            if columns:
+                written = tuple([cells[index] for index in columns])
+                found = remembered.get(written)
+                if found is None:
+                    noted = problems.total
+                    found = _read_fields(file, line, header, written, problems)
+                    if len(remembered) < _REMEMBERED and problems.total == noted:
+                        remembered[written] = found
+                fields = found
             yield Row(
                 line=line,
                 id=(cells[header.id].strip() or None) if header.id is not None else None,
@@ -182,7 +186,7 @@ def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterato
                 goal=(cells[header.goal].strip() or None) if header.goal is not None else None,
                 variables={
                     name: cell
-                    for name, index in header.variables
+                    for name, index in variables
                     if (cell := cells[index]) and not cell.isspace()
                 },
                 fields=fields,
@@ -296,24 +300,21 @@ def _records(
     """Yield the records below the header that are not blank, each with the line on which it begins."""
     reader = csv.reader(read_lines(stream), delimiter=header.delimiter, strict=True)
     is_header = True
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            message, remedy = _explain(str(error))
-            problems.add(file.path, line, message, remedy)
-            return
-        if not (cells and cells[0]) and not any(map(str.strip, cells)):
-            continue
-        if is_header:
-            is_header = False
-            if tuple(map(str.strip, cells)) != header.names:
-                raise changed(file.path)
-        else:
-            yield line, cells
+    line = 1
+    try:
+        for cells in reader:
+            if not (cells and cells[0]) and not any(map(str.strip, cells)):
+                pass
+            elif is_header:
+                is_header = False
+                if tuple(map(str.strip, cells)) != header.names:
+                    raise changed(file.path)
+            else:
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        message, remedy = _explain(str(error))
+        problems.add(file.path, line, message, remedy)
 
 
 def _explain(message: str) -> tuple[str, str]:

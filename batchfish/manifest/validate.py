@@ -94,17 +94,20 @@ def check_rows(manifest: Manifest, problems: Problems, store: RowStore | None = 
 
     def read() -> Iterator[ItemSpec]:
         schemas: set[int] = set()
+        request = None
         for part in manifest.parts:
             before, left_out = renderer.row, renderer.left_out
             before_parts.append(before)
             for spec in renderer.items(part):
                 if part.source.columns is None:
                     names.update(spec.inputs)
-                schema = spec.request.get("output_schema")
-                if schema is not None and id(schema) not in schemas:
-                    schemas.add(id(schema))
-                    properties.update(dict.fromkeys(_name_properties(schema)))
-                    compared.update(_name_compared(schema, explode))
+                if spec.request is not request:
+                    request = spec.request
+                    schema = request.get("output_schema")
+                    if schema is not None and id(schema) not in schemas:
+                        schemas.add(id(schema))
+                        properties.update(dict.fromkeys(_name_properties(schema)))
+                        compared.update(_name_compared(schema, explode))
                 yield spec
             names.update(part.source.columns or ())
             sources.append(
