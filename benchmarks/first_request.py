@@ -3,8 +3,8 @@
     python -m benchmarks.first_request [--rows 1000000] [--folder .]
 
 `run` begins a batch of that many rows of a CSV file, at a server that answers listings; it is killed at its
-first create. `resume` then goes on with the same journal. Each line has the wall and CPU seconds of the
-process until a request arrives, and its peak memory until then.
+first create. `resume` then goes on with the same journal. Each line has the wall and CPU seconds until a
+request arrives, with those of the process that wrote the rows, and the peak memory of the command until then.
 """
 
 from __future__ import annotations

@@ -53,9 +53,9 @@ def processor() -> str:
 
 
 def cpu_seconds(process: int) -> float:
-    """Return the user and system seconds that a process has taken so far."""
+    """Return the user and system seconds that a process and its children that have ended took so far."""
     fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_memory(process: int) -> float:

@@ -6,14 +6,13 @@ import base64
 import hashlib
 import re
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from batchfish.core.items import ItemSpec
 
@@ -60,38 +59,48 @@ class Marker(Struct, frozen=True, kw_only=True):
         return make_marker(self.batch8, self.key, self.k)
 
 
-class Fingerprints:
+class Fingerprints(NamedTuple):
     """Makes the fingerprints of items that share their request fields, which are encoded once.
 
-    `version` is the one that a journal's fingerprints were made with, so that they stay comparable after an
-    upgrade.
+    These are parts of canonical JSON, which has its names in order: `goal` and `url` stand among the others.
     """
 
-    def __init__(self, request: Mapping[str, Any], version: int = FINGERPRINT_VERSION) -> None:
-        """Encode the fields that determine the result of a run; ValueError where a text is not Unicode."""
+    before_goal: bytes
+    before_url: bytes
+    after_url: bytes
+
+    @classmethod
+    def with_request(cls, request: Mapping[str, Any], version: int = FINGERPRINT_VERSION) -> Self:
+        """Encode the fields that determine the result of a run; ValueError where a text is not Unicode.
+
+        `version` is the one that a journal's fingerprints were made with, so that they stay comparable after
+        an upgrade.
+        """
         if version != FINGERPRINT_VERSION:
             raise ValueError(f"fingerprints of version {version} are not known here")
-        # Canonical JSON has its names in order: `goal` and `url` stand among those of the request.
-        asked = sorted(_RESULT_FIELDS.intersection(request))
-        first = _members({name: request[name] for name in asked if name < "goal"})
-        middle = _members({name: request[name] for name in asked if "goal" < name < "url"})
-        last = _members({name: request[name] for name in asked if name > "url"})
-        self._opening = b'{%b"goal":' % b"".join(member + b"," for member in first)
-        self._middle = b'%b,"url":' % b"".join(b"," + member for member in middle)
-        self._closing = b"%b}" % b"".join(b"," + member for member in last)
+        asked = {
+            name: _CANONICAL.encode({name: request[name]})[1:-1] for name in _RESULT_FIELDS & request.keys()
+        }
+        names = sorted(asked)
+        return cls(
+            b'{%b"goal":' % b"".join(asked[name] + b"," for name in names if name < "goal"),
+            b'%b,"url":' % b"".join(b"," + asked[name] for name in names if "goal" < name < "url"),
+            b"%b}" % b"".join(b"," + asked[name] for name in names if name > "url"),
+        )
 
     def of(self, url: str, goal: str) -> bytes:
         """Return the SHA-256 digest of the URL, the goal and the encoded fields.
 
         ValueError where a text is not Unicode (a lone surrogate).
         """
-        text = self._opening + _CANONICAL.encode(goal) + self._middle + _CANONICAL.encode(url) + self._closing
+        encode = _CANONICAL.encode
+        text = self.before_goal + encode(goal) + self.before_url + encode(url) + self.after_url
         return hashlib.sha256(text).digest()
 
 
 def fingerprint(spec: ItemSpec, version: int = FINGERPRINT_VERSION) -> bytes:
     """Return an item's fingerprint, as Fingerprints makes it."""
-    return Fingerprints(spec.request, version).of(spec.url, spec.goal)
+    return Fingerprints.with_request(spec.request, version).of(spec.url, spec.goal)
 
 
 def item_key(fingerprint: bytes, occurrence: int) -> str:
@@ -134,11 +143,6 @@ def read_marker(goal: str) -> Marker | None:
     last_line = goal.rstrip().rpartition("\n")[2]
     found = _MARKER.fullmatch(last_line)
     return Marker(batch8=found[1], key=found[2], k=int(found[3])) if found else None
-
-
-def _members(fields: Mapping[str, Any]) -> list[bytes]:
-    """Return the members of a canonical JSON object."""
-    return [_CANONICAL.encode({name: value})[1:-1] for name, value in fields.items()]
 
 
 def _letters(text: bytes, count: int) -> str:

@@ -17,13 +17,13 @@ from batchfish.core.items import Status
 from batchfish.errors import StorageFailed
 from batchfish.journal.files import connect, has_table, storage_errors
 from batchfish.journal.records import Row
-from batchfish.journal.row_file import RowFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from batchfish.core.items import ItemSpec
+    from batchfish.journal.row_file import RowFile
 
 EXAMPLES = 5
 CACHE_KIB = 32 * 1024
@@ -143,6 +143,8 @@ class StagedRows:
 
         `version` is that of the fingerprints.
         """
+        from batchfish.journal.row_file import RowFile  # commands that only read have no need of it
+
         with RowFile(version) as file:
             number = file.load(specs)
             self.attach(file)

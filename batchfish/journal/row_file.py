@@ -8,16 +8,19 @@ import os
 import re
 import secrets
 import sqlite3
-from contextlib import contextmanager, suppress
+import sys
+from contextlib import closing, contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
-from msgspec import Struct
 
-from batchfish.core.identity import FINGERPRINT_VERSION, Fingerprints, default_id, item_key
+from batchfish.core.identity import FINGERPRINT_VERSION, Fingerprints
 from batchfish.core.items import Repetition
 from batchfish.errors import StorageFailed
+from batchfish.journal import row_writer
+from batchfish.journal.row_writer import REMEMBERED, Chunk, RowWriter, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,37 +28,11 @@ if TYPE_CHECKING:
     from batchfish.core.items import ItemSpec
 
 _NAME = re.compile(r"batchfish-rows-[0-9a-f]{16}\.db")
+_CHUNK_ROWS = 1_000
+_CHUNK_SIZE = 2**20
+_ALONE = 20
+"""Chunks; with more, a second process that writes them saves more time than it takes to start."""
 
-# Nothing here outlives its process, so nothing is kept to undo a change, and nothing is synced. `line` is
-# where a row stands in its file; `key` and `id` are as if no two rows were equal: the comparison numbers
-# those that are. `item` is the item of a batch that the row was found to be.
-_SETUP = """
-PRAGMA page_size = 16384;
-PRAGMA cache_size = -8192;
-PRAGMA temp_store = FILE;
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-BEGIN;
-CREATE TABLE incoming (
-    row         INTEGER PRIMARY KEY,
-    line        INTEGER,
-    given_id    TEXT,
-    id          TEXT NOT NULL,
-    fingerprint BLOB NOT NULL,
-    occurrence  INTEGER NOT NULL,
-    key         TEXT NOT NULL,
-    url         TEXT NOT NULL,
-    goal        TEXT NOT NULL,
-    shape       INTEGER NOT NULL,
-    inputs      TEXT NOT NULL,
-    item        INTEGER
-) STRICT;
-CREATE TABLE shapes (pk INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, body TEXT NOT NULL) STRICT;
-CREATE TABLE repeated (fingerprint BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
-"""
-_FIND_REPEATED = """
-INSERT INTO repeated SELECT fingerprint FROM incoming GROUP BY fingerprint HAVING count(*) > 1
-"""
 _REPEATED_IDS = """
 SELECT given_id, min(row) FROM incoming WHERE given_id IS NOT NULL GROUP BY given_id HAVING count(*) > 1
 """
@@ -69,18 +46,8 @@ SELECT n.given_id, n.row, n.line, f.row, f.line
 FROM again JOIN incoming n ON n.{column} = again.value JOIN incoming f ON f.row = again.first
 WHERE n.row > again.first AND (n.given_id IS NULL) = {is_nameless} ORDER BY n.row
 """
-_REMEMBERED = 1000
-
 # Without an order of its own: that of a schema's properties is the result's, and that of the columns.
 _JSON = msgspec.json.Encoder()
-
-
-class _Shape(Struct, frozen=True, kw_only=True):
-    """Request fields that rows share: their key in the file, and the fingerprints of items with them."""
-
-    request: Mapping[str, Any]
-    pk: int
-    fingerprints: Fingerprints
 
 
 class RowFile:
@@ -92,17 +59,9 @@ class RowFile:
     def __init__(self, version: int = FINGERPRINT_VERSION) -> None:
         """Create the file; StorageFailed if it cannot be written."""
         self.version = version
-        self._shapes: dict[int, _Shape] = {}
         self._lock: int | None
         with _storage_errors():
             self.path, self._lock = _make_file()
-        try:
-            with _storage_errors():
-                self._connection = sqlite3.connect(self.path, isolation_level=None)
-                self._connection.executescript(_SETUP)
-        except BaseException:
-            self._remove()
-            raise
 
     def __enter__(self) -> Self:
         """Return the file, which is closed with the block."""
@@ -114,73 +73,130 @@ class RowFile:
 
     def close(self) -> None:
         """Remove the file; who has opened it can go on reading."""
-        self._connection.close()
-        self._remove()
+        if self._lock is not None:
+            self.path.unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
 
     def load(self, specs: Iterable[ItemSpec]) -> int:
         """Stream the rows into the file, once; return their number.
 
         StorageFailed if there is no room for them. ValueError if fingerprints of this version are not known.
         """
+        chunks = _Chunks(self.version).of(specs)
+        first = list(islice(chunks, _ALONE))
+        is_alone = len(first) < _ALONE or len(os.sched_getaffinity(0)) == 1
         with _storage_errors():
-            cursor = self._connection.executemany(
-                "INSERT INTO incoming VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, NULL)",
-                self._prepare(specs),
-            )
-            self._connection.execute(_FIND_REPEATED)
-            self._connection.execute("COMMIT")
-        return cursor.rowcount
+            writer = RowWriter(self.path) if is_alone else _WriterProcess(self.path)
+        number = 0
+        with closing(writer):
+            for chunk in chain(first, chunks):
+                with _storage_errors():
+                    writer.write(chunk)
+                number += len(chunk.rows)
+            with _storage_errors():
+                writer.finish()
+        return number
 
     def repeated(self) -> Iterator[Repetition]:
         """Yield the rows with the id of an earlier one; then those without an id that ask for the same."""
         ids = _LATER.format(again=_REPEATED_IDS, column="given_id", is_nameless=0)
         requests = _LATER.format(again=_REPEATED_NAMELESS, column="fingerprint", is_nameless=1)
-        with _storage_errors():
+        with _storage_errors(), closing(sqlite3.connect(self.path)) as connection:
             for query in (ids, requests):
-                yield from map(Repetition._make, self._connection.execute(query))
+                yield from map(Repetition._make, connection.execute(query))
 
-    def _prepare(self, specs: Iterable[ItemSpec]) -> Iterator[tuple[Any, ...]]:
-        """Yield the columns of each row, as if no two were equal."""
-        request, pk, fingerprint_of = None, 0, Fingerprints({}, self.version).of
+
+class _Chunks:
+    """Makes chunks of rows, which have the request fields that they share apart from them."""
+
+    def __init__(self, version: int) -> None:
+        """Make chunks for fingerprints of this version; ValueError if it is not known."""
+        self._version = version
+        self._known: dict[int, tuple[int, Mapping[str, Any]]] = {}
+        Fingerprints.with_request({}, version)
+
+    def of(self, specs: Iterable[ItemSpec]) -> Iterator[Chunk]:
+        """Yield the rows in chunks."""
         encode = _JSON.encode
+        chunk, size = Chunk([], []), 0
+        request, shape = None, 0
         for spec in specs:
             if spec.request is not request:  # rows without fields of their own share the very same one
-                request = spec.request
-                shape = self._shapes.get(id(request)) or self._keep_shape(request)
-                pk, fingerprint_of = shape.pk, shape.fingerprints.of
-            fingerprint = fingerprint_of(spec.url, spec.goal)
-            given_id = spec.id
-            yield (
-                spec.row,
-                spec.line,
-                given_id,
-                default_id(fingerprint) if given_id is None else given_id,
-                fingerprint,
-                item_key(fingerprint, 1),
-                spec.url,
-                spec.goal,
-                pk,
-                encode(spec.inputs).decode(),
-            )
+                request, known = spec.request, len(chunk.shapes)
+                shape = self._number_of(request, chunk)
+                size += sum(len(new.body) for new in chunk.shapes[known:])
+            inputs = encode(spec.inputs).decode()
+            chunk.rows.append((spec.row, spec.line, spec.id, spec.url, spec.goal, shape, inputs))
+            size += len(spec.url) + len(spec.goal) + len(inputs)
+            if len(chunk.rows) == _CHUNK_ROWS or size >= _CHUNK_SIZE:
+                yield chunk
+                chunk, size, request = Chunk([], []), 0, None
+        if chunk.rows:
+            yield chunk
 
-    def _keep_shape(self, request: Mapping[str, Any]) -> _Shape:
-        """Store request fields, each different ones once."""
+    def _number_of(self, request: Mapping[str, Any], chunk: Chunk) -> int:
+        """Return the number of request fields, and add them to a chunk if they are new."""
+        if (found := self._known.get(id(request))) is not None:
+            return found[0]
+        if len(self._known) < REMEMBERED:
+            number = len(self._known)
+            self._known[id(request)] = number, request  # kept, so that no other one gets its id
+        else:
+            number = REMEMBERED + len(chunk.shapes)
         body = _JSON.encode(dict(request))
-        digest = hashlib.sha256(body).digest()
-        self._connection.execute(
-            "INSERT OR IGNORE INTO shapes (digest, body) VALUES (?, ?)", (digest, body.decode())
-        )
-        ((pk,),) = self._connection.execute("SELECT pk FROM shapes WHERE digest = ?", (digest,))
-        shape = _Shape(request=request, pk=pk, fingerprints=Fingerprints(request, self.version))
-        if len(self._shapes) < _REMEMBERED:  # it holds the request, so that no other one gets its id
-            self._shapes[id(request)] = shape
-        return shape
+        fingerprints = Fingerprints.with_request(request, self._version)
+        chunk.shapes.append(Shape(number, hashlib.sha256(body).digest(), body.decode(), fingerprints))
+        return number
 
-    def _remove(self) -> None:
-        if self._lock is not None:
-            self.path.unlink(missing_ok=True)
-            os.close(self._lock)
-            self._lock = None
+
+class _WriterProcess:
+    """A RowWriter in a process of its own, which ends with this one, however that ends."""
+
+    def __init__(self, path: Path) -> None:
+        """Start the process; OSError if it cannot be started."""
+        import subprocess  # only for many rows
+
+        self._process = subprocess.Popen(  # noqa: S603 - this package
+            [sys.executable, "-m", row_writer.__name__, path],
+            cwd=Path(__file__).parents[2],  # where it finds this package, and nothing else
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,  # Ctrl-C is for this process
+        )
+        assert self._process.stdin is not None  # noqa: S101 - both are pipes
+        assert self._process.stdout is not None  # noqa: S101
+        self._input, self._output = self._process.stdin, self._process.stdout
+
+    def write(self, chunk: Chunk) -> None:
+        """Write some rows, or wait until the process has room for them."""
+        try:
+            row_writer.send(chunk, self._input)
+        except BrokenPipeError:
+            self._fail()
+
+    def finish(self) -> None:
+        """Wait until all is committed."""
+        try:
+            self._input.write(row_writer.END)
+            self._input.close()
+        except BrokenPipeError:
+            self._fail()
+        if self._process.wait():
+            self._fail()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        self._output.close()
+        with suppress(BrokenPipeError):
+            self._input.close()
+
+    def _fail(self) -> NoReturn:
+        """Raise the error that the process has printed."""
+        told = self._output.read().decode(errors="replace")
+        raise sqlite3.OperationalError(told or "the process that writes them was ended")
 
 
 @contextmanager

@@ -185,9 +185,7 @@ def stream_csv(file: TextFile, header: CsvHeader, problems: Problems) -> Iterato
                 url=(cells[header.url].strip() or None) if header.url is not None else None,
                 goal=(cells[header.goal].strip() or None) if header.goal is not None else None,
                 variables={
-                    name: cell
-                    for name, index in variables
-                    if (cell := cells[index]) and not cell.isspace()
+                    name: cell for name, index in variables if (cell := cells[index]) and not cell.isspace()
                 },
                 fields=fields,
             )

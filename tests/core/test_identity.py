@@ -117,7 +117,7 @@ class TestFingerprint:
     def test_it_is_the_digest_of_canonical_json(
         self, request_fields: dict[str, Any], asked: list[tuple[str, str]]
     ) -> None:
-        shared = Fingerprints({**request_fields, "webhook_url": "https://hooks.example/"})
+        shared = Fingerprints.with_request({**request_fields, "webhook_url": "https://hooks.example/"})
         encode = msgspec.json.Encoder(order="deterministic").encode
         for url, goal in asked:
             whole = encode({"url": url, "goal": goal, **request_fields})

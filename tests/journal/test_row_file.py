@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from batchfish.core import identity
 from batchfish.core.items import Repetition
 from batchfish.errors import StorageFailed
-from batchfish.journal import row_file
+from batchfish.journal import row_file, row_writer
 from batchfish.journal.queries import open_reader
 from batchfish.journal.row_file import RowFile
 from batchfish.journal.sqlite import SqliteJournal
@@ -21,7 +27,9 @@ from tests import forking
 from tests.journal.building import begin, connection_of, row, specs_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+    from batchfish.core.items import ItemSpec
 
 A, B = "https://books.example/a", "https://books.example/b"
 
@@ -81,8 +89,8 @@ class TestFile:
             staged.compare(None)
 
     def test_a_full_temporary_folder_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        setup = f"{row_file._SETUP}PRAGMA max_page_count = 8;"  # noqa: SLF001 - a full disk cannot be asked for
-        monkeypatch.setattr(row_file, "_SETUP", setup)
+        setup = f"{row_writer._SETUP}PRAGMA max_page_count = 8;"  # noqa: SLF001 - a full disk cannot be asked for
+        monkeypatch.setattr(row_writer, "_SETUP", setup)
         with RowFile() as file, pytest.raises(StorageFailed, match="database or disk is full") as told:
             file.load(specs_of([row(f"{A}/{number}") for number in range(10_000)]))
         assert "TMPDIR" in str(told.value.remedy)
@@ -93,6 +101,127 @@ class TestFile:
         monkeypatch.setenv("SQLITE_TMPDIR", str(temporary / "missing"))
         with RowFile() as file:
             assert file.path.parent == temporary
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write all rows in a process of its own."""
+    monkeypatch.setattr(row_file, "_ALONE", 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+
+
+def content(file: RowFile) -> list[list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(file.path)) as connection:
+        incoming = (
+            "SELECT i.row, i.line, i.given_id, i.id, i.fingerprint, i.key, i.url, i.goal, s.digest, s.body,"
+            " i.inputs FROM incoming i JOIN shapes s ON s.pk = i.shape ORDER BY i.row"
+        )
+        repeated = "SELECT fingerprint FROM repeated ORDER BY 1"
+        return [connection.execute(query).fetchall() for query in (incoming, repeated)]
+
+
+ROWS = [
+    row(
+        f"{A}/{number // 4}",
+        f"ä{number}" if number % 2 else None,
+        line=None if number % 5 == 0 else number,
+        inputs={"title": "Emma — „neu“", "n": str(number)},
+        request={"output_schema": {"z": number // 2, "a": 10**20}, "use_vault": True} if number % 7 else {},
+    )
+    for number in range(3_000)
+]
+"""More different request fields than are remembered, and rows that ask for the same."""
+
+
+class TestChunks:
+    def test_each_row_has_its_own_request_fields(self) -> None:
+        specs = specs_of(ROWS)
+        with RowFile() as file:
+            assert file.load(specs) == len(ROWS)
+            rows, repeated = content(file)
+        encode = msgspec.json.Encoder().encode
+        for spec, (number, line, given_id, item_id, fingerprint, key, url, goal, digest, body, inputs) in zip(
+            specs, rows, strict=True
+        ):
+            assert (number, line, given_id, url, goal) == (spec.row, spec.line, spec.id, spec.url, spec.goal)
+            assert fingerprint == identity.fingerprint(spec)
+            assert key == identity.item_key(identity.fingerprint(spec), 1)
+            assert item_id == (spec.id or identity.default_id(identity.fingerprint(spec)))
+            assert body == encode(spec.request).decode()
+            assert digest == hashlib.sha256(encode(spec.request)).digest()
+            assert json.loads(str(inputs)) == spec.inputs
+        assert 0 < len(repeated) < len(ROWS)
+
+    def test_long_rows_are_sent_a_few_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        sizes = []
+        write = row_writer.RowWriter.write
+
+        def note(writer: row_writer.RowWriter, chunk: row_writer.Chunk) -> None:
+            sizes.append(len(chunk.rows))
+            write(writer, chunk)
+
+        monkeypatch.setattr(row_writer.RowWriter, "write", note)
+        with RowFile() as file:
+            file.load(specs_of([row(f"{A}/{n}", goal="Read. " * 100_000) for n in range(6)]))
+        requests = [{"output_schema": {"description": f"{n}" * 600_000}} for n in range(6)]
+        with RowFile() as file:
+            file.load(specs_of([row(A, request=request) for request in requests]))
+        assert sizes == [2, 2, 2] * 2
+
+
+@pytest.mark.process
+@pytest.mark.usefixtures("beside")
+class TestWriterProcess:
+    def test_it_writes_what_this_process_would(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with RowFile() as file:
+            assert file.load(specs_of(ROWS)) == len(ROWS)
+            written = content(file)
+        monkeypatch.setattr(row_file, "_ALONE", 1_000)
+        with RowFile() as file:
+            file.load(specs_of(ROWS))
+            assert content(file) == written
+
+    def test_its_error_is_reported(self, temporary: Path) -> None:
+        with RowFile() as file:
+            file.path.unlink()
+            temporary.rmdir()
+            with pytest.raises(StorageFailed, match="unable to open database file") as told:
+                file.load(specs_of(ROWS))
+        assert "TMPDIR" in str(told.value.remedy)
+
+    def test_its_death_is_reported(self) -> None:
+        def specs() -> Iterator[ItemSpec]:
+            for spec in specs_of(ROWS):
+                if spec.row == 2_500:
+                    (process,) = Path("/proc/thread-self/children").read_text().split()[-1:]
+                    os.kill(int(process), signal.SIGKILL)
+                yield spec
+
+        with RowFile() as file, pytest.raises(StorageFailed, match="the process that writes them was ended"):
+            file.load(specs())
+
+    def test_it_ends_with_an_error_of_the_rows(self) -> None:
+        def specs() -> Iterator[ItemSpec]:
+            yield from specs_of(ROWS[:2_500])
+            raise RuntimeError("the file changed")
+
+        before = Path("/proc/thread-self/children").read_text()
+        with RowFile() as file, pytest.raises(RuntimeError, match="the file changed"):
+            file.load(specs())
+        assert Path("/proc/thread-self/children").read_text() == before
+
+    def test_it_ends_with_a_process_that_is_killed(self, temporary: Path) -> None:
+        code = (
+            "from batchfish.journal import row_file; row_file._ALONE = 0\n"
+            "os.sched_getaffinity = lambda _pid: {0, 1}\n"
+            "def specs():\n"
+            "    yield from specs_of([row(f'https://books.example/{n}') for n in range(2500)])\n"
+            "    die()\n"
+            "rows.load(specs())"
+        )
+        kill(code, temporary)  # which waits until both have closed their standard error
+        with RowFile() as file:
+            assert list(temporary.iterdir()) == [file.path]
 
 
 class TestLeftovers:
@@ -149,8 +278,9 @@ def kill(code: str, folder: Path, path: Path | None = None) -> None:
     """Run code that is to be killed."""
     text = f"{BEGINS}\njournal_path = __import__('pathlib').Path({str(path)!r})\n{code}"
     env = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(forking.ROOT)}
-    process = forking.start([sys.executable, "-c", text], env=env)
-    assert process.wait(60) == -signal.SIGKILL
+    process = forking.start([sys.executable, "-c", text], env=env, stderr=subprocess.PIPE)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, told
 
 
 @pytest.mark.process
