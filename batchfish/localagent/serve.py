@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from batchfish.localagent.engines.base import Engine
     from batchfish.localagent.serve_settings import ServeSettings
+    from batchfish.localagent.simulation.parameters import Simulation
 
 HOST = "127.0.0.1"
 USERS_POLL = 0.25
@@ -75,7 +76,7 @@ async def _serve(
     )
     simulation = settings.simulation if settings.engine == "simulate" else None
     draw_lag = partial(simulation.draw_lag, simulation.chance("lags")) if simulation else lambda: 0.0
-    faults = Faults(simulation=simulation, chance=simulation.chance("requests")) if simulation else None
+    faults = _faults(simulation) if simulation else None
     async with contextlib.AsyncExitStack() as stack:
         # A run that is simulated may be lost when this process is killed.
         call_soon = asyncio.get_running_loop().call_soon if simulation else None
@@ -117,6 +118,12 @@ async def _serve(
         )
         async with _in_background(_stop_unused(server, settings.users), cleanup):
             await server.serve(sockets=[listener])
+
+
+def _faults(simulation: Simulation) -> Faults:
+    return Faults(
+        simulation=simulation, chance=simulation.chance("requests"), creates=simulation.chance("faults")
+    )
 
 
 def _egress(settings: ServeSettings) -> Egress:

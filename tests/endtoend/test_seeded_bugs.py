@@ -100,9 +100,9 @@ def test_forgetting_creates_after_a_kill_is_found_out(tmp_path: Path) -> None:
         serving(tmp_path / "server", LOSING_ANSWERS) as server,
         Desk(folder=tmp_path, base_url=server.base_url, python=python) as desk,
     ):
-        desk.write_rows("shop.csv", 40)
+        desk.write_rows("shop.csv", 200)
         journal = JournalView(tmp_path / ".batchfish" / "shop.db")
         for _ in range(3):
-            kill_with_creates_in_flight(desk.start(*COMMAND), journal, server.books, acted_on=True)
+            kill_with_creates_in_flight(desk.start(*COMMAND), journal, server.books)
         desk.start(*COMMAND)
         until(server.books.paid_twice)

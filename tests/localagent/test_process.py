@@ -112,7 +112,7 @@ def test_a_killed_agents_runs_are_taken_up_by_the_next(tmp_path: Path) -> None:
 
 
 def test_creates_whose_answers_are_lost_make_their_runs_now_or_later(tmp_path: Path) -> None:
-    """The first three are reset after they were acted on, the fourth before."""
+    """Two of them are reset after they were acted on, two before."""
     goals = {f"marked {n}" for n in range(4)}
     with served(tmp_path, *SIMULATE, "reset=0.5,late=0.5,late_by=0.2,duration=0") as client:
         for goal in goals:

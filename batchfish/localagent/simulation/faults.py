@@ -47,10 +47,14 @@ class CannotReset(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Faults:
-    """The source of faults: a simulation, its chance, and how to wait for a late act."""
+    """The source of faults: a simulation, its chance, and how to wait for a late act.
+
+    The n-th create meets the same fault with the same seed, whatever else is asked in between.
+    """
 
     simulation: Simulation
     chance: Random
+    creates: Random
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def draw(self, *, is_create: bool) -> Fault | None:
@@ -63,7 +67,7 @@ class Faults:
             (Fault.ERROR_ACTED, simulation.error_acted),
             (Fault.BUSY, simulation.busy),
         )
-        lot = self.chance.random()
+        lot = (self.creates if is_create else self.chance).random()
         for fault, share in creates if is_create else ((Fault.LOOK_ERROR, simulation.look_error),):
             if lot < share:
                 return fault
