@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
@@ -138,6 +139,7 @@ def mark(goal: str, marker: str) -> str:
     return f"{goal.rstrip()}\n[ref {marker}.]"
 
 
+@lru_cache(maxsize=4096)  # each poll of a run shows the same goal
 def read_marker(goal: str) -> Marker | None:
     """Return the marker on the last line of a goal; None where it has none there."""
     last_line = goal.rstrip().rpartition("\n")[2]

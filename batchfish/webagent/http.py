@@ -20,7 +20,7 @@ from batchfish.webagent.connections import ConnectionPool
 from batchfish.webagent.http_dates import read_age
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
 MAX_CONNECTIONS = 8
 MAX_CONNECTIONS_NEARBY = 2
@@ -184,13 +184,12 @@ async def call(
     trace = SendTrace()
     request = client.build_request(method, path, body=body, params=params, read_seconds=within)
     request.extensions["trace"] = trace
-    content = _BodyReader(httpx.Headers())
-    status = None
+    status, content = None, _BodyReader({})
     try:
         async with asyncio.timeout(within):
             response = await client.send(request)
             try:
-                status, content = response.status_code, _BodyReader(response.headers)
+                status, content = response.status_code, _BodyReader(_read_headers(response))
                 return await _read(response, content)
             finally:
                 await response.aclose()
@@ -226,7 +225,7 @@ async def call_uncached(
 
 async def read_answer(response: httpx.Response) -> HttpAnswer | NoAnswer:
     """Read the rest of an answer that has begun; network failures are raised."""
-    return await _read(response, _BodyReader(response.headers))
+    return await _read(response, _BodyReader(_read_headers(response)))
 
 
 def describe(failure: Exception) -> str:
@@ -259,7 +258,8 @@ class SendTrace:
 class _BodyReader:
     """A body as it is received: decoded, counted, and cut off at the size limit."""
 
-    def __init__(self, headers: httpx.Headers) -> None:
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.headers = headers
         self._encoding = headers.get("content-encoding", "identity").strip().lower()
         self._declared = headers.get("content-length", "").strip()
         self._received = 0
@@ -292,7 +292,8 @@ async def _read(response: httpx.Response, content: _BodyReader) -> HttpAnswer | 
         content.content += response.content
         fault = None
     else:
-        async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
+        stream = cast("httpx.AsyncByteStream", response.stream)
+        async with aclosing(cast("AsyncGenerator[bytes]", aiter(stream))) as chunks:
             async for chunk in chunks:
                 content.take(chunk)
                 if content.is_too_large:
@@ -307,15 +308,13 @@ async def _read(response: httpx.Response, content: _BodyReader) -> HttpAnswer | 
         )
     if fault is not None:
         return NoAnswer(message=fault)
-    return HttpAnswer(
-        status=response.status_code, headers=_read_headers(response.headers.raw), body=bytes(content.content)
-    )
+    return HttpAnswer(status=response.status_code, headers=content.headers, body=bytes(content.content))
 
 
-def _read_headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return headers by lower-case name; repeated ones are joined."""
+def _read_headers(response: httpx.Response) -> dict[str, str]:
+    """Return the headers of an answer by lower-case name; repeated ones are joined."""
     headers: dict[str, str] = {}
-    for name, value in fields:
+    for name, value in response.headers.raw:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers

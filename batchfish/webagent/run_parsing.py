@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -20,6 +20,8 @@ from batchfish.webagent.wire import is_run_id
 
 MAX_STEPS = 2**31 - 1
 URL_LENGTH = 2000
+SHORT_ROW_BYTES = 2000
+"""Runs that are described in at most this many bytes are remembered."""
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ABSENT = msgspec.Raw(b"")
 Members: TypeAlias = Mapping[str, msgspec.Raw] | Mapping[str, bytes]
@@ -49,19 +51,13 @@ class _Run(msgspec.Struct):
     result: msgspec.Raw = _ABSENT
 
 
-class _Runs(msgspec.Struct):
-    data: list[_Run]
-    not_found: Any = None
-    pagination: Any = None
-
-
 class _RunsBody(msgspec.Struct):
     data: list[msgspec.Raw]
     not_found: msgspec.Raw = _ABSENT
     pagination: msgspec.Raw = _ABSENT
 
 
-_RUNS_DECODER = msgspec.json.Decoder(_Runs)
+_RUN_DECODER = msgspec.json.Decoder(_Run)
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -79,13 +75,9 @@ class Page(Struct, frozen=True, kw_only=True):
 
 def read_runs_body(body: bytes) -> tuple[list[RunSnapshot], frozenset[str]]:
     """Read an answer about many runs: the runs, and the ids that the API does not know."""
-    whole = _decode_whole(body)
-    if whole is not None:
-        rows, ids = map(_read_decoded, whole.data), whole.not_found
-    else:
-        answer = _decode(body)
-        rows, ids = map(read_run, answer.data), read_value(answer.not_found)
-    runs = [run for run in rows if run is not None]
+    answer = _decode(body)
+    runs = [run for run in map(read_run, answer.data) if run is not None]
+    ids = read_value(answer.not_found)
     return runs, frozenset(filter(is_run_id, ids)) if isinstance(ids, list) else frozenset()
 
 
@@ -142,8 +134,7 @@ def read_head(head: bytes, run_id: str) -> RunSnapshot | None:
 
 def read_run(row: msgspec.Raw | bytes) -> RunSnapshot | None:
     """Read one run; None without a run_id and a status. Never raises."""
-    members = read_members(row)
-    return None if members is None else read_run_members(members)
+    return _read_row(row) if len(row) > SHORT_ROW_BYTES else _read_short_row(bytes(row))
 
 
 def read_members(text: msgspec.Raw | bytes) -> Members | None:
@@ -168,16 +159,17 @@ def cut_members(body: bytes) -> dict[str, bytes]:
         raise Unreadable("the answer broke off or is not a JSON object") from None
 
 
-def _decode_whole(body: bytes) -> _Runs | None:
-    """Decode an answer about many runs at once; None if a value in it makes that fail."""
+def _read_row(row: msgspec.Raw | bytes) -> RunSnapshot | None:
+    """Read one run at once, or member by member if a value in it makes that fail."""
     try:
-        return _RUNS_DECODER.decode(body)
+        run = _RUN_DECODER.decode(row)
     except (*_REFUSED, msgspec.ValidationError):
-        return None
-
-
-def _read_decoded(run: _Run) -> RunSnapshot | None:
+        members = read_members(row)
+        return None if members is None else read_run_members(members)
     return _snapshot(partial(getattr, run), bytes(run.result))
+
+
+_read_short_row = lru_cache(maxsize=4096)(_read_row)  # most polls show most runs as the poll before did
 
 
 def _decode(body: bytes) -> _RunsBody:

@@ -21,6 +21,7 @@ STEP_HTML = "/v1/runs/{id}/steps/{stepId}/html"
 DEFAULT_BASE_URL = "https://agent.tinyfish.ai"
 API_KEY_HEADER = "X-API-Key"
 RUN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}$"
+_RUN_ID = re.compile(RUN_ID_PATTERN, re.ASCII)
 IDS_PER_CALL = 100
 ROWS_PER_PAGE = 100
 GOAL_FILTER_LENGTH = 500
@@ -71,7 +72,7 @@ REQUEST_FIELDS = (
 
 def is_run_id(value: object) -> TypeGuard[str]:
     """Whether this is a run_id, which may stand in a path."""
-    return isinstance(value, str) and re.fullmatch(RUN_ID_PATTERN, value, re.ASCII) is not None
+    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
 
 
 def error_envelope(code: str, message: str, details: object = None) -> dict[str, Any]:

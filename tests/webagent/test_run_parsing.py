@@ -288,7 +288,7 @@ def test_no_json_value_makes_parsing_fail(value: object) -> None:
 
 
 def _read_both_ways(body: bytes) -> tuple[object, object]:
-    """Read an answer about many runs, decoded at once and by parts: what is read, or how it is refused."""
+    """Read an answer, its runs decoded at once and by parts: what is read, or how it is refused."""
 
     def read() -> object:
         try:
@@ -297,8 +297,9 @@ def _read_both_ways(body: bytes) -> tuple[object, object]:
             return type(error)
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_parsing, "SHORT_ROW_BYTES", 0)  # nothing is remembered
         at_once = read()
-        patch.setattr(run_parsing, "_decode_whole", lambda _: None)
+        patch.setattr(run_parsing, "_RUN_DECODER", msgspec.json.Decoder(int))  # which refuses every run
         return at_once, read()
 
 
