@@ -27,7 +27,7 @@ class GroupCommit:
         """Become the owner of the journal; an earlier owner can no longer write to it."""
         self._connection = connection
         self._path = path
-        self._waiting: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         self._failure: str | None = None
         self._token = secrets.token_hex(8)
         try:
@@ -66,11 +66,12 @@ class GroupCommit:
 
     async def commit(self) -> None:
         """Return once everything written so far is durable; callers of one turn share one transaction."""
-        if self._waiting is None:
-            loop = asyncio.get_running_loop()
-            self._waiting = loop.create_future()
-            loop.call_soon(self._flush, self._waiting)
-        await asyncio.shield(self._waiting)
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        durable = loop.create_future()
+        self._waiting.append(durable)
+        await durable
 
     def commit_now(self) -> None:
         """Commit everything written so far."""
@@ -81,14 +82,16 @@ class GroupCommit:
         except sqlite3.Error as error:
             raise self._fail(error) from error
 
-    def _flush(self, waiting: asyncio.Future[None]) -> None:
-        self._waiting = None
+    def _flush(self) -> None:
+        callers, self._waiting = [one for one in self._waiting if not one.cancelled()], []
         try:
             self.commit_now()
         except StorageFailed as error:
-            waiting.set_exception(error)
+            for durable in callers:
+                durable.set_exception(error)
         else:
-            waiting.set_result(None)
+            for durable in callers:
+                durable.set_result(None)
 
     def _refuse_former_owner(self) -> None:
         """Raise StorageFailed if another process owns the journal, as when the lock file was removed."""

@@ -50,4 +50,4 @@ async def cancel(ctx: Context) -> None:
                 backoff.note_answer(ctx)
             asked.update(dict.fromkeys(due, now))
         wait = min([IDLE, *(at + ASK_AGAIN - now for at in asked.values())])
-        await listener.wait(ctx.clock, max(wait, held_for))
+        await listener.wait(max(wait, held_for))

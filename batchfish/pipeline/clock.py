@@ -51,12 +51,14 @@ class Listener:
     def __init__(self) -> None:
         self.woken = asyncio.Event()
 
-    async def wait(self, clock: Clock, seconds: float) -> None:
-        """Wait until woken since the last wait, or for `seconds`."""
-        waits = {asyncio.ensure_future(self.woken.wait()), asyncio.ensure_future(clock.sleep(seconds))}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            self.woken.clear()
+    async def wait(self, seconds: float) -> None:
+        """Wait until woken since the last wait, or for `seconds` by the time of the event loop."""
+        if self.woken.is_set():
+            await asyncio.sleep(0)  # the other stages have their turn
+        else:
+            alarm = asyncio.get_running_loop().call_later(seconds, self.woken.set)
+            try:
+                await self.woken.wait()
+            finally:
+                alarm.cancel()
+        self.woken.clear()

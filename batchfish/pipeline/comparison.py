@@ -75,7 +75,7 @@ async def compare_regularly(ctx: Context) -> None:
                     )
             ctx.wakeup.wake()
         else:
-            await listener.wait(ctx.clock, max(0.01, due_at - now) if is_due else EVERY)
+            await listener.wait(max(0.01, due_at - now) if is_due else EVERY)
 
 
 async def _compare_meanwhile(ctx: Context) -> None:

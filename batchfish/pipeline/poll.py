@@ -154,7 +154,7 @@ async def poll(ctx: Context) -> None:
         watches.update(tracked, now, interval)
         due = watches.due(tracked, now, interval)
         if not due or watches.next_due(now) > 0:
-            await listener.wait(ctx.clock, max(0.001, watches.next_due(now)))
+            await listener.wait(max(0.001, watches.next_due(now)))
             continue
         try:
             result = await _poll(

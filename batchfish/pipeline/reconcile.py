@@ -73,7 +73,7 @@ async def reconcile(ctx: Context) -> None:
         }
         due = [key for key, wait in waits.items() if wait <= 0]
         if not due:
-            await listener.wait(ctx.clock, max(0.001, min(waits.values(), default=IDLE)))
+            await listener.wait(max(0.001, min(waits.values(), default=IDLE)))
             continue
         controls.found.clear()
         for start in range(0, len(due), SEARCHES_AT_ONCE):

@@ -92,7 +92,7 @@ async def _supervise(ctx: Context, is_done: Callable[[], bool]) -> None:
         if limit is not None and lasted >= limit:
             ctx.stop(StopKind.MAX_DURATION, f"its time of {spell_duration(limit)} is over", detaches=True)
         else:
-            await listener.wait(ctx.clock, TICK if limit is None else max(0.01, min(TICK, limit - lasted)))
+            await listener.wait(TICK if limit is None else max(0.01, min(TICK, limit - lasted)))
 
 
 async def _finish(ctx: Context, submitter: asyncio.Task[None], readers: Sequence[asyncio.Task[None]]) -> None:
@@ -101,7 +101,7 @@ async def _finish(ctx: Context, submitter: asyncio.Task[None], readers: Sequence
     listener = ctx.wakeup.listen()
     left = ctx.clock.boottime() + GRACE
     while not submitter.done() and ctx.clock.boottime() < left:
-        await listener.wait(ctx.clock, max(0.01, left - ctx.clock.boottime()))
+        await listener.wait(max(0.01, left - ctx.clock.boottime()))
     # A read may be abandoned at any moment; a create without its answer stays in the journal as submitting.
     for task in (submitter, *readers):
         task.cancel()

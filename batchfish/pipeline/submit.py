@@ -84,7 +84,7 @@ async def submit(ctx: Context) -> None:
                 if not due or not ctx.may_submit():
                     continue
             if not due:
-                await listener.wait(ctx.clock, _idle_time(ctx))
+                await listener.wait(_idle_time(ctx))
                 continue
             for item, create in await _intend(ctx, due):
                 task = creates.create_task(_send(ctx, item, create))
@@ -190,7 +190,7 @@ async def _test_markers(ctx: Context, accepted: Attempt) -> None:
             )
             await _set_markers(ctx, "off")
             return
-        await listener.wait(ctx.clock, pause_between_searches(searches, settle))
+        await listener.wait(pause_between_searches(searches, settle))
 
 
 async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
