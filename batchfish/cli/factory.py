@@ -48,6 +48,7 @@ LOCK_INTERVAL = 1.0
 class SystemClock:
     """The clocks of this machine."""
 
+    _boottime = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"
 
     def now(self) -> float:
@@ -56,7 +57,7 @@ class SystemClock:
 
     def boottime(self) -> float:
         """Return the seconds since boot, including time asleep where the system counts it."""
-        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+        return time.clock_gettime(self._boottime)
 
     async def sleep(self, seconds: float) -> None:
         """Wait this long."""

@@ -76,7 +76,7 @@ def read_result(result: ResultText | None) -> Any:  # noqa: ANN401 - any JSON va
 
 def _parse(text: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
-        return json.loads(text, strict=False, parse_int=_read_integer)
+        return _DECODER.decode(text)
     except RecursionError:
         raise UnreadableResult("the result is nested too deeply to be read") from None
     except ValueError as error:
@@ -86,3 +86,6 @@ def _parse(text: str) -> Any:  # noqa: ANN401 - any JSON value
 def _read_integer(digits: str) -> int | float:
     """Return an integer; one that is too long for Python becomes infinity."""
     return int(digits) if len(digits) < _LONGEST_INTEGER else float(digits)
+
+
+_DECODER = json.JSONDecoder(strict=False, parse_int=_read_integer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
@@ -195,6 +196,7 @@ class OpenAttempt(Struct, frozen=True, kw_only=True):
 _ITEM_FIELDS = Item.__struct_fields__
 _ATTEMPT_FIELDS = Attempt.__struct_fields__
 _MOVING = tuple(name for name in _ITEM_FIELDS if name not in {"pk", "batch", "key", "id", "row", "wanted"})
+_MOVING_OF = attrgetter(*_MOVING)
 # What identifies an attempt, and how it was sent: written once.
 _FIXED = frozenset(
     {"item", "k", "marker", "key_id", "body_sha256", "intended_at", "intended_boot", "boot_id", "server_date"}
@@ -280,7 +282,7 @@ def batch_from(row: Sequence[Any]) -> Batch:
 
 def item_update(item: Item, now: float) -> tuple[Any, ...]:
     """Return the parameters of UPDATE_ITEM."""
-    return (*(getattr(item, name) for name in _MOVING), now, item.pk)
+    return (*_MOVING_OF(item), now, item.pk)
 
 
 def attempt_values(attempt: Attempt) -> tuple[Any, ...]:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from batchfish.journal.notifications import NewNotification
     from batchfish.journal.records import Batch, NewBatch, OpenAttempt, Request
 
+RUNS_PER_QUERY = 1000
+
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
 _IS_OPEN = f"a.state IN ({_OPEN})"  # spelled as in the partial index, which SQLite then uses
 _OPEN_ATTEMPTS = (
@@ -162,6 +164,18 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
     def attempt_of_run(self, run_id: str) -> Attempt | None:
         """Return the attempt that a run belongs to; None if the journal does not know the run."""
         return self._attempt("a.run_id = ?", run_id)
+
+    def attempts_of_runs(self, run_ids: Sequence[str]) -> Mapping[str, Attempt]:
+        """Return the attempts that runs belong to, by run id, without the runs that are not known."""
+        found: dict[str, Attempt] = {}
+        for start in range(0, len(run_ids), RUNS_PER_QUERY):
+            rows = self._group.read(
+                f"SELECT a.run_id, {records.ATTEMPT} FROM attempts a"
+                " WHERE a.run_id IN (SELECT value FROM json_each(?))",
+                json.dumps(run_ids[start : start + RUNS_PER_QUERY]),
+            )
+            found.update((run_id, records.attempt_from(row)) for run_id, *row in rows)
+        return found
 
     def first_accepted(self, batch: int) -> Attempt | None:
         """Return the earliest accepted attempt of a batch."""

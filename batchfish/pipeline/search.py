@@ -90,8 +90,10 @@ def new_runs(rows: Iterable[RunSnapshot], journal: SqliteJournal) -> NewRuns:
     A known run belongs to its item by its id, unless its row carries the marker of another one.
     """
     marked, misbound, unread = [], [], []
-    for run in sorted(rows, key=lambda run: (run.created_at or 0.0, run.run_id)):
-        attempt, marker = journal.attempt_of_run(run.run_id), identity.read_marker(run.goal or "")
+    listed = sorted(rows, key=lambda run: (run.created_at or 0.0, run.run_id))
+    known = journal.attempts_of_runs([run.run_id for run in listed])
+    for run in listed:
+        attempt, marker = known.get(run.run_id), identity.read_marker(run.goal or "")
         if attempt is not None:
             if marker is not None and _is_of_another_item(marker, attempt):
                 misbound.append(MarkedRun(marker=marker, run=run))

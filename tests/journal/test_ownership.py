@@ -109,6 +109,7 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "asks_for": lambda journal: journal.asks_for(BATCH, "a" * 13),
     "attempt": lambda journal: journal.attempt(ITEM, 1),
     "attempt_of_run": lambda journal: journal.attempt_of_run("run-1-1"),
+    "attempts_of_runs": lambda journal: journal.attempts_of_runs(["run-1-1"]),
     "attempts": lambda journal: journal.attempts(ITEM, 1),
     "batch": lambda journal: journal.batch(BATCH),
     "batch8s": SqliteJournal.batch8s,
