@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import re
 import socket
@@ -46,12 +47,9 @@ class Playground:
     async def __aenter__(self) -> Self:
         self._attacker = await asyncio.start_server(self._attack, "127.0.0.1", 0)
         self.attacker_port = int(self._attacker.sockets[0].getsockname()[1])
-        everywhere = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+        everywhere, datagrams = bind_everywhere()
         self.port = everywhere.getsockname()[1]
         self._canary = await asyncio.start_server(self._count, sock=everywhere)
-        datagrams = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        datagrams.bind(("::", self.port))
         loop = asyncio.get_running_loop()
         self._datagrams, _ = await loop.create_datagram_endpoint(lambda: _Counter(self), sock=datagrams)
         return self
@@ -153,6 +151,26 @@ class Playground:
             "<!doctype html><meta charset=utf-8><title>Trial</title><h1>Trial</h1><p id=state>Loading…</p>"
             f"<script>{VECTORS}; attempt({targets}, {json.dumps(vectors)})</script>"
         )
+
+
+def bind_everywhere() -> tuple[socket.socket, socket.socket]:
+    """Return a listener and a socket for datagrams with one port number, on all addresses of this machine."""
+    has_ipv6 = socket.has_dualstack_ipv6()
+    family, host = (socket.AF_INET6, "::") if has_ipv6 else (socket.AF_INET, "0.0.0.0")  # noqa: S104
+    while True:
+        listener = socket.create_server((host, 0), family=family, dualstack_ipv6=has_ipv6)
+        datagrams = socket.socket(family, socket.SOCK_DGRAM)
+        if has_ipv6:
+            datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        try:
+            datagrams.bind((host, listener.getsockname()[1]))
+        except OSError as error:
+            datagrams.close()
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return listener, datagrams
 
 
 class _Counter(asyncio.DatagramProtocol):
