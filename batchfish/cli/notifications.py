@@ -44,15 +44,15 @@ from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from batchfish.cli.console import Console
     from batchfish.cli.counts import Counts
     from batchfish.core.items import Item
     from batchfish.core.notifications import Target
-    from batchfish.journal.notifications import WaitingNotification
     from batchfish.journal.records import Batch, HeldAttempt
     from batchfish.journal.sqlite import SqliteJournal
-    from batchfish.notify.delivery import Delivery
+    from batchfish.notify.delivery import Delivery, Result
     from batchfish.notify.targets import Surroundings
     from batchfish.pipeline.context import Stop
 
@@ -76,7 +76,7 @@ def warn_of_faults(batch: Batch, env: Mapping[str, str], console: Console) -> No
     if targets:
         from batchfish.notify.targets import find_fault
 
-        around = _surroundings(batch, env)
+        around = surroundings(folder_of(batch), env)
         for target in targets:
             if (fault := find_fault(target, around)) is not None:
                 console.warn(f"notify: {target.label} gets no notifications: {fault}")
@@ -98,7 +98,7 @@ def new_notifications(
     `resume` is the command that goes on. A target is told nothing twice.
     """
     targets, found = rules_from(batch.manifest).notify, list[NewNotification]()
-    with _never_failing(console):
+    with never_failing(console):
         if targets:
             held = journal.reader.held_attempts(batch.pk)
             end = BatchEnd(
@@ -134,7 +134,7 @@ async def telling_failures(
         if not rules_from(batch.manifest).notify:
             raise
         failure = failure_of(error)
-        with _never_failing(console):
+        with never_failing(console):
             new = new_notifications(
                 journal,
                 batch,
@@ -154,7 +154,7 @@ async def send_waiting(
     journal: SqliteJournal, batch: Batch, env: Mapping[str, str], console: Console
 ) -> None:
     """Send what was not sent yet, about any batch of the journal, to the targets of this batch's manifest."""
-    with _never_failing(console):
+    with never_failing(console):
         targets = {target.name: target for target in rules_from(batch.manifest).notify}
         waiting = [one for one in journal.notifications.waiting() if one.target in targets]
         if not waiting:
@@ -162,23 +162,28 @@ async def send_waiting(
         from batchfish.notify.delivery import deliver
         from batchfish.notify.targets import send, unlogged
 
-        around = _surroundings(batch, env)
+        around = surroundings(folder_of(batch), env)
         with unlogged():
             results = await deliver(
-                [_delivery_of(one, targets[one.target]) for one in waiting],
+                [delivery_of(one.pk, one.key, one.body, targets[one.target]) for one in waiting],
                 lambda target, message, within: send(target, message, around, within),
                 journal.notifications,
                 SystemClock(),
             )
         left = {one.pk for one in journal.notifications.waiting()}
         for result in results:
-            label = result.delivery.target.label
-            if result.error is None:
-                console.say(f"notified {label}: {result.delivery.message.event}")
-            else:
-                detail = f" ({result.detail})" if result.detail else ""
-                after = "`run` tries again" if result.delivery.pk in left else "it was the last try"
-                console.warn(f"notify: nothing was sent to {label}: {result.error}{detail}; {after}")
+            print_result(console, result, is_tried_again=result.delivery.pk in left)
+
+
+def print_result(console: Console, result: Result, *, is_tried_again: bool) -> None:
+    """Print what came of a notification."""
+    label = result.delivery.target.label
+    if result.error is None:
+        console.say(f"notified {label}: {result.delivery.message.event}")
+    else:
+        detail = f" ({result.detail})" if result.detail else ""
+        after = "`run` tries again" if is_tried_again else "it was the last try"
+        console.warn(f"notify: nothing was sent to {label}: {result.error}{detail}; {after}")
 
 
 def send_left_over(journal: SqliteJournal, batch: Batch, env: Mapping[str, str], console: Console) -> None:
@@ -188,7 +193,7 @@ def send_left_over(journal: SqliteJournal, batch: Batch, env: Mapping[str, str],
 
 
 @contextmanager
-def _never_failing(console: Console) -> Iterator[None]:
+def never_failing(console: Console) -> Iterator[None]:
     """Print a warning for an error in the block, instead of raising it."""
     try:
         yield
@@ -271,30 +276,31 @@ class _Facts:
         }
 
 
-def _delivery_of(one: WaitingNotification, target: Target) -> Delivery:
+def delivery_of(pk: int, key: str, body: Mapping[str, Any], target: Target) -> Delivery:
+    """Return the delivery of a notification's body; `key` is the same for all tries."""
     from batchfish.notify.delivery import Delivery
     from batchfish.notify.targets import Message
 
     return Delivery(
-        pk=one.pk,
+        pk=pk,
         target=target,
         message=Message(
-            key=one.key,
-            batch=one.body["batch"],
-            event=one.body["event"],
-            subject=subject_of(one.body),
-            text=text_of(one.body),
-            body=body_text(one.body),
+            key=key,
+            batch=body["batch"],
+            event=body["event"],
+            subject=subject_of(body),
+            text=text_of(body),
+            body=body_text(body),
         ),
     )
 
 
-def _surroundings(batch: Batch, env: Mapping[str, str]) -> Surroundings:
-    """Return what sending depends on; the API key is no part of it."""
+def surroundings(folder: Path, env: Mapping[str, str]) -> Surroundings:
+    """Return what sending depends on, for the manifest of a folder; the API key is no part of it."""
     from batchfish.notify.targets import Surroundings
 
     return Surroundings(
         env={name: value for name, value in env.items() if name != API_KEY},
-        folder=folder_of(batch),
+        folder=folder,
         version=__version__,
     )

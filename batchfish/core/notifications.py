@@ -227,7 +227,7 @@ def _spell_event(body: Mapping[str, Any]) -> str:
 
 def _spell_counts(counts: Mapping[str, int]) -> str:
     parts = [f"{counts[status]:,} {status}" for status in Status if counts.get(status)]
-    return ", ".join(parts) or "no items"
+    return ", ".join(parts) or "nothing was submitted"
 
 
 def _spell_listed(found: Mapping[str, Any]) -> str:

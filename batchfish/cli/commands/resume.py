@@ -7,17 +7,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from batchfish.cli.access import LOCAL_BASE
 from batchfish.cli.agreement import agreement_of
 from batchfish.cli.completion import complete
 from batchfish.cli.counts import finished_code
 from batchfish.cli.factory import owned_journal
-from batchfish.cli.locate import batch_in, find
+from batchfish.cli.locate import batch_in, find, folder_of, spell
 from batchfish.cli.notifications import send_left_over
 from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import group
 from batchfish.cli.preflight import check_batch
+from batchfish.cli.refusals import Start, telling_refusals
 from batchfish.cli.selection import select
 from batchfish.cli.summary import report_finished
+from batchfish.core.rules import rules_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,5 +50,13 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
             code = report_finished(execution, agreement, console, journal, batch, code)
             send_left_over(journal, batch, env, console)
             return code
-        access = check_batch(batch, journal, execution, agreement, env, stack)
+        start = Start(
+            name=batch.name,
+            targets=rules_from(batch.manifest).notify,
+            folder=folder_of(batch),
+            is_local=batch.base_url == LOCAL_BASE,
+            command=f"batchfish resume {spell(place.journal, batch)}",
+        )
+        with telling_refusals(start, env, console):
+            access = check_batch(batch, journal, execution, agreement, env, stack)
         return asyncio.run(complete(batch, journal, access, execution, agreement, env, console))

@@ -6,7 +6,7 @@ import asyncio
 import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from batchfish.cli.access import LOCAL_BASE, refuse_other_access, remote_access
 from batchfish.cli.agreement import agreement_of
@@ -21,6 +21,7 @@ from batchfish.cli.options import Execution, ManifestSource, Selection
 from batchfish.cli.output import refuse_to_replace_rows, target_of
 from batchfish.cli.parser import flag, group, spelled
 from batchfish.cli.preflight import RunCheck, check_run
+from batchfish.cli.refusals import Start, telling_refusals
 from batchfish.cli.selection import select, selects_any
 from batchfish.cli.summary import report_finished, report_nothing_selected
 from batchfish.journal.row_file import RowFile
@@ -28,7 +29,12 @@ from batchfish.journal.row_file import RowFile
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from batchfish.cli.access import Access
+    from batchfish.cli.agreement import Agreement
     from batchfish.cli.console import Console
+    from batchfish.journal.records import Batch
+    from batchfish.journal.sqlite import SqliteJournal
+    from batchfish.manifest.manifest import Manifest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,60 +63,93 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
             console=console,
         )
     manifest = read_manifest(options.manifest)
+    start = Start(
+        name=manifest.name,
+        targets=manifest.rules.notify,
+        folder=manifest.folder,
+        is_local=location.local,
+        command=shlex.join(["batchfish", "run", *spelled(location, options.manifest)]),
+    )
+    agreement = agreement_of(execution.questions)
     with ExitStack() as stack:
-        rows = stack.enter_context(RowFile())
-        if not manifest.check(rows).items:
-            message = f"nothing is selected: {options.manifest.file} has no items"
-            return report_nothing_selected(execution.reporting, console, message)
-        path, agreement = journal_for(manifest, location), agreement_of(execution.questions)
-        make_home(path)
-        on_wait = console.say if execution.pace.if_running == "wait" else None
-        journal = stack.enter_context(owned_journal(path, agreement, on_wait=on_wait))
-        access = None if location.local else remote_access(execution.api, env)
-        choice = choose_batch(
-            journal.reader,
-            manifest,
-            rows,
-            recorded_as=LOCAL_BASE if access is None else access.recorded_as,
-            now=SystemClock().now(),
-            begins_new=options.new,
-        )
-        if not selects_any(options.selection, journal.reader.staged, manifest.variables):
-            words = shlex.join(spelled(location, options.manifest))
-            message = f"nothing is selected; to see what there is: batchfish plan {words}"
-            return report_nothing_selected(execution.reporting, console, message)
-        if choice.batch is not None:
-            journal.relocate(choice.batch.pk, str(manifest.path.absolute()))
-            batch = journal.batch(choice.batch.pk)
-            code = finished_code(journal.reader, batch)
-            if code is not None and not choice.is_edited:
-                refuse_to_replace_rows(target_of(batch, execution.table.output)[0], manifest)
-                code = report_finished(execution, agreement, console, journal, batch, code)
-                send_left_over(journal, batch, env, console)
-                return code
-        check = RunCheck(
-            manifest=manifest,
-            choice=choice,
-            journal=journal,
-            access=access,
-            execution=execution,
-            agreement=agreement,
-            console=console,
-            env=env,
-            begins_new=options.new,
-        )
+        with telling_refusals(start, env, console):
+            begun = _begin(options, manifest, agreement, env, console, stack)
+        if isinstance(begun, int):
+            return begun
+        batch, journal, access = begun
+        return asyncio.run(complete(batch, journal, access, execution, agreement, env, console))
 
-        async def check_and_complete() -> int:
-            clearance = await check_run(check, stack)
-            batch = begin_or_amend(
-                journal,
-                manifest,
-                choice,
-                base_url=clearance.access.recorded_as,
-                now=SystemClock().now(),
-                can_search=clearance.can_search,
-            )
-            select(options.selection, journal, batch)
-            return await complete(batch, journal, clearance.access, execution, agreement, env, console)
 
-        return asyncio.run(check_and_complete())
+class _Begun(NamedTuple):
+    """A batch that has begun, its journal, and how to reach the API."""
+
+    batch: Batch
+    journal: SqliteJournal
+    access: Access
+
+
+def _begin(
+    options: Options,
+    manifest: Manifest,
+    agreement: Agreement,
+    env: Mapping[str, str],
+    console: Console,
+    stack: ExitStack,
+) -> _Begun | int:
+    """Begin or amend the batch of a manifest, with the items selected that are submitted now.
+
+    Returns the exit code instead if nothing is selected, or if the batch is finished.
+    """
+    execution, location = options.execution, options.execution.location
+    rows = stack.enter_context(RowFile())
+    if not manifest.check(rows).items:
+        message = f"nothing is selected: {options.manifest.file} has no items"
+        return report_nothing_selected(execution.reporting, console, message)
+    path = journal_for(manifest, location)
+    make_home(path)
+    on_wait = console.say if execution.pace.if_running == "wait" else None
+    journal = stack.enter_context(owned_journal(path, agreement, on_wait=on_wait))
+    access = None if location.local else remote_access(execution.api, env)
+    choice = choose_batch(
+        journal.reader,
+        manifest,
+        rows,
+        recorded_as=LOCAL_BASE if access is None else access.recorded_as,
+        now=SystemClock().now(),
+        begins_new=options.new,
+    )
+    if not selects_any(options.selection, journal.reader.staged, manifest.variables):
+        words = shlex.join(spelled(location, options.manifest))
+        message = f"nothing is selected; to see what there is: batchfish plan {words}"
+        return report_nothing_selected(execution.reporting, console, message)
+    if choice.batch is not None:
+        journal.relocate(choice.batch.pk, str(manifest.path.absolute()))
+        batch = journal.batch(choice.batch.pk)
+        code = finished_code(journal.reader, batch)
+        if code is not None and not choice.is_edited:
+            refuse_to_replace_rows(target_of(batch, execution.table.output)[0], manifest)
+            code = report_finished(execution, agreement, console, journal, batch, code)
+            send_left_over(journal, batch, env, console)
+            return code
+    check = RunCheck(
+        manifest=manifest,
+        choice=choice,
+        journal=journal,
+        access=access,
+        execution=execution,
+        agreement=agreement,
+        console=console,
+        env=env,
+        begins_new=options.new,
+    )
+    clearance = asyncio.run(check_run(check, stack))
+    batch = begin_or_amend(
+        journal,
+        manifest,
+        choice,
+        base_url=clearance.access.recorded_as,
+        now=SystemClock().now(),
+        can_search=clearance.can_search,
+    )
+    select(options.selection, journal, batch)
+    return _Begun(batch, journal, clearance.access)
