@@ -111,8 +111,13 @@ def report_finished(
     batch: Batch,
     code: int,
 ) -> int:
-    """Report that a batch is finished, and write its table, which options may ask for at another place."""
-    counts = count(journal.reader, batch.pk)
+    """Report that a batch is finished, and write its table, which options may ask for at another place.
+
+    Returns its exit code, or what `--fail-on-error` makes of the failures that there are now.
+    """
+    counts, allowed = count(journal.reader, batch.pk), execution.reporting.fail_on_error
+    if allowed is not None and code in {ExitCode.OK, ExitCode.ITEMS_NOT_OK}:
+        code = exit_code(counts, None, allowed)
     if code != ExitCode.OK:
         console.speak_up()
     console.say(f"{batch.name} is finished: {counts}. Nothing was sent; `run --new` starts another.")

@@ -120,3 +120,18 @@ def test_checks_use_the_variables_that_the_manifest_has_now(shop: Shop) -> None:
     assert shop.command("recheck", shop.name).code == 0
     edit(shop, f'vars: {{least: "5"}}\n{check}', 1, 2)
     assert shop.command("run", f"{shop.name}.yaml", *SETTLE).code == 0
+
+
+def test_a_finished_batch_is_judged_by_the_failures_that_are_allowed_now(shop: Shop) -> None:
+    second_fails = 'checks: [{expr: "id != \'i2\'", reason: odd}]\n'
+    allowing = ("run", f"{shop.name}.yaml", *SETTLE, "--fail-on-error", "1")
+    assert run_with(shop, ALWAYS, 1, 2) == 0
+    edit(shop, second_fails, 1, 2)
+    assert shop.command("recheck", shop.name).code == 1
+    assert shop.command(*allowing, "-q") == (0, "", "")
+    assert shop.command(*allowing, "--json").summary["exit_code"] == 0
+    assert shop.command("resume", shop.name, "--fail-on-error", "40%").code == 1
+    edit(shop, NEVER, 1, 2)
+    assert shop.command("recheck", shop.name).code == 1
+    assert shop.command(*allowing).code == 1
+    assert shop.paid() == [1, 2]
