@@ -1,30 +1,36 @@
-"""One million results become Parquet: streamed by batchfish, and all at once as a script would do it.
+"""One million results become Parquet: streamed by `batchfish results`, and all at once as a script does it.
 
-Each side runs in a process of its own, in turn, over the same SQLite file of made-up results:
+Each side runs in a process of its own, in turn, over the same journal of made-up results:
 
-    python benchmarks/table.py [--rows 1000000] [--rounds 3] [--format parquet]
+    python -m benchmarks.table [--rows 1000000] [--rounds 3] [--format parquet]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sqlite3
 import statistics
 import subprocess
 import sys
 import time
+from contextlib import closing, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from batchfish.core.outcomes import Outcome
-from batchfish.core.results import decode_result
-from batchfish.core.rules import OutputRules
-from batchfish.table.columns import plan_columns
+from msgspec import to_builtins
+
+from batchfish.core import identity
+from batchfish.core.items import ItemSpec
+from batchfish.core.rules import Limits, Rules
+from batchfish.core.window import Bounds
+from batchfish.journal.records import NewBatch
+from batchfish.journal.sqlite import SqliteJournal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 SCHEMA = {
     "type": "object",
@@ -36,102 +42,87 @@ SCHEMA = {
         "published": {"type": "string", "format": "date"},
     },
 }
-FIELDS = (
-    "item_id, batch, row, url, status, result, isbn, run_id, run_status, attempts, steps, submitted_at, "
-    "started_at, finished_at"
+REQUEST = {"output_schema": SCHEMA}
+RULES = Rules(limits=Limits(concurrency=Bounds.fixed(100)))
+BEGAN = 1_760_000_000
+ENDED = (
+    """
+    INSERT INTO attempts (item, k, marker, state, key_id, body_sha256, intended_at, intended_boot, boot_id,
+        run_id, created_at, run_status, started_at, finished_at, steps)
+    SELECT i.pk, 1, printf('bf-abcdefgh-%s-1', key), 'ended', 'key', printf('%064d', i.pk), begun_at, 0,
+        'boot', printf('%08x-1f6c-4c8e-9d3a-%012x', i.pk * 2654435761 % 4294967296, i.pk),
+        begun_at + i.pk / 100.0, 'COMPLETED', begun_at + i.pk / 100.0 + i.pk % 7,
+        begun_at + i.pk / 100.0 + i.pk % 7 + 30.25, i.pk % 20
+    FROM items i, batches
+    """,
+    """
+    UPDATE items SET status = 'succeeded', k = 1, follows = 1, attempts = 1, changed_at = begun_at + 40
+    FROM batches
+    """,
+    "UPDATE batches SET ended_at = begun_at + 20000, exit_code = 0",
 )
-CHUNK = 1_000
+READ = """
+SELECT i.id AS item_id, b.name AS batch, i.row, i.url, i.status, r.raw AS result, i.inputs ->> 'isbn' AS isbn,
+    a.run_id, a.run_status, i.attempts, a.steps, a.created_at AS submitted_at, a.started_at, a.finished_at
+FROM items i JOIN batches b ON b.pk = i.batch JOIN attempts a ON a.item = i.pk AND a.k = i.follows
+JOIN results r ON r.item = i.pk AND r.k = i.follows ORDER BY i.row
+"""
 
 
 def fill(path: Path, rows: int) -> None:
-    """Make the results, as a journal would hold them."""
-    connection = sqlite3.connect(path)
-    connection.execute(f"CREATE TABLE items ({FIELDS})")
-    marks = ", ".join("?" * len(FIELDS.split(",")))
-    connection.executemany(f"INSERT INTO items VALUES ({marks})", map(_made_up, range(rows)))  # noqa: S608 - our own names
-    connection.commit()
-    connection.close()
+    """Make a journal with a finished batch of so many results."""
+    with closing(SqliteJournal(path)) as journal:
+        journal.reader.staged.load(_specs(rows), identity.FINGERPRINT_VERSION)
+        journal.reader.staged.compare(None)
+        new = NewBatch(
+            name="books",
+            period=None,
+            number=1,
+            base_url="https://agent.example",
+            manifest={"format": 1, "name": "books", "rules": to_builtins(RULES)},
+            manifest_path=str(path.with_name("books.yaml")),
+            markers=True,
+        )
+        journal.begin(new, now=BEGAN, chance=b"abcd")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        for statement in ENDED:
+            connection.execute(statement)
+        results = ((row, _result(row)) for row in range(1, rows + 1))
+        connection.executemany("INSERT INTO results VALUES (?, 1, ?, 0)", results)
+        connection.execute("COMMIT")
 
 
-def _made_up(n: int) -> tuple[object, ...]:
+def _specs(rows: int) -> Iterator[ItemSpec]:
+    for row in range(1, rows + 1):
+        yield ItemSpec(
+            row=row,
+            line=row + 1,
+            id=f"b{row}",
+            url=f"https://books.example/{row}",
+            goal="Read what the page says about the book.",
+            request=REQUEST,
+            inputs={"isbn": f"978{row:010}"},
+        )
+
+
+def _result(row: int) -> bytes:
     result = {
-        "title": f"The {n * 7919 % 999_983}th Book of Made-up Titles",
-        "price": (n * 31 % 9_999) / 100,
-        "pages": n % 900,
-        "in_stock": n % 3 > 0,
-        "published": f"{1800 + n % 220}-{1 + n % 12:02}-{1 + n % 28:02}",
+        "title": f"The {row * 7919 % 999_983}th Book of Made-up Titles",
+        "price": (row * 31 % 9_999) / 100,
+        "pages": row % 900,
+        "in_stock": row % 3 > 0,
+        "published": f"{1800 + row % 220}-{1 + row % 12:02}-{1 + row % 28:02}",
     }
-    start = 1_760_000_000 + n / 100
-    return (
-        f"b{n}",
-        "book-prices@2026-11-24",
-        n + 1,
-        f"https://books.example/{n}",
-        "succeeded",
-        json.dumps(result).encode(),
-        f"978{n:010}",
-        f"run_{n * 2_654_435_761 % 2**32:08x}{n:08x}",
-        "COMPLETED",
-        1,
-        n % 20,
-        start,
-        start + n % 7,
-        start + n % 7 + 30.25,
-    )
-
-
-def chunks_of(path: Path) -> Callable[[], Iterator[Sequence[Outcome]]]:
-    """Read the results in chunks, on whatever thread asks."""
-
-    def chunks() -> Iterator[Sequence[Outcome]]:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
-        cursor = connection.execute(f"SELECT {FIELDS} FROM items ORDER BY row")  # noqa: S608 - our own names
-        while found := cursor.fetchmany(CHUNK):
-            yield [
-                Outcome(
-                    item_id=item_id,
-                    batch=batch,
-                    row=row,
-                    url=url,
-                    status=status,
-                    result=decode_result(result),
-                    inputs={"isbn": isbn},
-                    run_id=run_id,
-                    run_status=run_status,
-                    attempts=attempts,
-                    steps=steps,
-                    submitted_at=submitted_at,
-                    started_at=started_at,
-                    finished_at=finished_at,
-                )
-                for (
-                    item_id,
-                    batch,
-                    row,
-                    url,
-                    status,
-                    result,
-                    isbn,
-                    run_id,
-                    run_status,
-                    attempts,
-                    steps,
-                    submitted_at,
-                    started_at,
-                    finished_at,
-                ) in found
-            ]
-        connection.close()
-
-    return chunks
+    return json.dumps(result).encode()
 
 
 def stream(source: Path, target: Path) -> None:
-    """Write the table as batchfish does: checked, synced, renamed."""
-    from batchfish.table.write import write_table
+    """Write the table with the command: checked, synced, renamed."""
+    from batchfish.cli.main import main as batchfish
 
-    plan = plan_columns([SCHEMA], ["isbn"], OutputRules())
-    write_table(target, plan, chunks_of(source), may_replace=True)
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        assert batchfish(["results", "-y", "--journal", str(source), "-o", str(target)]) == 0  # noqa: S101
 
 
 def all_at_once(source: Path, target: Path) -> None:
@@ -141,7 +132,7 @@ def all_at_once(source: Path, target: Path) -> None:
     connection = sqlite3.connect(source)
     connection.row_factory = sqlite3.Row
     rows = []
-    for found in connection.execute(f"SELECT {FIELDS} FROM items ORDER BY row"):  # noqa: S608 - our own names
+    for found in connection.execute(READ):
         row = dict(found)
         row.update(json.loads(row["result"]))
         row["result"] = row["result"].decode()
@@ -166,7 +157,17 @@ SIDES: dict[str, Callable[[Path, Path], None]] = {"streamed": stream, "all at on
 
 def measure(side: str, source: Path, target: Path) -> tuple[float, float, float]:
     """Run one side in a fresh process; return its seconds, its CPU seconds and its peak memory in MiB."""
-    command = [sys.executable, __file__, "--side", side, "--source", str(source), "--target", str(target)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.table",
+        "--side",
+        side,
+        "--source",
+        str(source),
+        "--target",
+        str(target),
+    ]
     start = time.perf_counter()
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - ourselves
     wall = time.perf_counter() - start

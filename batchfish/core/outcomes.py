@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from batchfish.core.results import ResultText
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """One item as the table shows it: its status, and the run of the attempt that it follows.
 
     A Struct, because a table may have a million. `result` is None if the API sent null or nothing, and
@@ -27,8 +27,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     url: str
     status: str
     reason: str | None = None
-    result: ResultText | None = None
-    inputs: Mapping[str, str] = {}
     run_id: str | None = None
     run_status: str | None = None
     attempts: int = 0
@@ -41,6 +39,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     streaming_url: str | None = None
     suspicious: str | None = None
     reused_from: str | None = None
+    result: ResultText | None = None
+    inputs: Mapping[str, str] = {}
 
 
 class OutcomePair(NamedTuple):

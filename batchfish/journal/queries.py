@@ -442,8 +442,8 @@ class JournalReader:  # more than ten public methods: each is one query
     def request_bodies(self, batch: int) -> Sequence[str]:
         """Return the request bodies of a batch as JSON, each once, in the order of their first rows."""
         rows = self._rows(
-            "SELECT r.body FROM items i JOIN requests r ON r.pk = i.request"
-            " WHERE i.batch = ? AND i.wanted = 1 GROUP BY r.pk ORDER BY min(i.row)",
+            "SELECT r.body FROM (SELECT request, min(row) AS first FROM items WHERE batch = ? AND wanted = 1"
+            " GROUP BY request) i JOIN requests r ON r.pk = i.request ORDER BY i.first",
             batch,
         )
         return [body for (body,) in rows]

@@ -7,6 +7,7 @@ from contextlib import closing
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 
@@ -230,6 +231,7 @@ _COLUMNS = {
     "error_code": "a.error_code",
     "error_message": "coalesce(nullif(i.message, ''), a.error_message)",
     "streaming_url": "a.streaming_url",
+    "suspicious": "NULL",
     "reused_from": "NULL",
 }
 # The same where items may have reused results: `o` is the item whose run and result an item has.
@@ -239,8 +241,11 @@ _COLUMNS_WITH_REUSE = {
     "reused_from": "(SELECT name FROM batches WHERE pk = o.batch AND o.pk <> i.pk)",
 }
 _SUSPICIOUS = "(SELECT min(f.kind) FROM findings f WHERE f.item = i.pk AND f.k = i.follows)"
-_RESULT = "i.inputs, s.raw, s.is_whole_answer"
-_RAW = -2
+_RESULT = "s.raw, s.is_whole_answer, i.inputs"
+_RAW = -3
+_OF_COLUMNS = Outcome.__struct_fields__[:-2]  # all but the result and the variables
+_decode = msgspec.json.Decoder().decode
+_WANTED = "WHERE i.batch = ? AND i.wanted = 1"
 _NOT_SUCCEEDED = f" AND i.status <> '{Status.SUCCEEDED}'"
 BATCH = ", ".join(Batch.__struct_fields__)
 
@@ -300,13 +305,14 @@ def read_outcomes(
     """
     after: int | None = 0
     is_reused = has_reuse(connection)
-    columns = ", ".join((_COLUMNS_WITH_REUSE if is_reused else _COLUMNS).values())
+    columns = dict(_COLUMNS_WITH_REUSE if is_reused else _COLUMNS)
+    if has_rows(connection, "findings"):
+        columns["suspicious"] = _SUSPICIOUS
+    selected = ", ".join(columns[name] for name in _OF_COLUMNS)
     source = _from(connection, failed_only=failed_only)
-    # Journals of earlier versions have no findings.
-    suspicious = _SUSPICIOUS if files.has_table(connection, "findings") else "NULL"
     while after is not None:
         rows = connection.execute(
-            f"SELECT {columns}, {suspicious}, {_RESULT} {source} AND i.row > ? ORDER BY i.row LIMIT ?",
+            f"SELECT {selected}, {_RESULT} {source} AND i.row > ? ORDER BY i.row LIMIT ?",
             (batch, after, CHUNK_ROWS),
         )
         with closing(rows):
@@ -322,8 +328,11 @@ def read_outcomes(
 
 def read_sizes(connection: sqlite3.Connection, batch: int, *, failed_only: bool = False) -> Iterator[int]:
     """Yield the size of each result in bytes, in the order of `read_outcomes`, without reading results."""
+    owner, join = _owner(connection)
     rows = connection.execute(
-        f"SELECT coalesce(length(s.raw), 0) {_from(connection, failed_only=failed_only)} ORDER BY i.row",
+        f"SELECT coalesce(length(s.raw), 0) FROM items i{join} LEFT JOIN results s"
+        f" ON s.item = {owner}.pk AND s.k = {owner}.follows {_WANTED}{_NOT_SUCCEEDED if failed_only else ''}"
+        " ORDER BY i.row",
         (batch,),
     )
     return (size for (size,) in rows)
@@ -335,24 +344,36 @@ def result_from(raw: bytes | None, is_whole_answer: object) -> ResultText | None
 
 
 def _from(connection: sqlite3.Connection, *, failed_only: bool) -> str:
-    """Return where outcomes are read from; `o` is the item whose run and result `i` has, if any reuse one."""
-    owner, join = "i", ""
-    if has_reuse(connection):
-        owner, join = "o", f" JOIN items o ON o.pk = {result_owner(connection)}"
+    """Return where outcomes are read from."""
+    owner, join = _owner(connection)
     return (
         f"FROM items i JOIN batches b ON b.pk = i.batch{join}"
         f" LEFT JOIN attempts a ON a.item = {owner}.pk AND a.k = {owner}.follows"
         f" LEFT JOIN results s ON s.item = {owner}.pk AND s.k = {owner}.follows"
-        f" WHERE i.batch = ? AND i.wanted = 1{_NOT_SUCCEEDED if failed_only else ''}"
+        f" {_WANTED}{_NOT_SUCCEEDED if failed_only else ''}"
     )
+
+
+def _owner(connection: sqlite3.Connection) -> tuple[str, str]:
+    """Return the item whose run and result `i` has, and how it is joined: `o`, if any item reuses one."""
+    if not has_reuse(connection):
+        return "i", ""
+    return "o", f" JOIN items o ON o.pk = {result_owner(connection)}"
 
 
 def has_reuse(connection: sqlite3.Connection, journal: str = "main") -> bool:
     """Return whether any item of a journal has reused a result; `journal` is its name on the connection."""
-    if not files.has_table(connection, "reused_results", journal):
+    return has_rows(connection, "reused_results", journal)
+
+
+def has_rows(connection: sqlite3.Connection, table: str, journal: str = "main") -> bool:
+    """Return whether a table has rows; a journal of an earlier version may lack it.
+
+    `journal` is the journal's name on the connection.
+    """
+    if not files.has_table(connection, table, journal):
         return False
-    rows = connection.execute(f"SELECT EXISTS (SELECT 1 FROM {journal}.reused_results)")
-    return bool(rows.fetchone()[0])
+    return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM {journal}.{table})").fetchone()[0])
 
 
 def result_owner(connection: sqlite3.Connection, journal: str = "main", item: str = "i") -> str:
@@ -373,17 +394,13 @@ def fetch_chunk(rows: Iterable[Sequence[Any]], *results: int) -> list[Sequence[A
     size = 0
     for row in rows:
         fetched.append(row)
-        size += sum(len(row[at] or b"") for at in results)
+        for at in results:
+            size += len(row[at] or b"")
         if size >= CHUNK_BYTES:
             break
     return fetched
 
 
 def _outcome_from(row: Sequence[Any]) -> Outcome:
-    *columns, suspicious, inputs, raw, is_whole_answer = row
-    return Outcome(
-        **dict(zip(_COLUMNS, columns, strict=True)),
-        suspicious=suspicious,
-        inputs=json.loads(inputs),
-        result=result_from(raw, is_whole_answer),
-    )
+    raw, is_whole_answer, inputs = row[_RAW:]
+    return Outcome(*[*row[:_RAW], result_from(raw, is_whole_answer), _decode(inputs)])

@@ -10,7 +10,7 @@ import polars as pl
 
 from batchfish.table.cells import Record, RecordReader
 from batchfish.table.changes import ChangeRow, columns_of_changes
-from batchfish.table.columns import RECORD_INDEX, TRAILING, ColumnPlan, Kind, input_column, leading_columns
+from batchfish.table.columns import TRAILING, ColumnPlan, Kind, input_column, leading_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from batchfish.core.outcomes import Outcome
 
 # Frames that fit the processor's cache are written faster than larger ones.
-FRAME_ROWS = 1_000
+FRAME_ROWS = 4_000
 FRAME_BYTES = 16 * 2**20
 
 _DTYPES: dict[Kind, pl.DataType] = {
@@ -33,6 +33,7 @@ _DTYPES: dict[Kind, pl.DataType] = {
     Kind.OBJECT: pl.String(),
     Kind.TEXT: pl.String(),
 }
+_TIMES = ("submitted_at", "started_at", "finished_at")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # The times that a year of four digits can express: a server's clock may be wrong.
@@ -74,31 +75,27 @@ def frames_of_changes(rows: Iterable[ChangeRow], *, is_exploded: bool) -> Iterat
 
 def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator[pl.DataFrame]:
     """Yield the table as frames of at most FRAME_ROWS rows and about FRAME_BYTES of results."""
+    read = RecordReader(plan).read
     records: list[Record] = []
     size = 0
-    for record in _records_of(plan, chunks):
-        records.append(record)
-        size += len(record.text or "")
-        del record
-        if len(records) == FRAME_ROWS or size >= FRAME_BYTES:
-            yield _frame_and_clear(plan, records)
-            size = 0
+    for chunk in chunks:
+        for outcome in chunk:
+            for record in read(outcome):
+                records.append(record)
+                if record.text is not None:
+                    size += len(record.text)
+                del record
+                if len(records) == FRAME_ROWS or size >= FRAME_BYTES:
+                    yield _frame_and_clear(plan, records)
+                    size = 0
+            del outcome
+        del chunk
     if records:
         yield _frame_and_clear(plan, records)
 
 
 def _dtypes(columns: Mapping[str, Kind]) -> dict[str, pl.DataType]:
     return {name: _DTYPES[kind] for name, kind in columns.items()}
-
-
-def _records_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator[Record]:
-    """Yield the records of all outcomes."""
-    reader = RecordReader(plan)
-    for chunk in chunks:
-        for row in chunk:
-            yield from reader.read(row)
-            del row
-        del chunk
 
 
 def _frame_and_clear(plan: ColumnPlan, records: list[Record]) -> pl.DataFrame:
@@ -111,14 +108,27 @@ def _frame_and_clear(plan: ColumnPlan, records: list[Record]) -> pl.DataFrame:
 def _frame(plan: ColumnPlan, records: Sequence[Record]) -> pl.DataFrame:
     """Return the frame of the records."""
     rows = [record.outcome for record in records]
-    indexes = [record.index for record in records]
-    cells = zip(*(record.cells for record in records), strict=True)
+    times = {name: _seconds(name, [getattr(row, name) for row in rows]) for name in _TIMES}
+    cells = zip(*[record.cells for record in records], strict=True)
+
+    def fixed(columns: Iterable[tuple[str, Kind]]) -> Iterator[pl.Series]:
+        """Yield columns that do not depend on the results."""
+        for name, kind in columns:
+            match name:
+                case "record_index":
+                    yield _series(name, kind, [record.index for record in records])
+                case "queue_s":
+                    yield (times["started_at"] - times["submitted_at"]).round(3).alias(name)
+                case "run_s":
+                    yield (times["finished_at"] - times["started_at"]).round(3).alias(name)
+                case _ if name in times:
+                    yield _instants(times[name])
+                case _:
+                    yield _series(name, kind, list(map(attrgetter(name), rows)))
+
     return pl.DataFrame(
         [
-            *(
-                _series(name, kind, indexes) if name == RECORD_INDEX[0] else _fixed(name, kind, rows)
-                for name, kind in leading_columns(is_exploded=plan.explode is not None)
-            ),
+            *fixed(leading_columns(is_exploded=plan.explode is not None)),
             *(_series(column.name, column.kind, next(cells)) for column in plan.results),
             _series("result", Kind.STRING, [record.text for record in records]),
             _series("result_error", Kind.STRING, [record.error for record in records]),
@@ -126,26 +136,9 @@ def _frame(plan: ColumnPlan, records: Sequence[Record]) -> pl.DataFrame:
                 _series(input_column(name), Kind.STRING, [row.inputs.get(name) for row in rows])
                 for name in plan.inputs
             ),
-            *(_fixed(name, kind, rows) for name, kind in TRAILING),
+            *fixed(TRAILING),
         ]
     )
-
-
-def _fixed(name: str, kind: Kind, rows: Sequence[Outcome]) -> pl.Series:
-    """Return a column that does not depend on the results."""
-    match name:
-        case "queue_s":
-            return _elapsed(name, rows, "submitted_at", "started_at")
-        case "run_s":
-            return _elapsed(name, rows, "started_at", "finished_at")
-        case _:
-            return _series(name, kind, list(map(attrgetter(name), rows)))
-
-
-def _elapsed(name: str, rows: Sequence[Outcome], start: str, end: str) -> pl.Series:
-    """Return a column of the seconds between two times, to the millisecond."""
-    starts = _seconds(name, list(map(attrgetter(start), rows)))
-    return (_seconds(name, list(map(attrgetter(end), rows))) - starts).round(3)
 
 
 def _seconds(name: str, values: Sequence[float | None]) -> pl.Series:
@@ -154,11 +147,16 @@ def _seconds(name: str, values: Sequence[float | None]) -> pl.Series:
     return seconds.set(~seconds.is_between(_FIRST_INSTANT, _LAST_INSTANT), None)
 
 
+def _instants(seconds: pl.Series) -> pl.Series:
+    """Return the times of a column of epoch seconds."""
+    return (seconds * 1000).round().cast(pl.Int64).cast(_DTYPES[Kind.INSTANT])
+
+
 def _series(name: str, kind: Kind, values: Sequence[Any]) -> pl.Series:
     """Return one column; an integer of more than 64 bits becomes null."""
     match kind:
         case Kind.INSTANT:
-            return (_seconds(name, values) * 1000).round().cast(pl.Int64).cast(_DTYPES[kind])
+            return _instants(_seconds(name, values))
         case Kind.DATETIME:
             micros = [None if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
             return pl.Series(name, micros, dtype=pl.Int64).cast(_DTYPES[kind])
