@@ -32,6 +32,7 @@ class DocumentType(StrEnum):
 
     AUDIT = "audit"
     BATCHES = "batches"
+    COMPLETION = "completion"
     DECISION = "decision"
     DIAGNOSIS = "diagnosis"
     DIFF = "diff"
@@ -46,8 +47,9 @@ class DocumentType(StrEnum):
     PROGRESS = "progress"
     RECHECK = "recheck"
     REPORT = "report"
-    SETTINGS = "settings"
     ROWS = "rows"
+    SCHEMA = "schema"
+    SETTINGS = "settings"
     STATUS = "status"
     SUMMARY = "summary"
     TABLE = "table"

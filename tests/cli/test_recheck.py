@@ -123,7 +123,7 @@ def test_checks_use_the_variables_that_the_manifest_has_now(shop: Shop) -> None:
 
 
 def test_a_finished_batch_is_judged_by_the_failures_that_are_allowed_now(shop: Shop) -> None:
-    second_fails = 'checks: [{expr: "id != \'i2\'", reason: odd}]\n'
+    second_fails = "checks: [{expr: \"id != 'i2'\", reason: odd}]\n"
     allowing = ("run", f"{shop.name}.yaml", *SETTLE, "--fail-on-error", "1")
     assert run_with(shop, ALWAYS, 1, 2) == 0
     edit(shop, second_fails, 1, 2)
