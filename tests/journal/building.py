@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import to_builtins
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 KEY = "key-1"
 BOOT = "boot-1"
 
+Row: TypeAlias = tuple[str, str | None, dict[str, Any]]
+"""A row of a manifest: its URL, its id, and fields of ItemSpec."""
+
 
 def connection_of(journal: SqliteJournal) -> sqlite3.Connection:
     """Return a journal's own connection, to look at and change what none of its methods does."""
@@ -38,12 +41,12 @@ def commit(journal: SqliteJournal) -> None:
     asyncio.run(journal.commit())
 
 
-def row(url: str, item_id: str | None = None, **more: object) -> tuple[str, str | None, dict[str, Any]]:
+def row(url: str, item_id: str | None = None, **more: object) -> Row:
     """Return one row of a manifest: its URL, its id, and fields of ItemSpec."""
     return url, item_id, more
 
 
-def specs_of(rows: Sequence[tuple[str, str | None, dict[str, Any]]]) -> list[ItemSpec]:
+def specs_of(rows: Sequence[Row]) -> list[ItemSpec]:
     """Return the rows as ItemSpecs, numbered as a manifest numbers them."""
     return [
         ItemSpec(
@@ -55,7 +58,7 @@ def specs_of(rows: Sequence[tuple[str, str | None, dict[str, Any]]]) -> list[Ite
 
 def begin(
     journal: SqliteJournal,
-    *rows: tuple[str, str | None, dict[str, Any]],
+    *rows: Row,
     name: str = "books",
     period: str | None = None,
     number: int = 1,
@@ -77,7 +80,7 @@ def begin(
     return journal.begin(new, now=1_000.0, chance=chance)
 
 
-def edit(journal: SqliteJournal, batch: int, *rows: tuple[str, str | None, dict[str, Any]]) -> Difference:
+def edit(journal: SqliteJournal, batch: int, *rows: Row) -> Difference:
     """Amend a batch with an edited manifest; return the difference."""
     journal.reader.staged.load(specs_of(rows), identity.FINGERPRINT_VERSION)
     difference = journal.reader.staged.compare(batch)

@@ -10,20 +10,21 @@ import subprocess
 import sys
 import threading
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from batchfish.errors import StorageFailed
 from batchfish.journal.files import connect
+from batchfish.journal.group import GroupCommit
 from batchfish.journal.ingest import StagedRows
 from batchfish.journal.queries import open_reader
 from batchfish.journal.records import NewBatch
 from batchfish.journal.sqlite import SqliteJournal
-from tests.journal.building import Driver, begin, commit, connection_of, row, specs_of
+from tests.journal.building import Driver, Row, begin, commit, connection_of, edit, row, specs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 A = "https://books.example/a"
@@ -192,6 +193,33 @@ class TestFailure:
             await journal.commit()
 
 
+def content(path: Path) -> list[str]:
+    """Return all that a journal's file holds, but for who owns it."""
+    with closing(connect(path, read_only=True)) as reader:
+        return [line for line in reader.iterdump() if "'owner'" not in line]
+
+
+def dies_after(
+    writes: int, path: Path, patch: pytest.MonkeyPatch, rows: Sequence[Row], *, batch: int | None
+) -> bool:
+    """Begin or amend a batch, and die after so many writes; return whether it came to its end before."""
+    left, write = [writes], GroupCommit.write
+
+    def write_or_die(group: GroupCommit, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return write(group, statement, values)
+
+    with closing(SqliteJournal(path)) as journal, patch.context() as context:
+        context.setattr(GroupCommit, "write", write_or_die)
+        try:
+            _ = begin(journal, *rows) if batch is None else edit(journal, batch, *rows)
+        except KeyboardInterrupt:
+            return False
+    return True
+
+
 class TestTransaction:
     def test_a_batch_is_begun_whole_or_not_at_all(self, journal: SqliteJournal, path: Path) -> None:
         journal.reader.staged.load(specs_of([row(A)]), 1)
@@ -217,6 +245,41 @@ class TestTransaction:
             commit(journal)
         with open_reader(path) as reader:
             assert reader.batches() == []
+
+    @pytest.mark.parametrize("is_begun", [False, True])
+    def test_rows_become_items_all_or_none_wherever_the_process_dies(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, *, is_begun: bool
+    ) -> None:
+        old, new = ([row(f"{A}/{n}", f"i{n}", goal=f"{n % gone}") for n in range(1, 9)] for gone in (3, 4))
+        if is_begun:
+            with closing(SqliteJournal(path)) as journal:
+                begin(journal, *old, row(f"{A}/gone"))
+        else:
+            SqliteJournal(path).close()
+        before, deaths = content(path), 0
+        while not dies_after(deaths, path, monkeypatch, new, batch=1 if is_begun else None):
+            assert content(path) == before, f"after {deaths} writes"
+            deaths += 1
+        assert content(path) != before
+        assert deaths > 8, "a merge takes more statements than that"
+
+    def test_a_merge_that_commits_in_between_is_caught(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        merge = StagedRows.merge
+
+        def torn(staged: StagedRows, batch: int, write: Callable[[str, Sequence[Any]], object]) -> None:
+            def write_and_commit(statement: str, values: Sequence[Any]) -> None:
+                write(statement, values)
+                write("COMMIT", ())
+
+            merge(staged, batch, write_and_commit)
+
+        monkeypatch.setattr(StagedRows, "merge", torn)
+        SqliteJournal(path).close()
+        before = content(path)
+        assert not dies_after(6, path, monkeypatch, [row(A)], batch=None)
+        assert content(path) != before
 
     async def test_a_durable_method_commits_what_was_written_before(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
