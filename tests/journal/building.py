@@ -48,12 +48,11 @@ def row(url: str, item_id: str | None = None, **more: object) -> Row:
 
 def specs_of(rows: Sequence[Row]) -> list[ItemSpec]:
     """Return the rows as ItemSpecs, numbered as a manifest numbers them."""
-    return [
-        ItemSpec(
-            **{"row": number, "line": number + 1, "id": item_id, "url": url, "goal": "Read the price"} | more
-        )
-        for number, (url, item_id, more) in enumerate(rows, start=1)
-    ]
+    specs = []
+    for number, (url, item_id, more) in enumerate(rows, start=1):
+        usual: dict[str, Any] = {"row": number, "line": number + 1, "id": item_id, "goal": "Read the price"}
+        specs.append(ItemSpec(url=url, **usual | more))
+    return specs
 
 
 def begin(
