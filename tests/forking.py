@@ -60,7 +60,6 @@ THREADS_OF_POLARS = frozenset(["jemalloc_bg_thd", "polars-ooc-clea"])
 """Not missed after a fork: the allocator starts its own anew, and our queries spill nothing to the disk."""
 LONGEST_REQUEST = 100_000
 MOST_FILES = 16
-ABOVE_ALL_FILES = 512
 PR_SET_CHILD_SUBREAPER = 36
 really_spawn = os.posix_spawn
 
@@ -239,8 +238,9 @@ def serve(listener: socket.socket) -> Job:
 
 def set_files(files: Mapping[int, int]) -> None:
     """Give files these numbers, close them under the old ones, and open the standard streams anew."""
-    moved = {number: fcntl.fcntl(old, fcntl.F_DUPFD, ABOVE_ALL_FILES) for number, old in files.items()}
-    os.closerange(3, ABOVE_ALL_FILES)
+    above = 1 + max(*files, *(int(file.name) for file in Path("/proc/self/fd").iterdir()))
+    moved = {number: fcntl.fcntl(old, fcntl.F_DUPFD, above) for number, old in files.items()}
+    os.closerange(3, above)
     for number, old in moved.items():
         os.dup2(old, number)
         os.close(old)
