@@ -54,7 +54,8 @@ test: .venv/.ready-to-develop ## Run the fast tests on all cores (ARGS="-k word"
 	@# Journals wait for the disk at every commit, so temporary files are in memory, if there is enough and programs may
 	# be run from there. Three workers for two cores: tests also wait for processes. What they compile is kept even
 	# where the environment says otherwise: each of some hundred processes would compile it again.
-	if [ -z "$${TMPDIR:-}" ] && awk '$$2 == "/dev/shm" && $$4 !~ /noexec/ { found = 1 } END { exit !found }' /proc/mounts \
+	if [ -z "$${TMPDIR:-}" ] && [ -w /dev/shm ] \
+		&& awk '$$2 == "/dev/shm" && $$4 !~ /noexec/ { found = 1 } END { exit !found }' /proc/mounts \
 		&& [ "$$(df --output=avail /dev/shm | tail -1)" -gt 1000000 ]; then
 		export TMPDIR=/dev/shm
 	fi
