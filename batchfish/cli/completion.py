@@ -89,9 +89,8 @@ async def _run(
             job_log = stack.enter_context(closing(JobLog(reporting.joblog, batch, journal)))
             ctx = replace(ctx, observe=job_log.note)
         if reporting.metrics is not None:  # fails here, before anything is sent, if it cannot be written
-            write_metrics(
-                reporting.metrics, journal.reader, batch, now=ctx.clock.now(), budget=ctx.rules.budget
-            )
+            now, money = ctx.clock.now(), money_of(ctx)
+            write_metrics(reporting.metrics, journal.reader, batch, now=now, money=money)
         with stopping_at_signals(ctx, console):
             money, reused = money_of(ctx), count_reusable(ctx)
             announce(console, batch, before, ctx.rules, money, reused)

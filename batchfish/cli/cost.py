@@ -64,14 +64,9 @@ NO_COST: Mapping[str, None] = {"steps": None, "money": None}
 """The members of a document where the cost is not known."""
 
 
-def read_budget(reader: JournalReader, batch: Batch) -> Budget | None:
-    """Return the budget of a batch, with the cap that a person set for it; None without one."""
-    return settings_from(reader.settings(batch.pk)).applied_to_budget(budget_from(batch.manifest))
-
-
 def read_cost(reader: JournalReader, batch: Batch, now: float) -> Cost:
     """Return what a batch has cost; `now` (epoch seconds) tells which month's budget is meant."""
-    budget = read_budget(reader, batch)
+    budget = settings_from(reader.settings(batch.pk)).applied_to_budget(budget_from(batch.manifest))
     money = None if budget is None else read_money(reader, budget, batch.pk, batch.period, now)
     return Cost(steps=reader.steps_taken(batch.pk).steps, money=money)
 

@@ -7,7 +7,7 @@ import secrets
 import stat
 from typing import TYPE_CHECKING
 
-from batchfish.core.budget import account_of
+from batchfish.cli.cost import money_of
 from batchfish.core.items import Status
 from batchfish.errors import BatchfishError, StorageFailed, WrongInput
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from batchfish.cli.cost import Money
     from batchfish.cli.progress import Companion
-    from batchfish.core.budget import Budget
     from batchfish.journal.queries import JournalReader
     from batchfish.journal.records import Batch
     from batchfish.pipeline.context import Context
@@ -45,9 +45,9 @@ async def _write_regularly(ctx: Context, path: Path) -> None:
     """Write the metrics every INTERVAL seconds; a file that cannot be written is reported and given up."""
     while True:
         bound = ctx.session.pacing.window.bounds.most
-        reader, budget = ctx.journal.reader, ctx.rules.budget
+        reader, money = ctx.journal.reader, money_of(ctx)
         try:
-            write_metrics(path, reader, ctx.batch, now=ctx.clock.now(), budget=budget, bound=bound)
+            write_metrics(path, reader, ctx.batch, now=ctx.clock.now(), money=money, bound=bound)
         except BatchfishError as error:
             ctx.notice(str(error))
             return
@@ -60,17 +60,18 @@ def write_metrics(
     batch: Batch,
     *,
     now: float,
-    budget: Budget | None,
+    money: Money | None,
     bound: int | None = None,
     exit_code: int | None = None,
 ) -> None:
     """Replace a file by the metrics of a batch as they are now, at once.
 
-    `now` is epoch seconds, `bound` the most runs that may be alive, and `exit_code` that of a command that
-    has ended. WrongInput if the file is not one of metrics, StorageFailed if it cannot be written.
+    `now` is epoch seconds, `money` what counts against the budget, `bound` the most runs that may be alive,
+    and `exit_code` that of a command that has ended. WrongInput if the file is not one of metrics,
+    StorageFailed if it cannot be written.
     """
     _check_target(path)
-    text = _render(reader, batch, now=now, budget=budget, bound=bound, exit_code=exit_code)
+    text = _render(reader, batch, now=now, money=money, bound=bound, exit_code=exit_code)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
@@ -108,7 +109,7 @@ def _render(
     batch: Batch,
     *,
     now: float,
-    budget: Budget | None,
+    money: Money | None,
     bound: int | None,
     exit_code: int | None,
 ) -> bytes:
@@ -136,11 +137,11 @@ def _render(
     add("batchfish_runs_open", "Runs that exist or may exist, and have not ended.", open_runs)
     add("batchfish_runs_ended", "Runs that have ended, with known steps.", taken.runs, CounterMetricFamily)
     add("batchfish_steps", "Steps that the ended runs took.", taken.steps, CounterMetricFamily)
-    if budget is not None:
-        spending = reader.spending(account_of(budget, batch.pk, batch.period, now), budget.step_price)
+    if money is not None:
+        spending, cap = money.spending, money.budget.cap
         add("batchfish_budget_spent_dollars", "Dollars spent of the budget.", spending.spent / _MICRO)
         add("batchfish_budget_reserved_dollars", "Dollars reserved by open runs.", spending.reserved / _MICRO)
-        add("batchfish_budget_limit_dollars", "Dollars that the budget allows.", budget.cap / _MICRO)
+        add("batchfish_budget_limit_dollars", "Dollars that the budget allows.", cap / _MICRO)
     if bound is not None:
         add("batchfish_concurrency_limit", "The most runs that may be alive at once.", bound)
     if exit_code is not None:

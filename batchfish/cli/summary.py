@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchfish.cli.console import are, put_if_possible
-from batchfish.cli.cost import Cost, read_budget, read_cost
+from batchfish.cli.cost import Cost, read_cost
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
 from batchfish.cli.documents import describe_summary
 from batchfish.cli.exits import ExitCode
@@ -137,9 +137,10 @@ def _write_last_metrics(
 ) -> None:
     """Write the metrics of a command that ends with this exit code, if they are asked for."""
     if reporting.metrics is not None:
-        budget, now = read_budget(journal.reader, batch), SystemClock().now()
+        reader, now = journal.reader, SystemClock().now()
         try:
-            write_metrics(reporting.metrics, journal.reader, batch, now=now, budget=budget, exit_code=code)
+            money = read_cost(reader, batch, now).money
+            write_metrics(reporting.metrics, reader, batch, now=now, money=money, exit_code=code)
         except BatchfishError as error:
             console.warn(str(error))
 
