@@ -52,14 +52,14 @@ demo: .venv/.ready-to-run ## Read the sample site into a table, on this machine 
 .PHONY: test
 test: .venv/.ready-to-develop ## Run the fast tests on all cores (ARGS="-k word" for some of them)
 	@# Journals wait for the disk at every commit, so temporary files are in memory, if there is enough and programs may
-	# be run from there. Three workers for two cores: tests also wait for processes. What they compile is kept even
+	# be run from there. Two workers a core: many tests wait for a process they started. What they compile is kept even
 	# where the environment says otherwise: each of some hundred processes would compile it again.
 	if [ -z "$${TMPDIR:-}" ] && [ -w /dev/shm ] \
 		&& awk '$$2 == "/dev/shm" && $$4 !~ /noexec/ { found = 1 } END { exit !found }' /proc/mounts \
 		&& [ "$$(df --output=avail /dev/shm | tail -1)" -gt 1000000 ]; then
 		export TMPDIR=/dev/shm
 	fi
-	env -u PYTHONDONTWRITEBYTECODE .venv/bin/pytest -n $$((3 * $$(nproc) / 2)) --dist worksteal -m "not slow" $(ARGS)
+	env -u PYTHONDONTWRITEBYTECODE .venv/bin/pytest -n $$((2 * $$(nproc))) --dist worksteal -m "not slow" $(ARGS)
 
 .PHONY: test-all
 test-all: .venv/.ready-to-develop ## Run every test: long sweeps, many more examples
