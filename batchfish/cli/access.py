@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from batchfish.cli.locate import AGENT, HOME, folder_of
 from batchfish.cli.parser import given
 from batchfish.errors import WrongInput, WrongUsage
@@ -28,8 +30,7 @@ LOCAL_BASE = "local:"
 SITE = Path("sample_inputs") / "site"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Access:
+class Access(Struct, frozen=True, kw_only=True):
     """The address and key of an API; `recorded_as` is the address as journals record it."""
 
     base_url: str

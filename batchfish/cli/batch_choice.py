@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish.cli.access import spell_api
 from batchfish.cli.counts import finished_code
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from batchfish.manifest.manifest import Manifest
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BatchChoice:
+class BatchChoice(Struct, frozen=True, kw_only=True):
     """The batch that a `run` is about, and how the manifest differs from what its journal holds.
 
     `batch` is None for one that is to begin. `unfinished` is the batch of the same name and period that has

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from batchfish.table.columns import ColumnPlan
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Earlier:
+class Earlier(Struct, frozen=True, kw_only=True):
     """The batch that another one is compared with; `journal` is its journal, None for the same one."""
 
     batch: Batch

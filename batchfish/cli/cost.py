@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish.core.budget import MICRO_DOLLARS, account_of, spell_spending
 from batchfish.core.describe import several
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from batchfish.pipeline.context import Context
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Money:
+class Money(Struct, frozen=True, kw_only=True):
     """The budget of a batch, and what the attempts that count against it cost."""
 
     budget: Budget
@@ -42,8 +42,7 @@ class Money:
         }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True, kw_only=True):
     """The steps that the ended runs of a batch took, and its money; None without a budget."""
 
     steps: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.core.items import Status
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 ORDER = tuple(status.value for status in Status)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True, kw_only=True):
     """The number of items in each status; those that the manifest no longer asks for are not counted."""
 
     by_status: Mapping[str, int] = field(default_factory=dict)

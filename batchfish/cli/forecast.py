@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish.cli.batch_choice import choose_batch
 from batchfish.cli.console import put
@@ -38,8 +39,7 @@ if TYPE_CHECKING:
     from batchfish.manifest.manifest import Manifest
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True, kw_only=True):
     """The effect of a `run` that started now.
 
     It would submit `to_submit` items and pay for `most_runs` runs at most; `reused` items would take the

@@ -7,9 +7,10 @@ import re
 import shlex
 import sys
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.core.identity import TRY_SUFFIX
 from batchfish.errors import StorageFailed, WrongInput
@@ -37,8 +38,7 @@ MANIFESTS = frozenset({".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".ndjson"})
 STANDARD_INPUT = "-"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """A journal file, and the full name of a batch in it (None: the batch that began last)."""
 
     journal: Path

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from batchfish.cli.agreement import Question
 from batchfish.cli.documents import DocumentType, document
@@ -133,7 +134,7 @@ def write_batch(
                 written=marks_of(reader),
                 may_replace=agreement.has(Question.REPLACE_OUTPUT),
                 parents_under=folder,
-                record=lambda mark: record_output(str(target), json.dumps(asdict(mark)), time.time()),
+                record=lambda mark: record_output(str(target), json.dumps(to_builtins(mark)), time.time()),
             )
 
 
@@ -165,7 +166,7 @@ def write_report(
         make_parents(target, folder)
         with replacing(target) as (file, _):
             file.write(page.encode())
-            record_output(str(target), json.dumps(asdict(mark_of(file))), time.time())
+            record_output(str(target), json.dumps(to_builtins(mark_of(file))), time.time())
     except OSError as error:
         raise StorageFailed(f"{target} could not be written: {reason_of(error)}") from error
     return target

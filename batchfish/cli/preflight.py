@@ -7,8 +7,9 @@ a batch that has begun. Each returns how to reach the API.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.cli.access import Access, local_agent, reach
 from batchfish.cli.agreement import Question
@@ -56,16 +57,14 @@ TO_BIND = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clearance:
+class Clearance(Struct, frozen=True, kw_only=True):
     """The result of `check_run`: how to reach the API, and whether runs can be found by their marker."""
 
     access: Access
     can_search: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunCheck:
+class RunCheck(Struct, frozen=True, kw_only=True):
     """A `run` that is to be checked. `access` is None for the local agent, which `check_run` starts."""
 
     manifest: Manifest

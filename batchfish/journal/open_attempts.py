@@ -41,13 +41,13 @@ class OpenAttempts:
 
     def update_item(self, item: Item) -> None:
         """Note an item as it was written."""
-        for k, one in self.of_item(item.pk).items():
-            self._discard(item.pk, k)
-            self._add(OpenAttempt(item=item, attempt=one.attempt, batch8=one.batch8))
+        for one in self.of_item(item.pk).values():
+            self.put(one.attempt, item)
 
     def of_item(self, item: int) -> dict[int, OpenAttempt]:
         """Return the open attempts of an item by their number."""
-        return dict(sorted(self._by_item[item].items())) if item in self._by_item else {}
+        attempts = self._by_item.get(item, {})
+        return dict(sorted(attempts.items())) if len(attempts) > 1 else dict(attempts)
 
     def in_states(self, states: Collection[AttemptState]) -> Sequence[OpenAttempt]:
         """Return the open attempts in these states, or in any if none is named, as they were intended."""
@@ -78,7 +78,7 @@ class OpenAttempts:
             self._unwanted[key] = one
 
     def _discard(self, item: int, k: int) -> None:
-        one = self.of_item(item).get(k)
+        one = self._by_item.get(item, {}).get(k)
         if one is None:
             return
         del self._by_item[item][k], self._by_state[one.attempt.state][item, k]

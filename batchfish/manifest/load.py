@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from batchfish.core.describe import cut, quote
 from batchfish.core.json_text import InvalidJson, read_strictly
@@ -29,8 +30,7 @@ __all__ = ["Manifest", "ManifestOptions", "ManifestSummary", "SourceSummary", "l
 _YAML = (".yaml", ".yml")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ManifestOptions:
+class ManifestOptions(Struct, frozen=True, kw_only=True):
     """Options of the command line that add to a manifest, or override it.
 
     `folder` is the folder to which the manifest's paths are relative; None for its own.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from msgspec import to_builtins
+from msgspec import Struct, field, to_builtins
 
 from batchfish.core.rules import Rules
 from batchfish.core.window import AUTO
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from batchfish.manifest.validate import RowStore
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """A loaded manifest. Its paths are relative to `folder`."""
 
     path: Path

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from batchfish.core.describe import cut, quote
 from batchfish.errors import ManifestError, Problem
@@ -36,8 +37,7 @@ class RefusedLine(Refused):
         self.line = line
 
 
-@dataclass(kw_only=True, slots=True)
-class _Recurring:
+class _Recurring(Struct, kw_only=True):
     """A problem that occurs on several lines."""
 
     line: int | None

@@ -6,9 +6,10 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
+
+from msgspec import Struct
 
 from batchfish.core.describe import cut, quote
 from batchfish.core.json_text import InvalidJson, read_strictly
@@ -30,8 +31,7 @@ _REMEMBERED = 1000
 _LONGEST_HEADER = 1000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RowSource:
+class RowSource(Struct, frozen=True, kw_only=True):
     """A file of rows. `rows` reads it from the beginning, and adds what is wrong to the problems.
 
     `columns` are the names of its variables if it has a header; None if each row may have its own.
@@ -43,8 +43,7 @@ class RowSource:
     delimiter: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CsvHeader:
+class CsvHeader(Struct, frozen=True, kw_only=True):
     """The delimiter, the names of all columns, and the index of each column by its kind."""
 
     delimiter: str

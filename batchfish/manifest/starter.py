@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from batchfish.core.describe import quote
 from batchfish.manifest.problems import Problems, Refused
@@ -31,8 +32,7 @@ _NO_TEXTS = {"true", "false", "null", "y", "n", "yes", "no", "on", "off"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RowsFile:
+class RowsFile(Struct, frozen=True, kw_only=True):
     """A file of rows, as far as its manifest depends on it.
 
     `url` is the column with the rows' URLs if it is not called so. `has_ids` and `has_goals` are whether rows

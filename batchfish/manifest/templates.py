@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct, field
 
 from batchfish.core.describe import Keys, quote
 from batchfish.core.expressions import (
@@ -34,8 +34,7 @@ _REMEMBERED = 1000
 _OWN_ID = (None, "id")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """A template or condition as written in a manifest or an option, with its place."""
 
     what: str
@@ -44,8 +43,7 @@ class Written:
     line: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """One source of rows, with the settings that apply to it only."""
 
     source: RowSource
@@ -54,8 +52,7 @@ class Part:
     where: Condition | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shared:
+class Shared(Struct, frozen=True, kw_only=True):
     """The values that all rows share: defaults, constants, and the variables of options, which win.
 
     `broken` names the shared templates (url, goal) that are invalid: rows are checked without them.

@@ -9,9 +9,10 @@ import os
 import re
 import stat
 from contextlib import contextmanager
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, BinaryIO, TextIO
+
+from msgspec import Struct
 
 from batchfish.core.describe import cut
 from batchfish.errors import StorageFailed, WrongInput
@@ -27,8 +28,7 @@ _NO_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\
 _FORMATS = (".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".ndjson")
 
 
-@dataclass(kw_only=True, slots=True)
-class TextFile:
+class TextFile(Struct, kw_only=True):
     """A file of UTF-8 text that is read one or more times, and must not change in the meantime.
 
     `sha256` is the digest of its bytes, None until it was read to its end.

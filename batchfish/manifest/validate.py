@@ -6,8 +6,9 @@ import sqlite3
 from bisect import bisect_left
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from batchfish.core.describe import quote
 from batchfish.core.identity import fingerprint
@@ -54,8 +55,7 @@ class RowStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourceSummary:
+class SourceSummary(Struct, frozen=True, kw_only=True):
     """A file of rows: the delimiter found in it, its number of items, and of rows that `where` left out."""
 
     path: Path
@@ -64,8 +64,7 @@ class SourceSummary:
     left_out: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ManifestSummary:
+class ManifestSummary(Struct, frozen=True, kw_only=True):
     """A summary of a manifest. `duplicates` counts the rows without an id that repeat an earlier one."""
 
     items: int

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from batchfish.core.budget import MICRO_DOLLARS
 from batchfish.core.describe import Keys, is_number, name_kind, quote, spell_keys
@@ -28,8 +29,7 @@ SHARE = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(%?)"
 _DURATION, _SHARE = re.compile(DURATION), re.compile(SHARE)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """A problem within a value; `keys` is the path to it."""
 
     keys: Keys

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import yaml
+from msgspec import Struct
 
 from batchfish.core.describe import Keys, cut
 from batchfish.manifest.problems import RefusedLine
@@ -27,8 +27,7 @@ _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _LONGEST_INTEGER = 18
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class YamlFault:
+class YamlFault(Struct, frozen=True, kw_only=True):
     """Notation that a manifest does not allow, such as an alias; reading goes on behind it."""
 
     line: int
@@ -36,15 +35,13 @@ class YamlFault:
     remedy: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PassedOver:
+class PassedOver(Struct, frozen=True, kw_only=True):
     """A list that was skipped, with the number of its entries."""
 
     count: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """A value read from YAML, with the lines of its parts and the faults of its notation."""
 
     value: Any

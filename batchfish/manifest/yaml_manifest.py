@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
+
+from msgspec import Struct, field
 
 from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import PER, RESERVES, Budget
@@ -60,8 +61,7 @@ _BUDGET_EXAMPLES = {"usd": "20", "usd_per_step": "0.015"}
 _OUTPUT_VARIABLES = ("batch",)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourceSettings:
+class SourceSettings(Struct, frozen=True, kw_only=True):
     """The section `source` of a manifest."""
 
     path: str
@@ -70,8 +70,7 @@ class SourceSettings:
     where: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """The sections of a YAML manifest other than its items; a CSV or JSONL file has none of them."""
 
     name: str | None = None

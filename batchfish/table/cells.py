@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import Meta, Raw, Struct
 
 from batchfish.core.json_text import parse_string, split_array, split_object
 from batchfish.table.columns import ColumnPlan, Kind, ResultColumn
@@ -70,8 +69,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(Struct, frozen=True):
     """The reason why a value does not fit its cell, in words that follow the value."""
 
     why: str

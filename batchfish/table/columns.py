@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import reduce
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish.errors import WrongInput
 
@@ -73,8 +74,7 @@ DECLARABLE = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResultColumn:
+class ResultColumn(Struct, frozen=True, kw_only=True):
     """A typed column of results: `source` is the property it shows, None for the whole record."""
 
     name: str
@@ -82,8 +82,7 @@ class ResultColumn:
     source: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ColumnPlan:
+class ColumnPlan(Struct, frozen=True, kw_only=True):
     """The columns of one table; `explode` is the path to a result's list, () for the result itself."""
 
     results: tuple[ResultColumn, ...] = ()

@@ -9,8 +9,9 @@ import re
 import secrets
 import stat
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 from batchfish.core.rules import TABLE_SUFFIXES
 from batchfish.errors import NeedsYes, StorageFailed, WrongInput
@@ -25,8 +26,7 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._@+-]+")
 _RESERVED = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FileMark:
+class FileMark(Struct, frozen=True, kw_only=True):
     """Size and digest of a file we wrote, by which it is recognised even if it was moved or restored."""
 
     size: int

@@ -6,12 +6,12 @@ import csv
 import ctypes
 from array import array
 from contextlib import suppress
-from dataclasses import dataclass
 from io import StringIO
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, TypedDict, Unpack
 
 import polars as pl
+from msgspec import Struct
 from polars.io.plugins import register_io_source
 
 from batchfish.errors import StorageFailed
@@ -39,8 +39,7 @@ _FORMULA = r"^[\s\p{Z}\p{C}]*[=+\-@\t\r\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}\x{fe66}\
 _NUMBER = r"^[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TableReport:
+class TableReport(Struct, frozen=True, kw_only=True):
     """The written file. Record `mark`, to recognise the file as our own later."""
 
     path: Path
@@ -150,8 +149,7 @@ def _return_large_blocks() -> None:
         libc.mallopt(_M_ARENA_MAX, 1)
 
 
-@dataclass(slots=True)
-class _Source:
+class _Source(Struct):
     """The frames of a table and their number of rows; `failure` is the exception that ended them early."""
 
     frames: Iterator[pl.DataFrame]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,7 +196,9 @@ def _write(
         raw_csv=options.table.csv_raw,
         written=marks_of(reader),
         may_replace=agreement.has(Question.REPLACE_OUTPUT),
-        record=lambda mark: leave_output(reader.path, str(target), json.dumps(asdict(mark)), time.time()),
+        record=lambda mark: leave_output(
+            reader.path, str(target), json.dumps(to_builtins(mark)), time.time()
+        ),
     )
 
 

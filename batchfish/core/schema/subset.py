@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct
 
 from batchfish.core.describe import Keys, cut, is_number, name_kind, quote, spell_path
 
@@ -64,8 +65,7 @@ _BELONGS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SchemaProblem:
+class SchemaProblem(Struct, frozen=True, kw_only=True):
     """A part of a schema that the API would refuse; `keys` lead to it, `remedy` says what to write."""
 
     keys: Keys

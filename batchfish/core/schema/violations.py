@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct
 
 from batchfish.core.describe import Keys, is_number, name_kind, quote, spell_path
 
@@ -19,8 +20,7 @@ _CLOCK = r"T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?"
 _DURATION = re.compile(rf"P(?!$)(\d+W|(\d+Y)?(\d+M)?(\d+D)?({_CLOCK})?)", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True, kw_only=True):
     """A place where a value violates its schema; `expected` and `received` are JSON types."""
 
     keys: Keys
