@@ -139,6 +139,28 @@ async def test_a_proxy_that_never_lets_the_create_through_proves_that_nothing_wa
         assert KEY.encode() not in b"".join(proxy.requests)
 
 
+@pytest.mark.parametrize("setting", ["ALL_PROXY=http://127.0.0.1:%d", "https_proxy=127.0.0.1:%d"])
+async def test_a_proxy_is_found_however_the_environment_names_it(
+    setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(PROXY_STAGES["refuses"]) as proxy:
+        name, value = (setting % proxy.port).split("=")
+        monkeypatch.setenv(name, value)
+        await submit("https://agent.example")
+        assert [request.split()[:2] for request in proxy.requests] == [[b"CONNECT", b"agent.example:443"]]
+
+
+async def test_a_proxy_is_not_used_for_an_api_that_the_environment_excludes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = f"{'x' * 64}.example"  # a name that no name server is asked for
+    async with serving(close_before_reading) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", host)
+        assert isinstance(await submit(f"https://{host}"), SubmitDeferred)
+        assert proxy.connections == 0
+
+
 async def test_on_loopback_no_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(close_before_reading) as proxy, serving(answer_well) as server:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
