@@ -332,13 +332,6 @@ async def count_wrong_answers(requests: int) -> tuple[int, int]:
     return answers, wrong
 
 
-@pytest.fixture
-def no_race(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connect without a race of addresses: asyncio loses a socket that wins it as the race is cancelled."""
-    monkeypatch.setattr(connections, "HAPPY_EYEBALLS_DELAY", None)
-
-
-@pytest.mark.usefixtures("no_race")
 @pytest.mark.parametrize("requests", [400, pytest.param(6_000, marks=pytest.mark.slow)])
 async def test_whatever_a_server_does_no_answer_is_taken_for_that_of_another_request(requests: int) -> None:
     answers, wrong = await count_wrong_answers(requests)
@@ -346,7 +339,6 @@ async def test_whatever_a_server_does_no_answer_is_taken_for_that_of_another_req
     assert wrong == 0
 
 
-@pytest.mark.usefixtures("no_race")
 @pytest.mark.parametrize("bug", ["a connection is used whatever came on it", "an answer may be half read"])
 async def test_an_answer_of_another_request_would_be_noticed(
     bug: str, monkeypatch: pytest.MonkeyPatch

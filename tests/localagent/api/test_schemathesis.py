@@ -43,7 +43,7 @@ def test_no_check_fails(
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json"),
         *("--checks", "all", "--header", f"X-API-Key: {token}", "--max-examples", str(examples)),
-        *("--phases", phases),
+        *("--phases", phases, "--request-timeout", "60"),
         *("--seed", "1", "--suppress-health-check", "all", "--warnings", "off", "--no-color"),
     ]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)}
