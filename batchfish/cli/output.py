@@ -119,17 +119,18 @@ def write_batch(
     failed_only: bool = False,
 ) -> TableReport:
     """Write the table of a batch as it is now; `record_output` tells the journal that the file is its own."""
+    from batchfish.journal.table_source import table_source
     from batchfish.table.write import write_table
 
     target, folder = target_of(batch, table.output)
     with open_reader(journal) as reader:
         check_output(reader, target, folder, agreement)
-        with reader.snapshot():
+        with table_source(reader, batch.pk, failed_only=failed_only) as source:
             return write_table(
                 target,
                 plan_of(reader, batch),
-                lambda: reader.outcomes(batch.pk, failed_only=failed_only),
-                sizes=reader.result_sizes(batch.pk, failed_only=failed_only),
+                source.outcomes,
+                sizes=source.sizes,
                 raw_csv=table.csv_raw,
                 written=marks_of(reader),
                 may_replace=agreement.has(Question.REPLACE_OUTPUT),

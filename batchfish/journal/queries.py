@@ -97,6 +97,11 @@ class JournalReader:  # more than ten public methods: each is one query
         finally:
             self._connection.rollback()
 
+    def data_version(self) -> int:
+        """Return a number that changes when another connection commits to the journal."""
+        ((version,),) = self._rows("PRAGMA data_version")
+        return int(version)
+
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._reading():
             return self._connection.execute(query, values).fetchall()

@@ -244,6 +244,7 @@ _SUSPICIOUS = "(SELECT min(f.kind) FROM findings f WHERE f.item = i.pk AND f.k =
 _RESULT = "s.raw, s.is_whole_answer, i.inputs"
 _RAW = -3
 _OF_COLUMNS = Outcome.__struct_fields__[:-2]  # all but the result and the variables
+_ROW = _OF_COLUMNS.index("row")
 _decode = msgspec.json.Decoder().decode
 _WANTED = "WHERE i.batch = ? AND i.wanted = 1"
 _NOT_SUCCEEDED = f" AND i.status <> '{Status.SUCCEEDED}'"
@@ -303,6 +304,14 @@ def read_outcomes(
     `failed_only` leaves out the items that succeeded. A chunk has at most CHUNK_ROWS outcomes, and ends with
     the one whose result brings it to CHUNK_BYTES.
     """
+    for rows in read_rows(connection, batch, failed_only=failed_only):
+        yield outcomes_from(rows)
+
+
+def read_rows(
+    connection: sqlite3.Connection, batch: int, *, failed_only: bool = False
+) -> Iterator[list[Sequence[Any]]]:
+    """Yield the rows of which `outcomes_from` makes the chunks of `read_outcomes`."""
     after: int | None = 0
     is_reused = has_reuse(connection)
     columns = dict(_COLUMNS_WITH_REUSE if is_reused else _COLUMNS)
@@ -317,13 +326,17 @@ def read_outcomes(
         )
         with closing(rows):
             fetched = fetch_chunk(rows, _RAW)
-        # Results are decoded once SQLite has released its own copy of them, since one may be large.
-        chunk = list(map(_outcome_from, fetched))
-        del fetched
-        after = chunk[-1].row if chunk else None
-        if chunk:
-            yield chunk
-        del chunk  # its results are not kept while more are read
+        after = fetched[-1][_ROW] if fetched else None
+        if fetched:
+            yield fetched  # SQLite has released its own copy of the results, since one may be large
+        del fetched  # its results are not kept while more are read
+
+
+def outcomes_from(rows: list[Sequence[Any]]) -> Sequence[Outcome]:
+    """Return the outcomes of some rows, and empty the list: results are not kept in both forms."""
+    outcomes = list(map(_outcome_from, rows))
+    rows.clear()
+    return outcomes
 
 
 def read_sizes(connection: sqlite3.Connection, batch: int, *, failed_only: bool = False) -> Iterator[int]:

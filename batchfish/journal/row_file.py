@@ -8,7 +8,6 @@ import os
 import re
 import secrets
 import sqlite3
-import sys
 from contextlib import closing, contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -19,7 +18,7 @@ import msgspec
 from batchfish.core.identity import FINGERPRINT_VERSION, Fingerprints
 from batchfish.core.items import Repetition
 from batchfish.errors import StorageFailed
-from batchfish.journal import row_writer
+from batchfish.journal import row_writer, second_process
 from batchfish.journal.row_writer import REMEMBERED, Chunk, RowWriter, Shape
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class RowFile:
         """
         chunks = _Chunks(self.version).of(specs)
         first = list(islice(chunks, _ALONE))
-        is_alone = len(first) < _ALONE or len(os.sched_getaffinity(0)) == 1
+        is_alone = len(first) < _ALONE or not second_process.has_core()
         with _storage_errors():
             writer = RowWriter(self.path) if is_alone else _WriterProcess(self.path)
         number = 0
@@ -155,15 +154,7 @@ class _WriterProcess:
 
     def __init__(self, path: Path) -> None:
         """Start the process; OSError if it cannot be started."""
-        import subprocess  # only for many rows
-
-        self._process = subprocess.Popen(  # noqa: S603 - this package
-            [sys.executable, "-m", row_writer.__name__, path],
-            cwd=Path(__file__).parents[2],  # where it finds this package, and nothing else
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            process_group=0,  # Ctrl-C is for this process
-        )
+        self._process = second_process.start(row_writer.__name__, str(path))
         assert self._process.stdin is not None  # noqa: S101 - both are pipes
         assert self._process.stdout is not None  # noqa: S101
         self._input, self._output = self._process.stdin, self._process.stdout

@@ -19,7 +19,7 @@ import pytest
 from batchfish.core import identity
 from batchfish.core.items import Repetition
 from batchfish.errors import StorageFailed
-from batchfish.journal import row_file, row_writer
+from batchfish.journal import row_file, row_writer, second_process
 from batchfish.journal.queries import open_reader
 from batchfish.journal.row_file import RowFile
 from batchfish.journal.sqlite import SqliteJournal
@@ -107,7 +107,7 @@ class TestFile:
 def beside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write all rows in a process of its own."""
     monkeypatch.setattr(row_file, "_ALONE", 0)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    monkeypatch.setattr(second_process, "has_core", lambda: True)
 
 
 def content(file: RowFile) -> list[list[tuple[object, ...]]]:
@@ -213,7 +213,7 @@ class TestWriterProcess:
     def test_it_ends_with_a_process_that_is_killed(self, temporary: Path) -> None:
         code = (
             "from batchfish.journal import row_file; row_file._ALONE = 0\n"
-            "os.sched_getaffinity = lambda _pid: {0, 1}\n"
+            "from batchfish.journal import second_process; second_process.has_core = lambda: True\n"
             "def specs():\n"
             "    yield from specs_of([row(f'https://books.example/{n}') for n in range(2500)])\n"
             "    die()\n"

@@ -85,6 +85,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "ended_runs": lambda reader: reader.ended_runs(1),
     "ended_since": lambda reader: reader.ended_since(1, 0.0),
     "damage": JournalReader.damage,
+    "data_version": JournalReader.data_version,
     "file_identity": JournalReader.file_identity,
     "findings_of": lambda reader: reader.findings_of(1),
     "find_item": lambda reader: reader.find_item(1, "done"),
@@ -138,6 +139,7 @@ def test_every_read_works_on_an_earlier_version(old: Path, name: str) -> None:
 
 NEVER_FAIL = {
     "damage",
+    "data_version",
     "disowned_runs",
     "reused_from",
     "reservations_of",
