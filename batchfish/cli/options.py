@@ -341,7 +341,7 @@ class Questions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JournalChange:
-    """The options of a command that changes a journal and sends nothing."""
+    """The options of a command that sends nothing, and writes to a journal, if only which file is its own."""
 
     reporting: Reporting = group(Reporting, "output", only=("json",))
     location: JournalLocation = group(JournalLocation, "journal")

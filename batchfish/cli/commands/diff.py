@@ -18,9 +18,7 @@ from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import JOURNAL, Place, batch_in, find, open_batch
 from batchfish.cli.options import (
-    JournalLocation,
-    Questions,
-    Reporting,
+    JournalChange,
     TableOptions,
     batch_argument,
     comparison,
@@ -77,15 +75,13 @@ class Options:
             "head": f"print the first N changes (default: {SHOWN})",
         },
     )
-    reporting: Reporting = group(Reporting, "output", only=("json",))
-    location: JournalLocation = group(JournalLocation, "journal")
-    questions: Questions = group(Questions, "questions")
+    journal: JournalChange = group(JournalChange)
 
 
 def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
     """Compare a batch with another one, print what changed and write it to a file."""
-    agreement = agreement_of(options.questions)
-    with open_batch(find(options.batch, options.location)) as (reader, batch):
+    agreement = agreement_of(options.journal.questions)
+    with open_batch(find(options.batch, options.journal.location)) as (reader, batch):
         target = _target(options, reader, batch, agreement)
         earlier = _find_earlier(options, reader, batch)
         with comparing(reader, batch, earlier, dict(options.compare)) as changes:
@@ -96,7 +92,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
                 deque(rows, maxlen=0)
             else:
                 _write(target, rows, changes, reader, options, agreement)
-    if options.reporting.json:
+    if options.journal.reporting.json:
         put_document(DocumentType.DIFF, **_as_object(batch, earlier, changes.counts, shown, target))
         return ExitCode.OK
     if earlier is None:
@@ -139,7 +135,7 @@ def _find_earlier(options: Options, reader: JournalReader, batch: Batch) -> Earl
     if path.suffix == JOURNAL and path.exists():
         place = Place(journal=path)
     else:
-        place = find(options.other, options.location)
+        place = find(options.other, options.journal.location)
     if place.journal.samefile(reader.path):
         earlier = Earlier(batch=batch_in(reader, place.batch))
         if earlier.batch.pk == batch.pk:

@@ -15,7 +15,7 @@ from batchfish.cli.counts import count, exit_code, finished_code
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.factory import owned_journal
 from batchfish.cli.locate import batch_in, find, spell
-from batchfish.cli.options import JournalLocation, Questions, Reporting, TableOptions, batch_argument
+from batchfish.cli.options import JournalChange, TableOptions, batch_argument
 from batchfish.cli.output import write_batch
 from batchfish.cli.parser import group
 from batchfish.core.describe import several
@@ -38,16 +38,14 @@ class Options:
 
     batch: str | None = batch_argument()
     table: TableOptions = group(TableOptions, "output", only=("output", "csv_raw"))
-    reporting: Reporting = group(Reporting, "output", only=("json",))
-    location: JournalLocation = group(JournalLocation, "journal")
-    questions: Questions = group(Questions, "questions")
+    journal: JournalChange = group(JournalChange)
 
 
 def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
     """Judge the results of a batch under its manifest's present checks, and write its table again."""
     from batchfish.pipeline.recheck import flag_same_answers, recheck
 
-    place, agreement = find(options.batch, options.location), agreement_of(options.questions)
+    place, agreement = find(options.batch, options.journal.location), agreement_of(options.journal.questions)
     with owned_journal(place.journal, agreement) as journal:
         batch = _with_present_checks(journal, batch_in(journal.reader, place.batch), console)
         report = asyncio.run(recheck(journal, batch.pk, policy_of(batch), time.time()))
@@ -60,7 +58,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         if batch.exit_code is not None:
             journal.finish(batch.pk, code, batch.ended_at or time.time())
         table = write_batch(journal.path, batch, options.table, agreement, journal.record_output).path
-        if options.reporting.json:
+        if options.journal.reporting.json:
             put_document(
                 DocumentType.RECHECK,
                 batch=batch.name,

@@ -12,7 +12,7 @@ from batchfish.cli.console import put
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch
-from batchfish.cli.options import JournalLocation, Questions, Reporting, batch_argument
+from batchfish.cli.options import JournalChange, batch_argument
 from batchfish.cli.output import write_report
 from batchfish.cli.parser import group, option
 from batchfish.cli.requests import leave_output
@@ -35,24 +35,22 @@ class Options:
         parse=Path,
         help="write the page to FILE, which ends with .html (default: results/BATCH.html)",
     )
-    reporting: Reporting = group(Reporting, "output", only=("json",))
-    location: JournalLocation = group(JournalLocation, "journal")
-    questions: Questions = group(Questions, "questions")
+    journal: JournalChange = group(JournalChange)
 
 
 def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
     """Write the report of a batch, also while another process runs the batch."""
-    place = find(options.batch, options.location)
+    place = find(options.batch, options.journal.location)
     with open_batch(place) as (_, batch):
         pass
     path = write_report(
         place.journal,
         batch,
         options.output,
-        agreement_of(options.questions),
+        agreement_of(options.journal.questions),
         partial(leave_output, place.journal),
     )
-    if options.reporting.json:
+    if options.journal.reporting.json:
         put_document(DocumentType.REPORT, path=path, batch=batch.name)
     else:
         put(str(path))

@@ -12,7 +12,7 @@ from batchfish.cli.counts import count
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch, spell
-from batchfish.cli.options import JournalLocation, Questions, Reporting, TableOptions, batch_argument
+from batchfish.cli.options import JournalChange, TableOptions, batch_argument
 from batchfish.cli.output import preview_of, write_batch
 from batchfish.cli.parser import flag, group
 from batchfish.cli.requests import leave_output
@@ -34,14 +34,12 @@ class Options:
     table: TableOptions = group(
         TableOptions, "output", help={"head": "print the first N rows of the table (default: none)"}
     )
-    reporting: Reporting = group(Reporting, "output", only=("json",))
-    location: JournalLocation = group(JournalLocation, "journal")
-    questions: Questions = group(Questions, "questions")
+    journal: JournalChange = group(JournalChange)
 
 
 def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
     """Write the table of a batch, also while another process runs the batch."""
-    place = find(options.batch, options.location)
+    place = find(options.batch, options.journal.location)
     if options.failed and options.table.output is None:
         raise WrongUsage("--failed leaves rows out", remedy="Name another file for them with -o FILE.")
     with open_batch(place) as (reader, batch):
@@ -50,7 +48,7 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         place.journal,
         batch,
         options.table,
-        agreement_of(options.questions),
+        agreement_of(options.journal.questions),
         partial(leave_output, place.journal),
         failed_only=options.failed,
     )
@@ -60,8 +58,8 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         working = goes_on if owner is None else f"; process {owner} is working on it"
         console.say(f"{batch.name} has not ended: {counts}{working}")
     if options.table.head:
-        put(preview_of(report.path, options.table.head, as_json=options.reporting.json))
-    if options.reporting.json:
+        put(preview_of(report.path, options.table.head, as_json=options.journal.reporting.json))
+    if options.journal.reporting.json:
         put_document(DocumentType.TABLE, path=report.path, rows=report.rows, batch=batch.name)
     else:
         put(str(report.path))
