@@ -248,7 +248,7 @@ class _AnswerParser:
 
     def __init__(self) -> None:
         self._http = httptools.HttpResponseParser(self)
-        # What servers send that are not strict. It is dangerous for those who pass answers on to others.
+        # Many servers are not strict. Only a proxy, which passes answers on, would be endangered by this.
         self._http.set_dangerous_leniencies(
             lenient_headers=True,
             lenient_chunked_length=True,
