@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import sqlite3
 import statistics
 import subprocess
@@ -156,7 +157,10 @@ SIDES: dict[str, Callable[[Path, Path], None]] = {"streamed": stream, "all at on
 
 
 def measure(side: str, source: Path, target: Path) -> tuple[float, float, float]:
-    """Run one side in a fresh process; return its seconds, its CPU seconds and its peak memory in MiB."""
+    """Run one side in a fresh process; return its seconds, its CPU seconds and its peak memory in MiB.
+
+    CPU and memory are those of the process and of the one that it starts, together.
+    """
     command = [
         sys.executable,
         "-m",
@@ -193,7 +197,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.side:
         SIDES[given.side](given.source, given.target)
-        sys.stdout.write(f"{time.process_time()} {peak_kib()}")
+        kib = peak_kib() + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        sys.stdout.write(f"{sum(os.times()[:4])} {kib}")
         return
     with TemporaryDirectory() as folder:
         source, target = Path(folder, "results.db"), Path(folder, f"table.{given.format}")
