@@ -1,7 +1,8 @@
 """Signals before and after the stages of a batch: a clean end with the signal's exit code, at any moment.
 
 The processes are brought to a stand at a pipe that nobody writes to, or at a server that does not answer, so
-that each signal arrives at the moment that its test is about.
+that each signal arrives at the moment that its test is about. Once it is sent, the pipe lets them go: a
+signal between Python's last check and its system call would else be noticed only after it, which never ends.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,9 +62,17 @@ def at_import_of(module: str, desk: Desk) -> Desk:
     return replace(desk, env=env)
 
 
-def end_with(process: subprocess.Popen[str], number: signal.Signals) -> str:
-    """Send a signal, check the exit code, and return the messages."""
+def end_with(process: subprocess.Popen[str], number: signal.Signals, opens: Path | None = None) -> str:
+    """Send a signal, check the exit code, and return the messages; `opens` is the pipe that it opens."""
     process.send_signal(number)
+    with ExitStack() as stack:
+        if opens is not None:
+            stack.callback(os.close, os.open(opens, os.O_RDWR))
+        return check_end(process, number)
+
+
+def check_end(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    """Wait for the end of a process that was sent a signal, check its exit code, and return the messages."""
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == CODES[number], said
     assert "Traceback" not in said
@@ -74,7 +84,7 @@ def end_with(process: subprocess.Popen[str], number: signal.Signals) -> str:
 def test_while_the_command_is_imported(desk: Desk, module: str, number: signal.Signals) -> None:
     process = at_import_of(module, desk).start(*RUN)
     (desk.folder / "reached").open().close()
-    assert end_with(process, number) == ""
+    assert end_with(process, number, opens=desk.folder / "never") == ""
 
 
 @pytest.mark.parametrize("number", ONE)
@@ -82,7 +92,8 @@ def test_while_the_manifest_is_read(desk: Desk, number: signal.Signals) -> None:
     os.mkfifo(desk.folder / "goal.txt")
     process = desk.start("run", "shop.csv", "--goal-file", "goal.txt")
     with (desk.folder / "goal.txt").open("w"):
-        end_with(process, number)
+        process.send_signal(number)
+    check_end(process, number)
     assert not (desk.folder / ".batchfish").exists()
 
 
@@ -93,7 +104,8 @@ def test_while_the_journal_is_owned_and_no_batch_has_begun(desk: Desk, number: s
     journal = desk.folder / ".batchfish" / "shop.db"
     with (desk.folder / "key").open("w"):
         assert journal.exists()
-        end_with(process, number)
+        process.send_signal(number)
+    check_end(process, number)
     assert JournalView(journal).read("SELECT count(*) FROM batches") == [(0,)]
     assert journal.with_name("shop.db.lock").read_text() == "", "the lock was released, not left"
     OwnerLock(journal).release()
@@ -124,7 +136,7 @@ def test_while_the_table_is_written(tmp_path: Path, number: signal.Signals) -> N
         desk.write_rows("shop.csv", 2)
         process = at_import_of("polars", desk).start(*RUN)
         (tmp_path / "reached").open().close()
-        end_with(process, number)
+        end_with(process, number, opens=tmp_path / "never")
         desk.run(*RUN)
         assert server.books.count() == 2
     assert (tmp_path / "results" / "shop.parquet").exists()
