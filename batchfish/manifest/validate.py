@@ -92,8 +92,7 @@ def check_rows(manifest: Manifest, problems: Problems, store: RowStore | None = 
     before_parts: list[int] = []
 
     def read() -> Iterator[ItemSpec]:
-        schemas: set[int] = set()
-        request = None
+        request, schema = None, None
         for part in manifest.parts:
             before, left_out = renderer.row, renderer.left_out
             before_parts.append(before)
@@ -101,10 +100,9 @@ def check_rows(manifest: Manifest, problems: Problems, store: RowStore | None = 
                 if part.source.columns is None:
                     names.update(spec.inputs)
                 if spec.request is not request:
-                    request = spec.request
+                    request, before_it = spec.request, schema
                     schema = request.get("output_schema")
-                    if schema is not None and id(schema) not in schemas:
-                        schemas.add(id(schema))
+                    if schema is not None and schema is not before_it:
                         properties.update(dict.fromkeys(_name_properties(schema)))
                         compared.update(_name_compared(schema, explode))
                 yield spec
