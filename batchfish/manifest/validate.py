@@ -92,7 +92,8 @@ def check_rows(manifest: Manifest, problems: Problems, store: RowStore | None = 
     before_parts: list[int] = []
 
     def read() -> Iterator[ItemSpec]:
-        request, schema = None, None
+        request: object = None
+        schema: object = None
         for part in manifest.parts:
             before, left_out = renderer.row, renderer.left_out
             before_parts.append(before)
