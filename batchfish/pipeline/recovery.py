@@ -31,6 +31,8 @@ async def recover(ctx: Context) -> None:
         except WebAgentUnavailable as error:
             raise TryLater(f"the runs of this batch cannot be listed: {error}") from error
     ctx.session.compared_at = began_at
+    if _may_list_late(ctx):
+        ctx.session.intended_at = ctx.clock.boottime()  # so that the batch is compared again at its end
     await _search_for_held(ctx)
 
 
@@ -48,6 +50,15 @@ async def check_key(ctx: Context) -> None:
             "this API key cannot see the runs that this journal has made: it belongs to another account",
             remedy="Use the key that the batch was begun with.",
         )
+
+
+def _may_list_late(ctx: Context) -> bool:
+    """Whether runs of an earlier process are so young that the listing may not show all of them yet.
+
+    A create may have made a second run, which only a comparison finds.
+    """
+    since = ctx.clock.now() - ctx.rules.unanswered.settle
+    return any(one.attempt.intended_at >= since for one in ctx.journal.open_attempts())
 
 
 def _mark_unanswered(ctx: Context) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.pipeline.history import living
 from tests.pipeline.model_server import Faults
 from tests.pipeline.seeds import seeds
+from tests.pipeline.simulation import Simulation, settle_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,3 +48,16 @@ def test_an_audit_finds_what_appeared_after_the_end(tmp_path: Path) -> None:
         assert outcome.code == 6
         assert second.run_id in outcome.said
         assert len(history.server.runs) == 5
+
+
+def test_a_second_run_that_is_listed_late_is_found_by_a_process_that_sends_nothing(tmp_path: Path) -> None:
+    """The first process dies as it has sent its last create; the second only follows what is alive."""
+    simulation = Simulation(folder=tmp_path, seed=3, items=1, rules=settle_of(10))
+    server = simulation.server
+    server.durations = (20.0, 20.0)
+    assert simulation.live(5.0) is None
+    (run,) = server.runs.values()
+    second = server.double(run, lasts=5.0)
+    second.visible_at = simulation.loop.now + 3.0
+    assert simulation.run().stop is None
+    assert any(second.run_id in notice for notice in simulation.notices)
