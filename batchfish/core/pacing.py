@@ -80,9 +80,13 @@ class Pacing(Struct, frozen=True, kw_only=True):
         """
         return max(0, min(self.window.bounds.most - open_attempts, self.limit - alive))
 
-    def polled(self, *, alive: int, waiting: int, starting: int, ended: int) -> Pacing:
+    def polled(
+        self, *, alive: int, waiting: int, starting: int, ended: int, create_time: float = 0.0
+    ) -> Pacing:
         """Return the pacing after a poll; see `Window.polled`."""
-        window = self.window.polled(alive=alive, waiting=waiting, starting=starting, ended=ended)
+        window = self.window.polled(
+            alive=alive, waiting=waiting, starting=starting, ended=ended, create_time=create_time
+        )
         return replace(self, window=window)
 
     def accepted(self, stamp: int, alive: int) -> Pacing:

@@ -57,8 +57,9 @@ class Window(Struct, frozen=True, kw_only=True):
     """The number of runs to keep alive, learned from polls; the server's cap is never told.
 
     A run that ends between two polls leaves its slot empty until the next poll, unless another run of ours
-    waits in the server's queue. So as many runs should wait as end between two polls, and one more: fewer
-    waste slots, more only wait, and take the places of other batches of the account.
+    waits in the server's queue. So as many runs should wait as end between two polls and while a create is
+    on its way, and one more: fewer waste slots, more only wait, and take the places of other batches of the
+    account.
 
     Until a first run is seen waiting, the window doubles with each poll. From then on it is the number of
     runs that have a slot plus the number that should wait. While polls find the queue empty, it grows by one,
@@ -81,14 +82,19 @@ class Window(Struct, frozen=True, kw_only=True):
         size = min(bounds.most, max(bounds.least, self.size))
         return replace(self, bounds=bounds, size=size)
 
-    def polled(self, *, alive: int, waiting: int, ended: int, starting: int = 0) -> Window:
+    def polled(
+        self, *, alive: int, waiting: int, ended: int, starting: int = 0, create_time: float = 0.0
+    ) -> Window:
         """Return the window after a poll.
 
         `alive` counts the runs that have not ended: `waiting` of them wait for a slot, and `starting` of them
         have one but are not at work yet. `ended` counts those that ended since the poll before.
+        `create_time` is how long a create takes, in times between two polls: so much longer do slots stay
+        empty.
         """
         known = replace(self, ends=(*self.ends, ended)[-POLLS_KEPT:])
-        wanted = max(known.ends) + 1
+        meanwhile = round(create_time * sum(known.ends) / len(known.ends))
+        wanted = max(known.ends) + meanwhile + 1
         if waiting:
             return replace(known, size=self._within(alive - waiting + wanted), has_queued=True, growth=0)
         if alive + ended < self.size or 2 * starting >= alive + ended:

@@ -169,9 +169,10 @@ async def poll(ctx: Context) -> None:
         has_news = _record(ctx, polled, result, watches)
         for one in polled:
             watch = watches.by_run[one.attempt.run_id or ""]
-            watch.next_poll = ctx.clock.boottime() + max(
-                next_poll(now - watch.since, interval), min(result.retry_after or 0.0, LONGEST_RETRY_AFTER)
-            )
+            pause = next_poll(now - watch.since, interval)
+            asked_to_wait = min(result.retry_after or 0.0, LONGEST_RETRY_AFTER)
+            # From one request to the next: how long its answer takes is no reason to see ends later.
+            watch.next_poll = max(now + pause, ctx.clock.boottime() + max(pause / 2, asked_to_wait))
         _pace(ctx, watches, result, now, interval)
         if has_news:
             await ctx.journal.commit()
@@ -196,7 +197,13 @@ def _pace(ctx: Context, watches: Watches, result: PollResult, asked_at: float, i
     before, alive = ctx.session.pacing, ctx.count_alive()
     # A run that no poll has shown yet may have a slot or not: it counts as starting.
     starting = max(0, alive - working - waiting)
-    ctx.session.pacing = before.polled(alive=alive, waiting=waiting, starting=starting, ended=queue.ended)
+    ctx.session.pacing = before.polled(
+        alive=alive,
+        waiting=waiting,
+        starting=starting,
+        ended=queue.ended,
+        create_time=ctx.session.create_latency / max(interval, now - queue.told_at),
+    )
     queue.ended, queue.told_at = 0, now
     if ctx.session.pacing.limit > before.limit:
         ctx.wakeup.wake()

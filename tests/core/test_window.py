@@ -208,6 +208,13 @@ def test_a_fixed_number_never_moves() -> None:
         assert window.size == 7
 
 
+def test_more_runs_wait_where_creates_take_long() -> None:
+    """Ten end between two polls, and fifteen more while a create is on its way."""
+    window = Window(bounds=Bounds(least=1, start=10, most=200), size=60, ends=(10, 10, 10))
+    assert window.polled(alive=60, waiting=10, ended=10).size == 50 + 10 + 1
+    assert window.polled(alive=60, waiting=10, ended=10, create_time=1.5).size == 50 + 10 + 15 + 1
+
+
 def test_polls_during_which_little_was_submitted_do_not_widen_it() -> None:
     window = Window.within(Bounds(least=1, start=10, most=100))
     assert window.polled(alive=4, waiting=0, ended=1).size == 10
