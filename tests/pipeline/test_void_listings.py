@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from batchfish.core import reconcile
 from batchfish.core.describe import spell_duration
+from batchfish.pipeline.backoff import LONGEST_WAIT
+from batchfish.pipeline.comparison import GIVES_UP_AFTER
 from batchfish.pipeline.context import RunOptions, StopKind
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
@@ -60,7 +62,7 @@ def test_a_first_run_that_cannot_be_searched_for_is_an_outage(tmp_path: Path, du
     assert report.stop.kind is StopKind.UNREACHABLE
     assert "not complete" in report.stop.message
     assert simulation.statuses() == {"succeeded": 1, "queued": 3}
-    assert simulation.loop.now < max(duration, MAX_OUTAGE) + 60.0
+    assert simulation.loop.now < max(duration, MAX_OUTAGE) + GIVES_UP_AFTER + LONGEST_WAIT
 
 
 def test_an_unanswered_create_is_held_where_every_listing_breaks_off(tmp_path: Path) -> None:
