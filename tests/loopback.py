@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,3 +90,23 @@ def nobody_listening(port: int = 0) -> Iterator[int]:
         keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         keeper.bind(("127.0.0.1", port))
         yield keeper.getsockname()[1]
+
+
+def bind_everywhere() -> tuple[socket.socket, socket.socket]:
+    """Return a listener and a socket for datagrams with one port number, on all addresses of this machine."""
+    has_ipv6 = socket.has_dualstack_ipv6()
+    family, host = (socket.AF_INET6, "::") if has_ipv6 else (socket.AF_INET, "0.0.0.0")  # noqa: S104
+    while True:
+        listener = socket.create_server((host, 0), family=family, dualstack_ipv6=has_ipv6)
+        datagrams = socket.socket(family, socket.SOCK_DGRAM)
+        if has_ipv6:
+            datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        try:
+            datagrams.bind((host, listener.getsockname()[1]))
+        except OSError as error:
+            datagrams.close()
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return listener, datagrams

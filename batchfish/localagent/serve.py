@@ -27,7 +27,7 @@ from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.store import RunStore, forget_old_runs
 from batchfish.localagent.simulation.engine import SimulateEngine
-from batchfish.localagent.simulation.faults import Faults, ResettableProtocol
+from batchfish.localagent.simulation.faults import ResettableProtocol, faults_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from batchfish.localagent.engines.base import Engine
     from batchfish.localagent.serve_settings import ServeSettings
-    from batchfish.localagent.simulation.parameters import Simulation
 
 HOST = "127.0.0.1"
 USERS_POLL = 0.25
@@ -76,7 +75,7 @@ async def _serve(
     )
     simulation = settings.simulation if settings.engine == "simulate" else None
     draw_lag = partial(simulation.draw_lag, simulation.chance("lags")) if simulation else lambda: 0.0
-    faults = _faults(simulation) if simulation else None
+    faults = faults_of(simulation) if simulation else None
     async with contextlib.AsyncExitStack() as stack:
         # A run that is simulated may be lost when this process is killed.
         call_soon = asyncio.get_running_loop().call_soon if simulation else None
@@ -118,12 +117,6 @@ async def _serve(
         )
         async with _in_background(_stop_unused(server, settings.users), cleanup):
             await server.serve(sockets=[listener])
-
-
-def _faults(simulation: Simulation) -> Faults:
-    return Faults(
-        simulation=simulation, chance=simulation.chance("requests"), creates=simulation.chance("faults")
-    )
 
 
 def _egress(settings: ServeSettings) -> Egress:

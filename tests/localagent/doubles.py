@@ -221,4 +221,3 @@ class Listener:
             self.heads.append(ended.partial)
         finally:
             writer.close()
-            self._serving.discard(asyncio.current_task())

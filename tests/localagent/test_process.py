@@ -30,10 +30,6 @@ pytestmark = pytest.mark.process
 SIMULATE = ("--engine", "simulate", "--simulate")
 
 
-def wait_until_gone(port_file: Path) -> None:
-    until(lambda: not port_file.exists())
-
-
 def agent_of(folder: Path) -> Endpoint:
     """Return the agent that runs in a folder."""
     return Endpoint(**json.loads((folder / PORT_FILE).read_bytes()))
@@ -93,10 +89,9 @@ def test_a_second_user_finds_the_agent_and_it_ends_after_the_last(tmp_path: Path
         with local_agent(tmp_path, env=os.environ) as second:
             assert second == first
         assert find_agent(tmp_path / "agent.json") == first
-    wait_until_gone(tmp_path / "agent.json")
+    until(lambda: not (tmp_path / PORT_FILE).exists())
     assert find_agent(tmp_path / "agent.json") is None
-    left_behind = '{"base_url": "http://127.0.0.1:9", "token": "t", "pid": 1}'
-    (tmp_path / "agent.json").write_text(left_behind)
+    (tmp_path / PORT_FILE).write_text('{"base_url": "http://127.0.0.1:9", "token": "t", "pid": 1}')
     assert find_agent(tmp_path / "agent.json") is None
 
 
@@ -150,7 +145,7 @@ def test_the_agent_ends_though_streams_or_answers_are_awaited(tmp_path: Path, st
             with contextlib.suppress(httpx.HTTPError):
                 for _ in frames:  # to the end of the stream
                     pass
-            wait_until_gone(tmp_path / "agent.json")
+            until(lambda: not (tmp_path / PORT_FILE).exists())
     with contextlib.closing(sqlite3.connect(tmp_path / "agent.db")) as store:
         statuses = store.execute("SELECT status FROM runs").fetchall()
     assert statuses == [("RUNNING",)]  # the next agent tells that it was restarted

@@ -75,6 +75,12 @@ class Faults:
         return None
 
 
+def faults_of(simulation: Simulation, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Faults:
+    """Return the source of the faults of a simulation."""
+    chance, creates = simulation.chance("requests"), simulation.chance("faults")
+    return Faults(simulation=simulation, chance=chance, creates=creates, sleep=sleep)
+
+
 class FaultyRequests:
     """ASGI middleware that draws a fault for each request."""
 

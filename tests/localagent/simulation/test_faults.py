@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.localagent.simulation.faults import Fault, Faults, FaultyRequests
+from batchfish.localagent.simulation.faults import FaultyRequests, faults_of
 from batchfish.localagent.simulation.parameters import Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from starlette.types import Message, Receive, Scope, Send
 
 
@@ -39,27 +36,16 @@ async def test_half_of_the_latency_passes_before_a_request_is_acted_on_and_half_
     async def sleep(seconds: float) -> None:
         happened.append(seconds)
 
-    simulation = Simulation(latency=latency, look_error=refused)
-    faults = faults_of(simulation, sleep)
+    faults = faults_of(Simulation(latency=latency, look_error=refused), sleep)
     await FaultyRequests(app, faults=faults)({"type": "http", "path": "/v1/runs"}, receive, send)
     assert happened == [*expected, "http.response.start", "http.response.body"]
 
 
-def faults_of(simulation: Simulation, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Faults:
-    chances = simulation.chance("requests"), simulation.chance("faults")
-    return Faults(simulation=simulation, chance=chances[0], creates=chances[1], sleep=sleep)
-
-
 def test_the_nth_create_meets_the_same_fault_whatever_is_asked_in_between() -> None:
-    simulation = Simulation(seed=5, reset=0.3, error=0.3, look_error=0.3)
-    alone, beside = faults_of(simulation), faults_of(simulation)
-    drawn = []
-    for n in range(100):
-        for _ in range(n % 3):
-            beside.draw(is_create=False)
-        drawn.append((alone.draw(is_create=True), beside.draw(is_create=True)))
-    assert all(one == other for one, other in drawn)
-    assert {one for one, _ in drawn} == {Fault.RESET, Fault.ERROR, None}
+    alone, beside = (faults_of(Simulation(reset=0.3, error=0.3)) for _ in range(2))
+    for _ in range(50):
+        beside.draw(is_create=False)
+        assert alone.draw(is_create=True) == beside.draw(is_create=True)
 
 
 def test_each_purpose_has_chance_of_its_own_by_the_seed() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import json
 import re
 import socket
@@ -12,6 +11,7 @@ from typing import Self
 from urllib.parse import parse_qs, quote, urlsplit
 
 from batchfish.localagent.egress.dialer import Dialer, Streams, is_own
+from tests.loopback import bind_everywhere
 
 HERE = Path(__file__).parent
 PUBLIC = "93.184.216.34"
@@ -151,26 +151,6 @@ class Playground:
             "<!doctype html><meta charset=utf-8><title>Trial</title><h1>Trial</h1><p id=state>Loading…</p>"
             f"<script>{VECTORS}; attempt({targets}, {json.dumps(vectors)})</script>"
         )
-
-
-def bind_everywhere() -> tuple[socket.socket, socket.socket]:
-    """Return a listener and a socket for datagrams with one port number, on all addresses of this machine."""
-    has_ipv6 = socket.has_dualstack_ipv6()
-    family, host = (socket.AF_INET6, "::") if has_ipv6 else (socket.AF_INET, "0.0.0.0")  # noqa: S104
-    while True:
-        listener = socket.create_server((host, 0), family=family, dualstack_ipv6=has_ipv6)
-        datagrams = socket.socket(family, socket.SOCK_DGRAM)
-        if has_ipv6:
-            datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        try:
-            datagrams.bind((host, listener.getsockname()[1]))
-        except OSError as error:
-            datagrams.close()
-            listener.close()
-            if error.errno != errno.EADDRINUSE:
-                raise
-        else:
-            return listener, datagrams
 
 
 class _Counter(asyncio.DatagramProtocol):

@@ -33,21 +33,14 @@ async def model() -> AsyncIterator[Stub]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the pages of the browser's tests and some more."""
-    site = tmp_path_factory.mktemp("site")
-    shutil.copytree(PAGES, site, dirs_exist_ok=True)
+@pytest_asyncio.fixture(loop_scope="session")
+async def engine(model: Stub, browser: Chromium, tmp_path: Path) -> AsyncIterator[Engine]:
+    """Return an engine over that model and some pages; it remembers what its endpoint refuses in a test."""
+    shutil.copytree(PAGES, tmp_path, dirs_exist_ok=True)
     for name, html in MORE_PAGES.items():
-        (site / name).mkdir()
-        (site / name / "index.html").write_text(html, "utf-8")
-    return site
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def engine(model: Stub, browser: Chromium, site: Path) -> AsyncIterator[Engine]:
-    """Return an engine over that model and those pages."""
-    async with model_engine(site, model, browser) as engine:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text(html, "utf-8")
+    async with model_engine(tmp_path, model, browser) as engine:
         yield engine
 
 
@@ -153,14 +146,11 @@ async def test_a_model_that_calls_what_is_not_there_is_stopped(engine: Engine, m
     assert len(model.bodies) == 3
 
 
-async def test_an_endpoint_without_tools_is_shown_the_browsers_page(
-    model: Stub, browser: Chromium, site: Path
-) -> None:
-    async with model_engine(site, model, browser) as engine:  # it remembers what the endpoint has refused
-        outcome, steps = await play(engine, model, ask("bare"), 400, answers({"price": 5}))
-        assert outcome.result == {"price": 5}
-        assert "the endpoint answered 400: it is asked for an answer that" in steps[1].action
-        assert model.tools() == [TOOLS, []]
-        outcome, _ = await play(engine, model, ask("bare"), answers({"price": 5}))
-        assert outcome.result == {"price": 5}
-        assert len(model.bodies) == 1
+async def test_an_endpoint_without_tools_is_shown_the_browsers_page(engine: Engine, model: Stub) -> None:
+    outcome, steps = await play(engine, model, ask("bare"), 400, answers({"price": 5}))
+    assert outcome.result == {"price": 5}
+    assert "the endpoint answered 400: it is asked for an answer that" in steps[1].action
+    assert model.tools() == [TOOLS, []]
+    outcome, _ = await play(engine, model, ask("bare"), answers({"price": 5}))
+    assert outcome.result == {"price": 5}
+    assert len(model.bodies) == 1
