@@ -109,7 +109,13 @@ def new_notifications(
                 held=frozenset(f"{one.item}.{one.k}" for one in held),
             )
             facts = _Facts(
-                journal=journal, batch=batch, console=console, counts=counts, held=held, resume=resume
+                journal=journal,
+                batch=batch,
+                console=console,
+                at=SystemClock().now(),
+                counts=counts,
+                held=held,
+                resume=resume,
             )
             for target in targets:
                 told = journal.notifications.told(batch.pk, target.name)
@@ -204,11 +210,15 @@ def never_failing(console: Console) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Facts:
-    """The facts in notifications about a batch; those that take time are read once, if they are asked for."""
+    """The facts in notifications about a batch; those that take time are read once, if they are asked for.
+
+    `at` is the time of what they tell, epoch seconds.
+    """
 
     journal: SqliteJournal
     batch: Batch
     console: Console
+    at: float
     counts: Counts
     held: Sequence[HeldAttempt]
     resume: str | None
@@ -260,7 +270,7 @@ class _Facts:
         return {
             "batch": self.batch.name,
             "local": self.batch.base_url == LOCAL_BASE,
-            "at": datetime.fromtimestamp(SystemClock().now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "at": datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "event": event,
             "reason": end.reason,
             "exit_code": end.exit_code,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from batchfish.cli.factory import SystemClock
 from batchfish.core.notifications import Event
 from batchfish.errors import StorageFailed
 from batchfish.journal.notifications import Notifications
@@ -271,6 +273,22 @@ def test_a_journal_that_forgets_what_was_told_is_caught(
     for _ in range(2):
         run(patient_shop, 1, flags=("--max-duration", "500ms"))
     assert len(listener.requests) > 1
+
+
+def test_all_targets_are_told_the_same_time(shop: Shop, listener: Listener) -> None:
+    class Later(SystemClock):
+        """A clock that is read a second later each time."""
+
+        seconds = count()
+
+        def now(self) -> float:
+            return super().now() + next(self.seconds)
+
+    shop.command.monkeypatch.setattr("batchfish.cli.notifications.SystemClock", Later)
+    assert run(shop, 1, rules=f"{HOOK}  - command: [sh, -c, 'env > env.txt']\n").code == 0
+    env = (shop.command.folder / "env.txt").read_text()
+    (body,) = [line for line in env.splitlines() if line.startswith("BATCHFISH_NOTIFICATION=")]
+    assert json.loads(body.partition("=")[2]) == listener.bodies[0]
 
 
 class TestSecrets:
