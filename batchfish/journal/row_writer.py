@@ -23,7 +23,7 @@ REMEMBERED = 1000
 """Shapes with a number below it are known in all chunks to come, others in their chunk only."""
 
 END = b"\0\0\0\0"
-"""What follows the last chunk; without it, the sender was killed."""
+"""The bytes after the last chunk; without them, the sender was killed."""
 
 # Nothing here outlives its process, so nothing is kept to undo a change, and nothing is synced. `line` is
 # where a row stands in its file; `key` and `id` are as if no two rows were equal: the comparison numbers

@@ -47,7 +47,7 @@ class RowStore(Protocol):
     """Where rows are put while they are checked, and compared with each other."""
 
     def load(self, specs: Iterable[ItemSpec]) -> int:
-        """Take in the rows, and return their number."""
+        """Store the rows and return their number."""
         ...
 
     def repeated(self) -> Iterable[Repetition]:
@@ -147,7 +147,7 @@ class _Keys:
         self._connection.close()
 
     def load(self, specs: Iterable[ItemSpec]) -> int:
-        """Take in the rows, and return their number."""
+        """Store the rows and return their number."""
         keys = (
             (
                 _FINGERPRINT + fingerprint(spec) if spec.id is None else _ID + spec.id.encode(),
