@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False  # `typing` takes longer to import than all that the command does before its handlers
 if TYPE_CHECKING:
     from batchfish.webagent.client import WebAgentClient
@@ -9,6 +11,10 @@ if TYPE_CHECKING:
 __all__ = ["WebAgentClient", "__version__"]
 __version__ = "0.1.0"
 """The version of this package."""
+
+# `import httpx` loads rich and click, where both are installed, for a command line of its own: 60 ms at each
+# start. Without this module it goes on as where they are not installed.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 
 def __getattr__(name: str) -> object:

@@ -32,7 +32,7 @@ for command in ([], *([name] for name in COMMANDS)):
         codes.append(main([*command, "--help"]))
     except SystemExit as end:
         codes.append(end.code or 0)
-roots = {name.partition(".")[0] for name in sys.modules}
+roots = {name.partition(".")[0] for name, module in sys.modules.items() if module}
 print(json.dumps({"codes": codes, "loaded": sorted(roots)}), file=sys.stderr)
 """
 
@@ -98,9 +98,28 @@ try:
     code = main(sys.argv[1:])
 except SystemExit as end:
     code = end.code or 0
-roots = {name.partition(".")[0] for name in sys.modules}
+roots = {name.partition(".")[0] for name, module in sys.modules.items() if module}
 print(json.dumps({"code": code, "loaded": sorted(roots)}), file=sys.stderr)
 """
+LOOK_AT_CLIENT = """
+import sys, batchfish.webagent.client
+print(sorted({"httpx", "rich", "click"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.process
+def test_the_client_loads_nothing_for_the_command_line_of_httpx() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", LOOK_AT_CLIENT],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.stdout.strip() == "['httpx']", run.stderr
+
+
 READING = ("--version", "status", "status --json", "ls", "explain b1", "held")
 """The version, and commands that answer from the journal alone."""
 
