@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 START_TIMEOUT = 30.0
 POLL_INTERVAL = 0.02
+CORES = cores()  # before this process pins itself, after which it sees one alone
 
 
 class Failed(Exception):
@@ -80,6 +81,5 @@ def _wait_for(port_file: Path, process: subprocess.Popen[bytes]) -> None:
 
 def pin(pid: int, number: int) -> None:
     """Keep a process on one core, where there are several and the system can do so."""
-    ours = cores()
-    if hasattr(os, "sched_setaffinity") and len(ours) > number:
-        os.sched_setaffinity(pid, {ours[number]})
+    if hasattr(os, "sched_setaffinity") and len(CORES) > number:
+        os.sched_setaffinity(pid, {CORES[number]})
