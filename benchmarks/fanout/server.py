@@ -1,4 +1,4 @@
-"""The server of the benchmark: `batchfish serve --engine simulate`, on a faster event loop and HTTP parser.
+"""The server of the benchmark: `batchfish serve --engine simulate`, on a faster event loop.
 
     python -m benchmarks.fanout.server COUNTS [options of python -m batchfish.localagent]
 
@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from batchfish.localagent.__main__ import parse
 from batchfish.localagent.serve import serve
+from batchfish.localagent.simulation.faults import ResettableProtocol
 from benchmarks.fanout.serving import CERTIFICATE, KEY
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 
-class CountingProtocol(HttpToolsProtocol):
-    """HTTP/1.1 that counts connections."""
+class CountingProtocol(ResettableProtocol):
+    """The agent's HTTP/1.1, which counts connections."""
 
     accepted = 0
     most_open = 0

@@ -8,9 +8,9 @@ import socket
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from batchfish.localagent.api.guard import read_body, replay
 from batchfish.webagent.wire import RUN, RUN_ASYNC, RUN_BATCH, RUN_SSE, error_envelope
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from random import Random
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
     from batchfish.localagent.simulation.parameters import Simulation
 
 CREATES = frozenset({RUN, RUN_ASYNC, RUN_BATCH, RUN_SSE})
 RESET = "batchfish.reset"
 """The ASGI extension of ResettableProtocol: {"reset": callable}."""
+MOST_BESIDE_BODY = 1024 * 1024
 LINGER_NONE = struct.pack("ii", 1, 0)
 
 
@@ -134,18 +134,28 @@ class FaultyRequests:
         await self._act(scope, body)
 
 
-class ResettableProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 with an ASGI extension by which the application resets the connection."""
+class ResettableProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with bounded heads; by an ASGI extension the application resets the connection."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on unchanged
-        super().__init__(*args, **kwargs)
-        app = self.app
+    _beside_body = 0
 
-        async def with_reset(scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-            scope["extensions"] = {**(scope.get("extensions") or {}), RESET: {"reset": self._reset}}
-            await app(scope, receive, send)
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._beside_body = 0
+        self.scope["extensions"] = {RESET: {"reset": self._reset}}
 
-        self.app = with_reset
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        self._beside_body -= len(body)
+        super().on_body(body)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse data; a head that goes on is a 400, and so is what stands between the chunks of a body."""
+        self._beside_body += len(data)
+        super().data_received(data)
+        if self._beside_body > MOST_BESIDE_BODY and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
 
     def _reset(self) -> None:
         peer = self.transport.get_extra_info("socket")
