@@ -1,4 +1,4 @@
-"""How long `batchfish serve` takes from the start of its process to its first answer, beside bare FastAPI.
+"""How long `batchfish serve` takes from the start of its process to its first answer, beside bare Starlette.
 
 And how long one of its reading processes takes until it has read its first, small page. All sides start in
 turn. `warm`: as a second start finds the machine. `cold`: what the kernel has cached of the interpreter, the
@@ -30,18 +30,18 @@ ROOT = Path(__file__).parents[1]
 BARE = """
 import sys
 import uvicorn
-from fastapi import FastAPI
-app = FastAPI()
-@app.get("/v1/runs")
-async def runs() -> dict[str, list[str]]:
-    return {"data": []}
-uvicorn.run(app, port=int(sys.argv[1]), log_level="error")
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+async def runs(request):
+    return JSONResponse({"data": []})
+uvicorn.run(Starlette(routes=[Route("/v1/runs", runs)]), port=int(sys.argv[1]), log_level="error")
 """
 KEY = "key-of-the-benchmark"
 KEY_FILE = "key"
 SERVERS = {
     "batchfish serve": [sys.executable, "-m", "batchfish", "serve", "--token-file", KEY_FILE, "--port"],
-    "bare FastAPI": [sys.executable, "-c", BARE],
+    "bare Starlette": [sys.executable, "-c", BARE],
 }
 READER = "reading process"
 SIDES = (*SERVERS, READER)

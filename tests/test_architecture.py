@@ -20,7 +20,18 @@ from tests.journal.building import begin, row
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "batchfish").rglob("*.py"))
-HEAVY = {"dateparser", "fastapi", "htmldate", "httpx", "jinja2", "lxml", "polars", "tenacity", "tqdm", "yaml"}
+HEAVY = {
+    "dateparser",
+    "htmldate",
+    "httpx",
+    "jinja2",
+    "lxml",
+    "polars",
+    "starlette",
+    "tenacity",
+    "tqdm",
+    "yaml",
+}
 
 LOOK_AT_HELP = """
 import json, sys

@@ -152,7 +152,7 @@ def test_client_works_without_the_packages_of_the_local_agent() -> None:
     client = [".".join(path.parts) for path in modules if "localagent" not in path.parts]
     code = f"""
 import importlib, sys
-sys.modules |= dict.fromkeys(["dateparser", "fastapi", "htmldate", "lxml", "price_parser", "uvicorn"])
+sys.modules |= dict.fromkeys(["dateparser", "htmldate", "lxml", "price_parser", "starlette", "uvicorn"])
 for name in {client}:
     importlib.import_module(name)
 """

@@ -4,14 +4,17 @@ import os
 import time
 from collections.abc import Callable
 
-from fastapi import FastAPI
-from fastapi.responses import Response
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from batchfish.localagent.api.answers import Json
 from batchfish.localagent.api.automation_routes import automation_routes
 from batchfish.localagent.api.guard import Guard
-from batchfish.localagent.api.openapi import add_openapi
-from batchfish.localagent.api.refusals import answer_refusals
+from batchfish.localagent.api.openapi import openapi_route
+from batchfish.localagent.api.refusals import HANDLERS
 from batchfish.localagent.api.run_routes import run_routes
 from batchfish.localagent.attach import HEALTH
 from batchfish.localagent.liveview.links import WatchLinks
@@ -29,31 +32,33 @@ def create_app(
     token: str,
     clock: Callable[[], float] = time.time,
     faults: Faults | None = None,
-) -> FastAPI:
+) -> Starlette:
     """Return the application over a queue that the caller has entered.
 
     `token` is the only API key accepted; `faults` is what requests meet in a simulation.
     """
-    app = FastAPI(title="Local web agent", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
+    middleware = [Middleware(Guard, key=token, clock=clock)]
     if faults is not None:
-        app.add_middleware(FaultyRequests, faults=faults)
-    app.add_middleware(Guard, key=token, clock=clock)
-    answer_refusals(app)
-    automation = automation_routes(
+        middleware.append(Middleware(FaultyRequests, faults=faults))
+    creates = automation_routes(
         queue,
         links.url,
         clock=clock,
         heartbeat_every=settings.heartbeat_every,
         allowed_origins=settings.allowed_origins(),
     )
-    live = live_view(queue, links, clock=clock, watch_for=settings.keep_for)
-    # `include_router` would build every route a second time.
-    app.router.routes += [*automation.routes, *run_routes(queue, links.url).routes, *live.routes]
-    add_openapi(app)
-
-    @app.get(HEALTH, include_in_schema=False)
-    async def health() -> Response:
-        """Answer a client that read the port file, and sent the token in it."""
-        return Json({"pid": os.getpid()})
-
+    operations = [*creates, *run_routes(queue, links.url)]
+    routes = [
+        *(Route(one.path, one, methods=[one.method]) for one in operations),
+        *live_view(queue, links, clock=clock, watch_for=settings.keep_for),
+        openapi_route(operations),
+        Route(HEALTH, _health),
+    ]
+    app = Starlette(routes=routes, middleware=middleware, exception_handlers=HANDLERS)
+    app.router.redirect_slashes = False
     return app
+
+
+async def _health(_: Request) -> Response:
+    """Answer a client that read the port file, and sent the token in it."""
+    return Json({"pid": os.getpid()})

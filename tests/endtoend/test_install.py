@@ -40,7 +40,7 @@ def install(folder: Path) -> Path:
 
 def test_a_plain_install_runs_a_batch_and_names_what_a_local_agent_lacks(tmp_path: Path) -> None:
     programs = install(tmp_path / "install")
-    has_parts = [str(programs / "python"), "-c", "import fastapi"]
+    has_parts = [str(programs / "python"), "-c", "import starlette"]
     assert subprocess.run(has_parts, check=False, capture_output=True).returncode != 0
     with (
         serving(tmp_path / "server", "duration=0.2,reset=0.02") as server,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from fastapi.responses import Response
 from pydantic import BaseModel
+from starlette.responses import Response
 
 from batchfish.localagent.runs.queue import Cancellation
 from batchfish.localagent.runs.records import RunPage, StoredRun

@@ -1,13 +1,19 @@
-"""The OpenAPI document of the agent: the framework's, with what the framework cannot express added."""
+"""The OpenAPI document of the agent, from its operations and pydantic's schemas."""
 
-from typing import Any
+import inspect
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from batchfish.core.schema import FORMATS
-from batchfish.localagent.api.answers import ErrorEnvelope, RunEvent
+from batchfish.localagent.api.answers import ErrorEnvelope, Json, RunEvent
+from batchfish.localagent.api.operations import Operation
 from batchfish.webagent.wire import API_KEY_HEADER
 
 Document = dict[str, Any]
@@ -29,38 +35,47 @@ LINKS: Document = {
     operation_id: {"operationId": operation_id, "parameters": {"path.id": "$response.body#/run_id"}}
     for operation_id in ("getRunById", "cancelRunById")
 }
+REFUSALS = {
+    400: "INVALID_INPUT: `details` names each place that is wrong. Nothing was created.",
+    401: "MISSING_API_KEY or INVALID_API_KEY.",
+    402: "INSUFFICIENT_CREDITS. Never sent here: this agent has no credits.",
+    403: "FORBIDDEN: the Host is not this machine, or the Origin is another page's.",
+    404: "NOT_FOUND: there is no such run, step or screenshot, or the run cannot be cancelled.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    429: "RATE_LIMIT_EXCEEDED, in a simulation.",
+    500: "INTERNAL_ERROR: a bug, or a simulation.",
+    502: "INTERNAL_ERROR after the run was created, in a simulation.",
+    503: "SERVICE_BUSY, in a simulation.",
+}
+# The statuses of every operation, of those with a body, of those that create runs, of all others.
+ANY = (401, 403, 429, 500)
+BODY = (400, 413, 415)
+CREATE = (402, 502)
+READ = (503,)
+PATH: Document = {
+    "id": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+    "stepId": {"type": "string", "minLength": 1},
+}
 
 
-def add_openapi(app: FastAPI) -> None:
-    """Serve the document at /openapi.json."""
-    served: list[Document] = []
+def openapi_route(operations: Sequence[Operation]) -> Route:
+    """Return the route of the document, which is written when it is first asked for."""
+    served: list[Response] = []
 
-    def openapi() -> Document:
+    async def openapi(_: Request) -> Response:
         if not served:
-            served.append(_describe(app))
+            served.append(Json(_describe(operations)))
         return served[0]
 
-    app.openapi = openapi  # type: ignore[method-assign]  # the framework's own way to change it
+    return Route("/openapi.json", openapi)
 
 
-def _describe(app: FastAPI) -> Document:
-    document = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
-    )
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            operation["responses"].pop("422", None)  # we answer 400
-            operation["security"] = [{KEY: []}]
-    # The guard checks the key before the framework sees the request.
-    document["components"]["securitySchemes"] = {
-        KEY: {"type": "apiKey", "in": "header", "name": API_KEY_HEADER}
-    }
-    schemas: Document = document["components"]["schemas"]
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-    schemas |= _output_schema() | _models()
-    for operation_id in ("run", "runAsync"):
-        _operation(document, operation_id)["responses"]["200"]["links"] = LINKS
+def _describe(operations: Sequence[Operation]) -> Document:
+    paths: Document = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    schemas = _models(operations) | _output_schema()
     needs = {"RunBody": {"profile_id": "use_profile", "credential_item_ids": "use_vault"}}
     needs["BatchItem"] = {"credential_item_ids": "use_vault"}
     for name, pairs in needs.items():
@@ -72,25 +87,63 @@ def _describe(app: FastAPI) -> Document:
         "if": {"properties": {"type": {"const": "custom"}}, "required": ["type"]},
         "then": {"required": ["url"], "properties": {"url": {"type": "string"}}},
     }
-    return document
+    # The guard checks the key before any operation sees the request.
+    key = {KEY: {"type": "apiKey", "in": "header", "name": API_KEY_HEADER}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Local web agent", "version": "1"},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": key},
+    }
 
 
-def _operation(document: Document, operation_id: str) -> Document:
-    (found,) = (
-        operation
-        for operations in document["paths"].values()
-        for operation in operations.values()
-        if operation["operationId"] == operation_id
-    )
-    described: Document = found
-    return described
+def _operation(operation: Operation) -> Document:
+    is_create = operation.path.startswith("/v1/automation/")
+    statuses = [*ANY, *(CREATE if is_create else READ)]
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": PATH[name]}
+        for name in re.findall(r"{(\w+)}", operation.path)
+    ]
+    described: Document = {
+        "tags": ["Automation" if is_create else "Runs"],
+        "operationId": operation.operation_id,
+        "description": inspect.getdoc(operation.handler),
+        "security": [{KEY: []}],
+    }
+    if parameters:
+        statuses.append(404)
+    if operation.takes is not None and operation.method == "GET":
+        statuses.append(400)
+        query = operation.takes.model_json_schema(ref_template=SCHEMAS + "{model}")["properties"]
+        parameters += [{"name": name, "in": "query", "schema": query[name]} for name in query]
+    elif operation.takes is not None:
+        statuses += BODY
+        described["requestBody"] = {"required": True, "content": _json(operation.takes)}
+    success = operation.answers
+    if not isinstance(success, dict):
+        success = {"description": "Success.", "content": _json(success)}
+    if operation.operation_id in {"run", "runAsync"}:
+        success["links"] = LINKS
+    refusals = {
+        str(status): {"description": REFUSALS[status], "content": _json(ErrorEnvelope)}
+        for status in sorted(statuses)
+    }
+    return {**described, "parameters": parameters, "responses": {"200": success, **refusals}}
 
 
-def _models() -> Document:
-    """Return the schemas of refusals and of the events of a stream, to which routes only refer."""
-    _, document = models_json_schema(
-        [(RunEvent, "serialization"), (ErrorEnvelope, "serialization")], ref_template=SCHEMAS + "{model}"
-    )
+def _json(model: type[BaseModel]) -> Document:
+    return {"application/json": {"schema": {"$ref": SCHEMAS + model.__name__}}}
+
+
+def _models(operations: Sequence[Operation]) -> Document:
+    """Return the schemas of what operations take and answer, and of the events of a stream."""
+    answers: list[type[BaseModel]] = [RunEvent, ErrorEnvelope]
+    answers += [one.answers for one in operations if not isinstance(one.answers, dict)]
+    models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
+        *((one.takes, "validation") for one in operations if one.takes is not None and one.method != "GET"),
+        *((model, "serialization") for model in answers),
+    ]
+    _, document = models_json_schema(models, ref_template=SCHEMAS + "{model}")
     described: Document = document["$defs"]
     return described
 

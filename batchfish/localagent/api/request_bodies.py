@@ -4,7 +4,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -57,6 +58,15 @@ Moment = Annotated[float, BeforeValidator(_moment), WithJsonSchema({"type": "str
 OutputSchema = Annotated[dict[str, Any], WithJsonSchema({"$ref": "#/components/schemas/OutputSchema"})]
 PageUrl = Annotated[str, Field(json_schema_extra={"format": "uri"}), AfterValidator(_page_url)]
 NonEmpty = Annotated[str, Field(min_length=1)]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class InvalidInput(Exception):
+    """A request is refused: the text says why, `issues` name each place that is wrong, as the API has it."""
+
+    def __init__(self, message: str, issues: Sequence[dict[str, Any]]) -> None:
+        super().__init__(message)
+        self.issues = issues
 
 
 class Body(BaseModel):
@@ -159,9 +169,13 @@ class RunBody(BatchItem):
             raise ValueError("profile_id requires use_profile to be true")
         return self
 
-    def issues(self, allowed: Collection[Origin]) -> list[dict[str, Any]]:
-        """Return what the API would refuse; webhooks at `allowed` origins may use plain http."""
-        return schema_issues(self.output_schema) + self.webhook_issues((), allowed)
+    def requests(self, allowed: Collection[Origin]) -> list[RunRequest]:
+        """Return the one request for the engine; webhooks at `allowed` origins may use plain http.
+
+        InvalidInput for what the API would refuse.
+        """
+        _refuse(schema_issues(self.output_schema) + self.webhook_issues((), allowed))
+        return [self.to_request(self.output_schema)]
 
 
 class BatchBody(Body):
@@ -170,16 +184,13 @@ class BatchBody(Body):
     runs: Annotated[list[BatchItem], Field(min_length=1, max_length=IDS_PER_CALL)]
     output_schema: OutputSchema | None = None
 
-    def to_requests(self) -> list[RunRequest]:
-        """Return the requests for the engine, in order."""
-        return [item.to_request(self.output_schema) for item in self.runs]
-
-    def issues(self, allowed: Collection[Origin]) -> list[dict[str, Any]]:
-        """Return what the API would refuse; webhooks at `allowed` origins may use plain http."""
+    def requests(self, allowed: Collection[Origin]) -> list[RunRequest]:
+        """Return the requests for the engine, in order; otherwise as for one run."""
         found = schema_issues(self.output_schema)
         for number, item in enumerate(self.runs):
             found += item.webhook_issues(("runs", number), allowed)
-        return found
+        _refuse(found)
+        return [item.to_request(self.output_schema) for item in self.runs]
 
 
 class RunIds(Body):
@@ -198,6 +209,12 @@ class ListQuery(BaseModel):
     sort_direction: Literal["asc", "desc"] = "desc"
     cursor: Annotated[str, Field(pattern=CURSOR_PATTERN)] | None = None
     limit: Annotated[int, Field(ge=1, le=ROWS_PER_PAGE)] = 20
+
+
+class RunQuery(BaseModel):
+    """How one run is shown; other parameters are ignored."""
+
+    screenshots: Literal["none", "base64", "url"] = "none"
 
 
 def schema_issues(schema: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -221,15 +238,25 @@ def _origin(url: str) -> Origin | None:
         return None
 
 
-def issues(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Convert pydantic's errors to the API's issues, each with a code, a path and a message."""
-    return [_issue(error) for error in errors]
+def _refuse(found: Sequence[dict[str, Any]]) -> None:
+    if found:
+        raise InvalidInput(found[0]["message"], found)
+
+
+def check(model: type[ModelT], given: object) -> ModelT:
+    """Return what a client sent, as a model; InvalidInput with an issue for each of pydantic's errors."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as wrong:
+        issues = [_issue(error) for error in wrong.errors(include_url=False)]
+    where = ".".join(map(str, issues[0]["path"]))
+    raise InvalidInput(f"Invalid input: {where}{': ' if where else ''}{issues[0]['message']}", issues)
 
 
 def _issue(error: Mapping[str, Any]) -> dict[str, Any]:
     kind: str = error["type"]
     context: Mapping[str, Any] = error.get("ctx", {})
-    issue: dict[str, Any] = {"code": "custom", "path": list(error["loc"][1:]), "message": error["msg"]}
+    issue: dict[str, Any] = {"code": "custom", "path": list(error["loc"]), "message": error["msg"]}
     match kind:
         case "missing":
             issue |= {
@@ -246,8 +273,6 @@ def _issue(error: Mapping[str, Any]) -> dict[str, Any]:
             issue |= {"code": "too_small"}
         case "string_too_long" | "too_long" | "less_than_equal":
             issue |= {"code": "too_big"}
-        case "json_invalid":
-            issue |= {"code": "invalid_json", "path": [], "message": "The body is not JSON"}
         case _ if kind.endswith(("_type", "_parsing")):
             issue |= {"code": "invalid_type", "expected": kind.partition("_")[0]}
     return issue

@@ -2,10 +2,10 @@
 
 import base64
 from collections.abc import Callable, Collection, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import APIRouter, Path, Query
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from batchfish.localagent.api.answers import (
     CancelAnswer,
@@ -20,33 +20,29 @@ from batchfish.localagent.api.answers import (
     show_run,
     show_summary,
 )
-from batchfish.localagent.api.refusals import ANY, BODY, READ, answers, no_such_run, refused
-from batchfish.localagent.api.request_bodies import ListQuery, RunIds
+from batchfish.localagent.api.operations import Operation
+from batchfish.localagent.api.refusals import no_such_run, refused
+from batchfish.localagent.api.request_bodies import ListQuery, RunIds, RunQuery
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.records import RunFilter, StoredRun
 from batchfish.localagent.runs.steps import step_number
 from batchfish.webagent import wire
 
-RunId = Annotated[str, Path(alias="id", json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"})]
-StepId = Annotated[str, Path(alias="stepId", min_length=1)]
+
+def run_routes(queue: RunQueue, watch_url: Callable[[str], str]) -> list[Operation]:
+    """Return the operations, those of many runs before those of one, whose paths match theirs, too.
+
+    `watch_url` returns the address of a run's live view.
+    """
+    return [*_reads(queue, watch_url), *_cancels(queue), *_captures(queue)]
 
 
-def run_routes(queue: RunQueue, watch_url: Callable[[str], str]) -> APIRouter:
-    """Return the routes; `watch_url` returns the address of a run's live view."""
-    router = APIRouter(tags=["Runs"])
-    _add_reads(router, queue, watch_url)
-    _add_cancels(router, queue)
-    _add_captures(router, queue)
-    return router
-
-
-def _add_reads(router: APIRouter, queue: RunQueue, watch_url: Callable[[str], str]) -> None:
+def _reads(queue: RunQueue, watch_url: Callable[[str], str]) -> list[Operation]:
     def show(run: StoredRun, screenshot: Callable[[int], str | None] = lambda _: None) -> dict[str, Any]:
         steps = queue.trail(run).steps
         return show_run(run, steps, watch_url=watch_url(run.run_id), screenshot=screenshot)
 
-    @router.get(wire.RUNS, operation_id="listRuns", responses=answers(RunPageAnswer, *ANY, *READ, 400))
-    async def list_runs(query: Annotated[ListQuery, Query()]) -> Response:
+    async def list_runs(_: Request, query: ListQuery) -> Response:
         """List runs, newest first by default."""
         wanted = RunFilter(
             goal=query.goal,
@@ -63,26 +59,18 @@ def _add_reads(router: APIRouter, queue: RunQueue, watch_url: Callable[[str], st
         ]
         return Json({"data": rows, "pagination": note})
 
-    # Routes of many runs come before those of one, whose pattern they would match.
-    @router.post(
-        wire.RUNS_BATCH, operation_id="batchGetRuns", responses=answers(RunsAnswer, *ANY, *BODY, *READ)
-    )
-    async def get_runs(body: RunIds) -> Response:
+    async def get_runs(_: Request, body: RunIds) -> Response:
         """Return up to 100 runs by id."""
         runs = queue.get(body.run_ids)
         return Json({"data": list(map(show, runs.values())), "not_found": _not_found(body.run_ids, runs)})
 
-    @router.get(
-        wire.RUN_BY_ID, operation_id="getRunById", responses=answers(RunAnswer, *ANY, *READ, 400, 404)
-    )
-    async def get_run(
-        run_id: RunId, screenshots: Annotated[Literal["none", "base64", "url"], Query()] = "none"
-    ) -> Response:
+    async def get_run(request: Request, query: RunQuery) -> Response:
         """Return one run."""
+        run_id: str = request.path_params["id"]
         run = queue.get([run_id]).get(run_id)
         if run is None:
             return no_such_run(run_id)
-        match screenshots:
+        match query.screenshots:
             case "none":
                 return Json(show(run))
             case "url":
@@ -90,24 +78,25 @@ def _add_reads(router: APIRouter, queue: RunQueue, watch_url: Callable[[str], st
             case "base64":
                 return Json(show(run, lambda number: _base64(queue.screenshot(run, number))))
 
+    return [
+        Operation("GET", wire.RUNS, "listRuns", list_runs, ListQuery, RunPageAnswer),
+        Operation("POST", wire.RUNS_BATCH, "batchGetRuns", get_runs, RunIds, RunsAnswer),
+        Operation("GET", wire.RUN_BY_ID, "getRunById", get_run, RunQuery, RunAnswer),
+    ]
 
-def _add_cancels(router: APIRouter, queue: RunQueue) -> None:
-    """Add the cancels: idempotent, and without effect on a run that has ended."""
 
-    @router.post(
-        wire.CANCEL_RUNS, operation_id="batchCancelRuns", responses=answers(CancelsAnswer, *ANY, *BODY, *READ)
-    )
-    async def cancel_runs(body: RunIds) -> Response:
+def _cancels(queue: RunQueue) -> list[Operation]:
+    """Return the cancels: idempotent, and without effect on a run that has ended."""
+
+    async def cancel_runs(_: Request, body: RunIds) -> Response:
         """Cancel up to 100 runs; `not_found` names unknown ids, and runs of `run` that have not ended."""
         found = queue.cancel(body.run_ids)
         results = [show_cancel(cancellation) for cancellation in found.values()]
         return Json({"results": results, "not_found": _not_found(body.run_ids, found)})
 
-    @router.post(
-        wire.CANCEL_RUN, operation_id="cancelRunById", responses=answers(CancelAnswer, *ANY, *READ, 404)
-    )
-    async def cancel_run(run_id: RunId) -> Response:
+    async def cancel_run(request: Request) -> Response:
         """Cancel a run; 404 for an unknown id, and for a run of `run` that has not ended."""
+        run_id: str = request.path_params["id"]
         found = queue.cancel([run_id]).get(run_id)
         if found is not None:
             return Json(show_cancel(found))
@@ -116,16 +105,16 @@ def _add_cancels(router: APIRouter, queue: RunQueue) -> None:
             return refused(404, "NOT_FOUND", message)
         return no_such_run(run_id)
 
+    return [
+        Operation("POST", wire.CANCEL_RUNS, "batchCancelRuns", cancel_runs, RunIds, CancelsAnswer),
+        Operation("POST", wire.CANCEL_RUN, "cancelRunById", cancel_run, None, CancelAnswer),
+    ]
 
-def _add_captures(router: APIRouter, queue: RunQueue) -> None:
-    @router.get(
-        wire.STEP_SCREENSHOT,
-        operation_id="getStepScreenshot",
-        responses=_capture_answers("image/jpeg"),
-        response_class=Response,
-    )
-    async def get_screenshot(run_id: RunId, step_id: StepId) -> Response:
+
+def _captures(queue: RunQueue) -> list[Operation]:
+    async def get_screenshot(request: Request) -> Response:
         """Return a picture of the page after a step."""
+        run_id, step_id = request.path_params["id"], request.path_params["stepId"]
         run = queue.get([run_id]).get(run_id)
         if run is None:
             return no_such_run(run_id)
@@ -135,25 +124,23 @@ def _add_captures(router: APIRouter, queue: RunQueue) -> None:
             return refused(404, "NOT_FOUND", f"There is no screenshot of step {step_id!r} of run {run_id!r}.")
         return Response(body, media_type="image/jpeg", headers={"X-Content-Type-Options": "nosniff"})
 
-    @router.get(
-        wire.STEP_HTML,
-        operation_id="getStepHtml",
-        responses=_capture_answers("text/html"),
-        response_class=Response,
-    )
-    async def get_html(run_id: RunId, step_id: StepId) -> Response:
+    async def get_html(request: Request) -> Response:
         """Refuse: this agent keeps no page sources, whatever `capture_config` asks for."""
+        run_id, step_id = request.path_params["id"], request.path_params["stepId"]
         return refused(404, "NOT_FOUND", f"The source of step {step_id!r} of run {run_id!r} is not kept.")
+
+    picture, html = (
+        {"description": "What was captured.", "content": {kind: {}}} for kind in ("image/jpeg", "text/html")
+    )
+    return [
+        Operation("GET", wire.STEP_SCREENSHOT, "getStepScreenshot", get_screenshot, None, picture),
+        Operation("GET", wire.STEP_HTML, "getStepHtml", get_html, None, html),
+    ]
 
 
 def _not_found(asked: Sequence[str], found: Collection[str]) -> list[str] | None:
     """Return the ids that were not found; None, as the API does, if all were."""
     return [run_id for run_id in dict.fromkeys(asked) if run_id not in found] or None
-
-
-def _capture_answers(media_type: str) -> dict[int | str, dict[str, Any]]:
-    success = {"description": "What was captured.", "content": {media_type: {}}}
-    return answers(success, *ANY, *READ, 404)
 
 
 def _base64(body: bytes | None) -> str | None:

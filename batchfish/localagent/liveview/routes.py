@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Header
-from fastapi.responses import Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from batchfish.localagent.api import sse
 from batchfish.localagent.liveview.events import run_event, step_event
@@ -31,44 +31,46 @@ HEADERS = {
 
 def live_view(
     queue: RunQueue, links: WatchLinks, *, clock: Callable[[], float], watch_for: float
-) -> APIRouter:
+) -> list[Route]:
     """Return the routes; everybody with its link sees a run, up to `watch_for` seconds after its end."""
-    router = APIRouter(prefix=PATH, include_in_schema=False)
 
-    def watched(token: str) -> StoredRun | None:
-        run_id = links.run_of(token)
+    def watched(request: Request) -> StoredRun | None:
+        run_id = links.run_of(request.path_params["token"])
         run = None if run_id is None else queue.get([run_id]).get(run_id)
         is_gone = run is not None and run.finished_at is not None and run.finished_at + watch_for < clock()
         return None if is_gone else run
 
-    @router.get("/assets/{name}")
-    async def asset(name: str) -> Response:
+    async def asset(request: Request) -> Response:
+        name = request.path_params["name"]
         if name not in ASSETS:
             return Response(status_code=404)
         return Response((FILES / name).read_bytes(), media_type=ASSETS[name], headers=HEADERS)
 
-    @router.get("/{token}")
-    async def page(token: str) -> Response:
-        name, status = ("gone.html", 404) if watched(token) is None else ("live.html", 200)
+    async def page(request: Request) -> Response:
+        name, status = ("gone.html", 404) if watched(request) is None else ("live.html", 200)
         return Response((FILES / name).read_bytes(), status, HEADERS, "text/html; charset=utf-8")
 
-    @router.get("/{token}/events")
-    async def events(token: str, last_event_id: Annotated[str, Header()] = "") -> Response:
-        run = watched(token)
+    async def events(request: Request) -> Response:
+        run = watched(request)
         if run is None:
             return Response(status_code=404, headers=HEADERS)
-        stream = watch(queue, run, clock=clock, seen=step_number(last_event_id) or 0)
+        seen = step_number(request.headers.get("last-event-id", "")) or 0
+        stream = watch(queue, run, clock=clock, seen=seen)
         return StreamingResponse(stream, headers={**HEADERS, **sse.HEADERS}, media_type=sse.MEDIA_TYPE)
 
-    @router.get("/{token}/steps/{number}/screenshot")
-    async def screenshot(token: str, number: int) -> Response:
-        run = watched(token)
-        picture = None if run is None else queue.screenshot(run, number)
+    async def screenshot(request: Request) -> Response:
+        run = watched(request)
+        picture = None if run is None else queue.screenshot(run, request.path_params["number"])
         if picture is None:
             return Response(status_code=404, headers=HEADERS)
         return Response(picture, media_type="image/jpeg", headers=HEADERS)
 
-    return router
+    return [
+        Route(f"{PATH}/assets/{{name}}", asset),
+        Route(f"{PATH}/{{token}}", page),
+        Route(f"{PATH}/{{token}}/events", events),
+        Route(f"{PATH}/{{token}}/steps/{{number:int}}/screenshot", screenshot),
+    ]
 
 
 async def watch(
