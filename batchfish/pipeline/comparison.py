@@ -171,7 +171,8 @@ def _is_rest_unchanged(
     A recent run that was not listed yet may be counted, and so may one whose create has no answer yet.
     """
     known = ctx.journal.count_runs(batch)
-    recent_known = sum(ctx.journal.attempt_of_run(run.run_id) is not None for run in recent)
+    known_runs = ctx.journal.attempts_of_runs([run.run_id for run in recent])
+    recent_known = sum(run.run_id in known_runs for run in recent)
     not_listed_yet = max(0, known - ctx.journal.count_runs(batch, before=since) - recent_known)
     on_their_way = len(ctx.journal.open_attempts(*_ON_THEIR_WAY))
     expected = known - recent_known - last.unlisted
