@@ -6,13 +6,21 @@ import asyncio
 import secrets
 import sqlite3
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from batchfish.errors import StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+
+class ReadRows(Protocol):
+    """Returns the rows of a query with these values."""
+
+    def __call__(self, query: str, *values: str | float) -> Sequence[tuple[Any, ...]]:
+        """Return the rows."""
+        ...
 
 
 class GroupCommit:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeAlias
 
+from msgspec.structs import replace
+
 from batchfish.core.items import AttemptState
 from batchfish.journal.records import OpenAttempt
 
@@ -34,15 +36,26 @@ class OpenAttempts:
             self._add(one)
 
     def put(self, attempt: Attempt, item: Item) -> None:
-        """Note an attempt as it was written, and forget it if it is no longer open."""
+        """Note an attempt and its item as they were written, and forget it if it is no longer open."""
         self._discard(item.pk, attempt.k)
+        self.update_item(item)
         if attempt.state.is_open:
             self._add(OpenAttempt(item=item, attempt=attempt, batch8=self._batch8_of(item.batch)))
 
     def update_item(self, item: Item) -> None:
         """Note an item as it was written."""
         for one in self.of_item(item.pk).values():
-            self.put(one.attempt, item)
+            self._discard(item.pk, one.attempt.k)
+            self._add(replace(one, item=item))
+
+    def item(self, item: int) -> Item | None:
+        """Return an item as it was written last; None if it has no open attempt."""
+        return next((one.item for one in self._by_item.get(item, {}).values()), None)
+
+    def attempt(self, item: int, k: int) -> Attempt | None:
+        """Return the item's k-th attempt; None if it is not open."""
+        one = self._by_item.get(item, {}).get(k)
+        return None if one is None else one.attempt
 
     def of_item(self, item: int) -> dict[int, OpenAttempt]:
         """Return the open attempts of an item by their number."""

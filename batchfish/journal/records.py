@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from batchfish.core.items import Attempt, AttemptState, Item, Status
 from batchfish.core.outcomes import Outcome
@@ -196,23 +194,11 @@ class OpenAttempt(Struct, frozen=True, kw_only=True):
 
 _ITEM_FIELDS = Item.__struct_fields__
 _ATTEMPT_FIELDS = Attempt.__struct_fields__
-_MOVING = tuple(name for name in _ITEM_FIELDS if name not in {"pk", "batch", "key", "id", "row", "wanted"})
-_MOVING_OF = attrgetter(*_MOVING)
-# What identifies an attempt, and how it was sent: written once.
-_FIXED = frozenset(
-    {"item", "k", "marker", "key_id", "body_sha256", "intended_at", "intended_boot", "boot_id", "server_date"}
-)
 _FLAGS = frozenset({"wanted", "cancel_wish", "retry_wish"})
 
 ITEM = ", ".join(f"i.{name}" for name in _ITEM_FIELDS)
 ATTEMPT = ", ".join(f"a.{name}" for name in _ATTEMPT_FIELDS)
 REQUEST = "i.url, i.goal, r.body, i.inputs"
-UPDATE_ITEM = f"UPDATE items SET {', '.join(f'{name} = ?' for name in _MOVING)}, changed_at = ? WHERE pk = ?"
-PUT_ATTEMPT = (
-    f"INSERT INTO attempts ({', '.join(_ATTEMPT_FIELDS)}) VALUES ({', '.join('?' for _ in _ATTEMPT_FIELDS)})"
-    " ON CONFLICT (item, k) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _ATTEMPT_FIELDS if name not in _FIXED)
-)
 # The name of each field of an outcome that is one column, and where that column is.
 _COLUMNS = {
     "item_id": "i.id",
@@ -284,16 +270,6 @@ def batch_from(row: Sequence[Any]) -> Batch:
     values = dict(zip(Batch.__struct_fields__, row, strict=True))
     values["manifest"] = json.loads(values["manifest"])
     return Batch(**values)
-
-
-def item_update(item: Item, now: float) -> tuple[Any, ...]:
-    """Return the parameters of UPDATE_ITEM."""
-    return (*_MOVING_OF(item), now, item.pk)
-
-
-def attempt_values(attempt: Attempt) -> tuple[Any, ...]:
-    """Return the parameters of PUT_ATTEMPT."""
-    return astuple(attempt)
 
 
 def read_outcomes(

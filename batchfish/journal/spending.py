@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,12 +13,10 @@ from batchfish.core.items import Attempt, AttemptState
 from batchfish.core.quantiles import PastRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from batchfish.core.items import Item
-
-PUT_RESERVATION = "INSERT OR IGNORE INTO spending VALUES (?, ?, ?, ?)"
-"""Keeps the first reservation of an attempt: if its run is adopted later, nothing more is reserved."""
+    from batchfish.journal.group import ReadRows
 
 _OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
 # A query of its own, which is made only for attempts that are open or have no reservation.
@@ -33,14 +31,6 @@ _COST = (
 )
 _NO_RESERVATIONS = "(SELECT NULL AS item, NULL AS k, NULL AS reserved, NULL AS step_price)"
 _ENDED = "a.state = 'ended' AND a.steps IS NOT NULL"
-
-
-class ReadRows(Protocol):
-    """Returns the rows of a query with these values."""
-
-    def __call__(self, query: str, *values: str | float) -> Sequence[tuple[Any, ...]]:
-        """Return the rows."""
-        ...
 
 
 class StepsTaken(Struct, frozen=True, kw_only=True):

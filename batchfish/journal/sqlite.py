@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 import math
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core import identity
-from batchfish.core.items import AttemptState
 from batchfish.errors import StorageFailed
-from batchfish.journal import files, records
+from batchfish.journal import changes, files, records
+from batchfish.journal.controls import find_control
 from batchfish.journal.group import GroupCommit
+from batchfish.journal.memory import IS_OPEN, Memory
 from batchfish.journal.notifications import Notifications
-from batchfish.journal.open_attempts import OpenAttempts
 from batchfish.journal.queries import JournalReader
 from batchfish.journal.records import Comparison, full_name
-from batchfish.journal.spending import PUT_RESERVATION, SpendingTotals
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -28,22 +26,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.core.budget import Account, Reservation, Spending
-    from batchfish.core.items import Attempt, Item
+    from batchfish.core.items import Attempt, AttemptState, Item
     from batchfish.core.lifecycle import Change
     from batchfish.journal.notifications import NewNotification
     from batchfish.journal.records import Batch, NewBatch, OpenAttempt, Request
 
 RUNS_PER_QUERY = 1000
-
-_OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
-_IS_OPEN = f"a.state IN ({_OPEN})"  # spelled as in the partial index, which SQLite then uses
-_OPEN_ATTEMPTS = (
-    f"SELECT {records.ITEM}, {records.ATTEMPT}, b.batch8 FROM attempts a"
-    " JOIN items i ON i.pk = a.item JOIN batches b ON b.pk = i.batch"
-)
-_SENT = "rtrim(i.goal, char(9, 10, 13, 32)) || a.marker"  # as long as the goal as sent, less a constant
-_SIZE = f"length({_SENT}), length(CAST({_SENT} AS BLOB))"  # characters, bytes
-_QUEUED = "i.batch = ? AND i.status = 'queued' AND i.wanted = 1"
 
 
 class SqliteJournal:  # more than ten public methods: the whole seam to the disk, one statement each
@@ -67,8 +55,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self._group = GroupCommit(self._connection, path)
         self.reader = JournalReader(self._connection, path, check=self._group.refuse_after_failure)
         self.notifications = Notifications(self._group)
-        self._open = self._read_open_attempts()
-        self._totals = SpendingTotals(self._group.read, cache(lambda batch: self.batch(batch).period))
+        self._memory = Memory(self._group.read, self.batch)
 
     def close(self) -> None:
         """Close the file; what was not committed is lost."""
@@ -92,6 +79,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
             self._connection.executemany(
                 "INSERT INTO temp.selected VALUES (?)", ((pk,) for pk in items or ())
             )
+        self._memory.select("temp.selected" if self.has_selection else None)
 
     def selected_counts(self) -> Mapping[str, int]:
         """Count the selected items by status."""
@@ -106,44 +94,29 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
             return None
         return frozenset(pk for (pk,) in self._group.read("SELECT pk FROM temp.selected"))
 
-    @property
-    def _selected(self) -> str:
-        return "AND i.pk IN (SELECT pk FROM temp.selected)" if self.has_selection else ""
-
     def due(self, batch: int, now: float, limit: int, *, furthest: float = math.inf) -> Sequence[Item]:
         """Return up to `limit` selected, queued items that are due at `now`, earliest first.
 
         An item due later than `furthest` was recorded before the clock was set back; it is due, too.
         """
-        items: list[Item] = []
-        for condition, bound in (("i.due_at <= ?", now), ("i.due_at > ?", furthest)):
-            rows = self._group.read(
-                f"SELECT {records.ITEM} FROM items i WHERE {_QUEUED} AND {condition} {self._selected}"
-                " ORDER BY i.due_at, i.row LIMIT ?",
-                batch,
-                bound,
-                limit - len(items),
-            )
-            items += map(records.item_from, rows)
-        return items
+        self._group.refuse_after_failure()
+        return self._memory.due_items(batch).due(now, limit, furthest=furthest)
 
     def next_due_at(self, batch: int) -> float | None:
         """Return when the next selected, queued item is due; None if nothing is queued."""
-        rows = self._group.read(
-            f"SELECT i.due_at FROM items i WHERE {_QUEUED} {self._selected} ORDER BY i.due_at LIMIT 1", batch
-        )
-        return rows[0][0] if rows else None
+        self._group.refuse_after_failure()
+        return self._memory.due_items(batch).next_due_at()
 
     def request(self, item: int) -> Request:
         """Return what an item asks of the API."""
-        query = f"SELECT {records.REQUEST} FROM items i JOIN requests r ON r.pk = i.request WHERE i.pk = ?"
-        (row,) = self._group.read(query, item)
-        return records.request_from(row)
+        self._group.refuse_after_failure()
+        return self._memory.requests.of_item(item)
 
     def item(self, item: int) -> Item:
         """Return an item as it is now."""
-        for one in self._open.of_item(item).values():
-            return one.item
+        self._group.refuse_after_failure()
+        if (known := self._memory.item(item)) is not None:
+            return known
         (row,) = self._group.read(f"SELECT {records.ITEM} FROM items i WHERE i.pk = ?", item)
         return records.item_from(row)
 
@@ -207,28 +180,13 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
 
         With `after`, the first one intended after that moment (boot-time seconds) of the boot in which
         `unanswered` was given up; without it, the latest one. None if there is none.
-
-        It was accepted under the same API key, and its goal is at least as long: a listing that cuts goals,
-        or searches only their beginning, shows short goals and misses long ones. The length counts in
-        characters and in bytes, since the server may cut by either.
         """
-        sizes = f"SELECT {_SIZE} FROM items i JOIN attempts a ON a.item = i.pk WHERE i.pk = ? AND a.k = ?"
-        ((characters, octets),) = self._group.read(sizes, unanswered.item, unanswered.k)
-        condition = (
-            "a.run_id IS NOT NULL AND a.marker <> '' AND a.key_id = ? AND EXISTS (SELECT 1 FROM items i"
-            f" WHERE i.pk = a.item AND length({_SENT}) >= ? AND length(CAST({_SENT} AS BLOB)) >= ?)"
-        )
-        if after is None:
-            ordered = f"{condition} ORDER BY a.intended_at DESC"
-            return self._attempt(ordered, unanswered.key_id, characters, octets)
-        ordered = f"{condition} AND a.boot_id = ? AND a.intended_boot > ? ORDER BY a.intended_boot"
-        boot_id = unanswered.given_up_boot_id or ""
-        return self._attempt(ordered, unanswered.key_id, characters, octets, boot_id, after)
+        return find_control(self._group.read, unanswered, after)
 
     def run_of_another_key(self, key_id: str) -> Attempt | None:
         """Return the latest attempt that was accepted, or is open, under another API key."""
         return self._attempt(
-            f"a.key_id <> ? AND (a.run_id IS NOT NULL OR {_IS_OPEN})"
+            f"a.key_id <> ? AND (a.run_id IS NOT NULL OR {IS_OPEN})"
             " ORDER BY a.run_id IS NULL, a.intended_at DESC",
             key_id,
         )
@@ -245,29 +203,29 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
 
     def attempts(self, item: int, k: int | None) -> tuple[Attempt | None, Sequence[Attempt]]:
         """Return the item's k-th attempt (None: there is none), and its other attempts that are open."""
-        known = {number: one.attempt for number, one in self._open.of_item(item).items()}
+        known = {number: one.attempt for number, one in self._memory.open.of_item(item).items()}
         kth = None if k is None else known.pop(k, None) or self.attempt(item, k)
         return kth, list(known.values())
 
     def open_attempts(self, *states: AttemptState) -> Sequence[OpenAttempt]:
         """Return the open attempts of all batches in these states, or in any, as they were intended."""
         self._group.refuse_after_failure()
-        return self._open.in_states(states)
+        return self._memory.open.in_states(states)
 
     def unwanted_attempts(self) -> Sequence[OpenAttempt]:
         """Return the attempts of all batches whose runs are to be cancelled, as they were intended."""
         self._group.refuse_after_failure()
-        return self._open.unwanted()
+        return self._memory.open.unwanted()
 
     def count_open(self) -> int:
         """Count the open attempts of all batches: each takes a slot."""
         self._group.refuse_after_failure()
-        return self._open.count()
+        return self._memory.open.count()
 
     def count_held_open(self) -> int:
         """Count the open attempts of all batches that wait for a person."""
         self._group.refuse_after_failure()
-        return self._open.count_held()
+        return self._memory.open.count_held()
 
     def count_runs(self, batch: int, *, before: float | None = None) -> int:
         """Count the known runs of a batch, or those created before `before` (the server's clock)."""
@@ -283,12 +241,12 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
     def spending(self, account: Account, step_price: int) -> Spending:
         """Return what the attempts of an account cost; those without a reservation at this step price."""
         self._group.refuse_after_failure()
-        return self._totals.spending(account, step_price)
+        return self._memory.totals.spending(account, step_price)
 
     def steps_taken(self, batch: int) -> Counter[int]:
         """Return how often each number of steps occurred among the ended runs of a batch."""
         self._group.refuse_after_failure()
-        return self._totals.steps(batch)
+        return self._memory.totals.steps(batch)
 
     def comparison(self, batch: int) -> Comparison | None:
         """Return the last complete comparison of a batch with the API's listing of runs."""
@@ -337,7 +295,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
     def unfinished_batches(self) -> Sequence[int]:
         """Return the batches that have an open attempt."""
         self._group.refuse_after_failure()
-        return self._open.batches()
+        return self._memory.open.batches()
 
     def batch(self, pk: int) -> Batch:
         """Return a batch as it is now."""
@@ -354,43 +312,33 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
 
     def write_attempt(self, attempt: Attempt) -> None:
         """Record an attempt whose item does not change."""
-        self._put_attempt(attempt, self.item(attempt.item))
+        item, before = self.item(attempt.item), self._before(attempt)
+        self._group.write(*changes.put_attempt(before, attempt))
+        self._memory.put(item, attempt, before)
 
     def write(self, change: Change, now: float, reservation: Reservation | None = None) -> None:
         """Record what one event changed, with the bytes of a result and a money event if there are any.
 
         `reservation` is recorded with the attempt, unless that has one already.
         """
-        item, attempt, run = change.item, change.attempt, change.run
-        self._group.write(records.UPDATE_ITEM, records.item_update(item, now))
-        self._open.update_item(item)
-        if change.reused is not None:
-            reused = (item.pk, change.reused, now)
-            self._group.write("INSERT INTO reused_results VALUES (?, ?, ?)", reused)
-        if attempt is None:
-            return
-        self._put_attempt(attempt, item, reservation)
-        if run is not None and run.result is not None:
-            self._group.write(
-                "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?)",
-                (attempt.item, attempt.k, run.result, run.is_whole_answer),
-            )
-        if change.money_event is not None:
-            self._group.write(
-                "INSERT INTO money_events (at, item, k, message) VALUES (?, ?, ?, ?)",
-                (now, item.pk, attempt.k, change.money_event),
-            )
+        item, attempt = change.item, change.attempt
+        before = None if attempt is None else self._before(attempt)
+        for statement, values in changes.statements(
+            change,
+            now,
+            item_before=self.item(item.pk),
+            attempt_before=before,
+            reservation=reservation,
+        ):
+            self._group.write(statement, values)
+        self._memory.put(item, attempt, before)
 
-    def _put_attempt(self, attempt: Attempt, item: Item, reservation: Reservation | None = None) -> None:
-        """Record an attempt and what it reserves, and keep what this process knows of both up to date."""
-        before = self.attempt(item.pk, attempt.k) if self._totals.is_used else None
-        self._group.write(records.PUT_ATTEMPT, records.attempt_values(attempt))
-        if reservation is not None:
-            values = (item.pk, attempt.k, reservation.amount, reservation.step_price)
-            self._group.write(PUT_RESERVATION, values)
-        self._open.put(attempt, item)
-        if self._totals.is_used:
-            self._totals.put(item, before, attempt)
+    def _before(self, attempt: Attempt) -> Attempt | None:
+        """Return an attempt as it is in the file, where that is known without reading it, or matters."""
+        known = self._memory.open.attempt(attempt.item, attempt.k)
+        if known is None and self._memory.totals.is_used:
+            return self.attempt(attempt.item, attempt.k)
+        return known
 
     def begin(self, new: NewBatch, *, now: float, chance: bytes) -> int:
         """Commit a batch whose items are the compared rows of `reader.staged`; return its key.
@@ -421,7 +369,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
             self.reader.staged.merge(batch, self._group.write)
             self._group.write("UPDATE batches SET manifest = ? WHERE pk = ?", (json.dumps(manifest), batch))
             self.reopen(batch)
-        self._open = self._read_open_attempts()  # their items may have another row, or be wanted no longer
+        self._memory.read_again()  # items may have another row, or be wanted no longer
 
     def change_rules(self, batch: int, rules: Mapping[str, Any], variables: Mapping[str, str]) -> None:
         """Commit rules of a manifest, by name, and its variables, in place of those that a batch has."""
@@ -478,11 +426,6 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
     def write_file_identity(self, file: Mapping[str, str]) -> None:
         """Commit the path, inode and machine of this file, which the next owner compares with its own."""
         self._write_now("INSERT OR REPLACE INTO meta VALUES ('place', ?)", json.dumps(dict(file)))
-
-    def _read_open_attempts(self) -> OpenAttempts:
-        rows = self._group.read(f"{_OPEN_ATTEMPTS} WHERE {_IS_OPEN}")
-        batch8_of = cache(lambda batch: self.batch(batch).batch8)
-        return OpenAttempts(map(records.open_attempt_from, rows), batch8_of)
 
     def _write_now(self, statement: str, *values: str | float) -> None:
         with self._group.transaction():

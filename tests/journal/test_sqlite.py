@@ -7,8 +7,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from batchfish.core.events import (
@@ -18,26 +16,19 @@ from batchfish.core.events import (
     ProvenAbsent,
     RetryRequested,
     RunEnded,
-    RunFound,
-    RunLost,
-    SubmitAccepted,
     SubmitDeferred,
-    SubmitRejected,
-    SubmitUnanswered,
 )
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.results import ResultText
 from batchfish.core.runs import RunError, RunSnapshot
-from batchfish.journal import records
-from batchfish.journal.open_attempts import OpenAttempts
-from batchfish.journal.sqlite import SqliteJournal
+from batchfish.journal import due_items, memory, records
 from tests.journal.building import KEY, Driver, begin, commit, connection_of, edit, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from batchfish.core.items import Attempt
+    from batchfish.journal.sqlite import SqliteJournal
 
 A = "https://books.example/a"
 
@@ -525,118 +516,6 @@ class TestFlags:
         assert (item.status, item.cancel_wish, item.retry_wish) == (Status.QUEUED, False, True)
 
 
-EVENTS = (
-    "accept",
-    "no answer",
-    "refuse",
-    "reject",
-    "success",
-    "failure",
-    "lose",
-    "find",
-    "absent",
-    "cancel",
-    "retry",
-)
-
-
-def check_memory(journal: SqliteJournal) -> None:
-    """Compare the open attempts that the owner has in memory with those in the file."""
-    rows = connection_of(journal).execute(
-        f"SELECT {records.ITEM}, {records.ATTEMPT}, b.batch8 FROM attempts a"  # noqa: S608 - our columns
-        " JOIN items i ON i.pk = a.item JOIN batches b ON b.pk = i.batch"
-        " WHERE a.state IN ('submitting', 'unanswered', 'running', 'held')"
-        " ORDER BY a.intended_at, a.item, a.k"
-    )
-    in_file = [records.open_attempt_from(row) for row in rows]
-    assert list(journal.open_attempts()) == in_file
-    for state in AttemptState:
-        assert list(journal.open_attempts(state)) == [one for one in in_file if one.attempt.state is state]
-    assert list(journal.unwanted_attempts()) == [one for one in in_file if one.is_unwanted]
-    assert journal.count_open() == len(in_file)
-    assert journal.count_held_open() == sum(one.attempt.state is AttemptState.HELD for one in in_file)
-    assert list(journal.unfinished_batches()) == sorted({one.item.batch for one in in_file})
-
-
-STEPS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(EVENTS)), max_size=25)
-
-
-@given(steps=STEPS)
-def test_counts_and_open_attempts_always_equal_the_file(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, str]]
-) -> None:
-    _live(tmp_path_factory.mktemp("counts"), steps)
-
-
-@pytest.mark.parametrize("method", ["put", "update_item"])
-def test_memory_that_misses_a_write_is_caught(
-    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(OpenAttempts, method, lambda *_: None)
-    with pytest.raises(AssertionError):
-        _live(tmp_path, [(0, "accept"), (1, "no answer"), (1, "lose"), (0, "cancel")])
-
-
-def _live(folder: Path, steps: list[tuple[int, str]]) -> None:
-    journal = SqliteJournal(folder / "books.db")
-    connection_of(journal).execute("PRAGMA synchronous = OFF")  # nothing is killed here
-    try:
-        batch = begin(journal, *named("a", "b", "c", "d"))
-        driver, pks = Driver(journal=journal), [item.pk for item in journal.due(batch, 1e9, 9)]
-        for number, (n, event) in enumerate(steps):
-            _apply(driver, pks[n], event)
-            if number % 7 == 6:
-                commit(journal)
-                edit(journal, batch, *named(*"abcd"[: number % 5]))
-            recount = Counter(
-                (status, wanted)
-                for status, wanted in connection_of(journal).execute("SELECT status, wanted FROM items")
-            )
-            kept = (
-                connection_of(journal).execute("SELECT status, wanted, n FROM counts WHERE n <> 0").fetchall()
-            )
-            assert {(status, wanted): n for status, wanted, n in kept} == recount
-            check_memory(journal)
-    finally:
-        journal.close()
-
-
-def _apply(driver: Driver, pk: int, event: str) -> None:
-    """Apply an event to an item if its status allows it."""
-    item = driver.journal.item(pk)
-    status, k = item.status, item.follows
-    match event:
-        case "accept" | "no answer" | "refuse" | "reject" if status is Status.QUEUED:
-            k = driver.intend(pk)
-            answers: dict[str, Any] = {
-                "accept": SubmitAccepted(run_id=f"run-{pk}-{k}"),
-                "no answer": SubmitUnanswered(message="reset"),
-                "refuse": SubmitDeferred(reason="rate_limited", message=""),
-                "reject": SubmitRejected(reason="invalid_request", message=""),
-            }
-            driver.record(pk, k, answers[event])
-        case "success" | "failure" if status in {Status.RUNNING, Status.CANCELLING}:
-            error = RunError(message="", category="SYSTEM_FAILURE") if event == "failure" else None
-            ended = "FAILED" if error else "COMPLETED"
-            driver.record(pk, k, RunEnded(run=RunSnapshot(run_id="", status=ended, error=error, result=b"1")))
-        case "lose" if status in {Status.RUNNING, Status.CANCELLING}:
-            driver.record(pk, k, RunLost())
-        case "lose" if status is Status.UNANSWERED:
-            driver.record(pk, k, CannotTell(message=""))
-        case "find" if status is Status.HELD and item.reason == "lost_remote":
-            driver.record(pk, k, RunFound())
-        case "find" if status is Status.UNANSWERED:
-            driver.record(pk, k, Adopted(run_id=f"run-{pk}-{k}", k=k, marker="m", key_id=KEY))
-        case "absent" if status in {Status.UNANSWERED, Status.HELD}:
-            driver.record(pk, k, ProvenAbsent())
-        case "cancel":
-            driver.record(pk, None, CancelRequested())
-        case "retry" if status in {Status.FAILED, Status.CANCELLED}:
-            driver.record(pk, None, RetryRequested())
-        case _:
-            pass
-
-
 class TestQueryPlans:
     """The statements of the stages' inner loops search an index; none reads a table from end to end."""
 
@@ -659,20 +538,28 @@ class TestQueryPlans:
         (detail,) = self.plan(journal, lambda: journal.reader.ended_since(batch, 5.0))
         assert detail.startswith("SEARCH items USING INDEX items_ended (batch=? AND changed_at>?)")
 
-    def test_due_items_are_found_by_their_partial_index(self, journal: SqliteJournal, batch: int) -> None:
-        plan = self.plan(
-            journal, lambda: journal.due(batch, 5.0, 8, furthest=905.0), lambda: journal.next_due_at(batch)
-        )
-        assert [detail.split(" (")[0] for detail in plan] == [
-            "SEARCH i USING INDEX items_due",
-            "SEARCH i USING INDEX items_due",
-            "SEARCH i USING COVERING INDEX items_due",
-        ]
+    def test_due_items_are_found_by_their_partial_index(
+        self, journal: SqliteJournal, batch: int, pks: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(due_items, "SLICE", 1)  # so that most items are in the file alone
+        Driver(journal=journal).record(pks[0], None, CancelRequested())
+        for selection in (None, pks):
+            journal.select(selection)
+            plan = self.plan(
+                journal,
+                lambda: journal.next_due_at(batch),
+                lambda: journal.due(batch, -5.0, 8, furthest=905.0),
+            )
+            assert [detail for detail in plan if " i " in detail] == [
+                "SEARCH i USING INDEX items_due (batch=? AND (due_at,row)>(?,?))",
+                "SEARCH i USING INDEX items_due (batch=? AND due_at>?)",
+            ]
+            assert not [detail for detail in plan if "TEMP B-TREE" in detail]
 
     def test_open_attempts_are_read_from_the_file_once_by_their_partial_index(
         self, journal: SqliteJournal
     ) -> None:
-        plan = self.plan(journal, journal._read_open_attempts)  # noqa: SLF001 - what it does when it is opened
+        plan = self.plan(journal, lambda: connection_of(journal).execute(memory.OPEN_ATTEMPTS))
         assert [detail for detail in plan if " a USING" in detail and "attempts_open" in detail]
         statements: list[str] = []
         connection_of(journal).set_trace_callback(statements.append)
@@ -681,6 +568,22 @@ class TestQueryPlans:
         journal.count_held_open()
         journal.unfinished_batches()
         assert statements == []
+
+    def test_a_run_reads_its_item_and_its_request_once(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        """The items in one statement for many, the request when the intent is written."""
+        journal.select(None)
+        statements: list[str] = []
+        connection_of(journal).set_trace_callback(statements.append)
+        for item in journal.due(batch, 1e9, 99):
+            assert journal.next_due_at(batch) == 0.0
+            request = journal.request(item.pk)
+            driver.accept(item.pk)
+            assert journal.request(item.pk) is request
+            driver.finish(item.pk)
+        reads = Counter(text.split(" FROM ")[1].split()[0] for text in statements if text[:6] == "SELECT")
+        assert reads == {"items": 1 + 4, "meta": 1, "batches": 5, "attempts": 4}
 
     def test_one_item_is_found_by_its_key(self, journal: SqliteJournal, batch: int, pks: list[int]) -> None:
         driver = Driver(journal=journal)

@@ -55,7 +55,7 @@ class CheckedJournal(SqliteJournal):
 
     async def commit(self) -> None:
         await super().commit()
-        for account, price in list(self._totals._spending):  # noqa: SLF001 - what the test is about
+        for account, price in list(self._memory.totals._spending):  # noqa: SLF001 - what the test is about
             remembered, read = self.spending(account, price), self.reader.spending(account, price)
             if remembered != read:
                 CheckedJournal.differences += (f"remembered {remembered}, in the file {read}",)
