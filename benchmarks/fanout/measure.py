@@ -11,6 +11,7 @@ import subprocess
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
@@ -83,8 +84,6 @@ def measure(side: Side, workload: Workload, folder: Path) -> Measured:
             ended, busy = time.time(), server.cpu() - busy
         counts = json.loads((books / "counts.json").read_bytes())
         runs = finished_runs(books / "agent.db")
-        with closing(sqlite3.connect(books / "agent.db")) as db:
-            peaks = dict(db.execute("SELECT name, value FROM peaks"))
     known_at = side.known_at(folder)
     lags = [known_at[run.run_id] - run.finished_at for run in runs if run.run_id in known_at]
     if len(known_at) != workload.runs or len(lags) != workload.runs:
@@ -104,7 +103,7 @@ def measure(side: Side, workload: Workload, folder: Path) -> Measured:
         cpu=1000 * cpu / workload.runs,
         connections=counts["connections"],
         most_connections=counts["most_connections"],
-        alive=peaks["alive"],
+        alive=_most_alive(runs),
         server_busy=busy / (ended - begun),
     )
 
@@ -130,6 +129,12 @@ def finished_runs(store: Path) -> list[_Run]:
         )
         for run_id, created, finished, steps in rows
     ]
+
+
+def _most_alive(runs: Sequence[_Run]) -> int:
+    """Return how many runs were there and had not ended, at most, at one moment."""
+    changes = [*((run.created_at, 1) for run in runs), *((run.finished_at, -1) for run in runs)]
+    return max(accumulate(change for _, change in sorted(changes)))
 
 
 def _write_items(path: Path, count: int) -> None:

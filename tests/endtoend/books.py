@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from batchfish.core.identity import read_marker
@@ -58,7 +59,11 @@ class Books:
 
     def most_alive(self) -> int:
         """Tell how many runs were alive at once, at most."""
-        return int(self._read("SELECT value FROM peaks WHERE name = 'alive'")[0][0])
+        changes = self._read(
+            "SELECT 1, created_at AS at FROM runs UNION ALL SELECT -1, finished_at FROM runs"
+            " WHERE finished_at IS NOT NULL ORDER BY 2, 1 DESC"  # a create before an end of the same moment
+        )
+        return max(accumulate(int(change) for change, _ in changes))
 
     def _read(self, query: str) -> list[tuple[str, ...]]:
         with closing(sqlite3.connect(f"{self.store.as_uri()}?mode=ro", uri=True, timeout=10)) as db:

@@ -66,10 +66,8 @@ class Webhooks:
         await asyncio.gather(*self._deliveries, return_exceptions=True)
 
     def announce(self, run: StoredRun) -> None:
-        """Start to report a run that has ended, if it has a webhook."""
-        url = json.loads(run.options).get("webhook_url")
-        if url is None:
-            return
+        """Start to report a run with a webhook, which has ended."""
+        url = json.loads(run.options)["webhook_url"]
         delivery = asyncio.create_task(self._deliver(url, run))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)

@@ -8,7 +8,7 @@ import logging
 import time
 import uuid
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -37,6 +37,15 @@ LOGGER = logging.getLogger(__name__)
 RESTARTED = system_failure(
     "LOCAL_AGENT_RESTARTED", "The local agent was stopped while it worked on this run."
 )
+
+
+@dataclass(kw_only=True, slots=True)
+class LiveRun:
+    """A run that has not ended: its request, its steps so far, and the work on it once that has begun."""
+
+    request: RunRequest
+    trail: Trail = field(default_factory=Trail)
+    work: asyncio.Task[None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +79,8 @@ class RunQueue:
         """Set up the queue.
 
         `draw_lag` returns for each new run how many seconds listings omit it; `on_end` is called with each
-        run once its end is stored; `heeded` are the options that have an effect on this engine alone.
+        run that names a webhook, once its end is stored; `heeded` are the options that have an effect on this
+        engine alone.
         """
         self._store = store
         self._engine = engine
@@ -79,18 +89,17 @@ class RunQueue:
         self._draw_lag = draw_lag
         self._on_end = on_end
         self._heeded = heeded
+        self._alive: dict[str, LiveRun] = {}
         self._waiting: deque[str] = deque()
-        self._working: dict[str, asyncio.Task[None]] = {}
-        self._trails: dict[str, Trail] = {}  # of every run that has not ended
+        self._working: set[asyncio.Task[None]] = set()
         self._is_open = False
 
     async def __aenter__(self) -> Self:
         """Enqueue the pending runs that an earlier agent left in the store; those it was working on fail."""
         for run in self._store.unfinished():
+            self._enqueue(run.run_id, _request_of(run))
             if run.status is RunStatus.RUNNING:
                 self._finish(run.run_id, failed(RESTARTED))
-            else:
-                self._enqueue(run.run_id)
         self._is_open = True
         self._start_waiting()
         return self
@@ -98,7 +107,7 @@ class RunQueue:
     async def __aexit__(self, *_: object) -> None:
         """Cancel the work in progress and wait for it to stop."""
         self._is_open = False
-        tasks = list(self._working.values())
+        tasks = list(self._working)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -120,8 +129,8 @@ class RunQueue:
         ]
         self._store.add(new, at=at)
         run_ids = [run.run_id for run in new]
-        for run_id in run_ids:
-            self._enqueue(run_id)
+        for run_id, request in zip(run_ids, requests, strict=True):
+            self._enqueue(run_id, request)
         self._start_waiting()
         return run_ids
 
@@ -135,14 +144,14 @@ class RunQueue:
 
     def trail(self, run: StoredRun) -> Trail:
         """Return the steps of a run; they grow until it has ended."""
-        trail = self._trails.get(run.run_id)
-        return Trail(load_steps(run.steps), is_over=True) if trail is None else trail
+        live = self._alive.get(run.run_id)
+        return Trail(load_steps(run.steps), is_over=True) if live is None else live.trail
 
     async def end_of(self, run_id: str) -> StoredRun:
         """Wait for the end of a run that exists, and return it."""
-        if (trail := self._trails.get(run_id)) is not None:
-            while not trail.is_over:
-                await trail.changed(trail.changes)
+        if (live := self._alive.get(run_id)) is not None:
+            while not live.trail.is_over:
+                await live.trail.changed(live.trail.changes)
         return self._store.fetch([run_id])[run_id]
 
     def screenshot(self, run: StoredRun, number: int) -> bytes | None:
@@ -173,77 +182,79 @@ class RunQueue:
             return Cancellation(
                 run_id=run.run_id, status=run.status, cancelled_at=None, message="Run already finished"
             )
+        live = self._alive.get(run.run_id)
         at = self._finish(run.run_id, CANCELLED)
-        if (task := self._working.get(run.run_id)) is not None:
-            task.cancel()
+        if live is not None and live.work is not None:
+            live.work.cancel()
         return Cancellation(run_id=run.run_id, status=RunStatus.CANCELLED, cancelled_at=at)
 
-    def _enqueue(self, run_id: str) -> None:
-        self._trails[run_id] = Trail()
+    def _enqueue(self, run_id: str, request: RunRequest) -> None:
+        self._alive[run_id] = LiveRun(request=request)
         self._waiting.append(run_id)
 
     def _start_waiting(self) -> None:
         while self._is_open and self._waiting and len(self._working) < self._cap:
             run_id = self._waiting.popleft()
-            run = self._store.start(run_id, at=self._clock())
-            if run is None:
+            live = self._alive.get(run_id)
+            if live is None:
                 continue  # cancelled while it waited
-            self._trails[run_id].wake()
-            task = asyncio.create_task(self._work(run, self._trails[run_id]))
-            self._working[run_id] = task
-            task.add_done_callback(partial(self._free_slot, run_id))
+            self._store.start(run_id, at=self._clock())
+            live.trail.wake()
+            live.work = asyncio.create_task(self._work(run_id, live))
+            self._working.add(live.work)
+            live.work.add_done_callback(partial(self._free_slot, run_id))
 
     def _free_slot(self, run_id: str, task: asyncio.Task[None]) -> None:
         """Start the next run; a callback, since a task cancelled before its first step runs no `finally`."""
-        del self._working[run_id]
+        self._working.remove(task)
         self._start_waiting()
         if not task.cancelled() and (bug := task.exception()) is not None:
             LOGGER.error("run %s: its end was not stored", run_id, exc_info=bug)
 
-    async def _work(self, run: StoredRun, trail: Trail) -> None:
-        self._finish(run.run_id, await self._end(run, trail))
+    async def _work(self, run_id: str, live: LiveRun) -> None:
+        self._finish(run_id, await self._end(run_id, live.request, live.trail))
 
-    async def _end(self, run: StoredRun, trail: Trail) -> RunEnd:
-        schema = None if run.output_schema is None else json.loads(run.output_schema)
-        options = json.loads(run.options)
-        request = RunRequest(url=run.url, goal=run.goal, output_schema=schema, options=options)
-        limit = (options.get("agent_config") or {}).get("max_duration_seconds")
+    async def _end(self, run_id: str, request: RunRequest, trail: Trail) -> RunEnd:
+        limit = (request.options.get("agent_config") or {}).get("max_duration_seconds")
 
         def emit(step: Step) -> None:
             trail.add(step, at=self._clock())
 
-        if ignored := ignored_options(options, self._heeded):
+        if ignored := ignored_options(request.options, self._heeded):
             emit(Step(action=f"without effect on this machine: {', '.join(ignored)}"))
         try:
             async with asyncio.timeout(limit) as clock:
                 outcome = await self._engine.run(request, emit)
             if outcome.failure is not None:
                 return failed(outcome.failure)
-            return completed(outcome.result, schema, re_prompts=outcome.re_prompts)
+            return completed(outcome.result, request.output_schema, re_prompts=outcome.re_prompts)
         except Exception as crash:
             if isinstance(crash, TimeoutError) and clock.expired():
                 return failed(RunFailure(code="TIMEOUT", message=f"The run took longer than {limit} s."))
-            LOGGER.exception("run %s: the engine crashed", run.run_id)
+            LOGGER.exception("run %s: the engine crashed", run_id)
             message = f"The local agent has a bug: {type(crash).__name__}. Its log has more."
             return failed(system_failure("LOCAL_CRASH", message))
 
     def _finish(self, run_id: str, end: RunEnd) -> float:
         """Store the end of a run and return the time of it; a run that has ended stays as it is."""
         at = self._clock()
-        trail = self._trails.pop(run_id, Trail())
+        live = self._alive.pop(run_id, None)
+        steps = [] if live is None else live.trail.steps
         try:
-            ended = self._store.finish(
-                run_id,
-                end,
-                at=at,
-                steps=dump_steps(trail.steps),
-                screenshots=screenshots_of(trail.steps),
+            is_first_end = self._store.finish(
+                run_id, end, at=at, steps=dump_steps(steps), screenshots=screenshots_of(steps)
             )
         finally:
-            trail.close()
-        if ended is not None:
-            self._on_end(ended)
+            if live is not None:
+                live.trail.close()
+        if is_first_end and live is not None and live.request.options.get("webhook_url") is not None:
+            self._on_end(self._store.fetch([run_id])[run_id])
         return at
+
+
+def _request_of(run: StoredRun) -> RunRequest:
+    schema = None if run.output_schema is None else json.loads(run.output_schema)
+    return RunRequest(url=run.url, goal=run.goal, output_schema=schema, options=json.loads(run.options))
 
 
 def is_cancellable(run: StoredRun) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchfish.core.describe import spell_path
 from batchfish.core.schema import find_violations
@@ -30,8 +30,7 @@ class NewRun:
     visible_at: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredRun:
+class StoredRun(NamedTuple):
     """A run as it is stored: times in epoch seconds, documents as JSON text."""
 
     seq: int
@@ -41,7 +40,6 @@ class StoredRun:
     options: str
     output_schema: str | None
     origin: str
-    status: RunStatus
     created_at: float
     started_at: float | None
     finished_at: float | None
@@ -49,6 +47,7 @@ class StoredRun:
     error: str | None
     validation: str | None
     steps: str | None
+    status: RunStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

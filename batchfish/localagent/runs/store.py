@@ -7,7 +7,8 @@ import math
 import os
 import secrets
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,50 +63,29 @@ class RunStore:
         self._db.execute("PRAGMA busy_timeout = 5000")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.executescript(SCHEMA.read_text("utf-8") + f"PRAGMA application_id = {FORMAT};")
-        self._alive, self._running = self._db.execute(
-            "SELECT count(*), count(started_at) FROM runs WHERE finished_at IS NULL"
-        ).fetchone()
-        self._peaks: dict[str, int] = dict(self._db.execute("SELECT name, value FROM peaks"))
 
     def add(self, runs: Sequence[NewRun], *, at: float) -> None:
         """Insert PENDING runs, all or none."""
         rows = [
             (
-                run.run_id,
-                run.url,
-                run.goal,
-                run.goal.casefold(),
-                run.options,
-                run.output_schema,
-                run.origin,
-                RunStatus.PENDING,
-                at,
-                run.visible_at,
+                *(run.run_id, run.url, run.goal, run.goal.casefold(), run.options, run.output_schema),
+                *(run.origin, RunStatus.PENDING, at, run.visible_at),
             )
             for run in runs
         ]
-        with self._writing() as db:
-            db.executemany(
-                "INSERT INTO runs (run_id, url, goal, goal_folded, options, output_schema, origin, status,"
-                " created_at, visible_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
-            self._raise_peak("alive", self._alive + len(rows))
-        self._alive += len(rows)
+        marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))
+        self._write(
+            "INSERT INTO runs (run_id, url, goal, goal_folded, options, output_schema, origin, status,"  # noqa: S608
+            f" created_at, visible_at) VALUES {marks}",
+            list(chain.from_iterable(rows)),
+        )
 
-    def start(self, run_id: str, *, at: float) -> StoredRun | None:
-        """Change a run from PENDING to RUNNING and return it; None if it is no longer PENDING."""
-        with self._writing() as db:
-            row = db.execute(
-                f"UPDATE runs SET status = ?, started_at = ? WHERE run_id = ? AND status = ?"  # noqa: S608
-                f" RETURNING {COLUMNS}",
-                (RunStatus.RUNNING, at, run_id, RunStatus.PENDING),
-            ).fetchone()
-            if row is None:
-                return None
-            self._raise_peak("running", self._running + 1)
-        self._running += 1
-        return _stored(row)
+    def start(self, run_id: str, *, at: float) -> bool:
+        """Change a run from PENDING to RUNNING; return whether it was PENDING."""
+        return self._write(
+            "UPDATE runs SET status = ?, started_at = ? WHERE run_id = ? AND status = ?",
+            (RunStatus.RUNNING, at, run_id, RunStatus.PENDING),
+        )
 
     def finish(
         self,
@@ -115,28 +95,25 @@ class RunStore:
         at: float,
         steps: str | None = None,
         screenshots: Iterable[tuple[int, bytes]] = (),
-    ) -> StoredRun | None:
-        """Record the end of a run with its screenshots and return it; None if it had ended before."""
-        with self._writing() as db:
-            row = db.execute(
-                f"UPDATE runs SET status = ?, finished_at = ?, result = ?, error = ?, validation = ?,"  # noqa: S608
-                f" steps = ? WHERE run_id = ? AND finished_at IS NULL RETURNING {COLUMNS}",
+    ) -> bool:
+        """Record the end of a run with its screenshots; return whether it had not ended before."""
+        pictures = [(run_id, step, body) for step, body in screenshots]
+        with self._together() if pictures else nullcontext():
+            is_first_end = self._write(
+                "UPDATE runs SET status = ?, finished_at = ?, result = ?, error = ?, validation = ?,"
+                " steps = ? WHERE run_id = ? AND finished_at IS NULL",
                 (end.status, at, end.result, end.error, end.validation, steps, run_id),
-            ).fetchone()
-            if row is None:
-                return None
-            run = _stored(row)
-            rows = [(run_id, step, body) for step, body in screenshots]
-            if rows:
-                db.executemany("INSERT INTO screenshots (run_id, step, body) VALUES (?, ?, ?)", rows)
-                db.execute(
+            )
+            if is_first_end and pictures:
+                self._db.executemany(
+                    "INSERT INTO screenshots (run_id, step, body) VALUES (?, ?, ?)", pictures
+                )
+                self._db.execute(
                     "DELETE FROM screenshots WHERE seq IN (SELECT seq FROM (SELECT seq,"
                     " sum(length(body)) OVER (ORDER BY seq DESC) AS bytes FROM screenshots) WHERE bytes > ?)",
                     (self._most_screenshot_bytes,),
                 )
-        self._alive -= 1
-        self._running -= run.started_at is not None
-        return run
+        return is_first_end
 
     def fetch(self, run_ids: Iterable[str]) -> dict[str, StoredRun]:
         """Return runs by id; unknown ids are left out."""
@@ -175,9 +152,9 @@ class RunStore:
 
     def forget(self, *, finished_before: float, keep: int) -> int:
         """Delete runs that ended before a time, and all but the `keep` that ended last; return how many."""
-        with self._writing() as db:
-            old = db.execute("DELETE FROM runs WHERE finished_at < ?", (finished_before,)).rowcount
-            surplus = db.execute(
+        with self._together():
+            old = self._db.execute("DELETE FROM runs WHERE finished_at < ?", (finished_before,)).rowcount
+            surplus = self._db.execute(
                 "DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE finished_at IS NOT NULL"
                 " ORDER BY finished_at DESC LIMIT -1 OFFSET ?)",
                 (keep,),
@@ -197,34 +174,37 @@ class RunStore:
         self._commit()
         self._db.close()
 
+    def _write(self, statement: str, values: Sequence[Any]) -> bool:
+        """Execute a statement; return whether it wrote a row."""
+        self._begin()
+        return self._db.execute(statement, values).rowcount > 0
+
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Keep what the block writes, or undo it if the block raises."""
+    def _together(self) -> Iterator[None]:
+        """Keep all that the block writes, or undo it if the block raises."""
+        self._begin()
+        # Outside of a transaction a savepoint begins one, and its release commits it.
+        self._db.execute("SAVEPOINT together")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO together")
+            raise
+        finally:
+            self._db.execute("RELEASE together")
+
+    def _begin(self) -> None:
+        """Begin the transaction of this turn of the loop, if turns have one."""
         if self._call_soon is not None and not self._will_commit:
             if not self._db.in_transaction:  # a commit that failed is tried again
                 self._db.execute("BEGIN IMMEDIATE")
             self._call_soon(self._commit)
             self._will_commit = True
-        # Outside of a transaction a savepoint begins one, and its release commits it.
-        self._db.execute("SAVEPOINT writing")
-        try:
-            yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK TO writing")
-            raise
-        finally:
-            self._db.execute("RELEASE writing")
 
     def _commit(self) -> None:
         self._will_commit = False
         if self._db.in_transaction:
             self._db.execute("COMMIT")
-
-    def _raise_peak(self, name: str, value: int) -> None:
-        """Store the highest count so far, within what is being written."""
-        if value > self._peaks[name]:
-            self._db.execute("UPDATE peaks SET value = ? WHERE name = ?", (value, name))
-            self._peaks[name] = value
 
 
 async def forget_old_runs(
@@ -243,7 +223,7 @@ async def forget_old_runs(
         store.forget(finished_before=begin, keep=keep_runs)
 
 
-COLUMNS = ", ".join(StoredRun.__slots__)
+COLUMNS = ", ".join(StoredRun._fields)
 
 
 def _check_format(db: sqlite3.Connection, path: Path | str) -> None:
@@ -278,5 +258,4 @@ def _conditions(wanted: RunFilter, at: float) -> tuple[str, list[Any]]:
 
 
 def _stored(row: tuple[Any, ...]) -> StoredRun:
-    fields = dict(zip(StoredRun.__slots__, row, strict=True))
-    return StoredRun(**{**fields, "status": RunStatus(fields["status"])})
+    return StoredRun._make((*row[:-1], RunStatus(row[-1])))

@@ -28,8 +28,5 @@ CREATE TABLE IF NOT EXISTS screenshots (
     body   BLOB NOT NULL,
     UNIQUE (run_id, step)
 );
--- The highest counts ever seen at one moment.
-CREATE TABLE IF NOT EXISTS peaks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT OR IGNORE INTO peaks (name, value) VALUES ('alive', 0), ('running', 0);
 -- What links to runs are signed with.
 CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);

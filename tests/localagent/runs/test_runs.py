@@ -131,21 +131,18 @@ def test_what_one_turn_of_the_loop_writes_is_one_transaction(tmp_path: Path) -> 
         assert seen()[2:] == [("c", "COMPLETED")]
 
 
-def test_a_store_that_is_opened_again_goes_on_counting(tmp_path: Path) -> None:
-    store = RunStore(tmp_path / "runs.db")
-    for run_id in ("waits", "works", "over"):
-        add(store, run_id, ended=None)
-    store.start("works", at=0)
-    store.finish("over", completed({}, None), at=0)  # cancelled, say, before it started
-    store.close()
-    store = RunStore(tmp_path / "runs.db")
-    add(store, "more", ended=None)
-    for run_id in ("waits", "more"):
-        assert store.start(run_id, at=0) is not None
-    assert store.start("over", at=0) is None
-    store.close()
-    with contextlib.closing(sqlite3.connect(tmp_path / "runs.db")) as others:
-        assert dict(others.execute("SELECT name, value FROM peaks")) == {"alive": 3, "running": 3}
+def test_a_run_starts_and_ends_once(tmp_path: Path) -> None:
+    with contextlib.closing(RunStore(tmp_path / "runs.db")) as store:
+        for run_id in ("works", "over"):
+            add(store, run_id, ended=None)
+        assert [store.start("works", at=at) for at in (1, 2)] == [True, False]
+        end = completed({}, None)
+        assert [store.finish("over", end, at=at, screenshots=[(1, b"p")]) for at in (3, 4)] == [True, False]
+        assert not store.start("over", at=5)
+    with contextlib.closing(RunStore(tmp_path / "runs.db")) as store:
+        runs = store.fetch(["works", "over"])
+        assert (runs["works"].started_at, runs["over"].finished_at) == (1, 3)
+        assert [run.run_id for run in store.unfinished()] == ["works"]
 
 
 def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
