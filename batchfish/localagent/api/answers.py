@@ -1,30 +1,33 @@
 """The API's answers: the shapes of its documents, and stored runs in these shapes."""
 
 # The annotations of the models are read at run time, by pydantic.
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import msgspec
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from batchfish.localagent.runs.queue import Cancellation
-from batchfish.localagent.runs.records import RunPage, StoredRun
+from batchfish.localagent.runs.records import RunPage, StoredRun, dump
 from batchfish.localagent.runs.steps import TimedStep
 from batchfish.webagent.wire import EventType, RunStatus
 
 CURSOR_PATTERN = "^[0-7][0-9a-f]{15}$"  # opaque to clients; every match is a place in the listing
 
 
+NULL = msgspec.Raw(b"null")
+
+
 class Json(Response):
-    """JSON in ASCII: pages may hold lone surrogates, which no other encoding can carry."""
+    """A document as JSON, with stored documents as they are stored."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:  # noqa: ANN401 - any JSON
         """Return the encoded document."""
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+        return msgspec.json.encode(content)
 
 
 class Error(BaseModel):
@@ -199,21 +202,21 @@ def show_outcome(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any
         "started_at": _iso(run.started_at),
         "finished_at": _iso(run.finished_at),
         "num_of_steps": steps if run.status.is_final else None,
-        "result": _parse(run.result),
-        "schema_validation": _parse(run.validation),
-        "error": _parse(run.error),
+        "result": _stored(run.result),
+        "schema_validation": _stored(run.validation),
+        "error": _stored(run.error),
         "streaming_url": watch_url,
     }
 
 
 def show_summary(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any]:
     """Return a run as a RunSummary."""
-    options = json.loads(run.options)
+    options = msgspec.json.decode(run.options)
     return {
         **show_outcome(run, steps=steps, watch_url=watch_url),
         "goal": run.goal,
         "created_at": iso(run.created_at),
-        "output_schema": _parse(run.output_schema),
+        "output_schema": _stored(run.output_schema),
         "profile_attached": False,
         "profile_id": options.get("profile_id"),
         "browser_config": {"proxy_enabled": False, "proxy_country_code": None},
@@ -236,7 +239,7 @@ def show_run(
                 "id": str(number),
                 "timestamp": iso(timed.at),
                 "status": "completed",
-                "action": timed.step.action,
+                "action": _stored(dump(timed.step.action)),  # which may hold lone surrogates
                 "screenshot": screenshot(number) if timed.has_screenshot else None,
                 "duration": None if timed.step.duration is None else f"{timed.step.duration:.1f}s",
             }
@@ -271,5 +274,5 @@ def _iso(at: float | None) -> str | None:
     return None if at is None else iso(at)
 
 
-def _parse(document: str | None) -> Any:  # noqa: ANN401 - any JSON
-    return None if document is None else json.loads(document)
+def _stored(document: str | None) -> msgspec.Raw:
+    return NULL if document is None else msgspec.Raw(document.encode())

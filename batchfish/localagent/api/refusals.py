@@ -1,5 +1,6 @@
 """Answers that are not 2xx."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from batchfish.localagent.api.answers import Json
 from batchfish.localagent.api.request_bodies import InvalidInput
 from batchfish.webagent import wire
 
@@ -15,8 +15,9 @@ from batchfish.webagent import wire
 def refused(
     status: int, code: str, message: str, details: object = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a refusal in the API's envelope."""
-    return Json(wire.error_envelope(code, message, details), status, headers)
+    """Return a refusal in the API's envelope, in ASCII: what it repeats of a request may be no Unicode."""
+    body = json.dumps(wire.error_envelope(code, message, details), separators=(",", ":"))
+    return Response(body, status, headers, "application/json")
 
 
 def no_such_run(run_id: str) -> Response:

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Self
 
 import httpx
+import msgspec
 
 from batchfish.localagent.api.answers import show_run
 from batchfish.localagent.egress.client import open_client
@@ -113,7 +114,7 @@ class Webhooks:
             "status": run.status,
             "data": show_run(run, load_steps(run.steps), watch_url=self._watch_url(run.run_id)),
         }
-        return json.dumps(document, separators=(",", ":")).encode("ascii")
+        return msgspec.json.encode(document)
 
 
 def _check_refusals(ticket: Ticket) -> None:

@@ -22,6 +22,7 @@ from batchfish.localagent.runs.records import (
     RunPage,
     StoredRun,
     completed,
+    dump,
     failed,
 )
 from batchfish.localagent.runs.steps import Trail, dump_steps, load_steps, screenshots_of
@@ -120,8 +121,8 @@ class RunQueue:
                 run_id=str(uuid.uuid4()),
                 url=request.url,
                 goal=request.goal,
-                options=json.dumps(dict(request.options)),
-                output_schema=None if request.output_schema is None else json.dumps(request.output_schema),
+                options=dump(dict(request.options)),
+                output_schema=None if request.output_schema is None else dump(request.output_schema),
                 origin=origin,
                 visible_at=at + self._draw_lag(),
             )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from batchfish.localagent.engines.base import RunFailure
 
+# As answers have it: they hold stored documents as they are. ASCII, since pages may hold lone surrogates.
+dump = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRun:
@@ -65,7 +68,7 @@ CANCELLED = RunEnd(status=RunStatus.CANCELLED)
 
 def failed(failure: RunFailure) -> RunEnd:
     """Return the end of a run that failed."""
-    return RunEnd(status=RunStatus.FAILED, error=json.dumps(dataclasses.asdict(failure)))
+    return RunEnd(status=RunStatus.FAILED, error=dump(dataclasses.asdict(failure)))
 
 
 def completed(result: object, schema: Mapping[str, Any] | None, *, re_prompts: int = 0) -> RunEnd:
@@ -83,10 +86,8 @@ def completed(result: object, schema: Mapping[str, Any] | None, *, re_prompts: i
             }
             for found in find_violations(result, schema)
         ]
-        validation = json.dumps({"valid": not errors, "re_prompt_attempts": re_prompts, "errors": errors})
-    return RunEnd(
-        status=RunStatus.COMPLETED, result=json.dumps(result, allow_nan=False), validation=validation
-    )
+        validation = dump({"valid": not errors, "re_prompt_attempts": re_prompts, "errors": errors})
+    return RunEnd(status=RunStatus.COMPLETED, result=dump(result), validation=validation)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.localagent.engines.base import Match, Step
+from batchfish.localagent.runs.records import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,7 +35,7 @@ def screenshots_of(steps: Iterable[TimedStep]) -> Iterator[tuple[int, bytes]]:
 
 def dump_steps(steps: Sequence[TimedStep]) -> str:
     """Return steps as JSON, without their screenshots."""
-    return json.dumps(
+    return dump(
         [
             {
                 "at": timed.at,
