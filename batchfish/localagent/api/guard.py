@@ -3,18 +3,19 @@
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batchfish.webagent.wire import API_KEY_HEADER, error_envelope
 
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 LARGEST_BODY = 16 * 1024 * 1024
-LENGTH = re.compile(r"[0-9]{1,12}")
+LENGTH = re.compile(rb"[0-9]{1,12}")
+KEY_HEADER = API_KEY_HEADER.lower().encode()
 TOO_LARGE = (413, "INVALID_INPUT", f"The body is larger than {LARGEST_BODY} bytes.")
 
 
@@ -45,13 +46,12 @@ class Guard:
 
         async def dated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                date = (b"date", formatdate(self._clock(), usegmt=True).encode())
-                message["headers"] = [*message.get("headers", ()), date]
+                message["headers"] = [*message.get("headers", ()), (b"date", _date(int(self._clock())))]
             await send(message)
 
-        headers = Headers(scope=scope)
+        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of each name
         refusal = self._refusal(scope["path"], headers)
-        if refusal is None and "transfer-encoding" in headers:
+        if refusal is None and b"transfer-encoding" in headers:
             # The length of a chunked body is known once it has been read.
             try:
                 receive = replay(await read_body(receive, most=LARGEST_BODY), receive)
@@ -62,23 +62,23 @@ class Guard:
         else:
             await _answer(dated, *refusal)
 
-    def _refusal(self, path: str, headers: Headers) -> tuple[int, str, str] | None:
-        if _host_of(f"//{headers.get('host', '')}") not in LOCAL_NAMES:
+    def _refusal(self, path: str, headers: Mapping[bytes, bytes]) -> tuple[int, str, str] | None:
+        if not _is_local(headers.get(b"host", b"")):
             return 403, "FORBIDDEN", "This agent answers to names of this machine only."
-        origin = headers.get("origin")
-        if origin is not None and origin != f"http://{headers['host']}":
+        origin = headers.get(b"origin")
+        if origin is not None and origin != b"http://" + headers[b"host"]:
             return 403, "FORBIDDEN", "This agent does not answer pages of other origins."
         if not path.startswith("/v1/"):
             return None
-        key = headers.get(API_KEY_HEADER, "").strip()
+        key = headers.get(KEY_HEADER, b"").strip()
         if not key:
             return 401, "MISSING_API_KEY", f"Send the agent's key in the header {API_KEY_HEADER}."
-        if not secrets.compare_digest(key.encode(), self._key):
+        if not secrets.compare_digest(key, self._key):
             message = "This agent accepts its own key only; `batchfish serve` says which file holds it."
             return 401, "INVALID_API_KEY", message
-        length = headers.get("content-length", "0")
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if (length != "0" or "transfer-encoding" in headers) and kind != "application/json":
+        length = headers.get(b"content-length", b"0")
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if (length != b"0" or b"transfer-encoding" in headers) and kind != b"application/json":
             return 415, "INVALID_INPUT", "Send the body as application/json."
         if not LENGTH.fullmatch(length) or int(length) > LARGEST_BODY:
             return TOO_LARGE
@@ -107,11 +107,17 @@ def replay(body: bytes, after: Receive) -> Receive:
     return receive
 
 
-def _host_of(address: str) -> str | None:
+@lru_cache(maxsize=16)
+def _is_local(host: bytes) -> bool:
     try:
-        return urlsplit(address).hostname
+        return urlsplit(f"//{host.decode('latin-1')}").hostname in LOCAL_NAMES
     except ValueError:  # brackets without an address
-        return None
+        return False
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
 
 
 async def _answer(send: Send, status: int, code: str, message: str) -> None:
