@@ -31,6 +31,8 @@ class OpenAttempts:
             state: {} for state in AttemptState if state.is_open
         }
         self._unwanted: dict[_Key, OpenAttempt] = {}
+        self.runs: dict[str, OpenAttempt] = {}
+        """Those whose run is known, by its id."""
         self._batch8_of = batch8_of
         for one in found:
             self._add(one)
@@ -87,6 +89,8 @@ class OpenAttempts:
         key = (one.item.pk, one.attempt.k)
         self._by_item[one.item.pk][one.attempt.k] = one
         self._by_state[one.attempt.state][key] = one
+        if one.attempt.run_id is not None:
+            self.runs[one.attempt.run_id] = one
         if one.is_unwanted:
             self._unwanted[key] = one
 
@@ -96,6 +100,8 @@ class OpenAttempts:
             return
         del self._by_item[item][k], self._by_state[one.attempt.state][item, k]
         self._unwanted.pop((item, k), None)
+        if one.attempt.run_id is not None:
+            del self.runs[one.attempt.run_id]
         if not self._by_item[item]:
             del self._by_item[item]
 

@@ -212,6 +212,11 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self._group.refuse_after_failure()
         return self._memory.open.in_states(states)
 
+    def open_runs(self) -> Mapping[str, OpenAttempt]:
+        """Return the open attempts of all batches whose run is known, by run id; it follows all writes."""
+        self._group.refuse_after_failure()
+        return self._memory.open.runs
+
     def unwanted_attempts(self) -> Sequence[OpenAttempt]:
         """Return the attempts of all batches whose runs are to be cancelled, as they were intended."""
         self._group.refuse_after_failure()

@@ -23,7 +23,8 @@ IDLE = 60.0
 
 async def cancel(ctx: Context) -> None:
     """Send cancels until nothing is left or the stages detach; the poller finds out how the runs end."""
-    listener, asked = ctx.wakeup.listen(), dict[str, float]()
+    listener = ctx.wakeup.listen(lambda: bool(ctx.journal.unwanted_attempts()))
+    asked: dict[str, float] = {}
     while not ctx.is_over():
         now = ctx.clock.boottime()
         wanted, surplus = {}, {}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Clock(Protocol):
@@ -36,11 +39,15 @@ class Wakeup:
     def wake(self) -> None:
         """Wake the waiting stages; a stage that is at work checks again before it next waits."""
         for listener in self._listeners:
-            listener.woken.set()
+            if listener.is_needed():
+                listener.woken.set()
 
-    def listen(self) -> Listener:
-        """Return a listener; wake-ups between two waits are not lost."""
-        listener = Listener()
+    def listen(self, is_needed: Callable[[], bool] = lambda: True) -> Listener:
+        """Return a listener; wake-ups between two waits are not lost.
+
+        It sleeps through the changes after which `is_needed()` is false: most concern few stages.
+        """
+        listener = Listener(is_needed)
         self._listeners.append(listener)
         return listener
 
@@ -48,7 +55,8 @@ class Wakeup:
 class Listener:
     """A stage that can wait to be woken."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_needed: Callable[[], bool]) -> None:
+        self.is_needed = is_needed
         self.woken = asyncio.Event()
 
     async def wait(self, seconds: float) -> None:

@@ -55,18 +55,15 @@ async def compare_at_start(ctx: Context, batch: int) -> None:
 
 async def compare_regularly(ctx: Context) -> None:
     """Compare every ten minutes while creates are sent, and once when nothing else is left to do."""
-    listener = ctx.wakeup.listen()
-    session, put_off_until = ctx.session, 0.0
+    listener, session = ctx.wakeup.listen(lambda: _is_due(ctx)), ctx.session
     while not ctx.is_over():
-        now, is_due = ctx.clock.boottime(), session.intended_at > session.compared_at
-        due_at = max(put_off_until, session.compared_at + EVERY)
-        if is_due and (ctx.is_idle() or now >= due_at):
+        if _is_due(ctx):
             try:
                 await _compare_meanwhile(ctx)
             except WebAgentUnavailable as error:
                 if ctx.has_detached():
                     return
-                put_off_until = ctx.clock.boottime() + PUT_OFF
+                session.comparison_put_off_until = ctx.clock.boottime() + PUT_OFF
                 if ctx.is_idle():
                     session.compared_at = ctx.clock.boottime()
                     ctx.notice(
@@ -75,7 +72,19 @@ async def compare_regularly(ctx: Context) -> None:
                     )
             ctx.wakeup.wake()
         else:
-            await listener.wait(max(0.01, due_at - now) if is_due else EVERY)
+            left = _next_comparison_at(ctx) - ctx.clock.boottime()
+            await listener.wait(left if left > 0 else EVERY)
+
+
+def _is_due(ctx: Context) -> bool:
+    """Whether creates were sent since the last comparison, and nothing else is left or its time has come."""
+    if ctx.session.intended_at <= ctx.session.compared_at:
+        return False
+    return ctx.clock.boottime() >= _next_comparison_at(ctx) or ctx.is_idle()
+
+
+def _next_comparison_at(ctx: Context) -> float:
+    return max(ctx.session.comparison_put_off_until, ctx.session.compared_at + EVERY)
 
 
 async def _compare_meanwhile(ctx: Context) -> None:

@@ -93,9 +93,9 @@ class SessionState(Struct, kw_only=True):
     (epoch seconds) is when a create was last accepted, and `server_ahead` the server's clock less ours.
     `is_paused`: a person paused the batch, and nothing is submitted.
     `intended_at` is when an intent was last committed, and `compared_at` when the last comparison with the
-    API's listing began. `awaits_budget`: the next item waits until the budget has room for it. `reported` are
-    the ids of the runs whose marker cannot be read that were reported already. `creates` are those on their
-    way.
+    API's listing began; after one that failed the next one is put off. `awaits_budget`: the next item waits
+    until the budget has room for it. `reported` are the ids of the runs whose marker cannot be read that were
+    reported already. `creates` are those on their way.
     """
 
     began_at: float
@@ -113,6 +113,7 @@ class SessionState(Struct, kw_only=True):
     server_ahead: float | None = None
     intended_at: float = -math.inf
     compared_at: float = 0.0
+    comparison_put_off_until: float = 0.0
     finished: int = 0
     failed: int = 0
     awaits_budget: bool = False

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
-
-from msgspec import Struct, field
-from msgspec.structs import replace
 
 from batchfish.core import identity
 from batchfish.core.backoff import LONGEST_RETRY_AFTER
@@ -18,10 +14,10 @@ from batchfish.core.reuse import fresh_since
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline import backoff
 from batchfish.pipeline.context import Context, StopKind
-from batchfish.webagent.wire import IDS_PER_CALL
+from batchfish.pipeline.watches import Watch, Watches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from batchfish.core.runs import RunSnapshot
     from batchfish.journal.records import OpenAttempt
@@ -37,140 +33,30 @@ MISNAMED_IN_A_ROW = 3
 CLOCK_MARGIN = 3600.0
 """Seconds by which our wall clock may be ahead of the server's, where the API does not say what it has."""
 
-WEIGHT_OF_LATEST = 0.1
-"""The weight of the latest run in the average of how long runs take."""
-
-IDLE = 60.0
-
-
-class Watch(Struct, kw_only=True):
-    """The findings of this process's polls of one run; times are boot-time seconds.
-
-    `changed_at` is when its status last changed, in epoch seconds of the server's clock, `age` how long ago
-    that was at the latest poll, and `same_since` when a poll first showed it so. `gone_since` is when the
-    API first did not know it; `missed` counts the polls without it, from `missing_since` on, that found
-    another run. `misnamed` counts the polls in a row that showed it with another marker. `created_at` is in
-    epoch seconds of the server's clock.
-    """
-
-    since: float
-    same_since: float
-    next_poll: float
-    changed_at: float | None = None
-    age: float = 0.0
-    gone_since: float | None = None
-    missing_since: float | None = None
-    missed: int = 0
-    misnamed: int = 0
-    is_loss_reported: bool = False
-    is_wait_reported: bool = False
-    created_at: float | None = None
-    is_pending: bool = True
-
-
-class Queue(Struct):
-    """The evidence of polls on how full the server's queue is; times are epoch seconds of its clock.
-
-    The server starts runs in the order of their creation. So a run that is PENDING although a later one has
-    started is only starting, and so is one that is not pending for longer than starts take.
-    """
-
-    latest_started: float = -math.inf  # when the last created of the started runs was created
-    quickest_start: float = math.inf  # seconds from creation to start
-    run_seconds: float | None = None  # from start to end, of the latest runs on average
-    ended: int = 0  # since the pacing was told
-    told_at: float = -math.inf  # boot-time seconds
-
-    def note(self, run: RunSnapshot) -> None:
-        """Learn from one run as a poll shows it."""
-        if run.started_at is not None and run.created_at is not None:
-            self.latest_started = max(self.latest_started, run.created_at)
-            self.quickest_start = min(self.quickest_start, max(0.0, run.started_at - run.created_at))
-        if run.started_at is not None and run.finished_at is not None:
-            seconds = max(0.0, run.finished_at - run.started_at)
-            before = seconds if self.run_seconds is None else self.run_seconds
-            self.run_seconds = before + WEIGHT_OF_LATEST * (seconds - before)
-
-    def count(self, watches: Sequence[Watch], asked_at: float) -> tuple[int, int]:
-        """Return how many runs are at work, and how many wait for a slot; the others are only starting.
-
-        `asked_at` is when the poll was sent, in boot-time seconds.
-        """
-        pending = [watch for watch in watches if watch.is_pending]
-        return len(watches) - len(pending), sum(self._waits(watch, asked_at) for watch in pending)
-
-    def _waits(self, watch: Watch, asked_at: float) -> bool:
-        if watch.created_at is None or watch.created_at < self.latest_started:
-            return False
-        return asked_at - watch.since > 2 * self.quickest_start
-
-
-class Watches(Struct):
-    """The watches of all runs that are alive, which are kept in memory only."""
-
-    by_run: dict[str, Watch] = field(default_factory=dict)
-    queue: Queue = field(default_factory=Queue)
-
-    def update(self, tracked: Sequence[OpenAttempt], now: float, interval: float) -> None:
-        """Watch the runs of these attempts, and forget those that are over."""
-        alive = [one.attempt.run_id for one in tracked if one.attempt.run_id is not None]
-        new = Watch(since=now, same_since=now, next_poll=now + interval)
-        self.by_run = {run_id: self.by_run.get(run_id) or replace(new) for run_id in alive}
-
-    def oldest(self, now: float) -> float:
-        """Return for how many seconds the oldest run has been watched."""
-        return now - min((watch.since for watch in self.by_run.values()), default=now)
-
-    def due(self, tracked: Sequence[OpenAttempt], now: float, interval: float) -> list[OpenAttempt]:
-        """Return the attempts whose runs are to be polled now; none if no run is due.
-
-        Polls are shared: a run that would be due within half an interval is polled with the others, and so
-        are the next ones, up to the number that a request can ask for.
-        """
-        watched = [(watch, one) for one in tracked if (watch := self.by_run.get(one.attempt.run_id or ""))]
-        watched.sort(key=lambda pair: pair[0].next_poll)
-        number = sum(watch.next_poll <= now + interval / 2 for watch, _ in watched)
-        asked = math.ceil(number / IDS_PER_CALL) * IDS_PER_CALL
-        return [one for _, one in watched[:asked]]
-
-    def next_due(self, now: float) -> float:
-        """Return the seconds until any run is due."""
-        return max(0.0, min((watch.next_poll - now for watch in self.by_run.values()), default=IDLE))
-
 
 async def poll(ctx: Context) -> None:
     """Poll the runs that are alive until nothing is left or the stages detach."""
-    listener, watches, options = ctx.wakeup.listen(), Watches(), ctx.options
+    listener, watches = ctx.wakeup.listen(), Watches()
     while not ctx.is_over():
-        now, interval = ctx.clock.boottime(), options.poll_interval
-        if options.learns_interval:
-            interval = poll_interval(
-                options.poll_interval,
-                watches.queue.run_seconds,
-                watches.oldest(now),
-                is_growing=ctx.session.pacing.is_growing,
-            )
-        tracked = _tracked(ctx)
-        watches.update(tracked, now, interval)
-        due = watches.due(tracked, now, interval)
-        if not due or watches.next_due(now) > 0:
+        now = ctx.clock.boottime()
+        interval = _interval(ctx, watches, now)
+        watches.update(ctx.journal.open_runs().keys(), now, interval)
+        due = watches.due(now, interval)
+        if not due:
             await listener.wait(max(0.001, watches.next_due(now)))
             continue
         try:
-            result = await _poll(
-                ctx, [one.attempt.run_id or "" for one in due] + _controls(ctx, due, watches)
-            )
+            result = await _poll(ctx, due + _controls(ctx, due, watches))
         except WebAgentUnavailable:
             return  # the stages detach
         # The items may have changed while the answer was awaited.
-        tracked = _tracked(ctx)
-        asked = {one.attempt.run_id for one in due}
-        polled = [one for one in tracked if one.attempt.run_id in asked]
+        runs = ctx.journal.open_runs()
+        polled = [runs[run_id] for run_id in due if run_id in runs]
         has_news = _record(ctx, polled, result, watches)
-        for one in polled:
-            watch = watches.by_run[one.attempt.run_id or ""]
+        asked_to_wait = min(result.retry_after or 0.0, LONGEST_RETRY_AFTER)
+        for run_id in due:
+            watch = watches.by_run[run_id]
             pause = next_poll(now - watch.since, interval)
-            asked_to_wait = min(result.retry_after or 0.0, LONGEST_RETRY_AFTER)
             # From one request to the next: how long its answer takes is no reason to see ends later.
             watch.next_poll = max(now + pause, ctx.clock.boottime() + max(pause / 2, asked_to_wait))
         _pace(ctx, watches, result, now, interval)
@@ -178,7 +64,20 @@ async def poll(ctx: Context) -> None:
             await ctx.journal.commit()
             ctx.wakeup.wake()
         else:
-            _stop_if_only_stuck(ctx, tracked, watches)
+            _stop_if_only_stuck(ctx, watches)
+
+
+def _interval(ctx: Context, watches: Watches, now: float) -> float:
+    """Return the seconds between two polls of a run, by what is known of how long runs take."""
+    options = ctx.options
+    if not options.learns_interval:
+        return options.poll_interval
+    return poll_interval(
+        options.poll_interval,
+        watches.queue.run_seconds,
+        watches.oldest(now),
+        is_growing=ctx.session.pacing.is_growing,
+    )
 
 
 def _pace(ctx: Context, watches: Watches, result: PollResult, asked_at: float, interval: float) -> None:
@@ -192,7 +91,7 @@ def _pace(ctx: Context, watches: Watches, result: PollResult, asked_at: float, i
     if now - queue.told_at < interval / 2:
         return
     over = {run_id for run_id, run in result.runs.items() if run.is_final}
-    shown = [watch for run_id, watch in watches.by_run.items() if run_id not in over]
+    shown = (watch for run_id, watch in watches.by_run.items() if run_id not in over)
     working, waiting = queue.count(shown, asked_at)
     before, alive = ctx.session.pacing, ctx.count_alive()
     # A run that no poll has shown yet may have a slot or not: it counts as starting.
@@ -211,16 +110,20 @@ def _pace(ctx: Context, watches: Watches, result: PollResult, asked_at: float, i
 
 async def poll_held(ctx: Context) -> None:
     """Poll the runs of held attempts once where nothing else is left to do: the API may show them again."""
-    held = [one for one in ctx.journal.open_attempts(AttemptState.HELD) if one.attempt.run_id is not None]
+    held = {
+        run_id: one
+        for run_id, one in ctx.journal.open_runs().items()
+        if one.attempt.state is AttemptState.HELD
+    }
     if not held or not ctx.is_over():
         return
     watches = Watches()
-    watches.update(held, ctx.clock.boottime(), ctx.options.poll_interval)
+    watches.update(held.keys(), ctx.clock.boottime(), ctx.options.poll_interval)
     try:
-        result = await ctx.agent.poll([one.attempt.run_id or "" for one in held])
+        result = await ctx.agent.poll(list(held))
     except WebAgentUnavailable:
         return  # they stay held, and the next process polls them again
-    if _record(ctx, held, result, watches):
+    if _record(ctx, held.values(), result, watches):
         await ctx.journal.commit()
 
 
@@ -231,30 +134,24 @@ async def poll_reusable(ctx: Context) -> None:
     """
     if fresh_since(ctx.rules, number=ctx.batch.number, now=ctx.clock.now()) is None or not ctx.may_submit():
         return
-    asked = {
-        run_id for one in _tracked(ctx) if one.item.batch != ctx.batch.pk and (run_id := one.attempt.run_id)
-    }
+    asked = {run_id for run_id, one in ctx.journal.open_runs().items() if one.item.batch != ctx.batch.pk}
     watches = Watches()
-    watches.update(_tracked(ctx), ctx.clock.boottime(), ctx.options.poll_interval)
+    watches.update(ctx.journal.open_runs().keys(), ctx.clock.boottime(), ctx.options.poll_interval)
     while asked:
         try:
             result = await _poll(ctx, sorted(asked))
         except WebAgentUnavailable:
             return  # the stages detach
         # The items may have changed while the answer was awaited.
-        if _record(ctx, [one for one in _tracked(ctx) if one.attempt.run_id in asked], result, watches):
+        polled = [one for run_id, one in ctx.journal.open_runs().items() if run_id in asked]
+        if _record(ctx, polled, result, watches):
             await ctx.journal.commit()
         # Results beyond the size limit of one answer are left for the next poll.
         left = asked - result.runs.keys() - result.not_found
         asked = left if left < asked else set()
 
 
-def _tracked(ctx: Context) -> Sequence[OpenAttempt]:
-    """Return the attempts whose runs can be polled, as they are now."""
-    return ctx.journal.open_attempts(AttemptState.RUNNING, AttemptState.HELD)
-
-
-def _record(ctx: Context, polled: Sequence[OpenAttempt], result: PollResult, watches: Watches) -> bool:
+def _record(ctx: Context, polled: Iterable[OpenAttempt], result: PollResult, watches: Watches) -> bool:
     """Write what a poll shows of these runs; return whether anything was written."""
     events = [(one, event) for one in polled for event in _note_poll(ctx, one, result, watches)]
     for one, event in events:
@@ -263,16 +160,17 @@ def _record(ctx: Context, polled: Sequence[OpenAttempt], result: PollResult, wat
     return bool(events)
 
 
-def _controls(ctx: Context, due: Sequence[OpenAttempt], watches: Watches) -> list[str]:
+def _controls(ctx: Context, due: Sequence[str], watches: Watches) -> list[str]:
     """Return the id of a run that the API must know, to poll with runs that may all be lost.
 
     They are believed to be lost only if it is found.
     """
-    gone = {run_id for run_id, watch in watches.by_run.items() if watch.gone_since is not None}
-    may_be_lost = any(one.attempt.run_id in gone and one.attempt.state is AttemptState.RUNNING for one in due)
-    if not may_be_lost or any(one.attempt.run_id not in gone for one in due):
+    if any(watches.by_run[run_id].gone_since is None for run_id in due):
         return []
-    alive = [run_id for run_id in watches.by_run if run_id not in gone]
+    runs = ctx.journal.open_runs()
+    if not any(runs[run_id].attempt.state is AttemptState.RUNNING for run_id in due):
+        return []
+    alive = [run_id for run_id, watch in watches.by_run.items() if watch.gone_since is None]
     ended = None if alive else ctx.journal.latest_ended(ctx.agent.key_id)
     return alive[:1] if ended is None or ended.run_id is None else [ended.run_id]
 
@@ -404,17 +302,19 @@ def _report(ctx: Context, one: OpenAttempt, event: Event) -> None:
             )
 
 
-def _stop_if_only_stuck(ctx: Context, tracked: Sequence[OpenAttempt], watches: Watches) -> None:
+def _stop_if_only_stuck(ctx: Context, watches: Watches) -> None:
     """Stop the run if all runs that are left have not changed for `limits.stuck`, so that a table is made."""
-    running = [one for one in tracked if one.attempt.state is AttemptState.RUNNING]
-    for one in running:
-        watch = watches.by_run.get(one.attempt.run_id or "")
-        if watch is None or watch.age <= ctx.policies[one.item.batch].rules.limits.stuck:
-            return
-    if running and ctx.count_alive() == len(running) and not _is_more_to_send(ctx):
+    running = 0
+    for run_id, one in ctx.journal.open_runs().items():
+        if one.attempt.state is AttemptState.RUNNING:
+            watch = watches.by_run.get(run_id)
+            if watch is None or watch.age <= ctx.policies[one.item.batch].rules.limits.stuck:
+                return
+            running += 1
+    if running and ctx.count_alive() == running and not _is_more_to_send(ctx):
         ctx.stop(
             StopKind.ONLY_STUCK,
-            f"only {several(len(running), 'run')} left, without a change for too long",
+            f"only {several(running, 'run')} left, without a change for too long",
             detaches=True,
         )
 

@@ -60,7 +60,7 @@ class Controls(Struct):
 
 async def reconcile(ctx: Context) -> None:
     """Search for unanswered creates until nothing is left or the stages detach."""
-    listener = ctx.wakeup.listen()
+    listener = ctx.wakeup.listen(lambda: bool(ctx.journal.open_attempts(AttemptState.UNANSWERED)))
     records: dict[tuple[int, int], SearchRecord] = {}
     controls = Controls()
     while not ctx.is_over():

@@ -85,7 +85,8 @@ async def _recover(ctx: Context) -> None:
 
 async def _supervise(ctx: Context, is_done: Callable[[], bool]) -> None:
     """Wait until `is_done()` or the run detaches; stop it when its time is up or an outage lasts."""
-    listener, limit = ctx.wakeup.listen(), ctx.options.max_duration
+    limit = ctx.options.max_duration
+    listener = ctx.wakeup.listen(lambda: is_done() or ctx.has_detached())
     while not is_done() and not ctx.has_detached():
         check_outage(ctx)
         lasted = ctx.clock.boottime() - ctx.session.began_at

@@ -148,6 +148,9 @@ class History:
             assert list(journal.open_attempts(state)) == [
                 one for one in in_file if one.attempt.state is state
             ]
+        runs = [one for one in in_file if one.attempt.state in {AttemptState.RUNNING, AttemptState.HELD}]
+        named = {one.attempt.run_id: one for one in runs if one.attempt.run_id is not None}
+        assert journal.open_runs() == named
         assert list(journal.unwanted_attempts()) == [one for one in in_file if one.is_unwanted]
         assert journal.count_open() == len(in_file)
         assert journal.count_held_open() == sum(one.attempt.state is AttemptState.HELD for one in in_file)

@@ -134,6 +134,7 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "notifications.told": lambda journal: journal.notifications.told(BATCH, NOTIFICATION.target),
     "notifications.waiting": lambda journal: journal.notifications.waiting(),
     "open_attempts": lambda journal: journal.open_attempts(AttemptState.RUNNING),
+    "open_runs": SqliteJournal.open_runs,
     "request": lambda journal: journal.request(ITEM),
     "run_of_another_key": lambda journal: journal.run_of_another_key(KEY),
     "select": lambda journal: journal.select([ITEM]),
