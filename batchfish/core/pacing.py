@@ -18,7 +18,7 @@ FEWEST_CREATES_AT_ONCE, MOST_CREATES_AT_ONCE = 6, 32
 CREATES_A_SECOND = 400
 """The rate that the creates which wait at once add up to, within these bounds; each takes a connection."""
 
-FIRST_POLL_INTERVAL, LEAST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.25, 0.1, 0.45
+FIRST_POLL_INTERVAL, LEAST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.25, 0.1, 0.5
 
 SLOWEST_POLL = 5.0
 """The longest time between two polls of one run, in poll intervals."""
@@ -135,7 +135,7 @@ def poll_interval(
     """Return the seconds between two polls, at least `shortest`, by how long runs take.
 
     The end of a run is noticed half an interval late, on average. Short runs are polled four times in their
-    time, runs of 2 s to 9 s every 0.45 s, and longer ones twenty times in their time. While it is not known
+    time, runs of 2 s to 10 s every 0.5 s, and longer ones twenty times in their time. While it is not known
     how long they take (None), the first polls come soon, since the window grows by them: four in the time
     for which the oldest run has been alive. `is_growing`: it still does, and even the shortest runs are
     polled four times.

@@ -72,13 +72,15 @@ class GroupCommit:
             raise
         self.commit_now()
 
-    async def commit(self) -> None:
-        """Return once everything written so far is durable; callers of one turn share one transaction."""
+    async def commit(self, within: float = 0.0) -> None:
+        """Return once everything written so far is durable; callers of one turn share one transaction.
+
+        It may be put off `within` so many seconds, to share the transaction of later callers.
+        """
         loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._flush)
         durable = loop.create_future()
         self._waiting.append(durable)
+        loop.call_later(within, self._flush, durable)
         await durable
 
     def commit_now(self) -> None:
@@ -90,7 +92,9 @@ class GroupCommit:
         except sqlite3.Error as error:
             raise self._fail(error) from error
 
-    def _flush(self) -> None:
+    def _flush(self, caller: asyncio.Future[None]) -> None:
+        if caller not in self._waiting:
+            return  # it shared the transaction of another caller
         callers, self._waiting = [one for one in self._waiting if not one.cancelled()], []
         try:
             self.commit_now()

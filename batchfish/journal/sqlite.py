@@ -436,9 +436,10 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         with self._group.transaction():
             self._group.write(statement, values)
 
-    async def commit(self) -> None:
+    async def commit(self, within: float = 0.0) -> None:
         """Return once everything written so far is durable.
 
-        Callers within one turn of the event loop share one transaction. StorageFailed if it fails.
+        Callers within one turn of the event loop share one transaction. It may be put off `within` so many
+        seconds, to share that of later callers. StorageFailed if it fails.
         """
-        await self._group.commit()
+        await self._group.commit(within)

@@ -17,7 +17,6 @@ from batchfish.core.lifecycle import Change, Circumstances, advance
 from batchfish.pipeline.clock import Wakeup
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, MutableMapping
 
     from batchfish.core.budget import Reservation
@@ -95,7 +94,7 @@ class SessionState(Struct, kw_only=True):
     `intended_at` is when an intent was last committed, and `compared_at` when the last comparison with the
     API's listing began; after one that failed the next one is put off. `awaits_budget`: the next item waits
     until the budget has room for it. `reported` are the ids of the runs whose marker cannot be read that were
-    reported already. `creates` are those on their way.
+    reported already. `creates_in_flight` counts those without an answer.
     """
 
     began_at: float
@@ -120,7 +119,7 @@ class SessionState(Struct, kw_only=True):
     is_budget_reported: bool = False
     is_percentile_reported: bool = False
     reported: set[str] = field(default_factory=set)
-    creates: set[asyncio.Task[None]] = field(default_factory=set)
+    creates_in_flight: int = 0
 
 
 class Context(Struct, frozen=True, kw_only=True):

@@ -52,7 +52,8 @@ async def run_batch(ctx: Context, *companions: Callable[[Context], Coroutine[Non
     except* BatchfishError as errors:
         # The first one ended the other stages; a person needs to see that one alone.
         raise first_of(errors) from None
-    await ctx.journal.commit()
+    finally:
+        await ctx.journal.commit()  # answers whose commit was put off
     return RunReport(stop=ctx.session.stop, alive=ctx.count_alive())
 
 

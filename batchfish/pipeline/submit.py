@@ -48,6 +48,12 @@ FORBIDDEN_IN_A_ROW = 5
 WEIGHT_OF_LATEST = 0.2
 """The weight of the latest create in the average of how long their answers take."""
 
+SHARED_COMMIT = 0.005
+"""Seconds for which an answer waits to be committed with those that come next.
+
+A process that is killed meanwhile finds the run by its marker, as if the answer had been lost.
+"""
+
 IDLE = 60.0
 
 STOPS = {
@@ -63,7 +69,7 @@ NOT_SENT = SubmitDeferred(reason="not_sent", message="submitting had to wait bef
 
 async def submit(ctx: Context) -> None:
     """Send what is due while there is room, until nothing is left or the run stops."""
-    listener = ctx.wakeup.listen()
+    listener = ctx.wakeup.listen(lambda: _is_concerned(ctx))
     async with asyncio.TaskGroup() as creates:
         while not ctx.is_over():
             _stop_if_only_held_are_left(ctx)
@@ -87,9 +93,13 @@ async def submit(ctx: Context) -> None:
                 await listener.wait(_idle_time(ctx))
                 continue
             for item, create in await _intend(ctx, due):
-                task = creates.create_task(_send(ctx, item, create))
-                ctx.session.creates.add(task)
-                task.add_done_callback(ctx.session.creates.discard)
+                ctx.session.creates_in_flight += 1
+                creates.create_task(_send(ctx, item, create))
+
+
+def _is_concerned(ctx: Context) -> bool:
+    """Whether a change may let a create be sent, make it wait for another time, or end the stage."""
+    return not _may_send(ctx) or not ctx.count_alive() or _room(ctx) > 0
 
 
 def _due_items(ctx: Context, room: int) -> Sequence[Item]:
@@ -104,7 +114,7 @@ def _room(ctx: Context) -> int:
         return 0
     slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive())
     at_once = creates_at_once(ctx.session.create_latency)
-    return max(0, min(slots, at_once - len(ctx.session.creates)))
+    return max(0, min(slots, at_once - ctx.session.creates_in_flight))
 
 
 def _states_of_batch(ctx: Context) -> set[AttemptState]:
@@ -282,21 +292,33 @@ async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, Prepa
 async def _send(ctx: Context, item: Item, create: PreparedCreate) -> None:
     """Send one create, and record what its answer proves at once.
 
+    Its slot in the connections and its evidence count from then on; that they are durable may wait for the
+    answers that come next.
+    """
+    try:
+        answer, stamp = await _answer_to(ctx, create)
+    finally:
+        ctx.session.creates_in_flight -= 1
+    ctx.record(item.pk, item.k, answer)
+    _adapt(ctx, answer, stamp)
+    ctx.wakeup.wake()
+    await ctx.journal.commit(within=SHARED_COMMIT)
+
+
+async def _answer_to(ctx: Context, create: PreparedCreate) -> tuple[CreateAnswer, int]:
+    """Send one create, and return its answer and the round in which it was sent.
+
     It is not sent where submitting has to wait or to stop since the intent was committed; then it surely made
     no run.
     """
-    if not _may_send(ctx):
-        await ctx.record_now(item.pk, item.k, NOT_SENT)
-        return
     stamp = ctx.session.pacing.round
+    if not _may_send(ctx):
+        return NOT_SENT, stamp
     sent_at = ctx.clock.boottime()
     answer = _checked(ctx, await ctx.agent.submit(create))
     took = ctx.clock.boottime() - sent_at
     ctx.session.create_latency += WEIGHT_OF_LATEST * (took - ctx.session.create_latency)
-    ctx.record(item.pk, item.k, answer)
-    _adapt(ctx, answer, stamp)  # before the commit, which takes its time: no other create is sent meanwhile
-    await ctx.journal.commit()
-    ctx.wakeup.wake()
+    return answer, stamp
 
 
 def _checked(ctx: Context, answer: CreateAnswer) -> CreateAnswer:

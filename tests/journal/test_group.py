@@ -101,6 +101,24 @@ class TestCommit:
         await asyncio.gather(first, second)
         assert seen_by_others(path) == 2
 
+    async def test_a_commit_that_is_put_off_shares_the_transaction_of_the_next_caller(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        driver.intend(items[0])
+        put_off = asyncio.create_task(journal.commit(within=3600.0))
+        await asyncio.sleep(0)
+        driver.intend(items[1])
+        await journal.commit()
+        await put_off
+        assert seen_by_others(path) == 2
+
+    async def test_a_commit_that_is_put_off_comes_by_itself(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        driver.intend(items[0])
+        await journal.commit(within=0.001)
+        assert seen_by_others(path) == 1
+
     async def test_a_cancelled_caller_does_not_cancel_the_commit(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
     ) -> None:

@@ -83,9 +83,9 @@ class MortalJournal(SqliteJournal):
         super().set_markers(batch, markers)
         self._interrupter.step(self)
 
-    async def commit(self) -> None:
+    async def commit(self, within: float = 0.0) -> None:
         self._interrupter.step(self)
-        await super().commit()
+        await super().commit(within)
         self._interrupter.step(self)
 
 
