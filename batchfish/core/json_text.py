@@ -131,7 +131,7 @@ def decode_text(raw: bytes) -> tuple[str, int]:
 
 def is_nested_deeper(raw: bytes, levels: int) -> bool:
     """Whether a JSON value is nested more than `levels` deep; brackets in strings do not count."""
-    if raw.count(b"[") + raw.count(b"{") <= levels:
+    if len(raw) <= levels or raw.count(b"[") + raw.count(b"{") <= levels:
         return False
     brackets = _STRING.sub(b"", raw).translate(_ONE_KIND, _NOT_BRACKETS)
     for _ in range(levels):  # each pass removes the innermost level

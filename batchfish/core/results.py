@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from batchfish.core.describe import cut
 from batchfish.core.json_text import decode_text, is_nested_deeper, split_array, split_object
@@ -22,7 +24,7 @@ class UnreadableResult(ValueError):
     """A result is not JSON, or is nested too deeply to be read."""
 
 
-class ResultText(NamedTuple):
+class ResultText(Struct, frozen=True, gc=False):
     r"""A result as JSON text, without loss.
 
     `strays` counts the bytes that were not UTF-8, each of which is spelled `\udcXX`. `error` says why no

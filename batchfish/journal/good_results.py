@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchfish.core.items import Status
-from batchfish.core.outcomes import Outcome, OutcomePair
+from batchfish.core.outcomes import GoodResult, ResultPair
 from batchfish.journal import records
 from batchfish.journal.files import connect, storage_errors
 
@@ -105,7 +105,7 @@ class GoodResults:
         )
         return PairCounts(*row)
 
-    def differing(self) -> Iterator[Sequence[OutcomePair]]:
+    def differing(self) -> Iterator[Sequence[ResultPair]]:
         """Yield the pairs whose results are not byte for byte the same, in chunks.
 
         They are in the order of the later batch's manifest, the removed items last.
@@ -128,7 +128,7 @@ class GoodResults:
                 return
             last = fetched[-1][0]
             yield [
-                OutcomePair(before=_outcome(row[1 : 1 + _WIDTH]), after=_outcome(row[1 + _WIDTH :]))
+                ResultPair(before=_good_result(row[1 : 1 + _WIDTH]), after=_good_result(row[1 + _WIDTH :]))
                 for row in fetched
             ]
 
@@ -220,15 +220,9 @@ def _labels(name: str, side: Side) -> str:
     )
 
 
-def _outcome(row: Sequence[Any]) -> Outcome | None:
+def _good_result(row: Sequence[Any]) -> GoodResult | None:
     item_id, url, batch, raw, is_whole_answer = row
     if item_id is None:
         return None
-    return Outcome(
-        item_id=item_id,
-        batch=batch,
-        row=0,
-        url=url,
-        status=Status.SUCCEEDED.value,
-        result=records.result_from(raw, is_whole_answer),
-    )
+    result = records.result_from(raw, is_whole_answer)
+    return GoodResult(item_id=item_id, url=url, batch=batch, result=result)

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.items import AttemptState, Status
-from batchfish.journal import files, records
+from batchfish.journal import files, outcomes, records
 from batchfish.journal.fresh_results import read_fresh, read_reused_from
 from batchfish.journal.good_results import MAIN, OTHER, GoodResults, Side, attached
 from batchfish.journal.histories import read_histories
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from batchfish.core.budget import Account, Reservation, Spending
     from batchfish.core.histories import ItemHistory
     from batchfish.core.items import Attempt, Item
-    from batchfish.core.outcomes import Outcome
+    from batchfish.core.outcomes import Outcomes
     from batchfish.core.quantiles import PastRuns
     from batchfish.core.results import ResultText
     from batchfish.journal.fresh_results import FreshResult
@@ -401,18 +401,18 @@ class JournalReader:  # more than ten public methods: each is one query
         )
         return [evidence for (evidence,) in self._rows(query, item)]
 
-    def outcomes(self, batch: int, *, failed_only: bool = False) -> Iterator[Sequence[Outcome]]:
-        """Yield the outcomes of a batch's wanted items in manifest order, in chunks.
+    def result_sizes(self, batch: int, *, failed_only: bool = False) -> Sequence[int]:
+        """Return the bytes of the result of each wanted item in manifest order, without reading the results.
 
         `failed_only` leaves out the items that succeeded.
         """
         with self._reading():
-            yield from records.read_outcomes(self._connection, batch, failed_only=failed_only)
+            return outcomes.read_sizes(self._connection, batch, failed_only=failed_only)
 
-    def result_sizes(self, batch: int, *, failed_only: bool = False) -> Iterator[int]:
-        """Yield the size of each result in bytes, in the order of `outcomes`, without reading the results."""
+    def outcomes(self, batch: int, sizes: Sequence[int], *, failed_only: bool = False) -> Iterator[Outcomes]:
+        """Yield the outcomes of the same items, in chunks; `sizes` were read in the same snapshot."""
         with self._reading():
-            yield from records.read_sizes(self._connection, batch, failed_only=failed_only)
+            yield from outcomes.read_outcomes(self._connection, batch, sizes, failed_only=failed_only)
 
     @contextmanager
     def good_results(

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 from msgspec import Struct
 
 from batchfish.core.items import Attempt, AttemptState, Item, Status
-from batchfish.core.outcomes import Outcome
-from batchfish.core.results import ResultText, decode_result
+from batchfish.core.results import decode_result
 from batchfish.journal import files
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from batchfish.core.results import ResultText
 
 CHUNK_ROWS, CHUNK_BYTES = 2000, 4 * 2**20
 
@@ -199,41 +198,6 @@ _FLAGS = frozenset({"wanted", "cancel_wish", "retry_wish"})
 ITEM = ", ".join(f"i.{name}" for name in _ITEM_FIELDS)
 ATTEMPT = ", ".join(f"a.{name}" for name in _ATTEMPT_FIELDS)
 REQUEST = "i.url, i.goal, r.body, i.inputs"
-# The name of each field of an outcome that is one column, and where that column is.
-_COLUMNS = {
-    "item_id": "i.id",
-    "batch": "b.name",
-    "row": "i.row",
-    "url": "i.url",
-    "status": "i.status",
-    "reason": "i.reason",
-    "run_id": "a.run_id",
-    "run_status": "a.run_status",
-    "attempts": "i.attempts",
-    "steps": "a.steps",
-    "submitted_at": "a.created_at",
-    "started_at": "a.started_at",
-    "finished_at": "a.finished_at",
-    "error_code": "a.error_code",
-    "error_message": "coalesce(nullif(i.message, ''), a.error_message)",
-    "streaming_url": "a.streaming_url",
-    "suspicious": "NULL",
-    "reused_from": "NULL",
-}
-# The same where items may have reused results: `o` is the item whose run and result an item has.
-_COLUMNS_WITH_REUSE = {
-    **_COLUMNS,
-    "steps": "iif(o.pk = i.pk, a.steps, NULL)",
-    "reused_from": "(SELECT name FROM batches WHERE pk = o.batch AND o.pk <> i.pk)",
-}
-_SUSPICIOUS = "(SELECT min(f.kind) FROM findings f WHERE f.item = i.pk AND f.k = i.follows)"
-_RESULT = "s.raw, s.is_whole_answer, i.inputs"
-_RAW = -3
-_OF_COLUMNS = Outcome.__struct_fields__[:-2]  # all but the result and the variables
-_ROW = _OF_COLUMNS.index("row")
-_decode = msgspec.json.Decoder().decode
-_WANTED = "WHERE i.batch = ? AND i.wanted = 1"
-_NOT_SUCCEEDED = f" AND i.status <> '{Status.SUCCEEDED}'"
 BATCH = ", ".join(Batch.__struct_fields__)
 
 
@@ -272,82 +236,9 @@ def batch_from(row: Sequence[Any]) -> Batch:
     return Batch(**values)
 
 
-def read_outcomes(
-    connection: sqlite3.Connection, batch: int, *, failed_only: bool = False
-) -> Iterator[Sequence[Outcome]]:
-    """Yield the outcomes of a batch's wanted items in manifest order, in chunks.
-
-    `failed_only` leaves out the items that succeeded. A chunk has at most CHUNK_ROWS outcomes, and ends with
-    the one whose result brings it to CHUNK_BYTES.
-    """
-    for rows in read_rows(connection, batch, failed_only=failed_only):
-        yield outcomes_from(rows)
-
-
-def read_rows(
-    connection: sqlite3.Connection, batch: int, *, failed_only: bool = False
-) -> Iterator[list[Sequence[Any]]]:
-    """Yield the rows of which `outcomes_from` makes the chunks of `read_outcomes`."""
-    after: int | None = 0
-    is_reused = has_reuse(connection)
-    columns = dict(_COLUMNS_WITH_REUSE if is_reused else _COLUMNS)
-    if has_rows(connection, "findings"):
-        columns["suspicious"] = _SUSPICIOUS
-    selected = ", ".join(columns[name] for name in _OF_COLUMNS)
-    source = _from(connection, failed_only=failed_only)
-    while after is not None:
-        rows = connection.execute(
-            f"SELECT {selected}, {_RESULT} {source} AND i.row > ? ORDER BY i.row LIMIT ?",
-            (batch, after, CHUNK_ROWS),
-        )
-        with closing(rows):
-            fetched = fetch_chunk(rows, _RAW)
-        after = fetched[-1][_ROW] if fetched else None
-        if fetched:
-            yield fetched  # SQLite has released its own copy of the results, since one may be large
-        del fetched  # its results are not kept while more are read
-
-
-def outcomes_from(rows: list[Sequence[Any]]) -> Sequence[Outcome]:
-    """Return the outcomes of some rows, and empty the list: results are not kept in both forms."""
-    outcomes = list(map(_outcome_from, rows))
-    rows.clear()
-    return outcomes
-
-
-def read_sizes(connection: sqlite3.Connection, batch: int, *, failed_only: bool = False) -> Iterator[int]:
-    """Yield the size of each result in bytes, in the order of `read_outcomes`, without reading results."""
-    owner, join = _owner(connection)
-    rows = connection.execute(
-        f"SELECT coalesce(length(s.raw), 0) FROM items i{join} LEFT JOIN results s"
-        f" ON s.item = {owner}.pk AND s.k = {owner}.follows {_WANTED}{_NOT_SUCCEEDED if failed_only else ''}"
-        " ORDER BY i.row",
-        (batch,),
-    )
-    return (size for (size,) in rows)
-
-
 def result_from(raw: bytes | None, is_whole_answer: object) -> ResultText | None:
     """Return the result in the columns `raw` and `is_whole_answer`; None if there is none."""
     return None if raw is None else decode_result(raw, is_whole_answer=bool(is_whole_answer))
-
-
-def _from(connection: sqlite3.Connection, *, failed_only: bool) -> str:
-    """Return where outcomes are read from."""
-    owner, join = _owner(connection)
-    return (
-        f"FROM items i JOIN batches b ON b.pk = i.batch{join}"
-        f" LEFT JOIN attempts a ON a.item = {owner}.pk AND a.k = {owner}.follows"
-        f" LEFT JOIN results s ON s.item = {owner}.pk AND s.k = {owner}.follows"
-        f" {_WANTED}{_NOT_SUCCEEDED if failed_only else ''}"
-    )
-
-
-def _owner(connection: sqlite3.Connection) -> tuple[str, str]:
-    """Return the item whose run and result `i` has, and how it is joined: `o`, if any item reuses one."""
-    if not has_reuse(connection):
-        return "i", ""
-    return "o", f" JOIN items o ON o.pk = {result_owner(connection)}"
 
 
 def has_reuse(connection: sqlite3.Connection, journal: str = "main") -> bool:
@@ -388,8 +279,3 @@ def fetch_chunk(rows: Iterable[Sequence[Any]], *results: int) -> list[Sequence[A
         if size >= CHUNK_BYTES:
             break
     return fetched
-
-
-def _outcome_from(row: Sequence[Any]) -> Outcome:
-    raw, is_whole_answer, inputs = row[_RAW:]
-    return Outcome(*[*row[:_RAW], result_from(raw, is_whole_answer), _decode(inputs)])

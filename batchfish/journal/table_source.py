@@ -17,13 +17,13 @@ import msgspec
 from msgspec import Struct
 
 from batchfish.errors import StorageFailed
-from batchfish.journal import records, second_process
+from batchfish.journal import outcomes, second_process
 from batchfish.journal.files import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-    from batchfish.core.outcomes import Outcome
+    from batchfish.core.outcomes import Outcomes
     from batchfish.journal.queries import JournalReader
 
 ALONE = 50_000
@@ -38,7 +38,7 @@ class TableSource(Struct, frozen=True, kw_only=True):
     """The outcomes of a batch in chunks, and the size of each result in bytes; each can be read once."""
 
     sizes: Iterable[int]
-    outcomes: Callable[[], Iterator[Sequence[Outcome]]]
+    outcomes: Callable[[], Iterator[Outcomes]]
 
 
 @contextmanager
@@ -60,9 +60,9 @@ def table_source(reader: JournalReader, batch: int, *, failed_only: bool = False
             if other is not None and reader.data_version() == version:
                 yield TableSource(sizes=other.sizes(), outcomes=other.outcomes)
             else:
+                sizes = reader.result_sizes(batch, failed_only=failed_only)
                 yield TableSource(
-                    sizes=reader.result_sizes(batch, failed_only=failed_only),
-                    outcomes=lambda: reader.outcomes(batch, failed_only=failed_only),
+                    sizes=sizes, outcomes=lambda: reader.outcomes(batch, sizes, failed_only=failed_only)
                 )
     finally:
         if other is not None:
@@ -91,14 +91,14 @@ class _OtherProcess:
         """Yield the size of each result."""
         yield from self._read_sizes()
 
-    def outcomes(self) -> Iterator[Sequence[Outcome]]:
+    def outcomes(self) -> Iterator[Outcomes]:
         """Yield the outcomes in chunks."""
         self._read_sizes()
         decode = msgspec.msgpack.Decoder().decode
         while text := self._chunk():
-            rows = decode(text)
+            columns = decode(text)
             del text  # its results are not kept while the outcomes are used
-            yield records.outcomes_from(rows)
+            yield outcomes.outcomes_from(columns)
 
     def _read_sizes(self) -> array[int]:
         """Return the sizes, which come before the outcomes."""
@@ -136,10 +136,11 @@ def main() -> None:
         connection.execute("SELECT count(*) FROM batches").fetchall()  # the moment that all reads will show
         out.write(READS)
         out.flush()
-        put(array("q", records.read_sizes(connection, batch, failed_only=failed_only)).tobytes())
+        sizes = outcomes.read_sizes(connection, batch, failed_only=failed_only)
+        put(sizes.tobytes())
         encode = msgspec.msgpack.Encoder().encode
-        for rows in records.read_rows(connection, batch, failed_only=failed_only):
-            put(encode(rows))
+        for columns in outcomes.read_columns(connection, batch, sizes, failed_only=failed_only):
+            put(encode(columns))
         put(b"")
 
 

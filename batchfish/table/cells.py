@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from batchfish.core.diff import Cell
-    from batchfish.core.outcomes import Outcome
+    from batchfish.core.results import ResultText
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 EXACT_IN_FLOAT64 = 2**53
@@ -57,12 +57,11 @@ _READ_WHOLE = {Kind.STRING, Kind.INT64, Kind.FLOAT64, Kind.BOOL, Kind.DATE}
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One row of the table: an item, or with `index` one record of its exploded list.
+    """One row of the table, as far as it shows a result, or with `index` one record of its exploded list.
 
     `text` is the JSON text of the result, or of the record; `error` names the values that fit no typed cell.
     """
 
-    outcome: Outcome
     index: int | None
     text: str | None
     cells: tuple[Cell, ...]
@@ -86,33 +85,32 @@ class RecordReader:
         self._decode_record = _record_decoder(plan.results)
         self._decode_list = None if plan.explode is None else _list_decoder(plan.explode)
 
-    def read(self, outcome: Outcome) -> Sequence[Record]:
-        """Return the records of one outcome: one, or as many as its list holds."""
-        result = outcome.result
+    def read(self, result: ResultText | None) -> Sequence[Record]:
+        """Return the records of one result: one, or as many as its list holds."""
         if result is None:
-            return (Record(outcome, None, None, self._blank, None),)
-        text, strays, error = result
+            return (Record(None, None, self._blank, None),)
+        text, strays = result.text, result.strays
         notes = [f"result: not UTF-8 in {strays} bytes, each spelled \\udcXX"] if strays else []
-        if error is not None:
-            return (Record(outcome, None, text, self._blank, _joined([*notes, f"result: {error}"])),)
+        if result.error is not None:
+            return (Record(None, text, self._blank, _joined([*notes, f"result: {result.error}"])),)
         if text == "null":
-            return (Record(outcome, None, None, self._blank, _joined(notes)),)
+            return (Record(None, None, self._blank, _joined(notes)),)
         if self._explode is None:
-            return (self._record(outcome, None, text, notes),)
+            return (self._record(None, text, notes),)
         records = self._list(text)
         if records:
-            return [self._record(outcome, index, record, notes) for index, record in enumerate(records)]
+            return [self._record(index, record, notes) for index, record in enumerate(records)]
         if records is None:
             notes.append(f"{'.'.join(('result', *self._explode))}: is not a list")
-        return (Record(outcome, None, text, self._blank, _joined(notes)),)
+        return (Record(None, text, self._blank, _joined(notes)),)
 
-    def _record(self, outcome: Outcome, index: int | None, text: str, notes: Sequence[str]) -> Record:
+    def _record(self, index: int | None, text: str, notes: Sequence[str]) -> Record:
         """Return the record of one result, or of one element of its list."""
         fitting = self._decode_record(text) if self._decode_record is not None else None
         if fitting is not None:
-            return Record(outcome, index, text, fitting, _joined(notes))
+            return Record(index, text, fitting, _joined(notes))
         cells, misfits = self._cells(text)
-        return Record(outcome, index, text, cells, _joined([*notes, *misfits]))
+        return Record(index, text, cells, _joined([*notes, *misfits]))
 
     def _cells(self, text: str) -> tuple[tuple[Cell, ...], list[str]]:
         """Return the cells of one result or record read value by value, and why values do not fit."""

@@ -14,7 +14,7 @@ from batchfish.table.columns import RECORD_INDEX, ColumnPlan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from batchfish.core.outcomes import OutcomePair
+    from batchfish.core.outcomes import ResultPair
 
 _JSON = frozenset({columns.Kind.LIST, columns.Kind.OBJECT, columns.Kind.TEXT})
 _COLUMNS = {
@@ -77,12 +77,12 @@ class ChangeReader:
             for column in plan.results
         ]
 
-    def read(self, pair: OutcomePair) -> Sequence[ChangeRow]:
+    def read(self, pair: ResultPair) -> Sequence[ChangeRow]:
         """Return the rows of one item; none if its results count as equal."""
         either = pair.after or pair.before
         if either is None:
             return ()
-        before, after = (None if one is None else self._reader.read(one) for one in pair)
+        before, after = (None if one is None else self._reader.read(one.result) for one in pair)
         names = () if self._columns else self._members_of([*(before or ()), *(after or ())])
         compared = self._compared or [self._compare(name, name, is_json=True) for name in names]
         changes = compare_results(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
 from batchfish.table.cells import Record, RecordReader
 from batchfish.table.changes import ChangeRow, columns_of_changes
-from batchfish.table.columns import TRAILING, ColumnPlan, Kind, input_column, leading_columns
+from batchfish.table.columns import LEADING, TRAILING, ColumnPlan, Kind, input_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from batchfish.core.outcomes import Outcome
+    from batchfish.core.outcomes import Outcomes
 
 # Frames that fit the processor's cache are written faster than larger ones.
 FRAME_ROWS = 4_000
@@ -33,6 +32,7 @@ _DTYPES: dict[Kind, pl.DataType] = {
     Kind.OBJECT: pl.String(),
     Kind.TEXT: pl.String(),
 }
+T = TypeVar("T")
 _TIMES = ("submitted_at", "started_at", "finished_at")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -73,72 +73,88 @@ def frames_of_changes(rows: Iterable[ChangeRow], *, is_exploded: bool) -> Iterat
         yield frame()
 
 
-def frames_of(plan: ColumnPlan, chunks: Iterable[Sequence[Outcome]]) -> Iterator[pl.DataFrame]:
-    """Yield the table as frames of at most FRAME_ROWS rows and about FRAME_BYTES of results."""
+def frames_of(plan: ColumnPlan, chunks: Iterable[Outcomes]) -> Iterator[pl.DataFrame]:
+    """Yield the table as frames: one for each chunk, or several of at most FRAME_ROWS rows and FRAME_BYTES.
+
+    A record that is larger than FRAME_BYTES is a frame by itself.
+    """
     read = RecordReader(plan).read
-    records: list[Record] = []
-    size = 0
-    for chunk in chunks:
-        for outcome in chunk:
-            for record in read(outcome):
+    for outcomes in chunks:
+        items = _frame_of_items(plan, outcomes)
+        results = iter(_whole(outcomes.results, outcomes.count))
+        del outcomes  # its results are not kept while the last frame is written
+        records: list[Record] = []
+        places: list[int] = []
+        size = 0
+        for place, result in enumerate(results):
+            for record in read(result):
+                if len(records) == FRAME_ROWS or size >= FRAME_BYTES:
+                    yield _frame_and_clear(plan, items, records, places)
+                    size = 0
                 records.append(record)
+                places.append(place)
                 if record.text is not None:
                     size += len(record.text)
                 del record
-                if len(records) == FRAME_ROWS or size >= FRAME_BYTES:
-                    yield _frame_and_clear(plan, records)
-                    size = 0
-            del outcome
-        del chunk
-    if records:
-        yield _frame_and_clear(plan, records)
+            del result
+        yield _frame_and_clear(plan, items, records, places)
+        del items
 
 
 def _dtypes(columns: Mapping[str, Kind]) -> dict[str, pl.DataType]:
     return {name: _DTYPES[kind] for name, kind in columns.items()}
 
 
-def _frame_and_clear(plan: ColumnPlan, records: list[Record]) -> pl.DataFrame:
-    """Return the frame of the records and clear them, so that their text is not kept while it is written."""
-    frame = _frame(plan, records)
-    records.clear()
-    return frame
-
-
-def _frame(plan: ColumnPlan, records: Sequence[Record]) -> pl.DataFrame:
-    """Return the frame of the records."""
-    rows = [record.outcome for record in records]
-    times = {name: _seconds(name, [getattr(row, name) for row in rows]) for name in _TIMES}
-    cells = zip(*[record.cells for record in records], strict=True)
-
-    def fixed(columns: Iterable[tuple[str, Kind]]) -> Iterator[pl.Series]:
-        """Yield columns that do not depend on the results."""
-        for name, kind in columns:
-            match name:
-                case "record_index":
-                    yield _series(name, kind, [record.index for record in records])
-                case "queue_s":
-                    yield (times["started_at"] - times["submitted_at"]).round(3).alias(name)
-                case "run_s":
-                    yield (times["finished_at"] - times["started_at"]).round(3).alias(name)
-                case _ if name in times:
-                    yield _instants(times[name])
-                case _:
-                    yield _series(name, kind, list(map(attrgetter(name), rows)))
-
-    return pl.DataFrame(
-        [
-            *fixed(leading_columns(is_exploded=plan.explode is not None)),
-            *(_series(column.name, column.kind, next(cells)) for column in plan.results),
-            _series("result", Kind.STRING, [record.text for record in records]),
-            _series("result_error", Kind.STRING, [record.error for record in records]),
-            *(
-                _series(input_column(name), Kind.STRING, [row.inputs.get(name) for row in rows])
-                for name in plan.inputs
-            ),
-            *fixed(TRAILING),
-        ]
+def _frame_of_items(plan: ColumnPlan, outcomes: Outcomes) -> pl.DataFrame:
+    """Return the columns that do not depend on the results, with a row for each item."""
+    times = {name: _seconds(name, getattr(outcomes, name)) for name in _TIMES}
+    columns = [
+        *map(_instants, times.values()),
+        (times["started_at"] - times["submitted_at"]).round(3).alias("queue_s"),
+        (times["finished_at"] - times["started_at"]).round(3).alias("run_s"),
+        *(
+            _series(input_column(name), Kind.STRING, [values.get(name) for values in outcomes.inputs])
+            for name in plan.inputs
+        ),
+    ]
+    known = {column.name for column in columns}
+    columns.extend(
+        _series(name, kind, getattr(outcomes, name))
+        for name, kind in (*LEADING, *TRAILING)
+        if name not in known
     )
+    return pl.DataFrame([_whole_series(column, outcomes.count) for column in columns])
+
+
+def _frame_and_clear(
+    plan: ColumnPlan, items: pl.DataFrame, records: list[Record], places: list[int]
+) -> pl.DataFrame:
+    """Return the frame of the records, and clear them, so that their text is not kept while it is written.
+
+    `places` are the rows of their items; without a list to explode each item has one record.
+    """
+    taken = items[places[0] : places[-1] + 1] if plan.explode is None else items[places]
+    columns = {column.name: column for column in taken.iter_columns()}
+    cells = zip(*[record.cells for record in records], strict=True)
+    for column in plan.results:
+        columns[column.name] = _series(column.name, column.kind, next(cells))
+    columns["result"] = _series("result", Kind.STRING, [record.text for record in records])
+    columns["result_error"] = _series("result_error", Kind.STRING, [record.error for record in records])
+    if plan.explode is not None:
+        columns["record_index"] = _series("record_index", Kind.INT64, [record.index for record in records])
+    records.clear()
+    places.clear()
+    return pl.DataFrame([columns[name] for name in plan.columns])
+
+
+def _whole(values: Sequence[T], count: int) -> Sequence[T]:
+    """Return `count` values: those of a column, or its single value so many times."""
+    return values if len(values) == count else [values[0]] * count
+
+
+def _whole_series(column: pl.Series, count: int) -> pl.Series:
+    """Return a column of `count` values in the same way."""
+    return column if len(column) == count else column.new_from_index(0, count)
 
 
 def _seconds(name: str, values: Sequence[float | None]) -> pl.Series:

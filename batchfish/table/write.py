@@ -19,10 +19,10 @@ from batchfish.table.frames import frames_of, schema_of
 from batchfish.table.target import FileMark, check_target, make_parents, mark_of, reason_of, replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from batchfish.core.outcomes import Outcome
+    from batchfish.core.outcomes import Outcomes
     from batchfish.table.columns import ColumnPlan
 
 # Polars keeps several row groups in memory; many small ones make a file large and slow to open.
@@ -61,7 +61,7 @@ class WriteOptions(TypedDict, total=False):
 def write_table(
     target: Path,
     plan: ColumnPlan,
-    chunks: Callable[[], Iterator[Sequence[Outcome]]],
+    chunks: Callable[[], Iterator[Outcomes]],
     **options: Unpack[WriteOptions],
 ) -> TableReport:
     """Write the outcomes of `chunks()` to `target` in their order, as `write_frames` does."""

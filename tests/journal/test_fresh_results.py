@@ -12,6 +12,7 @@ from batchfish.core.runs import RunSnapshot
 from batchfish.core.verdict import REACHED, Verdict
 from batchfish.journal.queries import open_reader
 from tests.journal.building import Driver, begin, commit, connection_of, row, specs_of
+from tests.outcomes import outcomes_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +132,7 @@ def test_a_reused_result_is_that_of_the_earlier_batch(
     driver.record(items["a"], None, Reused(source=sources["a"]))
     commit(journal)
     with open_reader(path) as reader:
-        (outcomes,) = reader.outcomes(second)
+        outcomes = outcomes_of(reader, second)
         assert list(reader.result_sizes(second)) == [1, 0, 0]
         assert reader.result_of(journal.item(items["a"])) == ResultText("a")
         assert [reader.reused_from(items[name]) for name in "ab"] == ["books", None]

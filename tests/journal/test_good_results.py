@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from batchfish.core.outcomes import Outcome
+    from batchfish.core.outcomes import GoodResult
 
 A = "https://books.example"
 
@@ -39,12 +39,12 @@ def live(driver: Driver, number: int, results: Mapping[str, bytes | None], *, id
     return batch
 
 
-def side(outcome: Outcome | None) -> tuple[str, str] | None:
+def side(good: GoodResult | None) -> tuple[str, str] | None:
     """Return the batch and the text of a result."""
-    if outcome is None:
+    if good is None:
         return None
-    assert outcome.result is not None
-    return outcome.batch, outcome.result.text
+    assert good.result is not None
+    return good.batch, good.result.text
 
 
 def differing(

@@ -21,8 +21,9 @@ from batchfish.core.events import (
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.results import ResultText
 from batchfish.core.runs import RunError, RunSnapshot
-from batchfish.journal import due_items, memory, records
+from batchfish.journal import due_items, memory, outcomes
 from tests.journal.building import KEY, Driver, begin, commit, connection_of, edit, row
+from tests.outcomes import one_by_one, outcomes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -393,8 +394,20 @@ class TestResults:
         driver.record(pks[0], 1, RunEnded(run=run))
         stored = connection_of(journal).execute("SELECT raw, is_whole_answer FROM results").fetchall()
         assert stored == [(b"{whole", 1)]
-        (chunk,) = journal.reader.outcomes(batch)
+        chunk = outcomes_of(journal.reader, batch)
         assert chunk[0].result == ResultText("{whole", error="is not found in the answer about its run")
+
+    def test_equal_bytes_are_read_as_a_result_or_as_a_whole_answer(
+        self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
+    ) -> None:
+        raw = b'{"result":1}'
+        for pk, is_whole in zip(pks, (False, True), strict=False):
+            run_id = driver.accept(pk)
+            run = RunSnapshot(run_id=run_id, status="COMPLETED", result=raw, is_whole_answer=is_whole)
+            driver.record(pk, 1, RunEnded(run=run))
+        connection_of(journal).execute("UPDATE items SET wanted = 0 WHERE follows = 0")
+        found = [outcome.result for outcome in outcomes_of(journal.reader, batch)]
+        assert found == [ResultText(raw.decode()), ResultText("1")]
 
     def test_an_attempt_keeps_its_first_result(
         self, journal: SqliteJournal, batch: int, driver: Driver, pks: list[int]
@@ -406,7 +419,7 @@ class TestResults:
         assert attempt is not None
         run = RunSnapshot(run_id=attempt.run_id or "", status="COMPLETED", result=b"2")
         journal.write(replace(again, attempt=attempt, run=run), driver.now)
-        (chunk,) = journal.reader.outcomes(batch)
+        chunk = outcomes_of(journal.reader, batch)
         assert chunk[0].result == ResultText("1")
 
     def test_a_money_event_is_stored_with_its_time(
@@ -440,10 +453,10 @@ class TestOutcomes:
         driver.accept(pks[3], "run-d")
         commit(journal)
         edit(journal, batch, *named("d", "c", "b", inputs={"title": "Emma"}), *named("e"))
-        monkeypatch.setattr(records, "CHUNK_ROWS", 3)
-        chunks = list(journal.reader.outcomes(batch))
-        assert [[one.item_id for one in chunk] for chunk in chunks] == [["d", "c", "b"], ["e"]]
-        d, c, b = chunks[0]
+        monkeypatch.setattr(outcomes, "CHUNK_ROWS", 3)
+        chunks = list(journal.reader.outcomes(batch, journal.reader.result_sizes(batch)))
+        assert [chunk.item_id for chunk in chunks] == [("d", "c", "b"), ("e",)]
+        d, c, b = one_by_one(chunks[0])
         assert (b.status, b.result, b.inputs) == ("succeeded", ResultText("1"), {"title": "Emma"})
         assert (d.status, d.result, d.run_id) == ("running", None, "run-d")
         assert (c.run_id, c.result, c.submitted_at, c.started_at) == (None, None, None, None)
@@ -453,10 +466,10 @@ class TestOutcomes:
     ) -> None:
         driver.accept(pks[1], "run-b")
         driver.finish(pks[1], b"1")
-        (every,) = journal.reader.outcomes(batch)
-        (others,) = journal.reader.outcomes(batch, failed_only=True)
-        assert list(others) == [one for one in every if one.item_id != "b"]
-        assert len(list(journal.reader.result_sizes(batch, failed_only=True))) == len(others)
+        every = outcomes_of(journal.reader, batch)
+        others = outcomes_of(journal.reader, batch, failed_only=True)
+        assert others == [one for one in every if one.item_id != "b"]
+        assert len(journal.reader.result_sizes(batch, failed_only=True)) == len(others)
 
     def test_times_are_those_of_one_run_by_the_server_s_clock(
         self, journal: SqliteJournal, driver: Driver, batch: int, pks: list[int]
@@ -471,7 +484,7 @@ class TestOutcomes:
             result=b"{}",
         )
         driver.record(pks[0], 1, RunEnded(run=run))
-        outcome = next(journal.reader.outcomes(batch))[0]
+        outcome = outcomes_of(journal.reader, batch)[0]
         assert (outcome.run_id, outcome.attempts) == (run_id, 1)
         assert (outcome.submitted_at, outcome.started_at, outcome.finished_at) == (100.0, 104.0, 110.0)
 
@@ -486,11 +499,11 @@ class TestOutcomes:
         driver.record(pks[0], 2, ended)
         driver.accept(pks[0], "run-3")
         driver.finish(pks[0], b'"whole"')
-        (chunk,) = journal.reader.outcomes(batch)
+        chunk = outcomes_of(journal.reader, batch)
         assert (chunk[0].result, chunk[0].run_id, chunk[0].attempts) == (ResultText('"whole"'), "run-3", 2)
 
     def test_a_batch_without_items_has_no_outcomes(self, journal: SqliteJournal) -> None:
-        assert list(journal.reader.outcomes(begin(journal))) == []
+        assert outcomes_of(journal.reader, begin(journal)) == []
 
 
 class TestFlags:

@@ -15,10 +15,11 @@ from batchfish.journal import table_source as table_sources
 from batchfish.journal.queries import JournalReader, open_reader
 from batchfish.journal.table_source import TableSource, table_source
 from tests.journal.building import Driver, begin, commit, connection_of, row
+from tests.outcomes import one_by_one, outcomes_of
 
 if TYPE_CHECKING:
-    from batchfish.core.outcomes import Outcome
     from batchfish.journal.sqlite import SqliteJournal
+    from tests.outcomes import Outcome
 
 pytestmark = pytest.mark.process
 A = "https://books.example/a"
@@ -45,7 +46,7 @@ def batch(journal: SqliteJournal, driver: Driver) -> int:
 
 
 def all_of(source: TableSource) -> list[Outcome]:
-    return [outcome for chunk in source.outcomes() for outcome in chunk]
+    return [outcome for chunk in source.outcomes() for outcome in one_by_one(chunk)]
 
 
 @pytest.mark.parametrize("options", [{}, {"failed_only": True}], ids=["all", "failed"])
@@ -53,10 +54,10 @@ def test_it_reads_what_this_process_would(path: Path, batch: int, options: dict[
     with open_reader(path) as reader:
         with table_source(reader, batch, **options) as source:
             chunks = source.outcomes()
-            found = list(next(chunks))
+            found = one_by_one(next(chunks))
             sizes = list(source.sizes)  # which are asked for once there is a first frame
-            found += [outcome for chunk in chunks for outcome in chunk]
-        alone = [outcome for chunk in reader.outcomes(batch, **options) for outcome in chunk]
+            found += [outcome for chunk in chunks for outcome in one_by_one(chunk)]
+        alone = outcomes_of(reader, batch, **options)
         assert found == alone
         assert sizes == list(reader.result_sizes(batch, **options))
     assert len(found) == (4995 if options else 5000)
@@ -120,7 +121,7 @@ def test_its_death_is_reported(path: Path, batch: int) -> None:
 def test_it_ends_with_the_block(path: Path, batch: int) -> None:
     before = children()
     with open_reader(path) as reader, table_source(reader, batch) as source:
-        assert len(next(source.outcomes())) > 1
+        assert next(source.outcomes()).count > 1
     assert children() == before
 
 

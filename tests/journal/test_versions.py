@@ -21,6 +21,7 @@ from batchfish.journal.queries import JournalReader, open_reader
 from batchfish.journal.records import Comparison
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import connection_of, specs_of
+from tests.outcomes import outcomes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,7 @@ def test_an_earlier_version_is_read_without_a_change(old: Path) -> None:
         batch = reader.newest_batch()
         assert batch is not None
         counts = reader.counts(batch.pk)
-        (outcomes,) = reader.outcomes(batch.pk)
+        outcomes = outcomes_of(reader, batch.pk)
         held = reader.held_attempts(batch.pk)
     assert counts == {
         "succeeded": 1, "failed": 2, "unanswered": 1, "held": 1, "running": 1, "queued": 1
@@ -103,14 +104,14 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "money_events_of": lambda reader: reader.money_events_of(1),
     "newest_batch": JournalReader.newest_batch,
     "not_ended": lambda reader: reader.not_ended(1),
-    "outcomes": lambda reader: list(reader.outcomes(1)),
+    "outcomes": lambda reader: outcomes_of(reader, 1),
     "output_marks": JournalReader.output_marks,
     "request_of": lambda reader: reader.request_of(1),
     "request_bodies": lambda reader: reader.request_bodies(1),
     "past_runs": JournalReader.past_runs,
     "reservations_of": lambda reader: reader.reservations_of(1),
     "result_of": lambda reader: reader.result_of(reader.find_item(1, "done") or pytest.fail("no item")),
-    "result_sizes": lambda reader: list(reader.result_sizes(1)),
+    "result_sizes": lambda reader: reader.result_sizes(1),
     "reused_from": lambda reader: reader.reused_from(1),
     "salt": JournalReader.salt,
     "secret_names": JournalReader.secret_names,

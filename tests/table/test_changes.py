@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from batchfish.core.outcomes import Outcome, OutcomePair
+from batchfish.core.outcomes import GoodResult, ResultPair
 from batchfish.core.results import decode_result
 from batchfish.core.rules import ColumnComparison, OutputRules
 from batchfish.table.changes import ChangeReader, ChangeRow
@@ -34,15 +34,13 @@ SHELF = {"type": "object", "properties": {"books": {"type": "array", "items": BO
 NAMES = {"type": "object", "properties": {"names": {"type": "array", "items": {"type": "string"}}}}
 
 
-def outcome(result: object, batch: str) -> Outcome | None:
+def good(result: object, batch: str) -> GoodResult | None:
     if result is None:
         return None
-    return Outcome(
+    return GoodResult(
         item_id="b1",
         batch=batch,
-        row=1,
         url="https://books.example/1",
-        status="succeeded",
         result=decode_result(result if isinstance(result, bytes) else json.dumps(result).encode()),
     )
 
@@ -55,7 +53,7 @@ def rows(
     **comparisons: ColumnComparison,
 ) -> list[ChangeRow]:
     plan = plan_columns([] if schema is None else [schema], [], OutputRules(explode=explode))
-    pair = OutcomePair(outcome(before, "books"), outcome(after, "books.2"))
+    pair = ResultPair(good(before, "books"), good(after, "books.2"))
     return list(ChangeReader(plan, comparisons).read(pair))
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from batchfish.core.items import ItemSpec
-from batchfish.journal.records import CHUNK_BYTES, NewBatch
+from batchfish.journal.outcomes import CHUNK_BYTES
+from batchfish.journal.records import NewBatch
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import connection_of
+from tests.outcomes import one_by_one
 
 MEBI = 2**20
 WRITE = """
@@ -28,7 +30,8 @@ _, journal, target, batch = sys.argv
 with open_reader(Path(journal)) as reader:
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     batch, plan = int(batch), plan_columns([], [], OutputRules())
-    write_table(Path(target), plan, lambda: reader.outcomes(batch), sizes=reader.result_sizes(batch))
+    sizes = reader.result_sizes(batch)
+    write_table(Path(target), plan, lambda: reader.outcomes(batch, sizes), sizes=sizes)
 print(base * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
@@ -83,11 +86,12 @@ def test_chunks_are_bounded_by_the_bytes_of_results(tmp_path: Path) -> None:
     sizes = [*[16] * 5_000, *[MEBI] * 12, 5 * CHUNK_BYTES, *[16] * 3]
     batch = fill(tmp_path / "journal.db", sizes)
     with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
+        found = journal.reader.result_sizes(batch)
         chunks = [
-            [len(outcome.result.text) if outcome.result else 0 for outcome in chunk]
-            for chunk in journal.reader.outcomes(batch)
+            [len(outcome.result.text) if outcome.result else 0 for outcome in one_by_one(chunk)]
+            for chunk in journal.reader.outcomes(batch, found)
         ]
-        assert [size for chunk in chunks for size in chunk] == list(journal.reader.result_sizes(batch))
+        assert [size for chunk in chunks for size in chunk] == list(found)
     assert [size // 16 * 16 for chunk in chunks for size in chunk] == sizes
     assert max(sum(chunk[:-1]) for chunk in chunks) < CHUNK_BYTES
     assert len(chunks) < 12

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchfish.core.outcomes import Outcome
 from batchfish.core.results import decode_result
 from batchfish.core.rules import OutputRules
 from batchfish.errors import StorageFailed, WrongInput
 from batchfish.table.columns import plan_columns
 from batchfish.table.preview import preview
 from batchfish.table.write import write_table
+from tests.outcomes import Outcome, in_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ BOOKS = (
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
 def test_columns_are_chosen_and_aligned(tmp_path: Path, suffix: str) -> None:
     target = tmp_path / f"out{suffix}"
-    write_table(target, PLAN, lambda: iter([BOOKS]))
+    write_table(target, PLAN, lambda: iter([in_columns(BOOKS)]))
     assert preview(target, width=50).splitlines() == [
         "item_id  status     title   price  reason",
         "b1       succeeded  Walden    7.5",
@@ -58,7 +58,7 @@ def test_columns_are_chosen_and_aligned(tmp_path: Path, suffix: str) -> None:
 
 def test_a_csv_is_shown(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
-    write_table(target, PLAN, lambda: iter([BOOKS]))
+    write_table(target, PLAN, lambda: iter([in_columns(BOOKS)]))
     heading, *rows = preview(target, rows=1, width=200).splitlines()
     assert heading.split() == ["item_id", "status", "title", "price", "url"]
     assert [line.split() for line in rows] == [["b1", "succeeded", "Walden", "7.5", "https://books.example/"]]
@@ -66,13 +66,13 @@ def test_a_csv_is_shown(tmp_path: Path) -> None:
 
 def test_without_typed_columns_the_result_itself_is_shown(tmp_path: Path) -> None:
     target = tmp_path / "out.parquet"
-    write_table(target, plan_columns([], [], OutputRules()), lambda: iter([BOOKS]))
+    write_table(target, plan_columns([], [], OutputRules()), lambda: iter([in_columns(BOOKS)]))
     assert '{"title":"Walden","price":7.5}' in preview(target)
 
 
 def test_the_result_comes_before_the_address(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
-    write_table(target, plan_columns([], [], OutputRules()), lambda: iter([BOOKS[:1]]))
+    write_table(target, plan_columns([], [], OutputRules()), lambda: iter([in_columns(BOOKS[:1])]))
     first = preview(target, width=60).splitlines()[1]
     assert first.startswith('b1       succeeded  {"title":"Walden"')
     assert "https" not in first
@@ -91,7 +91,7 @@ def test_a_table_without_rows_shows_its_columns(tmp_path: Path, suffix: str, hea
 
 def test_a_column_too_wide_for_the_terminal_is_left_out(tmp_path: Path) -> None:
     target = tmp_path / "out.parquet"
-    write_table(target, PLAN, lambda: iter([BOOKS]))
+    write_table(target, PLAN, lambda: iter([in_columns(BOOKS)]))
     assert preview(target, width=16).splitlines()[0] == "item_id  title"
     assert preview(target, width=4) == ""
 
@@ -100,7 +100,7 @@ def test_names_that_look_the_same_are_told_apart(tmp_path: Path) -> None:
     target = tmp_path / "out.parquet"
     schema = {"properties": {"a\x00": {"type": "integer"}, "a\x01": {"type": "integer"}}}
     plan = plan_columns([schema], [], OutputRules())
-    write_table(target, plan, lambda: iter([[row(1, b'{"a\\u0000":1,"a\\u0001":2}')]]))
+    write_table(target, plan, lambda: iter([in_columns([row(1, b'{"a\\u0000":1,"a\\u0001":2}')])]))
     assert preview(target).splitlines()[0].split()[:4] == ["item_id", "status", "a�", "a��"]
 
 
@@ -112,7 +112,7 @@ def test_lines_are_printable_and_fit_the_terminal(
     hostile = Outcome(
         item_id="b", batch="b", row=1, url=text, status="\x1b]8;;http://evil\x07" + text, reason="\u202e\x9b"
     )
-    write_table(target, plan_columns([], [], OutputRules()), lambda: iter([[hostile]]))
+    write_table(target, plan_columns([], [], OutputRules()), lambda: iter([in_columns([hostile])]))
     for line in preview(target, width=width).split("\n"):
         assert line.isprintable()
         assert (
@@ -127,7 +127,7 @@ def test_lines_are_printable_and_fit_the_terminal(
 
 def test_a_long_value_is_cut(tmp_path: Path) -> None:
     target = tmp_path / "out.parquet"
-    write_table(target, PLAN, lambda: iter([[row(1, b'{"title":"' + b"x" * 500 + b'"}')]]))
+    write_table(target, PLAN, lambda: iter([in_columns([row(1, b'{"title":"' + b"x" * 500 + b'"}')])]))
     assert "x…" in preview(target)
     assert max(map(len, preview(target).splitlines())) <= 100
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchfish.core.outcomes import Outcome
 from batchfish.core.results import decode_result
 from batchfish.core.rules import OutputRules
 from batchfish.table.cells import Record, RecordReader
@@ -37,15 +36,8 @@ EXPLODED = plan_columns([BOOKS], [], OutputRules(explode="result.found.books"))
 
 
 def read(result: bytes | None, plan: ColumnPlan = PLAN, *, is_whole_answer: bool = False) -> list[Record]:
-    row = Outcome(
-        item_id="b1",
-        batch="books",
-        row=1,
-        url="https://books.example/1",
-        status="succeeded",
-        result=None if result is None else decode_result(result, is_whole_answer=is_whole_answer),
-    )
-    return list(RecordReader(plan).read(row))
+    text = None if result is None else decode_result(result, is_whole_answer=is_whole_answer)
+    return list(RecordReader(plan).read(text))
 
 
 def read_one(result: bytes | None, plan: ColumnPlan = PLAN, *, is_whole_answer: bool = False) -> Record:

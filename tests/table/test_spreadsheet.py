@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchfish.core.outcomes import Outcome
 from batchfish.core.rules import OutputRules
 from batchfish.table.columns import plan_columns
 from batchfish.table.write import escape_formulas, escape_names, write_table
+from tests.outcomes import Outcome, in_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,7 +148,7 @@ def test_libreoffice_finds_formulas_only_in_the_raw_file(tmp_path: Path) -> None
     plan = plan_columns([], ["=in"], OutputRules())
     found = {}
     for name in ("safe", "raw"):
-        write_table(tmp_path / f"{name}.csv", plan, lambda: iter([rows]), raw_csv=name == "raw")
+        write_table(tmp_path / f"{name}.csv", plan, lambda: iter([in_columns(rows)]), raw_csv=name == "raw")
         subprocess.run(
             [
                 "soffice",

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from batchfish.core.outcomes import Outcome
 from batchfish.core.results import decode_result
 from batchfish.core.rules import OutputRules
 from batchfish.errors import NeedsYes, StorageFailed, WrongInput
@@ -22,10 +21,13 @@ from batchfish.table.columns import ColumnPlan, plan_columns
 from batchfish.table.target import FileMark, is_same_file
 from batchfish.table.write import TableReport, write_table
 from tests import forking
+from tests.outcomes import Outcome, in_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from batchfish.core.outcomes import Outcomes
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 SCHEMA: dict[str, Any] = {
@@ -119,7 +121,7 @@ def write(
     plan: ColumnPlan = PLAN,
     **options: Any,  # noqa: ANN401 - any option of write_table
 ) -> TableReport:
-    return write_table(target, plan, lambda: iter([rows]), **options)
+    return write_table(target, plan, lambda: iter([in_columns(rows)] if rows else []), **options)
 
 
 def read(target: Path) -> list[dict[str, Any]]:
@@ -139,10 +141,10 @@ def read(target: Path) -> list[dict[str, Any]]:
                 return [json.loads(line) for line in file]
 
 
-def many(count: int) -> Callable[[], Iterator[Sequence[Outcome]]]:
-    def chunks() -> Iterator[Sequence[Outcome]]:
+def many(count: int) -> Callable[[], Iterator[Outcomes]]:
+    def chunks() -> Iterator[Outcomes]:
         for start in range(0, count, 700):
-            yield [row(number, result=RAW) for number in range(start, min(start + 700, count))]
+            yield in_columns(row(number, result=RAW) for number in range(start, min(start + 700, count)))
 
     return chunks
 
@@ -319,7 +321,7 @@ def test_a_failing_source_keeps_the_old_file_and_its_exception(
     target = tmp_path / f"out{suffix}"
     old = write(target, FULL)
 
-    def chunks() -> Iterator[Sequence[Outcome]]:
+    def chunks() -> Iterator[Outcomes]:
         yield from many(after)()
         raise failure
 
@@ -335,11 +337,11 @@ def test_the_source_may_be_read_by_another_thread(tmp_path: Path, suffix: str) -
     """One row at a time, from whichever thread asks, never two at once."""
     busy = threading.Lock()
 
-    def chunks() -> Iterator[Sequence[Outcome]]:
+    def chunks() -> Iterator[Outcomes]:
         for number in range(5000):
             assert busy.acquire(blocking=False)
             busy.release()
-            yield [row(number)]
+            yield in_columns([row(number)])
 
     assert write_table(tmp_path / f"out{suffix}", PLAN, chunks).rows == 5000
 
@@ -381,7 +383,7 @@ def test_a_file_that_is_not_ours_is_not_replaced_without_a_yes(tmp_path: Path) -
 
 
 def test_no_row_is_read_for_a_refused_target(tmp_path: Path) -> None:
-    def chunks() -> Iterator[Sequence[Outcome]]:
+    def chunks() -> Iterator[Outcomes]:
         raise AssertionError("the journal was read")
 
     for name in ("out.xlsx", "none/out.csv"):
@@ -424,13 +426,13 @@ sys.path.insert(0, {root!r})
 from batchfish.core.rules import OutputRules
 from batchfish.errors import StorageFailed
 from batchfish.table.columns import plan_columns
-from batchfish.core.outcomes import Outcome
 from batchfish.table.write import write_table
+from tests.outcomes import Outcome, in_columns
 def chunks():
     for start in range(0, 50_000, 1000):
         numbers = range(start, start + 1000)
         urls = [sha256(str(number).encode()).hexdigest() for number in numbers]
-        yield [Outcome(item_id=url, batch="b", row=1, url=url, status="s") for url in urls]
+        yield in_columns(Outcome(item_id=url, batch="b", row=1, url=url, status="s") for url in urls)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 try:
     write_table(Path({target!r}), plan_columns([], [], OutputRules()), chunks, may_replace=True)
@@ -462,13 +464,15 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from batchfish.core.rules import OutputRules
 from batchfish.table.columns import plan_columns
-from batchfish.core.outcomes import Outcome
 from batchfish.table.write import write_table
+from tests.outcomes import Outcome, in_columns
 def chunks():
     for at in range(100):
         if at == {at}:
             os.kill(os.getpid(), signal.SIGKILL)
-        yield [Outcome(item_id=str(n), batch="b", row=n, url="u", status="s") for n in range(1000)]
+        yield in_columns(
+            Outcome(item_id=str(n), batch="b", row=n, url="u", status="s") for n in range(1000)
+        )
 def record(mark):
     if {at} == 100:
         os.kill(os.getpid(), signal.SIGKILL)
