@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchfish.core import identity
 from batchfish.core.events import Event, Intended, RunEnded, SubmitAccepted
@@ -32,11 +32,17 @@ from batchfish.journal.sqlite import SqliteJournal
 from benchmarks.machine import sync_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 RESULT = b'{"title": "' + b"x" * 376 + b'", "price": 1}'
 RULES = Rules()
-SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "price": {"type": "number"}}}
+GOAL = "Read the title and the price of the book."
+REQUEST = {
+    "output_schema": {
+        "type": "object",
+        "properties": {"title": {"type": "string"}, "price": {"type": "number"}},
+    }
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,16 +54,15 @@ class Measured:
     commits: int
 
 
-def specs(rows: int) -> Iterator[ItemSpec]:
+def specs(rows: int, goal: str = GOAL, request: Mapping[str, Any] = REQUEST) -> Iterator[ItemSpec]:
     """Make up a manifest; its rows share their request fields, as those of a file do."""
-    request = {"output_schema": SCHEMA}
     for row in range(1, rows + 1):
         yield ItemSpec(
             row=row,
             line=row + 1,
             id=f"b{row}",
             url=f"https://books.example/{row}",
-            goal="Read the title and the price of the book.",
+            goal=goal,
             request=request,
             inputs={"isbn": f"978{row:010}"},
         )

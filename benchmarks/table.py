@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING
 from msgspec import to_builtins
 
 from batchfish.core import identity
-from batchfish.core.items import ItemSpec
 from batchfish.core.rules import Limits, Rules
 from batchfish.core.window import Bounds
 from batchfish.journal.records import NewBatch
 from batchfish.journal.sqlite import SqliteJournal
+from benchmarks.journal import specs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 SCHEMA = {
     "type": "object",
@@ -43,6 +43,7 @@ SCHEMA = {
         "published": {"type": "string", "format": "date"},
     },
 }
+GOAL = "Read what the page says about the book."
 REQUEST = {"output_schema": SCHEMA}
 RULES = Rules(limits=Limits(concurrency=Bounds.fixed(100)))
 BEGAN = 1_760_000_000
@@ -73,7 +74,7 @@ JOIN results r ON r.item = i.pk AND r.k = i.follows ORDER BY i.row
 def fill(path: Path, rows: int) -> None:
     """Make a journal with a finished batch of so many results."""
     with closing(SqliteJournal(path)) as journal:
-        journal.reader.staged.load(_specs(rows), identity.FINGERPRINT_VERSION)
+        journal.reader.staged.load(specs(rows, GOAL, REQUEST), identity.FINGERPRINT_VERSION)
         journal.reader.staged.compare(None)
         new = NewBatch(
             name="books",
@@ -92,19 +93,6 @@ def fill(path: Path, rows: int) -> None:
         results = ((row, _result(row)) for row in range(1, rows + 1))
         connection.executemany("INSERT INTO results VALUES (?, 1, ?, 0)", results)
         connection.execute("COMMIT")
-
-
-def _specs(rows: int) -> Iterator[ItemSpec]:
-    for row in range(1, rows + 1):
-        yield ItemSpec(
-            row=row,
-            line=row + 1,
-            id=f"b{row}",
-            url=f"https://books.example/{row}",
-            goal="Read what the page says about the book.",
-            request=REQUEST,
-            inputs={"isbn": f"978{row:010}"},
-        )
 
 
 def _result(row: int) -> bytes:
