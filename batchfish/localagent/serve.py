@@ -46,13 +46,12 @@ def serve(
     settings: ServeSettings,
     *,
     on_ready: Callable[[Endpoint], None] = lambda _: None,
-    protocol: type[asyncio.Protocol] = ResettableProtocol,
+    protocol: type[ResettableProtocol] = ResettableProtocol,
 ) -> None:
     """Serve until stopped, or until the last user has gone; `on_ready` is called once it listens.
 
-    `protocol` is uvicorn's class for connections; connections can only be reset with a ResettableProtocol.
-    TryLater if another agent uses the store, WrongInput if the port is taken, the site is not there, or no
-    client could learn the key.
+    `protocol` is the class of connections. TryLater if another agent uses the store, WrongInput if the port
+    is taken, the site is not there, or no client could learn the key.
     """
     if settings.token_file is None and settings.port_file is None:
         raise WrongInput("Name a --token-file or a --port-file: clients read the API key there.")
@@ -66,7 +65,7 @@ async def _serve(
     settings: ServeSettings,
     listener: socket.socket,
     on_ready: Callable[[Endpoint], None],
-    protocol: type[asyncio.Protocol],
+    protocol: type[ResettableProtocol],
 ) -> None:
     endpoint = Endpoint(
         base_url=f"http://{HOST}:{listener.getsockname()[1]}",
@@ -100,6 +99,7 @@ async def _serve(
             uvicorn.Config(
                 app,
                 http=protocol,
+                ws="none",
                 lifespan="off",
                 log_level="warning",
                 access_log=False,

@@ -1,6 +1,5 @@
 """The guard before the routes: it admits requests of this machine's clients with the key, bounded in size."""
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -10,7 +9,8 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from batchfish.webagent.wire import API_KEY_HEADER, error_envelope
+from batchfish.localagent.api.refusals import refused
+from batchfish.webagent.wire import API_KEY_HEADER
 
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 LARGEST_BODY = 16 * 1024 * 1024
@@ -40,9 +40,6 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
 
         async def dated(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -60,7 +57,7 @@ class Guard:
         if refusal is None:
             await self._app(scope, receive, dated)
         else:
-            await _answer(dated, *refusal)
+            await refused(*refusal)(scope, receive, dated)
 
     def _refusal(self, path: str, headers: Mapping[bytes, bytes]) -> tuple[int, str, str] | None:
         if not _is_local(headers.get(b"host", b"")):
@@ -118,10 +115,3 @@ def _is_local(host: bytes) -> bool:
 @lru_cache(maxsize=1)
 def _date(second: int) -> bytes:
     return formatdate(second, usegmt=True).encode()
-
-
-async def _answer(send: Send, status: int, code: str, message: str) -> None:
-    body = json.dumps(error_envelope(code, message)).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

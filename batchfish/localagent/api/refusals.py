@@ -38,9 +38,9 @@ async def _admit_bug(_: Request, bug: Exception) -> Response:
     return refused(500, "INTERNAL_ERROR", f"The local agent has a bug: {type(bug).__name__}.")
 
 
+# What answers the exceptions of routes.
 HANDLERS: Mapping[Any, Any] = {
     InvalidInput: _refuse_input,
     HTTPException: _refuse_route,
     Exception: _admit_bug,
 }
-"""What answers the exceptions of routes, in the API's envelope."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import struct
 from dataclasses import dataclass
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from batchfish.localagent.api.guard import read_body, replay
-from batchfish.webagent.wire import RUN, RUN_ASYNC, RUN_BATCH, RUN_SSE, error_envelope
+from batchfish.localagent.api.refusals import refused
+from batchfish.webagent.wire import RUN, RUN_ASYNC, RUN_BATCH, RUN_SSE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from random import Random
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,10 +39,6 @@ class Fault(StrEnum):
     ERROR_ACTED = "answered 500 or 502, acted on"
     BUSY = "answered 429"
     LOOK_ERROR = "a request that creates nothing is answered 503"
-
-
-class CannotReset(Exception):
-    """The server in front of the application cannot reset a connection."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,8 +90,11 @@ class FaultyRequests:
         if latency := self._faults.simulation.draw_latency(self._faults.chance):
             await self._faults.sleep(latency / 2)
             send = _later(send, self._faults.sleep, latency / 2)
-        is_create = scope["type"] == "http" and scope["path"] in CREATES
-        match self._faults.draw(is_create=is_create):
+
+        async def refuse(status: int, code: str, headers: Mapping[str, str] | None = None) -> None:
+            await refused(status, code, "A simulated fault.", headers=headers)(scope, receive, send)
+
+        match self._faults.draw(is_create=scope["path"] in CREATES):
             case None:
                 await self._app(scope, receive, send)
             case Fault.RESET:
@@ -108,15 +107,16 @@ class FaultyRequests:
                 task.add_done_callback(self._late.discard)
                 await _reset(scope, receive)
             case Fault.ERROR:
-                await _refuse(send, 500, "INTERNAL_ERROR")
+                await refuse(500, "INTERNAL_ERROR")
             case Fault.ERROR_ACTED:
                 await self._act(scope, await read_body(receive))
-                await _refuse(send, self._faults.chance.choice((500, 502)), "INTERNAL_ERROR")
+                await refuse(self._faults.chance.choice((500, 502)), "INTERNAL_ERROR")
             case Fault.BUSY:
-                wait = self._faults.simulation.retry_after if self._faults.chance.random() < 0.5 else None  # noqa: PLR2004 - half of them
-                await _refuse(send, 429, "RATE_LIMIT_EXCEEDED", retry_after=wait)
+                headers = {"retry-after": f"{self._faults.simulation.retry_after:g}"}
+                is_told = self._faults.chance.random() < 0.5  # noqa: PLR2004 - half of them
+                await refuse(429, "RATE_LIMIT_EXCEEDED", headers if is_told else None)
             case Fault.LOOK_ERROR:
-                await _refuse(send, 503, "SERVICE_BUSY")
+                await refuse(503, "SERVICE_BUSY")
 
     async def _act(self, scope: Scope, body: bytes) -> None:
         """Act on a request as if its client had gone after sending it."""
@@ -175,18 +175,6 @@ def _later(send: Send, sleep: Callable[[float], Awaitable[None]], seconds: float
 
 
 async def _reset(scope: Scope, receive: Receive) -> None:
-    reset = scope.get("extensions", {}).get(RESET, {}).get("reset")
-    if reset is None:
-        raise CannotReset
-    reset()
+    scope["extensions"][RESET]["reset"]()
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _refuse(send: Send, status: int, code: str, *, retry_after: float | None = None) -> None:
-    body = json.dumps(error_envelope(code, "A simulated fault.")).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if retry_after is not None:
-        headers.append((b"retry-after", f"{retry_after:g}".encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
