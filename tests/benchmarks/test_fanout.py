@@ -82,10 +82,7 @@ def test_a_workload_is_a_simulation_that_the_server_takes(name: str) -> None:
 def test_runs_are_read_from_the_servers_store_as_they_started(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "agent.db")
     for at, run_id in enumerate("abc"):
-        new = NewRun(
-            run_id=run_id, url="u", goal="g", options="{}", output_schema=None, origin="o", visible_at=0
-        )
-        store.add([new], at=at)
+        store.add([NewRun(run_id, "u", "g", "g", "{}", None, "o", at, at)])
     for at, run_id in ((10, "b"), (11, "a")):
         store.start(run_id, at=at)
         steps = dump_steps([TimedStep(at=at, step=Step(action="simulated", duration=at / 8))])

@@ -98,7 +98,10 @@ class RunQueue:
     async def __aenter__(self) -> Self:
         """Enqueue the pending runs that an earlier agent left in the store; those it was working on fail."""
         for run in self._store.unfinished():
-            self._enqueue(run.run_id, _request_of(run))
+            schema = None if run.output_schema is None else json.loads(run.output_schema)
+            options = json.loads(run.options)
+            request = RunRequest(url=run.url, goal=run.goal, output_schema=schema, options=options)
+            self._enqueue(run.run_id, request)
             if run.status is RunStatus.RUNNING:
                 self._finish(run.run_id, failed(RESTARTED))
         self._is_open = True
@@ -121,19 +124,20 @@ class RunQueue:
                 run_id=str(uuid.uuid4()),
                 url=request.url,
                 goal=request.goal,
+                goal_folded=request.goal.casefold(),
                 options=dump(dict(request.options)),
                 output_schema=None if request.output_schema is None else dump(request.output_schema),
                 origin=origin,
+                created_at=at,
                 visible_at=at + self._draw_lag(),
             )
             for request in requests
         ]
-        self._store.add(new, at=at)
-        run_ids = [run.run_id for run in new]
-        for run_id, request in zip(run_ids, requests, strict=True):
-            self._enqueue(run_id, request)
+        self._store.add(new)
+        for run, request in zip(new, requests, strict=True):
+            self._enqueue(run.run_id, request)
         self._start_waiting()
-        return run_ids
+        return [run.run_id for run in new]
 
     def get(self, run_ids: Sequence[str]) -> dict[str, StoredRun]:
         """Return runs by id; unknown ids are left out."""
@@ -169,7 +173,11 @@ class RunQueue:
         that these cannot be cancelled, and its answers know no run that is neither cancelled nor ended.
         """
         found = self._store.fetch(run_ids)
-        return {run_id: self._cancel(run) for run_id, run in found.items() if is_cancellable(run)}
+        return {
+            run_id: self._cancel(run)
+            for run_id, run in found.items()
+            if run.status.is_final or run.origin != RUN
+        }
 
     def _cancel(self, run: StoredRun) -> Cancellation:
         if run.status is RunStatus.CANCELLED:
@@ -251,13 +259,3 @@ class RunQueue:
         if is_first_end and live is not None and live.request.options.get("webhook_url") is not None:
             self._on_end(self._store.fetch([run_id])[run_id])
         return at
-
-
-def _request_of(run: StoredRun) -> RunRequest:
-    schema = None if run.output_schema is None else json.loads(run.output_schema)
-    return RunRequest(url=run.url, goal=run.goal, output_schema=schema, options=json.loads(run.options))
-
-
-def is_cancellable(run: StoredRun) -> bool:
-    """Whether a cancel of a run has an answer: not for a run of the blocking endpoint that is still alive."""
-    return run.status.is_final or run.origin != RUN

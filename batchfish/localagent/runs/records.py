@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 dump = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewRun:
-    """A run to be stored; documents are JSON text, `origin` is the path that it was created at."""
+class NewRun(NamedTuple):
+    """A PENDING run to be stored; documents are JSON text, `origin` is the path that it was created at."""
 
     run_id: str
     url: str
     goal: str
+    goal_folded: str
     options: str
     output_schema: str | None
     origin: str
+    created_at: float
     visible_at: float
 
 

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from batchfish.localagent.runs.records import RunEnd
 
 SCHEMA = Path(__file__).with_name("store.sql")
-FORMAT = (
-    0x62664C32  # application_id of the file: "bfL" and a version that rises with each change of the tables
-)
+# The application_id of the file: "bfL" and a version that rises with each change of the tables.
+FORMAT = 0x62664C32
 NEWEST_FIRST = "desc"
 MOST_SCREENSHOT_BYTES = 256 * 1024 * 1024
 FORGET_EVERY = 60.0
@@ -64,21 +63,9 @@ class RunStore:
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.executescript(SCHEMA.read_text("utf-8") + f"PRAGMA application_id = {FORMAT};")
 
-    def add(self, runs: Sequence[NewRun], *, at: float) -> None:
-        """Insert PENDING runs, all or none."""
-        rows = [
-            (
-                *(run.run_id, run.url, run.goal, run.goal.casefold(), run.options, run.output_schema),
-                *(run.origin, RunStatus.PENDING, at, run.visible_at),
-            )
-            for run in runs
-        ]
-        marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))
-        self._write(
-            "INSERT INTO runs (run_id, url, goal, goal_folded, options, output_schema, origin, status,"  # noqa: S608
-            f" created_at, visible_at) VALUES {marks}",
-            list(chain.from_iterable(rows)),
-        )
+    def add(self, runs: Sequence[NewRun]) -> None:
+        """Insert runs, all or none."""
+        self._write(INSERT + ", ".join([NEW_ROW] * len(runs)), list(chain.from_iterable(runs)))
 
     def start(self, run_id: str, *, at: float) -> bool:
         """Change a run from PENDING to RUNNING; return whether it was PENDING."""
@@ -224,6 +211,8 @@ async def forget_old_runs(
 
 
 COLUMNS = ", ".join(StoredRun._fields)
+INSERT = f"INSERT INTO runs ({', '.join(NewRun._fields)}, status) VALUES "  # noqa: S608
+NEW_ROW = f"({'?, ' * len(NewRun._fields)}'{RunStatus.PENDING}')"
 
 
 def _check_format(db: sqlite3.Connection, path: Path | str) -> None:

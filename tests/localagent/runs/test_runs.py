@@ -61,8 +61,7 @@ async def test_a_run_stays_out_of_listings_for_its_lag_but_is_known_by_its_id(tm
 
 
 def add(store: RunStore, run_id: str, *, ended: float | None) -> None:
-    new = NewRun(run_id=run_id, url="u", goal="g", options="{}", output_schema=None, origin="o", visible_at=0)
-    store.add([new], at=0)
+    store.add([NewRun(run_id, "u", "g", "g", "{}", None, "o", 0, 0)])
     if ended is not None:
         store.finish(run_id, completed({}, None), at=ended)
 
