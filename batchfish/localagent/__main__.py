@@ -63,6 +63,7 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
     )
     parser.add_argument(
         "--allow-origin",
+        dest="allow_origins",
         action="append",
         default=[],
         metavar="ORIGIN",
@@ -78,34 +79,33 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
     )
     parser.add_argument(
         "--heartbeat",
+        dest="heartbeat_every",
         type=float,
         default=usual.heartbeat_every,
         metavar="SECONDS",
         help="time between two heartbeats of a stream (default: %(default)s)",
     )
-    parser.add_argument("--simulate", default="", metavar="KEY=VALUE,…", help="how --engine simulate behaves")
+    parser.add_argument(
+        "--simulate",
+        dest="simulation",
+        default="",
+        metavar="KEY=VALUE,…",
+        help="how --engine simulate behaves",
+    )
     given = parser.parse_args(arguments)
     if given.cap < 1:
         parser.error("--cap: at least 1")
-    if not 0 < given.heartbeat < math.inf:
+    if not 0 < given.heartbeat_every < math.inf:
         parser.error("--heartbeat: more than 0")
     if not 0 <= given.page_interval < math.inf:
         parser.error("--page-interval: at least 0")
     return ServeSettings(
-        port=given.port,
-        engine=given.engine,
-        chromium=given.chromium,
-        cap=given.cap,
-        store=given.store,
-        site=given.site,
-        port_file=given.port_file,
-        users=given.users,
-        allow_origins=tuple(given.allow_origin),
-        page_interval=given.page_interval,
-        token_file=given.token_file,
-        heartbeat_every=given.heartbeat,
-        simulation=parse_simulation(given.simulate),
-        endpoint=take_endpoint(os.environ) if given.engine == "model" else None,
+        **{
+            **vars(given),
+            "allow_origins": tuple(given.allow_origins),
+            "simulation": parse_simulation(given.simulation),
+            "endpoint": take_endpoint(os.environ) if given.engine == "model" else None,
+        }
     )
 
 

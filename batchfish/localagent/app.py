@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from batchfish.localagent.api.answers import Json
+from batchfish.localagent.api.answers import reply
 from batchfish.localagent.api.automation_routes import automation_routes
 from batchfish.localagent.api.guard import Guard
 from batchfish.localagent.api.openapi import openapi_route
@@ -61,4 +61,4 @@ def create_app(
 
 async def _health(_: Request) -> Response:
     """Answer a client that read the port file, and sent the token in it."""
-    return Json({"pid": os.getpid()})
+    return reply({"pid": os.getpid()})

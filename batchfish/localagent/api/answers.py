@@ -10,24 +10,19 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from batchfish.localagent.runs.queue import Cancellation
-from batchfish.localagent.runs.records import RunPage, StoredRun, dump
+from batchfish.localagent.runs.records import StoredRun, dump
 from batchfish.localagent.runs.steps import TimedStep
 from batchfish.webagent.wire import EventType, RunStatus
 
-CURSOR_PATTERN = "^[0-7][0-9a-f]{15}$"  # opaque to clients; every match is a place in the listing
+CURSOR_PATTERN = "^[0-7][0-9a-f]{15}$"  # opaque to clients: the `seq` of the last run of a page
 
 
 NULL = msgspec.Raw(b"null")
 
 
-class Json(Response):
-    """A document as JSON, with stored documents as they are stored."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:  # noqa: ANN401 - any JSON
-        """Return the encoded document."""
-        return msgspec.json.encode(content)
+def reply(document: object) -> Response:
+    """Return an answer of JSON."""
+    return Response(msgspec.json.encode(document), media_type="application/json")
 
 
 class Error(BaseModel):
@@ -256,18 +251,6 @@ def show_cancel(cancellation: Cancellation) -> dict[str, Any]:
         "cancelled_at": _iso(cancellation.cancelled_at),
         "message": cancellation.message,
     }
-
-
-def next_cursor(page: RunPage) -> str | None:
-    """Return the cursor of the page after this one, None if there is none."""
-    if not page.has_more:
-        return None
-    return f"{page.runs[-1].seq:016x}"
-
-
-def read_cursor(cursor: str | None) -> int | None:
-    """Return the `seq` of a cursor that matches CURSOR_PATTERN."""
-    return None if cursor is None else int(cursor, 16)
 
 
 def _iso(at: float | None) -> str | None:

@@ -11,8 +11,8 @@ from batchfish.localagent.api import sse
 from batchfish.localagent.api.answers import (
     AsyncRunAnswer,
     BatchAnswer,
-    Json,
     SyncRunAnswer,
+    reply,
     show_outcome,
 )
 from batchfish.localagent.api.operations import Operation
@@ -21,17 +21,9 @@ from batchfish.localagent.egress.addresses import Origin
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.webagent import wire
 
-EVENT: dict[str, Any] = {
-    "type": "object",
-    "required": ["data"],
-    "properties": {
-        "data": {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "contentSchema": {"$ref": "#/components/schemas/RunEvent"},
-        }
-    },
-}
+RUN_EVENT = {"$ref": "#/components/schemas/RunEvent"}
+DATA = {"type": "string", "contentMediaType": "application/json", "contentSchema": RUN_EVENT}
+EVENT = {"type": "object", "required": ["data"], "properties": {"data": DATA}}
 EVENTS: dict[str, Any] = {
     "description": "Events, each one line of JSON after `data: `; COMPLETE is the last.",
     "content": {sse.MEDIA_TYPE: {"itemSchema": EVENT}},
@@ -62,12 +54,12 @@ def automation_routes(
         (run_id,) = await create(body, wire.RUN)
         ended = await queue.end_of(run_id)
         steps = queue.trail(ended).steps
-        return Json(show_outcome(ended, steps=len(steps), watch_url=watch_url(run_id)))
+        return reply(show_outcome(ended, steps=len(steps), watch_url=watch_url(run_id)))
 
     async def run_async(_: Request, body: RunBody) -> Response:
         """Create one run and answer at once with its id."""
         (run_id,) = await create(body, wire.RUN_ASYNC)
-        return Json({"run_id": run_id, "error": None})
+        return reply({"run_id": run_id, "error": None})
 
     async def run_sse(_: Request, body: RunBody) -> Response:
         """Create one run and send its events as they happen."""
@@ -80,7 +72,7 @@ def automation_routes(
 
     async def run_batch(_: Request, body: BatchBody) -> Response:
         """Create 1 to 100 runs, all or none, and answer with their ids in order."""
-        return Json({"run_ids": await create(body, wire.RUN_BATCH), "error": None})
+        return reply({"run_ids": await create(body, wire.RUN_BATCH), "error": None})
 
     return [
         Operation("POST", wire.RUN, "run", run, RunBody, SyncRunAnswer),

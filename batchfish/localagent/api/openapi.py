@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from batchfish.core.schema import FORMATS
-from batchfish.localagent.api.answers import ErrorEnvelope, Json, RunEvent
+from batchfish.localagent.api.answers import ErrorEnvelope, RunEvent, reply
 from batchfish.localagent.api.operations import Operation
 from batchfish.webagent.wire import API_KEY_HEADER
 
@@ -48,11 +48,6 @@ REFUSALS = {
     502: "INTERNAL_ERROR after the run was created, in a simulation.",
     503: "SERVICE_BUSY, in a simulation.",
 }
-# The statuses of every operation, of those with a body, of those that create runs, of all others.
-ANY = (401, 403, 429, 500)
-BODY = (400, 413, 415)
-CREATE = (402, 502)
-READ = (503,)
 PATH: Document = {
     "id": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
     "stepId": {"type": "string", "minLength": 1},
@@ -60,13 +55,10 @@ PATH: Document = {
 
 
 def openapi_route(operations: Sequence[Operation]) -> Route:
-    """Return the route of the document, which is written when it is first asked for."""
-    served: list[Response] = []
+    """Return the route of the document, which is written when it is asked for."""
 
     async def openapi(_: Request) -> Response:
-        if not served:
-            served.append(Json(_describe(operations)))
-        return served[0]
+        return reply(_describe(operations))
 
     return Route("/openapi.json", openapi)
 
@@ -76,13 +68,9 @@ def _describe(operations: Sequence[Operation]) -> Document:
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     schemas = _models(operations) | _output_schema()
-    needs = {"RunBody": {"profile_id": "use_profile", "credential_item_ids": "use_vault"}}
-    needs["BatchItem"] = {"credential_item_ids": "use_vault"}
-    for name, pairs in needs.items():
-        schemas[name]["dependentSchemas"] = {
-            asked: _if_given(asked, {"required": [needed], "properties": {needed: {"const": True}}})
-            for asked, needed in pairs.items()
-        }
+    vault = _needs("credential_item_ids", "use_vault")
+    schemas["BatchItem"]["dependentSchemas"] = vault
+    schemas["RunBody"]["dependentSchemas"] = vault | _needs("profile_id", "use_profile")
     schemas["ProxyConfig"] |= {
         "if": {"properties": {"type": {"const": "custom"}}, "required": ["type"]},
         "then": {"required": ["url"], "properties": {"url": {"type": "string"}}},
@@ -99,7 +87,7 @@ def _describe(operations: Sequence[Operation]) -> Document:
 
 def _operation(operation: Operation) -> Document:
     is_create = operation.path.startswith("/v1/automation/")
-    statuses = [*ANY, *(CREATE if is_create else READ)]
+    statuses = [401, 403, 429, 500, *([402, 502] if is_create else [503])]
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": PATH[name]}
         for name in re.findall(r"{(\w+)}", operation.path)
@@ -117,7 +105,7 @@ def _operation(operation: Operation) -> Document:
         query = operation.takes.model_json_schema(ref_template=SCHEMAS + "{model}")["properties"]
         parameters += [{"name": name, "in": "query", "schema": query[name]} for name in query]
     elif operation.takes is not None:
-        statuses += BODY
+        statuses += [400, 413, 415]
         described["requestBody"] = {"required": True, "content": _json(operation.takes)}
     success = operation.answers
     if not isinstance(success, dict):
@@ -148,9 +136,10 @@ def _models(operations: Sequence[Operation]) -> Document:
     return described
 
 
-def _if_given(asked: str, then: Document) -> Document:
-    """Return a schema that requires something if a member is given: null is as good as absent."""
-    return {"anyOf": [{"properties": {asked: {"type": "null"}}}, then]}
+def _needs(asked: str, needed: str) -> Document:
+    """Require that a member is true where another one is given; null is as good as absent."""
+    is_true = {"required": [needed], "properties": {needed: {"const": True}}}
+    return {asked: {"anyOf": [{"properties": {asked: {"type": "null"}}}, is_true]}}
 
 
 def _output_schema() -> Document:

@@ -39,8 +39,4 @@ async def _admit_bug(_: Request, bug: Exception) -> Response:
 
 
 # What answers the exceptions of routes.
-HANDLERS: Mapping[Any, Any] = {
-    InvalidInput: _refuse_input,
-    HTTPException: _refuse_route,
-    Exception: _admit_bug,
-}
+HANDLERS: dict[Any, Any] = {InvalidInput: _refuse_input, HTTPException: _refuse_route, Exception: _admit_bug}

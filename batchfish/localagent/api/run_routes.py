@@ -10,12 +10,10 @@ from starlette.responses import Response
 from batchfish.localagent.api.answers import (
     CancelAnswer,
     CancelsAnswer,
-    Json,
     RunAnswer,
     RunPageAnswer,
     RunsAnswer,
-    next_cursor,
-    read_cursor,
+    reply,
     show_cancel,
     show_run,
     show_summary,
@@ -50,19 +48,20 @@ def _reads(queue: RunQueue, watch_url: Callable[[str], str]) -> list[Operation]:
             created_after=query.created_after,
             created_before=query.created_before,
         )
-        after = read_cursor(query.cursor)
+        after = None if query.cursor is None else int(query.cursor, 16)
         page = queue.page(wanted, limit=query.limit, direction=query.sort_direction, after=after)
-        note = {"total": page.total, "next_cursor": next_cursor(page), "has_more": page.has_more}
+        cursor = f"{page.runs[-1].seq:016x}" if page.has_more else None
+        note = {"total": page.total, "next_cursor": cursor, "has_more": page.has_more}
         rows = [
             show_summary(run, steps=len(queue.trail(run).steps), watch_url=watch_url(run.run_id))
             for run in page.runs
         ]
-        return Json({"data": rows, "pagination": note})
+        return reply({"data": rows, "pagination": note})
 
     async def get_runs(_: Request, body: RunIds) -> Response:
         """Return up to 100 runs by id."""
         runs = queue.get(body.run_ids)
-        return Json({"data": list(map(show, runs.values())), "not_found": _not_found(body.run_ids, runs)})
+        return reply({"data": list(map(show, runs.values())), "not_found": _not_found(body.run_ids, runs)})
 
     async def get_run(request: Request, query: RunQuery) -> Response:
         """Return one run."""
@@ -72,11 +71,11 @@ def _reads(queue: RunQueue, watch_url: Callable[[str], str]) -> list[Operation]:
             return no_such_run(run_id)
         match query.screenshots:
             case "none":
-                return Json(show(run))
+                return reply(show(run))
             case "url":
-                return Json(show(run, lambda number: wire.STEP_SCREENSHOT.format(id=run_id, stepId=number)))
+                return reply(show(run, lambda number: wire.STEP_SCREENSHOT.format(id=run_id, stepId=number)))
             case "base64":
-                return Json(show(run, lambda number: _base64(queue.screenshot(run, number))))
+                return reply(show(run, lambda number: _base64(queue.screenshot(run, number))))
 
     return [
         Operation("GET", wire.RUNS, "listRuns", list_runs, ListQuery, RunPageAnswer),
@@ -92,14 +91,14 @@ def _cancels(queue: RunQueue) -> list[Operation]:
         """Cancel up to 100 runs; `not_found` names unknown ids, and runs of `run` that have not ended."""
         found = queue.cancel(body.run_ids)
         results = [show_cancel(cancellation) for cancellation in found.values()]
-        return Json({"results": results, "not_found": _not_found(body.run_ids, found)})
+        return reply({"results": results, "not_found": _not_found(body.run_ids, found)})
 
     async def cancel_run(request: Request) -> Response:
         """Cancel a run; 404 for an unknown id, and for a run of `run` that has not ended."""
         run_id: str = request.path_params["id"]
         found = queue.cancel([run_id]).get(run_id)
         if found is not None:
-            return Json(show_cancel(found))
+            return reply(show_cancel(found))
         if run_id in queue.get([run_id]):
             message = f"Run {run_id!r} was created by {wire.RUN}: it cannot be cancelled."
             return refused(404, "NOT_FOUND", message)
