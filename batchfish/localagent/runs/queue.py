@@ -180,16 +180,13 @@ class RunQueue:
         }
 
     def _cancel(self, run: StoredRun) -> Cancellation:
-        if run.status is RunStatus.CANCELLED:
+        if run.status.is_final:
+            is_cancelled = run.status is RunStatus.CANCELLED
             return Cancellation(
                 run_id=run.run_id,
                 status=run.status,
-                cancelled_at=run.finished_at,
-                message="Run already cancelled",
-            )
-        if run.status.is_final:
-            return Cancellation(
-                run_id=run.run_id, status=run.status, cancelled_at=None, message="Run already finished"
+                cancelled_at=run.finished_at if is_cancelled else None,
+                message="Run already cancelled" if is_cancelled else "Run already finished",
             )
         live = self._alive.get(run.run_id)
         at = self._finish(run.run_id, CANCELLED)

@@ -231,19 +231,15 @@ def _check_format(db: sqlite3.Connection, path: Path | str) -> None:
 
 
 def _conditions(wanted: RunFilter, at: float) -> tuple[str, list[Any]]:
-    where: list[str] = []
-    values: list[Any] = []
-    for condition, value in (
-        ("visible_at <= ?", at),
-        ("instr(goal_folded, ?) > 0", wanted.goal.casefold() if wanted.goal else None),
-        ("status = ?", wanted.status),
-        ("created_at >= ?", wanted.created_after),
-        ("created_at < ?", wanted.created_before),
-    ):
-        if value is not None:
-            where.append(condition)
-            values.append(value)
-    return " AND ".join(where), values
+    conditions: dict[str, Any] = {
+        "visible_at <= ?": at,
+        "instr(goal_folded, ?) > 0": wanted.goal.casefold() if wanted.goal else None,
+        "status = ?": wanted.status,
+        "created_at >= ?": wanted.created_after,
+        "created_at < ?": wanted.created_before,
+    }
+    asked = {condition: value for condition, value in conditions.items() if value is not None}
+    return " AND ".join(asked), list(asked.values())
 
 
 def _stored(row: tuple[Any, ...]) -> StoredRun:
