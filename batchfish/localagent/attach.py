@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import IO, TYPE_CHECKING
 
-import httpx
-
 from batchfish.errors import TryLater, WrongInput
 from batchfish.webagent.wire import API_KEY_HEADER
 
@@ -79,6 +77,8 @@ def new_token() -> str:
 
 def find_agent(port_file: Path) -> Endpoint | None:
     """Return the agent that a port file names, if it is running and accepts the token there."""
+    import httpx
+
     try:
         endpoint = Endpoint(**json.loads(port_file.read_bytes()))
         answer = httpx.get(

@@ -22,7 +22,6 @@ from batchfish.localagent.egress.dialer import Dialer
 from batchfish.localagent.egress.pace import Pace
 from batchfish.localagent.egress.proxy import Egress
 from batchfish.localagent.egress.sample_site import SampleSite
-from batchfish.localagent.engines.choice import reading_engine
 from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.store import RunStore, forget_old_runs
@@ -130,6 +129,8 @@ async def _engine(settings: ServeSettings, egress: Egress) -> AsyncIterator[Engi
     if settings.engine == "simulate":
         yield SimulateEngine(settings.simulation, chance=settings.simulation.chance("runs"))
         return
+    from batchfish.localagent.engines.choice import reading_engine
+
     async with reading_engine(
         settings.engine,
         egress,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from batchfish.localagent.runs.queue import Cancellation
@@ -17,15 +17,18 @@ from batchfish.webagent.wire import EventType, RunStatus
 CURSOR_PATTERN = "^[0-7][0-9a-f]{15}$"  # opaque to clients: the `seq` of the last run of a page
 
 
-NULL = msgspec.Raw(b"null")
-
-
 def reply(document: object) -> Response:
     """Return an answer of JSON."""
     return Response(msgspec.json.encode(document), media_type="application/json")
 
 
-class Error(BaseModel):
+class Answer(BaseModel):
+    """A document of the API; its schema is built when it is asked for."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class Error(Answer):
     """The reason why a request was refused."""
 
     code: str
@@ -33,13 +36,13 @@ class Error(BaseModel):
     details: Any = None
 
 
-class ErrorEnvelope(BaseModel):
+class ErrorEnvelope(Answer):
     """The shape of every answer that is not 2xx."""
 
     error: Error
 
 
-class RunError(BaseModel):
+class RunError(Answer):
     """The error of a failed run; `retry_after` is in seconds, null if a retry is pointless."""
 
     message: str
@@ -50,7 +53,7 @@ class RunError(BaseModel):
     help_message: str | None = None
 
 
-class SchemaError(BaseModel):
+class SchemaError(Answer):
     """One place where a result does not fit its schema."""
 
     path: str
@@ -59,7 +62,7 @@ class SchemaError(BaseModel):
     received: str | None = None
 
 
-class SchemaValidation(BaseModel):
+class SchemaValidation(Answer):
     """Whether a result fits its schema."""
 
     valid: bool
@@ -67,7 +70,7 @@ class SchemaValidation(BaseModel):
     errors: list[SchemaError]
 
 
-class SyncRunAnswer(BaseModel):
+class SyncRunAnswer(Answer):
     """A run that has ended, as `run` answers it."""
 
     run_id: str
@@ -81,21 +84,21 @@ class SyncRunAnswer(BaseModel):
     streaming_url: str | None
 
 
-class AsyncRunAnswer(BaseModel):
+class AsyncRunAnswer(Answer):
     """The answer to run-async."""
 
     run_id: str | None
     error: Error | None
 
 
-class BatchAnswer(BaseModel):
+class BatchAnswer(Answer):
     """The answer to run-batch: ids in the order of the request."""
 
     run_ids: list[str] | None
     error: Error | None
 
 
-class RunEvent(BaseModel):
+class RunEvent(Answer):
     """One event of run-sse."""
 
     type: EventType
@@ -110,7 +113,7 @@ class RunEvent(BaseModel):
     help_message: str | None = None
 
 
-class BrowserConfig(BaseModel):
+class BrowserConfig(Answer):
     """The settings of the run's browser."""
 
     proxy_enabled: bool | None
@@ -128,7 +131,7 @@ class RunSummary(SyncRunAnswer):
     browser_config: BrowserConfig | None
 
 
-class RunStep(BaseModel):
+class RunStep(Answer):
     """One step of a run."""
 
     id: str
@@ -146,7 +149,7 @@ class RunAnswer(RunSummary):
     steps: list[RunStep]
 
 
-class PageNote(BaseModel):
+class PageNote(Answer):
     """The place of a page in the listing."""
 
     total: int
@@ -154,21 +157,21 @@ class PageNote(BaseModel):
     has_more: bool
 
 
-class RunPageAnswer(BaseModel):
+class RunPageAnswer(Answer):
     """One page of the listing."""
 
     data: list[RunSummary]
     pagination: PageNote
 
 
-class RunsAnswer(BaseModel):
+class RunsAnswer(Answer):
     """The runs that were asked for by id, and the unknown ids."""
 
     data: list[RunAnswer]
     not_found: list[str] | None
 
 
-class CancelAnswer(BaseModel):
+class CancelAnswer(Answer):
     """The outcome of a cancel."""
 
     run_id: str
@@ -177,7 +180,7 @@ class CancelAnswer(BaseModel):
     message: str | None
 
 
-class CancelsAnswer(BaseModel):
+class CancelsAnswer(Answer):
     """The outcomes of cancels, and the ids that were not found."""
 
     results: list[CancelAnswer]
@@ -258,4 +261,4 @@ def _iso(at: float | None) -> str | None:
 
 
 def _stored(document: str | None) -> msgspec.Raw:
-    return NULL if document is None else msgspec.Raw(document.encode())
+    return msgspec.Raw((document or "null").encode())

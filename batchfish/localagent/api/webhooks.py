@@ -7,11 +7,9 @@ import json
 import logging
 from typing import TYPE_CHECKING, Self
 
-import httpx
 import msgspec
 
 from batchfish.localagent.api.answers import show_run
-from batchfish.localagent.egress.client import open_client
 from batchfish.localagent.runs.steps import load_steps
 
 if TYPE_CHECKING:
@@ -74,6 +72,8 @@ class Webhooks:
         delivery.add_done_callback(self._deliveries.discard)
 
     async def _deliver(self, url: str, run: StoredRun) -> None:
+        import httpx
+
         body = self._body(run)
         why = ""
         for wait in (*WAITS, None):
@@ -97,6 +97,10 @@ class Webhooks:
         LOGGER.warning("run %s: its webhook %s was not delivered: %s", run.run_id, url, why)
 
     async def _post(self, url: str, body: bytes) -> int:
+        import httpx
+
+        from batchfish.localagent.egress.client import open_client
+
         async with open_client(self._egress, headers=HEADERS, timeout=TIME_LIMIT) as (client, ticket):
             try:
                 async with client.stream("POST", url, content=body) as answer:
