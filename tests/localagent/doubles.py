@@ -19,10 +19,10 @@ from batchfish.localagent.engines.frames import OutlineJob, ReadAnswer, ReadJob
 from batchfish.localagent.engines.worker import answer
 from batchfish.localagent.liveview.links import WatchLinks
 from batchfish.localagent.runs.queue import RunQueue
-from batchfish.localagent.runs.records import StoredRun
 from batchfish.localagent.runs.store import RunStore
 from batchfish.localagent.serve import Server
 from batchfish.localagent.serve_settings import ServeSettings
+from batchfish.localagent.simulation.faults import ResettableProtocol
 
 TOKEN = "token-of-the-agent"
 LINKS = WatchLinks("http://127.0.0.1:1234", "secret")
@@ -102,13 +102,11 @@ class ManualEngine:
 async def working_queue(
     engine: Engine,
     clock: Callable[[], float],
-    *,
-    cap: int = 2,
-    on_end: Callable[[StoredRun], None] = lambda _: None,
+    **more: Any,  # noqa: ANN401 - handed on
 ) -> AsyncIterator[RunQueue]:
     """Work on runs, two at once, for the length of the block."""
     with contextlib.closing(RunStore(":memory:")) as store:
-        async with RunQueue(store, engine, cap=cap, clock=clock, on_end=on_end) as queue:
+        async with RunQueue(store, engine, **{"cap": 2, **more}, clock=clock) as queue:
             yield queue
 
 
@@ -134,7 +132,9 @@ async def served_app(
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         links = WatchLinks(address, "secret")
         app = create_app(queue, links, settings or ServeSettings(), token=TOKEN, clock=clock)
-        config = uvicorn.Config(app, lifespan="off", log_level="critical", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app, http=ResettableProtocol, lifespan="off", log_level="critical", timeout_graceful_shutdown=1
+        )
         server = Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         yield address

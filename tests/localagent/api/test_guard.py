@@ -1,15 +1,19 @@
 """Who may speak to the agent, tried from the outside: keys, names, origins, kinds and sizes of bodies."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from batchfish.localagent.api import guard
-from tests.localagent.doubles import TOKEN, create
+from batchfish.localagent.runs.queue import RunQueue
+from tests.localagent.doubles import TOKEN, Clock, create, served_app
 
 BODY = b'{"url": "http://a.example/", "goal": "x"}'
 JSON = {"content-type": "application/json"}
+CHUNKED = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 RUN_ASYNC = "/v1/automation/run-async"
 FOREIGN_HOSTS = (
     *("evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "127.0.0.1@evil.example"),
@@ -96,6 +100,18 @@ async def test_numbers_that_json_does_not_have_are_refused(api: httpx.AsyncClien
     answer = await api.post(RUN_ASYNC, content=body, headers=JSON)
     assert refusal(answer) == (400, "INVALID_INPUT")
     assert "#/properties/a/minimum" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nx: ", b"%s0\r\nx: " % CHUNKED])
+async def test_a_head_or_trailer_without_end_closes_the_connection(
+    queue: RunQueue, clock: Clock, head: bytes
+) -> None:
+    async with served_app(queue, clock) as address, asyncio.timeout(60):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        writer.writelines([head, b"a" * 2**21])
+        with contextlib.suppress(ConnectionError):
+            await reader.read()  # to the end of the connection
+        writer.close()
 
 
 async def test_the_agents_own_key_is_the_only_one_accepted(api: httpx.AsyncClient) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,49 +14,37 @@ from batchfish.localagent.engines.base import RunOutcome, RunRequest
 from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.records import NewRun, RunFilter, completed
 from batchfish.localagent.runs.store import RunStore, forget_old_runs
-from tests.localagent.doubles import Clock, ManualEngine, create, settle
+from tests.localagent.doubles import Clock, ManualEngine, create, settle, working_queue
 from tests.pipeline.virtual_time import EPOCH, VirtualTimeLoop
 
 DAY = 24 * 3600.0
 EVERYTHING = {"alive", "old", "young", *map(str, range(10))}
 
 
-@contextlib.asynccontextmanager
-async def queue_over(file: Path, cap: int = 1, **more: Any) -> AsyncIterator[tuple[RunQueue, ManualEngine]]:  # noqa: ANN401 - handed on
-    engine = ManualEngine()
-    with contextlib.closing(RunStore(file)) as store:
-        async with RunQueue(store, engine, cap=cap, **more) as queue:
-            yield queue, engine
-
-
 def requests(count: int) -> list[RunRequest]:
     return [RunRequest(url=f"http://a.example/{n}", goal="g") for n in range(count)]
 
 
-def total(queue: RunQueue) -> int:
-    return queue.page(RunFilter(), limit=10, direction="asc", after=None).total
+async def test_runs_cancelled_before_their_first_step_leave_their_slots_to_others(
+    queue: RunQueue, engine: ManualEngine
+) -> None:
+    ids = queue.create(requests(4), origin="o")
+    queue.cancel(ids)  # no task has begun yet
+    (later,) = queue.create([RunRequest(url="http://a.example/later", goal="g")], origin="o")
+    await settle()
+    assert engine.order == ["http://a.example/later"]
+    await engine.end("http://a.example/later", RunOutcome(result={}))
+    assert queue.get([later])[later].status == "COMPLETED"
+    assert {run.status for run in queue.get(ids).values()} == {"CANCELLED"}
 
 
-async def test_runs_cancelled_before_their_first_step_leave_their_slots_to_others(tmp_path: Path) -> None:
-    async with queue_over(tmp_path / "agent.db", cap=2) as (queue, engine):
-        ids = queue.create(requests(4), origin="o")
-        queue.cancel(ids)  # no task has begun yet
-        (later,) = queue.create([RunRequest(url="http://a.example/later", goal="g")], origin="o")
-        await settle()
-        assert engine.order == ["http://a.example/later"]
-        await engine.end("http://a.example/later", RunOutcome(result={}))
-        assert queue.get([later])[later].status == "COMPLETED"
-        assert {run.status for run in queue.get(ids).values()} == {"CANCELLED"}
-
-
-async def test_a_run_stays_out_of_listings_for_its_lag_but_is_known_by_its_id(tmp_path: Path) -> None:
-    clock = Clock()
-    async with queue_over(tmp_path / "agent.db", clock=clock, draw_lag=lambda: 0.5) as (queue, _):
+async def test_a_run_stays_out_of_listings_for_its_lag_but_is_known_by_its_id(clock: Clock) -> None:
+    async with working_queue(ManualEngine(), clock, draw_lag=lambda: 0.5) as queue:
         (run_id,) = queue.create(requests(1), origin="o")
-        assert total(queue) == 0
+        assert queue.page(RunFilter(), limit=10, direction="asc", after=None).total == 0
         assert run_id in queue.get([run_id])
         clock.now += 0.5
-        assert total(queue) == 1
+        assert queue.page(RunFilter(), limit=10, direction="asc", after=None).total == 1
 
 
 def add(store: RunStore, run_id: str, *, ended: float | None) -> None:
@@ -109,7 +96,7 @@ def test_the_oldest_screenshots_make_room_for_new_ones() -> None:
 
 
 def test_what_one_turn_of_the_loop_writes_is_one_transaction(tmp_path: Path) -> None:
-    turn: list[Callable[[], None]] = []
+    turn: list[Any] = []
     store = RunStore(tmp_path / "runs.db", call_soon=turn.append)
     with contextlib.closing(sqlite3.connect(tmp_path / "runs.db")) as others:
 
