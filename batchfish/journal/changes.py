@@ -6,7 +6,8 @@ A statement also maintains the indexes of all columns that it sets, and writes t
 from __future__ import annotations
 
 from functools import cache
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, ne
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec.structs import astuple
@@ -55,8 +56,9 @@ def statements(
     An attempt before of None: whether the attempt is in the file is not known.
     """
     item, attempt, run = change.item, change.attempt, change.run
-    changed, values = _changes(_OF_ITEM, _ITEM_VALUES(item_before), _ITEM_VALUES(item))
-    yield _update("items", (*changed, "changed_at"), ("pk",)), (*values, now, item.pk)
+    values = _ITEM_VALUES(item)
+    changed = tuple(map(ne, _ITEM_VALUES(item_before), values))
+    yield _update_item(changed), (*compress(values, changed), now, item.pk)
     if change.reused is not None:
         yield "INSERT INTO reused_results VALUES (?, ?, ?)", (item.pk, change.reused, now)
     if attempt is None:
@@ -81,24 +83,25 @@ def put_attempt(before: Attempt | None, attempt: Attempt) -> Statement:
 
     None: whether it is in the file is not known.
     """
-    changed: tuple[str, ...] = ()
-    if before is not None:
-        changed, values = _changes(_OF_ATTEMPT, _ATTEMPT_VALUES(before), _ATTEMPT_VALUES(attempt))
-    if not changed:
+    if before is None:
         return _PUT_ATTEMPT, astuple(attempt)
-    return _update("attempts", changed, ("item", "k")), (*values, attempt.item, attempt.k)
+    values = _ATTEMPT_VALUES(attempt)
+    changed = tuple(map(ne, _ATTEMPT_VALUES(before), values))
+    if not any(changed):
+        return _PUT_ATTEMPT, astuple(attempt)
+    return _update_attempt(changed), (*compress(values, changed), attempt.item, attempt.k)
 
 
-def _changes(
-    names: Sequence[str], before: Sequence[Any], now: Sequence[Any]
-) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-    """Return the names and the values of what has changed."""
-    changed = [(name, new) for name, old, new in zip(names, before, now, strict=True) if old != new]
-    return tuple(name for name, _ in changed), tuple(value for _, value in changed)
+# The same columns give the same text, which SQLite has prepared then.
 
 
 @cache
-def _update(table: str, columns: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    """Return an UPDATE statement, the same for the same columns: it is prepared once."""
-    settings = ", ".join(f"{name} = ?" for name in columns)
-    return f"UPDATE {table} SET {settings} WHERE {' AND '.join(f'{name} = ?' for name in keys)}"
+def _update_item(changed: tuple[bool, ...]) -> str:
+    columns = (*compress(_OF_ITEM, changed), "changed_at")
+    return f"UPDATE items SET {', '.join(f'{name} = ?' for name in columns)} WHERE pk = ?"
+
+
+@cache
+def _update_attempt(changed: tuple[bool, ...]) -> str:
+    columns = compress(_OF_ATTEMPT, changed)
+    return f"UPDATE attempts SET {', '.join(f'{name} = ?' for name in columns)} WHERE item = ? AND k = ?"

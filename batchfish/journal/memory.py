@@ -68,7 +68,10 @@ class Memory:
         """Return an item as it was written last, if it is in memory."""
         if (found := self.open.item(item)) is not None:
             return found
-        return next((found for due in self._due.values() if (found := due.get(item)) is not None), None)
+        for due in self._due.values():
+            if (found := due.get(item)) is not None:
+                return found
+        return None
 
     def put(self, item: Item, attempt: Attempt | None = None, before: Attempt | None = None) -> None:
         """Note an item as it was written, and an attempt of it, which was `before` (None: there was none)."""

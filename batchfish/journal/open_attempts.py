@@ -52,7 +52,9 @@ class OpenAttempts:
 
     def item(self, item: int) -> Item | None:
         """Return an item as it was written last; None if it has no open attempt."""
-        return next((one.item for one in self._by_item.get(item, {}).values()), None)
+        for one in self._by_item.get(item, {}).values():
+            return one.item
+        return None
 
     def attempt(self, item: int, k: int) -> Attempt | None:
         """Return the item's k-th attempt; None if it is not open."""
