@@ -61,8 +61,8 @@ async def poll(ctx: Context) -> None:
             watch.next_poll = max(now + pause, ctx.clock.boottime() + max(pause / 2, asked_to_wait))
         _pace(ctx, watches, result, now, interval)
         if has_news:
+            ctx.wakeup.wake()  # the intents that follow are committed with these ends
             await ctx.journal.commit()
-            ctx.wakeup.wake()
         else:
             _stop_if_only_stuck(ctx, watches)
 
