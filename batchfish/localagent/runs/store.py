@@ -106,8 +106,7 @@ class RunStore:
         """Return runs by id; unknown ids are left out."""
         wanted = list(dict.fromkeys(run_ids))
         marks = ", ".join("?" * len(wanted))
-        rows = self._db.execute(f"SELECT {COLUMNS} FROM runs WHERE run_id IN ({marks})", wanted)  # noqa: S608
-        return {run.run_id: run for run in map(_stored, rows)}
+        return {run.run_id: run for run in self._select(f"run_id IN ({marks})", wanted)}
 
     def screenshot(self, run_id: str, step: int) -> bytes | None:
         """Return the screenshot of a step, None if there is none or it had to make room for newer ones."""
@@ -116,10 +115,9 @@ class RunStore:
         ).fetchone()
         return None if row is None else bytes(row[0])
 
-    def unfinished(self) -> tuple[StoredRun, ...]:
+    def unfinished(self) -> list[StoredRun]:
         """Return the PENDING and RUNNING runs, oldest first."""
-        rows = self._db.execute(f"SELECT {COLUMNS} FROM runs WHERE finished_at IS NULL ORDER BY seq")  # noqa: S608
-        return tuple(map(_stored, rows))
+        return self._select("finished_at IS NULL ORDER BY seq")
 
     def page(
         self, wanted: RunFilter, *, limit: int, direction: str = NEWEST_FIRST, after: int | None, at: float
@@ -131,11 +129,8 @@ class RunStore:
         if after is not None:
             where += f" AND seq {'<' if direction == NEWEST_FIRST else '>'} ?"
             values.append(after)
-        rows = self._db.execute(
-            f"SELECT {COLUMNS} FROM runs WHERE {where} ORDER BY seq {order} LIMIT ?",  # noqa: S608
-            [*values, limit + 1],
-        ).fetchall()
-        return RunPage(runs=tuple(map(_stored, rows[:limit])), total=total, has_more=len(rows) > limit)
+        runs = self._select(f"{where} ORDER BY seq {order} LIMIT ?", [*values, limit + 1])
+        return RunPage(runs=tuple(runs[:limit]), total=total, has_more=len(runs) > limit)
 
     def forget(self, *, finished_before: float, keep: int) -> int:
         """Delete runs that ended before a time, and all but the `keep` that ended last; return how many."""
@@ -160,6 +155,10 @@ class RunStore:
         """Commit what is not committed yet, and close the file."""
         self._commit()
         self._db.close()
+
+    def _select(self, condition: str, values: Sequence[Any] = ()) -> list[StoredRun]:
+        rows = self._db.execute(f"SELECT {COLUMNS} FROM runs WHERE {condition}", values)  # noqa: S608
+        return [StoredRun._make((*row[:-1], RunStatus(row[-1]))) for row in rows]
 
     def _write(self, statement: str, values: Sequence[Any]) -> bool:
         """Execute a statement; return whether it wrote a row."""
@@ -240,7 +239,3 @@ def _conditions(wanted: RunFilter, at: float) -> tuple[str, list[Any]]:
     }
     asked = {condition: value for condition, value in conditions.items() if value is not None}
     return " AND ".join(asked), list(asked.values())
-
-
-def _stored(row: tuple[Any, ...]) -> StoredRun:
-    return StoredRun._make((*row[:-1], RunStatus(row[-1])))
