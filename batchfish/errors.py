@@ -15,8 +15,7 @@ BatchfishError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,12 +51,11 @@ class WrongUsage(WrongInput):
     """The command line cannot be read: an unknown command or option, or a value that is not valid."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One problem in a file: its place, what is wrong, and what to do about it."""
 
     file: Path | str
-    line: int | None = None
+    line: int | None
     message: str
     remedy: str | None = None
 

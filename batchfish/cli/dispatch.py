@@ -5,28 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
-from difflib import get_close_matches
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from batchfish import __version__
 from batchfish.cli.commands import COMMANDS, GROUPS
 from batchfish.cli.console import Console, flush, put, put_if_possible
-from batchfish.cli.documents import describe_failure
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.failures import ErrorKind, failure_of
 from batchfish.cli.interrupts import SIGNAL_BASE, Interrupted
-from batchfish.cli.options import Messages
-from batchfish.cli.parser import build, parse
 from batchfish.errors import WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from batchfish.cli.commands import Command
-    from batchfish.cli.failures import Failure
 
 DESCRIPTION = "Run many URLs through a web agent, and never pay twice for one."
 EPILOG = """\
@@ -58,21 +50,33 @@ def _run(words: Sequence[str]) -> int:
         # The reader closed our output: the exit code is that of a program that SIGPIPE ends.
         return SIGNAL_BASE + signal.SIGPIPE
     except Interrupted as error:
-        _put_failure(failure_of(error), words, console)
+        _fail(error, words, console)
         raise
     except Exception as error:  # noqa: BLE001 - a bug must not end with the exit code of a finished batch
-        failure = failure_of(error)
-        trace = traceback.format_exc() if failure.kind is ErrorKind.BUG else ""
-        console.warn(f"{trace}batchfish: {failure}")
-        _put_failure(failure, words, console)
-        return failure.exit_code
+        return _fail(error, words, console)
 
 
-def _put_failure(failure: Failure, words: Sequence[str], console: Console) -> None:
-    """Print the last document of a command that failed, if its words ask for JSON."""
+def _fail(error: BaseException, words: Sequence[str], console: Console) -> int:
+    """Report an error that ended a command, as a document if its words ask for JSON; return its exit code."""
+    from batchfish.cli.documents import describe_failure
+    from batchfish.cli.failures import ErrorKind, failure_of
+
+    failure = failure_of(error)
+    if failure.kind is not ErrorKind.INTERRUPTED:
+        console.warn(f"{_trace(error) if failure.kind is ErrorKind.BUG else ''}batchfish: {failure}")
     if JSON in words:
         describe = console.describe_failure or describe_failure
         put_if_possible(describe(failure))
+    return failure.exit_code
+
+
+def _trace(error: BaseException) -> str:
+    """Return the trace of a bug; it is empty if no file can be opened."""
+    try:
+        import traceback  # slow to import, and needed for bugs alone
+    except OSError:
+        return ""
+    return "".join(traceback.format_exception(error))
 
 
 def _call(words: Sequence[str], console: Console) -> int:
@@ -89,6 +93,11 @@ def _call(words: Sequence[str], console: Console) -> int:
             return ExitCode.OK
         case [name, *arguments]:
             command = find_command(name)
+    # `batchfish --help` needs none of these. What reports errors is loaded while files can still be opened.
+    from batchfish.cli import documents, failures  # noqa: F401
+    from batchfish.cli.options import Messages
+    from batchfish.cli.parser import build, parse
+
     module = import_module(f"batchfish.cli.commands.{command.module}")
     parser = build(command.name, command.summary, module.Options, Messages)
     options, messages = parse(parser, arguments, module.Options, Messages)
@@ -126,6 +135,8 @@ def find_command(name: str) -> Command:
     if name.startswith("-"):
         given = name.partition("=")[0]
         raise WrongUsage(f"unknown argument {given} (options go after the command)", remedy=TRY_HELP)
+    from difflib import get_close_matches  # slow to import, and needed for errors alone
+
     near = get_close_matches(name, COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(COMMANDS)}"
     raise WrongUsage(f"there is no command {name!r} ({hint})", remedy=TRY_HELP)
@@ -138,4 +149,6 @@ def _open_closed_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
+            from pathlib import Path
+
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open until the process ends

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,7 @@ class Failure:
             "message": self.message,
             "remedy": self.remedy,
             "question": self.question,
-            "problems": [asdict(problem) for problem in self.problems],
+            "problems": [problem._asdict() for problem in self.problems],
         }
 
 

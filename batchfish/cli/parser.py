@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import shutil
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -272,6 +271,8 @@ def parse(parser: Parser, words: Sequence[str], *options: type) -> list[Any]:
     # Intermixed: `cancel shop --json item-1` names an item, too.
     namespace, unknown = parser.parse_known_intermixed_args(words)
     if unknown:
+        from difflib import get_close_matches  # slow to import, and needed for errors alone
+
         word = unknown[0].partition("=")[0]
         known = [name for one in options for _, spec, _ in _walk(one) for name in spec.names]
         near = get_close_matches(word, known, n=1) if word[:1] == "-" else []
@@ -312,6 +313,8 @@ class Choice:
         """Return the word; ArgumentTypeError if it is none of the choices."""
         if text in self.choices:
             return text
+        from difflib import get_close_matches
+
         near = get_close_matches(text, self.choices, n=1)
         hint = f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(self.choices)}"
         raise argparse.ArgumentTypeError(f"there is no {self.what} {text!r} ({hint})")
