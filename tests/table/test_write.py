@@ -7,16 +7,21 @@ import json
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batchfish.core.results import decode_result
 from batchfish.core.rules import OutputRules
 from batchfish.errors import NeedsYes, StorageFailed, WrongInput
+from batchfish.table import write as table_writer
 from batchfish.table.columns import ColumnPlan, plan_columns
 from batchfish.table.target import FileMark, is_same_file
 from batchfish.table.write import TableReport, write_table
@@ -25,7 +30,6 @@ from tests.outcomes import Outcome, in_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from batchfish.core.outcomes import Outcomes
 
@@ -266,6 +270,17 @@ def test_hostile_results_keep_their_rows_and_affect_no_others(tmp_path: Path, su
     assert all(record["result_error"] for record in (found[0], found[2], found[6], *found[10::2]))
 
 
+@given(titles=st.lists(st.text('"\n,a', max_size=5), min_size=1, max_size=5), block=st.integers(1, 9))
+def test_rows_of_a_csv_are_counted_whatever_its_texts_hold(titles: list[str], block: int) -> None:
+    """The check of what was written reads blocks, which may end between two quotes."""
+    rows = [row(number, result=json.dumps({"title": title}).encode()) for number, title in enumerate(titles)]
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table_writer, "_READ_BYTES", block)
+        target = Path(folder, "out.csv")
+        write(target, *rows)
+        assert [found["title"] for found in read(target)] == titles
+
+
 def test_lone_surrogates_are_escaped_everywhere(tmp_path: Path) -> None:
     nasty = row(1, url="https://x.example/\ud800", inputs={"isbn": "\udfff"}, error_message="é\udc80")
     (found,) = read(write(tmp_path / "out.parquet", nasty, plan=PLAN).path)
@@ -412,8 +427,6 @@ def test_names_with_glob_or_hive_syntax_are_plain_names(tmp_path: Path, suffix: 
 
 
 def test_a_folder_that_cannot_be_written_is_reported() -> None:
-    from pathlib import Path
-
     with pytest.raises(StorageFailed, match=r"/proc/self/fdinfo/out\.csv"):
         write(Path("/proc/self/fdinfo/out.csv"), FULL)
 
@@ -506,6 +519,4 @@ def test_planning_and_checking_import_no_polars() -> None:
 
 
 def _root() -> Path:
-    from pathlib import Path
-
     return Path(__file__).parents[2]
