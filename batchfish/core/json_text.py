@@ -171,7 +171,7 @@ def read_strictly(text: str, *, max_depth: int) -> Any:  # noqa: ANN401 - any JS
 def read_unambiguous(raw: bytes) -> object:
     """Read JSON that a server wrote; None for anything but one value without NaN or a repeated name."""
     try:
-        return json.loads(raw.decode(), object_pairs_hook=_read_unique, parse_constant=_refuse_constant)
+        return _decode_unambiguous(raw.decode())
     except (ValueError, RecursionError):
         return None
 
@@ -252,3 +252,6 @@ def _read_float(digits: str) -> float:
     if not math.isfinite(number := float(digits)):
         raise InvalidJson(f"the number {cut(digits, 30)} is too large", "Quote it if it is a text.")
     return number
+
+
+_decode_unambiguous = json.JSONDecoder(object_pairs_hook=_read_unique, parse_constant=_refuse_constant).decode

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import httptools
@@ -184,7 +185,9 @@ class _Connection(asyncio.Protocol):
         self._answer.start_next()
         self._transport.write(data)
         while not (self._may_write or self._is_closing):
-            await _within(seconds, self._change(), httpx.WriteTimeout)
+            await self._change(seconds, httpx.WriteTimeout)
+            if isinstance(self._failure, httpx.WriteTimeout):
+                raise self._failure
 
     async def read_head(self, seconds: float | None) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Read the status and the headers of the answer, past interim answers (1xx)."""
@@ -205,15 +208,25 @@ class _Connection(asyncio.Protocol):
         """Wait until the server has sent something or closed the connection."""
         if self._failure is not None:
             raise self._failure
-        await _within(seconds, self._change(), httpx.ReadTimeout)
+        await self._change(seconds, httpx.ReadTimeout)
 
-    async def _change(self) -> None:
+    async def _change(self, seconds: float | None, error: type[httpx.TimeoutException]) -> None:
+        """Wait until something has happened; if nothing does for `seconds`, the connection has failed."""
         self._changed.clear()
-        await self._changed.wait()
+        alarm = None
+        if seconds is not None:  # cheaper than asyncio.timeout, which prepares to cancel the task
+            loop = asyncio.get_running_loop()
+            alarm = loop.call_later(seconds, lambda: self._fail(error(f"nothing for {seconds} s")))
+        try:
+            await self._changed.wait()
+        finally:
+            if alarm is not None:
+                alarm.cancel()
 
     def _fail(self, error: httpx.TransportError) -> None:
         """Keep the first failure, which is raised once what came before it has been read."""
         self._failure = self._failure or error
+        self._changed.set()
 
 
 class _Body(httpx.AsyncByteStream):
@@ -327,11 +340,15 @@ _VALUE = re.compile(rb"[\t -~\x80-\xff]*")
 
 def _encode(request: httpx.Request, body: bytes) -> bytes:
     """Return the bytes of a request; LocalProtocolError if HTTP does not allow one of its headers."""
-    fields = request.headers.raw
-    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in fields):
-        raise httpx.LocalProtocolError("a header that HTTP does not allow")
-    lines = b"".join([b"%b: %b\r\n" % field for field in fields])
+    lines = b"".join([_line(name, value) for name, value in request.headers.raw])
     return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (request.method.encode(), request.url.raw_path, lines, body)
+
+
+@lru_cache(maxsize=64)  # nearly all headers are those of the request before
+def _line(name: bytes, value: bytes) -> bytes:
+    if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        raise httpx.LocalProtocolError("a header that HTTP does not allow")
+    return b"%b: %b\r\n" % (name, value)
 
 
 async def _trace_nothing(_name: str, _info: Mapping[str, Any]) -> None:

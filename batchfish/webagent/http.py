@@ -74,15 +74,16 @@ class HttpClient:
             length = b"%d" % len(body)
             headers += [(b"Content-Type", b"application/json"), (b"Content-Length", length)]
         limits = {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "pool": POOL_SECONDS}
-        return httpx.Request(
+        url = self._base_url + path
+        request = httpx.Request(
             method,
-            _parse_url(self._base_url + path)
-            if params is None
-            else httpx.URL(self._base_url + path, params=params),
+            _parse_url(url) if params is None else httpx.URL(url, params=params),
             headers=headers,
             stream=httpx.ByteStream(body or b""),
             extensions={"timeout": {**limits, "read": read_seconds}},
         )
+        request.read()  # its transport would else read it in an asynchronous loop
+        return request
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its answer, whose body is still to be read; the caller closes it."""
