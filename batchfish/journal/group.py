@@ -36,6 +36,7 @@ class GroupCommit:
         self._connection = connection
         self._path = path
         self._waiting: list[asyncio.Future[None]] = []
+        self._later: asyncio.TimerHandle | None = None
         self._failure: str | None = None
         self._token = secrets.token_hex(8)
         try:
@@ -72,16 +73,26 @@ class GroupCommit:
             raise
         self.commit_now()
 
-    async def commit(self, within: float = 0.0) -> None:
-        """Return once everything written so far is durable; callers of one turn share one transaction.
-
-        It may be put off `within` so many seconds, to share the transaction of later callers.
-        """
+    async def commit(self) -> None:
+        """Return once everything written so far is durable; callers of one turn share one transaction."""
         loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._flush)
         durable = loop.create_future()
         self._waiting.append(durable)
-        loop.call_later(within, self._flush, durable)
         await durable
+
+    def commit_within(self, seconds: float) -> None:
+        """Commit everything written so far in this time at the latest, together with what is written next.
+
+        If that fails, whatever comes next raises StorageFailed.
+        """
+        loop = asyncio.get_running_loop()
+        at = loop.time() + seconds
+        if self._later is None or at < self._later.when():
+            if self._later is not None:
+                self._later.cancel()
+            self._later = loop.call_at(at, self._flush)
 
     def commit_now(self) -> None:
         """Commit everything written so far."""
@@ -92,9 +103,10 @@ class GroupCommit:
         except sqlite3.Error as error:
             raise self._fail(error) from error
 
-    def _flush(self, caller: asyncio.Future[None]) -> None:
-        if caller not in self._waiting:
-            return  # it shared the transaction of another caller
+    def _flush(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         callers, self._waiting = [one for one in self._waiting if not one.cancelled()], []
         try:
             self.commit_now()

@@ -436,10 +436,16 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         with self._group.transaction():
             self._group.write(statement, values)
 
-    async def commit(self, within: float = 0.0) -> None:
+    async def commit(self) -> None:
         """Return once everything written so far is durable.
 
-        Callers within one turn of the event loop share one transaction. It may be put off `within` so many
-        seconds, to share that of later callers. StorageFailed if it fails.
+        Callers within one turn of the event loop share one transaction. StorageFailed if it fails.
         """
-        await self._group.commit(within)
+        await self._group.commit()
+
+    def commit_within(self, seconds: float) -> None:
+        """Commit everything written so far in this time at the latest, together with what comes next.
+
+        If that fails, whatever comes next raises StorageFailed.
+        """
+        self._group.commit_within(seconds)

@@ -39,15 +39,15 @@ class Wakeup:
     def wake(self) -> None:
         """Wake the waiting stages; a stage that is at work checks again before it next waits."""
         for listener in self._listeners:
-            if listener.is_needed():
+            if listener.is_concerned():
                 listener.woken.set()
 
-    def listen(self, is_needed: Callable[[], bool] = lambda: True) -> Listener:
+    def listen(self, is_concerned: Callable[[], bool] = lambda: True) -> Listener:
         """Return a listener; wake-ups between two waits are not lost.
 
-        It sleeps through the changes after which `is_needed()` is false: most concern few stages.
+        `is_concerned()` is called at each change; the stage sleeps on if it returns false.
         """
-        listener = Listener(is_needed)
+        listener = Listener(is_concerned)
         self._listeners.append(listener)
         return listener
 
@@ -55,8 +55,8 @@ class Wakeup:
 class Listener:
     """A stage that can wait to be woken."""
 
-    def __init__(self, is_needed: Callable[[], bool]) -> None:
-        self.is_needed = is_needed
+    def __init__(self, is_concerned: Callable[[], bool]) -> None:
+        self.is_concerned = is_concerned
         self.woken = asyncio.Event()
 
     async def wait(self, seconds: float) -> None:

@@ -36,11 +36,13 @@ CLOCK_MARGIN = 3600.0
 
 async def poll(ctx: Context) -> None:
     """Poll the runs that are alive until nothing is left or the stages detach."""
-    listener, watches = ctx.wakeup.listen(), Watches()
+    watches = Watches()
+    listener = ctx.wakeup.listen(lambda: _is_due_sooner(ctx, watches))
     while not ctx.is_over():
         now = ctx.clock.boottime()
         interval = _interval(ctx, watches, now)
-        watches.update(ctx.journal.open_runs().keys(), now, interval)
+        watches.add(ctx.journal.open_runs().keys(), now, interval)
+        watches.forget_all_but(ctx.journal.open_runs().keys())
         due = watches.due(now, interval)
         if not due:
             await listener.wait(max(0.001, watches.next_due(now)))
@@ -67,15 +69,23 @@ async def poll(ctx: Context) -> None:
             _stop_if_only_stuck(ctx, watches)
 
 
+def _is_due_sooner(ctx: Context, watches: Watches) -> bool:
+    """Watch the runs that are new, and return whether one of them is due before all others."""
+    now, earliest = ctx.clock.boottime(), watches.earliest
+    watches.add(ctx.journal.open_runs().keys(), now, _interval(ctx, watches, now))
+    return watches.earliest < earliest
+
+
 def _interval(ctx: Context, watches: Watches, now: float) -> float:
     """Return the seconds between two polls of a run, by what is known of how long runs take."""
     options = ctx.options
     if not options.learns_interval:
         return options.poll_interval
+    run_seconds = watches.queue.run_seconds
     return poll_interval(
         options.poll_interval,
-        watches.queue.run_seconds,
-        watches.oldest(now),
+        run_seconds,
+        watches.oldest(now) if run_seconds is None else 0.0,
         is_growing=ctx.session.pacing.is_growing,
     )
 
@@ -118,7 +128,7 @@ async def poll_held(ctx: Context) -> None:
     if not held or not ctx.is_over():
         return
     watches = Watches()
-    watches.update(held.keys(), ctx.clock.boottime(), ctx.options.poll_interval)
+    watches.add(held.keys(), ctx.clock.boottime(), ctx.options.poll_interval)
     try:
         result = await ctx.agent.poll(list(held))
     except WebAgentUnavailable:
@@ -136,7 +146,7 @@ async def poll_reusable(ctx: Context) -> None:
         return
     asked = {run_id for run_id, one in ctx.journal.open_runs().items() if one.item.batch != ctx.batch.pk}
     watches = Watches()
-    watches.update(ctx.journal.open_runs().keys(), ctx.clock.boottime(), ctx.options.poll_interval)
+    watches.add(ctx.journal.open_runs().keys(), ctx.clock.boottime(), ctx.options.poll_interval)
     while asked:
         try:
             result = await _poll(ctx, sorted(asked))

@@ -303,7 +303,7 @@ async def _send(ctx: Context, item: Item, create: PreparedCreate) -> None:
     ctx.record(item.pk, item.k, answer)
     _adapt(ctx, answer, stamp)
     ctx.wakeup.wake()
-    await ctx.journal.commit(within=SHARED_COMMIT if ctx.session.markers == "proven" else 0.0)
+    ctx.journal.commit_within(SHARED_COMMIT if ctx.session.markers == "proven" else 0.0)
 
 
 async def _answer_to(ctx: Context, create: PreparedCreate) -> tuple[CreateAnswer, int]:

@@ -93,17 +93,19 @@ class Watches(Struct):
     queue: Queue = field(default_factory=Queue)
     earliest: float = math.inf
 
-    def update(self, alive: AbstractSet[str], now: float, interval: float) -> None:
-        """Watch the runs of these ids, and forget all others."""
-        watched = self.by_run
-        if watched.keys() == alive:
+    def add(self, alive: AbstractSet[str], now: float, interval: float) -> None:
+        """Watch the runs of these ids, too."""
+        if alive <= self.by_run.keys():
             return
-        for run_id in watched.keys() - alive:
-            del watched[run_id]
+        self.earliest = min(self.earliest, now + interval)
         for run_id in alive:
-            if run_id not in watched:
-                watched[run_id] = Watch(since=now, same_since=now, next_poll=now + interval)
-                self.earliest = min(self.earliest, now + interval)
+            if run_id not in self.by_run:
+                self.by_run[run_id] = Watch(since=now, same_since=now, next_poll=now + interval)
+
+    def forget_all_but(self, alive: AbstractSet[str]) -> None:
+        """Watch only the runs of these ids any longer."""
+        for run_id in self.by_run.keys() - alive:
+            del self.by_run[run_id]
 
     def oldest(self, now: float) -> float:
         """Return for how many seconds the oldest run has been watched."""

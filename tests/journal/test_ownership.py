@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -46,6 +47,14 @@ def stage(journal: SqliteJournal, batch: int | None) -> None:
     spec = ItemSpec(row=1, line=2, id=None, url="https://films.example/", goal="Read the title")
     journal.reader.staged.load([spec], 1)
     journal.reader.staged.compare(batch)
+
+
+def commit_within(journal: SqliteJournal) -> None:
+    async def commit_within_no_time() -> None:
+        journal.commit_within(0.0)
+        await asyncio.sleep(0)
+
+    asyncio.run(commit_within_no_time())
 
 
 def write_begin(journal: SqliteJournal) -> None:
@@ -115,6 +124,7 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "batch8s": SqliteJournal.batch8s,
     "check_place": SqliteJournal.check_place,
     "commit": commit,
+    "commit_within": commit_within,
     "comparison": lambda journal: journal.comparison(BATCH),
     "control_of": read_control,
     "count_held_open": SqliteJournal.count_held_open,

@@ -53,8 +53,8 @@ class CheckedJournal(SqliteJournal):
 
     differences: tuple[str, ...] = ()
 
-    async def commit(self, within: float = 0.0) -> None:
-        await super().commit(within)
+    async def commit(self) -> None:
+        await super().commit()
         for account, price in list(self._memory.totals._spending):  # noqa: SLF001 - what the test is about
             remembered, read = self.spending(account, price), self.reader.spending(account, price)
             if remembered != read:

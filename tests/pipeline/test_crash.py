@@ -83,9 +83,13 @@ class MortalJournal(SqliteJournal):
         super().set_markers(batch, markers)
         self._interrupter.step(self)
 
-    async def commit(self, within: float = 0.0) -> None:
+    def commit_within(self, seconds: float) -> None:
         self._interrupter.step(self)
-        await super().commit(within)
+        super().commit_within(seconds)
+
+    async def commit(self) -> None:
+        self._interrupter.step(self)
+        await super().commit()
         self._interrupter.step(self)
 
 

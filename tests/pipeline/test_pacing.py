@@ -118,9 +118,9 @@ def test_an_api_that_takes_ten_at_once_is_kept_at_ten(tmp_path: Path, retry_afte
 class SlowJournal(SqliteJournal):
     """A journal on a slow disk: while it commits, answers to other creates come."""
 
-    async def commit(self, within: float = 0.0) -> None:
+    async def commit(self) -> None:
         await asyncio.sleep(0.04)
-        await super().commit(within)
+        await super().commit()
 
 
 @pytest.mark.parametrize("retry_after", ["1", "30"])

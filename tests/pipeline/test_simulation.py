@@ -201,7 +201,7 @@ def test_the_simulation_catches_creates_sent_before_their_intent_is_durable(
 ) -> None:
     """A seeded bug: an intent is written, but its commit is not waited for."""
 
-    async def no_commit(_journal: object, within: float = 0.0) -> None:
+    async def no_commit(_journal: object) -> None:
         return None
 
     monkeypatch.setattr("batchfish.journal.sqlite.SqliteJournal.commit", no_commit)
