@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CREATES = frozenset({RUN, RUN_ASYNC, RUN_BATCH, RUN_SSE})
 RESET = "batchfish.reset"
 """The ASGI extension of ResettableProtocol: {"reset": callable}."""
-MOST_BESIDE_BODY = 1024 * 1024
+MOST_BESIDE_BODY = 1024 * 1024  # bytes of one request
 LINGER_NONE = struct.pack("ii", 1, 0)
 
 
