@@ -55,6 +55,9 @@ A process that is killed meanwhile finds the run by its marker, as if the answer
 are off, or not tested yet, a person would have to find it, so that nothing waits.
 """
 
+SHARED_INTENTS = 0.003
+"""Seconds for which intents wait for more answers, where more creates are on their way than may be sent."""
+
 IDLE = 60.0
 
 STOPS = {
@@ -74,7 +77,7 @@ async def submit(ctx: Context) -> None:
     async with asyncio.TaskGroup() as creates:
         while not ctx.is_over():
             _stop_if_only_held_are_left(ctx)
-            room = _room(ctx)
+            room = await _room_in_a_moment(ctx)
             if room and ctx.session.markers == "untested":
                 first = ctx.journal.first_accepted(ctx.batch.pk)
                 if first is not None:
@@ -116,6 +119,18 @@ def _room(ctx: Context) -> int:
     slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive())
     at_once = creates_at_once(ctx.session.create_latency)
     return max(0, min(slots, at_once - ctx.session.creates_in_flight))
+
+
+async def _room_in_a_moment(ctx: Context) -> int:
+    """Return how many creates may be sent, after a moment where the answers to most others are still to come.
+
+    Answers come close together, and the intents that follow them share a commit.
+    """
+    room = _room(ctx)
+    if not 0 < room < ctx.session.creates_in_flight:
+        return room
+    await ctx.clock.sleep(SHARED_INTENTS)
+    return _room(ctx)
 
 
 def _states_of_batch(ctx: Context) -> set[AttemptState]:

@@ -67,6 +67,7 @@ class Faults(Struct, frozen=True, kw_only=True):
     cache_obeys: bool = True  # the cache obeys `Cache-Control: no-cache` in a request
     cache_ignores: str = ""  # a parameter that the cache's key leaves out
     # Everything.
+    travel: tuple[float, float] = (0.001, 0.03)  # of a request, and of the answer to a create
     hides_date: bool = False  # answers carry no Date header
     portal: tuple[float, float] = (0.0, 0.0)  # from and until when a login page answers in the API's place
     portal_catches: frozenset[str] = frozenset({"creates", "reads"})  # which requests it answers
@@ -158,7 +159,7 @@ class ModelServer:
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer one request, or fail as a network would."""
-        await asyncio.sleep(self.chance.uniform(0.001, 0.03))
+        await asyncio.sleep(self.chance.uniform(*self.faults.travel))
         path = request.url.path
         kind = "creates" if path in {"/v1/automation/run", "/v1/automation/run-async"} else "reads"
         begin, end = self.faults.portal
@@ -231,7 +232,7 @@ class ModelServer:
                 run.is_doubled, second.is_doubled, run = True, False, second
         elif draw < self.faults.repeats_run_id and answered:
             run = answered[-1]
-        await asyncio.sleep(self.chance.uniform(0.001, 0.03))
+        await asyncio.sleep(self.chance.uniform(*self.faults.travel))
         return self._json(request, 200, {"run_id": run.run_id, "error": None})
 
     def _act(self, body: dict[str, Any], key: str, *, is_doubled: bool = False) -> BookedRun:

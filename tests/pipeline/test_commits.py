@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from batchfish.core.rules import UnansweredRules
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import connection_of
+from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
 
 if TYPE_CHECKING:
@@ -59,12 +60,19 @@ class Commits:
                 self.late.append(run_id)
 
 
-def run(folder: Path, *, concurrency: int = 5, markers: bool = True) -> Commits:
+def run(folder: Path, *, concurrency: int = 5, markers: bool = True, faults: Faults | None = None) -> Commits:
     rules = replace(
         settle_of(10, concurrency=concurrency), unanswered=UnansweredRules(settle=10.0, marker=markers)
     )
     commits = Commits(folder / "1.db")
-    simulation = Simulation(folder=folder, seed=1, items=ITEMS, rules=rules, open_journal=commits.open)
+    simulation = Simulation(
+        folder=folder,
+        seed=1,
+        items=ITEMS,
+        faults=faults or Faults(),
+        rules=rules,
+        open_journal=commits.open,
+    )
     commits.call_later = simulation.loop.call_later
     assert simulation.run().stop is None
     assert simulation.statuses() == {"succeeded": ITEMS}
@@ -74,6 +82,12 @@ def run(folder: Path, *, concurrency: int = 5, markers: bool = True) -> Commits:
 def test_an_end_and_the_intent_in_its_place_share_a_commit(tmp_path: Path) -> None:
     commits = run(tmp_path, concurrency=1)
     assert 2 * ITEMS < commits.number < 2.5 * ITEMS
+
+
+def test_intents_wait_a_moment_for_others(tmp_path: Path) -> None:
+    """The creates that are sent together, 6 at most, are answered within some milliseconds."""
+    commits = run(tmp_path, concurrency=20, faults=Faults(travel=(0.0005, 0.001)))
+    assert commits.number < ITEMS
 
 
 def test_acceptances_wait_a_moment_for_others_that_can_be_found_by_their_marker(tmp_path: Path) -> None:
