@@ -33,6 +33,7 @@ class OpenAttempts:
         self._unwanted: dict[_Key, OpenAttempt] = {}
         self.runs: dict[str, OpenAttempt] = {}
         """Those whose run is known, by its id."""
+        self._number = 0
         self._batch8_of = batch8_of
         for one in found:
             self._add(one)
@@ -77,7 +78,7 @@ class OpenAttempts:
 
     def count(self) -> int:
         """Count the open attempts."""
-        return sum(map(len, self._by_state.values()))
+        return self._number
 
     def count_held(self) -> int:
         """Count the open attempts that wait for a person."""
@@ -89,6 +90,7 @@ class OpenAttempts:
 
     def _add(self, one: OpenAttempt) -> None:
         key = (one.item.pk, one.attempt.k)
+        self._number += 1
         self._by_item[one.item.pk][one.attempt.k] = one
         self._by_state[one.attempt.state][key] = one
         if one.attempt.run_id is not None:
@@ -100,6 +102,7 @@ class OpenAttempts:
         one = self._by_item.get(item, {}).get(k)
         if one is None:
             return
+        self._number -= 1
         del self._by_item[item][k], self._by_state[one.attempt.state][item, k]
         self._unwanted.pop((item, k), None)
         if one.attempt.run_id is not None:
