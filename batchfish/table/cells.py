@@ -90,7 +90,7 @@ class RecordReader:
         if result is None:
             return (Record(None, None, self._blank, None),)
         text, strays = result.text, result.strays
-        notes = [f"result: not UTF-8 in {strays} bytes, each spelled \\udcXX"] if strays else []
+        notes = (f"result: not UTF-8 in {strays} bytes, each spelled \\udcXX",) if strays else ()
         if result.error is not None:
             return (Record(None, text, self._blank, _joined([*notes, f"result: {result.error}"])),)
         if text == "null":
@@ -101,7 +101,8 @@ class RecordReader:
         if records:
             return [self._record(index, record, notes) for index, record in enumerate(records)]
         if records is None:
-            notes.append(f"{'.'.join(('result', *self._explode))}: is not a list")
+            no_list = f"{'.'.join(('result', *self._explode))}: is not a list"
+            return (Record(None, text, self._blank, _joined([*notes, no_list])),)
         return (Record(None, text, self._blank, _joined(notes)),)
 
     def _record(self, index: int | None, text: str, notes: Sequence[str]) -> Record:
@@ -252,7 +253,7 @@ def _list_decoder(path: Sequence[str]) -> Callable[[str], list[str] | None] | No
 
 def _joined(notes: Sequence[str]) -> str | None:
     """Return the notes as one text; None if there are none."""
-    return "; ".join(notes) or None
+    return "; ".join(notes) if notes else None
 
 
 def _integer(text: str) -> int | Misfit:

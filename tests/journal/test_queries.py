@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -223,3 +224,24 @@ def test_alive_attempts_and_wanted_rows(lived: dict[str, int], reader: JournalRe
     rows = reader.wanted_rows(batch)
     assert [(one.id, one.url) for one in rows] == [(name, f"{A}/{name}") for name in "abcdef"]
     assert [one.key for one in rows] == list(lived.values())
+
+
+def test_request_bodies_are_those_of_the_wanted_rows(
+    journal: SqliteJournal, reader: JournalReader, batch: int
+) -> None:
+    (plain,) = reader.request_bodies(batch)
+    urls = iter(f"{A}/{number}" for number in range(9))
+    lite, stealth = ({"agent_config": {"mode": mode}} for mode in ("lite", "stealth"))
+    rows = [row(next(urls), request=request) for request in (stealth, lite, stealth)]
+    second = begin(journal, *rows, number=2, chance=b"efgh")
+    assert [json.loads(body) for body in reader.request_bodies(second)] == [stealth, lite]
+    assert reader.request_bodies(batch) == [plain]
+    edit(journal, second, *rows[1:2])
+    assert [json.loads(body) for body in reader.request_bodies(second)] == [lite]
+
+
+def test_a_batch_of_no_wanted_rows_has_no_request_bodies(
+    journal: SqliteJournal, reader: JournalReader, batch: int
+) -> None:
+    connection_of(journal).execute("UPDATE items SET wanted = 0")
+    assert list(reader.request_bodies(batch)) == []
