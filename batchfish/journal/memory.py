@@ -47,7 +47,7 @@ class Memory:
         self.read_again()
 
     def read_again(self) -> None:
-        """Read again what is known of items, after they were changed without being noted one by one."""
+        """Read again what is known of items, after many were added or changed in one statement."""
         found = map(records.open_attempt_from, self._rows(OPEN_ATTEMPTS))
         self.open = OpenAttempts(found, self._batch8_of)
         self.requests = Requests(self._rows)

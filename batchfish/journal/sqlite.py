@@ -234,14 +234,14 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
 
     def count_runs(self, batch: int, *, before: float | None = None) -> int:
         """Count the known runs of a batch, or those created before `before` (the server's clock)."""
-        runs = (
-            "SELECT count(a.run_id) FROM items i JOIN attempts a ON a.item = i.pk"
-            " WHERE i.batch = ? AND i.k > 0"
-        )
-        if before is None:
-            return self._count(runs, batch)
-        created_at = "coalesce(a.created_at, a.server_date, a.intended_at)"
-        return self._count(f"{runs} AND {created_at} < ?", batch, before)
+        condition = "i.batch = ? AND i.k > 0"
+        values: list[float] = [batch]
+        if before is not None:
+            condition += " AND coalesce(a.created_at, a.server_date, a.intended_at) < ?"
+            values.append(before)
+        runs = f"SELECT count(a.run_id) FROM items i JOIN attempts a ON a.item = i.pk WHERE {condition}"
+        ((count,),) = self._group.read(runs, *values)
+        return int(count)
 
     def spending(self, account: Account, step_price: int) -> Spending:
         """Return what the attempts of an account cost; those without a reservation at this step price."""
@@ -292,10 +292,6 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         """Record that a person declared these runs to belong to no item."""
         for run_id in run_ids:
             self._group.write("INSERT OR IGNORE INTO disowned_runs VALUES (?, ?)", (run_id, now))
-
-    def _count(self, query: str, *values: str | float) -> int:
-        ((count,),) = self._group.read(query, *values)
-        return int(count)
 
     def unfinished_batches(self) -> Sequence[int]:
         """Return the batches that have an open attempt."""
@@ -366,6 +362,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         with self._group.transaction():
             ((pk,),) = self._group.write(insert, list(row.values()))
             self.reader.staged.merge(pk, self._group.write)
+        self._memory.read_again()
         return int(pk)
 
     def amend(self, batch: int, manifest: Mapping[str, Any]) -> None:

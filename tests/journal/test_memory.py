@@ -244,6 +244,12 @@ def test_memory_always_equals_the_file(
     live(tmp_path_factory.mktemp("memory"), steps)
 
 
+def test_a_batch_that_begins_has_due_items_at_once(journal: SqliteJournal) -> None:
+    assert journal.next_due_at(1) is None
+    assert begin(journal, row("https://books.example/a")) == 1
+    assert journal.next_due_at(1) == 0.0
+
+
 def made_up(seed: int) -> list[tuple[int, str]]:
     chance = random.Random(seed)
     return [(chance.randrange(len(NAMES)), chance.choice(EVENTS)) for _ in range(80)]
