@@ -134,9 +134,9 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         """Return the item's k-th attempt."""
         return self._attempt("a.item = ? AND a.k = ?", item, k)
 
-    def attempt_of_run(self, run_id: str) -> Attempt | None:
-        """Return the attempt that a run belongs to; None if the journal does not know the run."""
-        return self._attempt("a.run_id = ?", run_id)
+    def knows_run(self, run_id: str) -> bool:
+        """Return whether a run belongs to an attempt."""
+        return bool(self._group.read("SELECT 1 FROM attempts WHERE run_id = ?", run_id))
 
     def attempts_of_runs(self, run_ids: Sequence[str]) -> Mapping[str, Attempt]:
         """Return the attempts that runs belong to, by run id, without the runs that are not known."""

@@ -340,7 +340,7 @@ async def _answer_to(ctx: Context, create: PreparedCreate) -> tuple[CreateAnswer
 def _checked(ctx: Context, answer: CreateAnswer) -> CreateAnswer:
     """Return the answer to a create; it is unanswered if it cannot be true, and given up at this moment."""
     match answer:
-        case SubmitAccepted(run_id=run_id) if ctx.journal.attempt_of_run(run_id) is not None:
+        case SubmitAccepted(run_id=run_id) if ctx.journal.knows_run(run_id):
             return ctx.unanswered_now("the API answered with a run_id that it has given before")
         case SubmitUnanswered(message=message, retry_after=retry_after):
             return replace(ctx.unanswered_now(message), retry_after=retry_after)

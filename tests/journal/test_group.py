@@ -165,14 +165,14 @@ class TestFailure:
         assert "cannot be used any further: disk I/O error" in str(results[0])
         # The disk has room again, but what the file holds is not known.
         with pytest.raises(StorageFailed, match="cannot be used any further"):
-            journal.attempt_of_run("run-kept")
+            journal.knows_run("run-kept")
         with pytest.raises(StorageFailed, match="cannot be used any further"):
             journal.set_markers(1, "off")
         with pytest.raises(StorageFailed, match="cannot be used any further"):
             await journal.commit()
         journal.close()
         with closing(SqliteJournal(path)) as again:
-            assert again.attempt_of_run("run-kept") is not None
+            assert again.knows_run("run-kept")
             assert again.item(items[1]).status == "queued"
 
     def test_a_failed_write_rolls_its_group_back(

@@ -140,10 +140,10 @@ class TestLookups:
         event = Adopted(run_id="run-1", k=1, marker="m", key_id=KEY, created_at=1.5)
         written = driver.record(pks[0], 1, event)
         assert journal.attempt(pks[0], 1) == written.attempt
-        assert journal.attempt_of_run("run-1") == written.attempt
+        assert journal.knows_run("run-1")
         assert journal.item(pks[0]) == written.item
         assert journal.attempt(pks[0], 2) is None
-        assert journal.attempt_of_run("run-2") is None
+        assert not journal.knows_run("run-2")
         many = [f"run-{number}" for number in range(3000)]
         assert journal.attempts_of_runs(many) == {"run-1": written.attempt}
 
@@ -607,7 +607,7 @@ class TestQueryPlans:
             lambda: journal.item(item.pk),
             lambda: journal.request(item.pk),
             lambda: journal.attempt(item.pk, 1),
-            lambda: journal.attempt_of_run("run-1"),
+            lambda: journal.knows_run("run-1"),
             lambda: journal.attempts_of_runs(["run-1"]),
             lambda: journal.item_by_key(journal.batch(batch).batch8, item.key),
         )

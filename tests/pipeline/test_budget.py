@@ -185,8 +185,7 @@ def test_a_run_that_costs_more_than_was_reserved_stops_the_batch(tmp_path: Path,
     with closing(SqliteJournal(simulation.path)) as journal:
         spent = journal.spending(Account(batch=simulation.batch), STEP)
         run = next(iter(simulation.server.runs.values()))
-        attempt = journal.attempt_of_run(run.run_id)
-        assert attempt is not None
+        attempt = journal.attempts_of_runs([run.run_id])[run.run_id]
         (event,) = journal.reader.money_events_of(attempt.item)
     assert spent == Spending(spent=ledger.paid)
     assert ledger.paid == 400 * STEP * len(simulation.server.runs)

@@ -204,7 +204,7 @@ async def _adopt(ctx: Context, decision: _Decision, run_id: str) -> None:
     attempt = None if decision.k is None else ctx.journal.attempt(item.pk, decision.k)
     if attempt is not None and attempt.run_id is not None:
         raise WrongInput(f"{item.id} has a run already, {attempt.run_id}")
-    if ctx.journal.attempt_of_run(run_id) is not None:
+    if ctx.journal.knows_run(run_id):
         raise WrongInput(f"run {run_id} belongs to an item already")
     polled = await ctx.agent.poll([run_id])
     if run_id not in polled.runs:
