@@ -88,7 +88,7 @@ class Window(Struct, frozen=True, kw_only=True):
         """Return the window after a poll.
 
         `alive` counts the runs that have not ended: `waiting` of them wait for a slot, and `starting` of them
-        have one but are not at work yet. `ended` counts those that ended since the poll before.
+        are neither seen waiting nor seen at work, since they just begin or no poll has shown them yet. `ended` counts those that ended since the poll before.
         `create_time` is how long a create takes, in times between two polls: so much longer do slots stay
         empty.
         """

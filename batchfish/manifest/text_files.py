@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 1 << 18
-_NUL = re.compile("\0")
-_NO_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NUL = "\0"
+_NO_YAML = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _FORMATS = (".yaml", ".yml", ".csv", ".tsv", ".jsonl", ".ndjson")
 
 
@@ -173,7 +173,7 @@ class _CheckedReader(io.RawIOBase):
 
 
 def _forbidden_in(path: Path) -> re.Pattern[str]:
-    return _NO_YAML if path.suffix.lower() in {".yaml", ".yml"} else _NUL
+    return re.compile(_NO_YAML if path.suffix.lower() in {".yaml", ".yml"} else _NUL)  # the former takes 5 ms
 
 
 def _explain_character(character: str) -> tuple[str, str]:
