@@ -88,9 +88,9 @@ class Window(Struct, frozen=True, kw_only=True):
         """Return the window after a poll.
 
         `alive` counts the runs that have not ended: `waiting` of them wait for a slot, and `starting` of them
-        are neither seen waiting nor seen at work, since they just begin or no poll has shown them yet. `ended` counts those that ended since the poll before.
-        `create_time` is how long a create takes, in times between two polls: so much longer do slots stay
-        empty.
+        are neither seen waiting nor seen at work, since they just begin or no poll has shown them yet.
+        `ended` counts those that ended since the poll before. `create_time` is how long a create takes, in
+        times between two polls: so much longer do slots stay empty.
         """
         known = replace(self, ends=(*self.ends, ended)[-POLLS_KEPT:])
         meanwhile = round(create_time * sum(known.ends) / len(known.ends))
