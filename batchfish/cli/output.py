@@ -120,12 +120,13 @@ def write_batch(
 ) -> TableReport:
     """Write the table of a batch as it is now; `record_output` tells the journal that the file is its own."""
     from batchfish.journal.table_source import table_source
-    from batchfish.table.write import write_table
 
     target, folder = target_of(batch, table.output)
     with open_reader(journal) as reader:
         check_output(reader, target, folder, agreement)
         with table_source(reader, batch.pk, failed_only=failed_only) as source:
+            from batchfish.table.write import write_table  # slow to import: a second process reads meanwhile
+
             return write_table(
                 target,
                 plan_of(reader, batch),
