@@ -20,7 +20,7 @@ FOREVER = 1e6
 
 @pytest.mark.parametrize("seed", seeds(3, of=40))
 def test_a_batch_reports_and_cancels_what_is_too_many(tmp_path: Path, seed: int) -> None:
-    with living(tmp_path, seed=seed, faults=Faults(doubles=0.3), durations=(2.0, 9.0)) as history:
+    with living(tmp_path, seed=seed, faults=Faults(doubles=0.5), durations=(2.0, 9.0)) as history:
         server = history.server
         shop = history.folder("shop", items=ITEMS)
         outcome = shop.run()
