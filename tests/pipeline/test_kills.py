@@ -51,6 +51,12 @@ def live(folder: Path, story: Callable[[History, Folder, int | None], Outcome], 
         outcome = story(history, shop, dies_at)
         assert (outcome.code is None) == (dies_at is not None)
         went_on = shop.run()
+        while went_on.code == 3 and not history.server.runs:
+            # Creates were lost twice before any was accepted, and an absence is believed only once then.
+            ((item,),) = shop.ask("SELECT id FROM items WHERE status = 'held'")
+            agreed = ("--accept", "resubmit-held")
+            assert history.call("held", "resubmit", item, "--batch", shop.file, *agreed).code == 0
+            went_on = shop.run()
         assert went_on.code in {0, 1}, (dies_at, went_on.said)
         assert set(shop.statuses()) <= {"succeeded", "failed"}, dies_at
         assert history.server.violations == [], dies_at

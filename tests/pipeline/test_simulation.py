@@ -44,9 +44,15 @@ def live(simulation: Simulation) -> Simulation:
 
 
 def check(simulation: Simulation, report: RunReport) -> None:
-    """Check that a history has ended with one run and one result for each item."""
+    """Check that a history has ended with one run and one result for each item, or at no cost."""
     assert simulation.server.violations == []
-    assert report.stop is None
+    if report.stop is not None:
+        # Creates were lost twice before any was accepted: an absence without any accepted run is believed
+        # only once in a journal, so a person decides. Nothing was paid for.
+        assert report.stop.kind is StopKind.SLOTS_HELD
+        assert simulation.statuses() == {"held": 1, "queued": simulation.items - 1}
+        assert not simulation.server.runs
+        return
     assert simulation.statuses() == {"succeeded": simulation.items}
     assert len(simulation.server.runs) == simulation.items
 
@@ -229,16 +235,7 @@ CONTROL_TOO_NEW = 1052
     [CONTROL_TOO_NEW, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1000, 1500))],
 )
 def test_long_histories(tmp_path: Path, seed: int) -> None:
-    simulation = Simulation(folder=tmp_path, seed=seed, items=40, faults=LOSSY, kills=10, rules=settle_of(5))
-    report = simulation.run()
-    if report.stop is None:
-        check(simulation, report)
-        return
-    # Creates were lost twice before any was accepted: an absence without any accepted run is believed only
-    # once in a journal, so a person decides. Nothing was paid for.
-    assert report.stop.kind is StopKind.SLOTS_HELD
-    assert simulation.statuses() == {"held": 1, "queued": 39}
-    assert not simulation.server.runs
+    live(Simulation(folder=tmp_path, seed=seed, items=40, faults=LOSSY, kills=10, rules=settle_of(5)))
 
 
 def test_the_manifest_may_ask_to_hold_instead(tmp_path: Path) -> None:
