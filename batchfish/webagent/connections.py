@@ -169,8 +169,8 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the answer was read, and the server has neither closed nor sent anything since."""
-        is_over = self._answer.allows_another and not self._answer.body
+        """Whether the answer was read in time, and the server has neither closed nor sent anything since."""
+        is_over = self._answer.allows_another and not self._answer.body and self._failure is None
         return is_over and not (self._is_closing or self._transport.is_closing())
 
     def close(self) -> None:
@@ -178,16 +178,17 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
     async def write(self, data: bytes, seconds: float | None) -> None:
-        """Write until all but what the system buffers is sent, or the connection is lost.
+        """Write until all but what the system buffers is sent, or the connection has failed.
 
-        The server may have answered before that, so a lost connection is noticed when the answer is read.
+        The server may have answered before that, so any failure but WriteTimeout is raised when the answer is
+        read.
         """
         self._answer.start_next()
         self._transport.write(data)
-        while not (self._may_write or self._is_closing):
+        while not (self._may_write or self._is_closing or self._failure):
             await self._change(seconds, httpx.WriteTimeout)
-            if isinstance(self._failure, httpx.WriteTimeout):
-                raise self._failure
+        if isinstance(self._failure, httpx.WriteTimeout):
+            raise self._failure
 
     async def read_head(self, seconds: float | None) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Read the status and the headers of the answer, past interim answers (1xx)."""

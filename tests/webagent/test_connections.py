@@ -202,6 +202,35 @@ async def test_a_server_that_takes_nothing_exceeds_the_write_limit() -> None:
         assert trace.may_have_been_sent(caught.value)
 
 
+async def test_a_server_that_takes_nothing_and_answers_nonsense_fails_the_request() -> None:
+    async def speak_without_reading(_: Server, connection: Connection) -> None:
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await connection.say(b"nonsense\r\n\r\n")
+        await asyncio.Event().wait()
+
+    async with serving(speak_without_reading) as server, pool_of(server) as client, asyncio.timeout(30):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post("/", content=bytes(64 * 2**20), timeout=httpx.Timeout(5, write=0.05))
+
+
+async def test_an_answer_that_comes_as_its_time_is_up_is_read_and_its_connection_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after the process was stopped for a while: the answer has come meanwhile, and its time is up."""
+    loop = asyncio.get_running_loop()
+    time_of_loop = loop.time
+
+    async def answer_late(server: Server, connection: Connection) -> None:
+        while True:
+            await connection.read_request()
+            await connection.say(ANSWER % (b"%02d" % len(server.requests)))
+            monkeypatch.setattr(loop, "time", lambda: time_of_loop() + 60.0 * len(server.requests))
+
+    async with serving(answer_late) as server, pool_of(server, idle_seconds=3600.0) as client:
+        answers = [(await client.post("/", timeout=60.0)).text for _ in range(2)]
+        assert (answers, server.connections) == (["01", "02"], 2)
+
+
 async def test_what_is_not_taken_is_not_received(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_UNREAD_BYTES", 1000)
     size = 64 * 2**20
