@@ -47,7 +47,6 @@ async def run_batch(ctx: Context, *companions: Callable[[Context], Coroutine[Non
             stages = (poll, reconcile, cancel, compare_regularly, *companions)
             readers = [group.create_task(stage(ctx)) for stage in stages]
             submitter = group.create_task(submit(ctx))
-            submitter.add_done_callback(lambda _: ctx.wakeup.wake())
             group.create_task(_finish(ctx, submitter, readers))
     except* BatchfishError as errors:
         # The first one ended the other stages; a person needs to see that one alone.
@@ -100,10 +99,7 @@ async def _supervise(ctx: Context, is_done: Callable[[], bool]) -> None:
 async def _finish(ctx: Context, submitter: asyncio.Task[None], readers: Sequence[asyncio.Task[None]]) -> None:
     """Cancel the stage tasks once nothing is left or the run detaches."""
     await _supervise(ctx, ctx.is_over)
-    listener = ctx.wakeup.listen()
-    left = ctx.clock.boottime() + GRACE
-    while not submitter.done() and ctx.clock.boottime() < left:
-        await listener.wait(max(0.01, left - ctx.clock.boottime()))
+    await asyncio.wait([submitter], timeout=GRACE)
     # A read may be abandoned at any moment; a create without its answer stays in the journal as submitting.
     for task in (submitter, *readers):
         task.cancel()

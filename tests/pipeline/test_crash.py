@@ -94,7 +94,10 @@ class MortalJournal(SqliteJournal):
 
 
 def history(folder: Path, items: int, faults: Faults, interrupter: Interrupter) -> Simulation:
-    """Run processes until one ends by itself; only the first one is interrupted."""
+    """Run processes until one ends by itself; only the first one is interrupted.
+
+    No error may come from outside the stages: the event loop would print its trace to the terminal.
+    """
     simulation = Simulation(
         folder=folder,
         seed=11,
@@ -104,6 +107,8 @@ def history(folder: Path, items: int, faults: Faults, interrupter: Interrupter) 
         open_journal=lambda path: MortalJournal(path, interrupter),
     )
     interrupter.simulation = simulation
+    stray: list[dict[str, Any]] = []
+    simulation.loop.set_exception_handler(lambda _, error: stray.append(error))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         for _ in range(3):
@@ -112,6 +117,7 @@ def history(folder: Path, items: int, faults: Faults, interrupter: Interrupter) 
             except (StorageFailed, asyncio.CancelledError):
                 interrupter.has_struck, report = True, None
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            assert stray == []
             if report is not None:
                 assert report.stop is None
                 return simulation
