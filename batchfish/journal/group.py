@@ -62,6 +62,9 @@ class GroupCommit:
             return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._fail(error) from error
+        except BaseException:  # such as UnicodeEncodeError; earlier statements of the same change are written
+            self._fail("a change was interrupted")
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

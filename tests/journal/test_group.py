@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from batchfish.core.events import SubmitAccepted
 from batchfish.errors import StorageFailed
 from batchfish.journal.files import connect
 from batchfish.journal.group import GroupCommit
@@ -187,6 +188,20 @@ class TestFailure:
             commit(journal)
         journal.close()
         assert seen_by_others(path) == 0
+
+    def test_a_value_that_cannot_be_stored_leaves_no_half_of_a_change(
+        self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
+    ) -> None:
+        """The item would be running, and its attempt still without a run."""
+        driver.intend(items[0])
+        commit(journal)
+        with pytest.raises(UnicodeEncodeError):
+            driver.record(items[0], 1, SubmitAccepted(run_id="\udc80"))
+        with pytest.raises(StorageFailed, match="a change was interrupted"):
+            commit(journal)
+        journal.close()
+        with closing(SqliteJournal(path)) as again:
+            assert again.item(items[0]).status == "submitting"
 
     def test_one_run_id_for_two_attempts_fails(
         self, journal: SqliteJournal, driver: Driver, items: list[int], path: Path
