@@ -315,10 +315,11 @@ async def _send(ctx: Context, item: Item, create: PreparedCreate) -> None:
         answer, stamp = await _answer_to(ctx, create)
     finally:
         ctx.session.creates_in_flight -= 1
-    ctx.record(item.pk, item.k, answer)
+    change = ctx.record(item.pk, item.k, answer)
     _adapt(ctx, answer, stamp)
     ctx.wakeup.wake()
-    ctx.journal.commit_within(SHARED_COMMIT if ctx.session.markers == "proven" else 0.0)
+    is_findable = change.attempt is not None and change.attempt.marker and ctx.session.markers == "proven"
+    ctx.journal.commit_within(SHARED_COMMIT if is_findable else 0.0)
 
 
 async def _answer_to(ctx: Context, create: PreparedCreate) -> tuple[CreateAnswer, int]:

@@ -98,3 +98,17 @@ def test_acceptances_wait_a_moment_for_others_that_can_be_found_by_their_marker(
 
 def test_acceptances_are_durable_at_once_without_markers(tmp_path: Path) -> None:
     assert run(tmp_path, markers=False).late == []
+
+
+def test_acceptances_are_durable_at_once_where_the_manifest_gave_up_markers_midway(tmp_path: Path) -> None:
+    commits = Commits(tmp_path / "1.db")
+    simulation = Simulation(
+        folder=tmp_path, seed=1, items=ITEMS, rules=settle_of(10.0), open_journal=commits.open
+    )
+    commits.call_later = simulation.loop.call_later
+    assert simulation.live(3.0) is None
+    assert len(commits.late) > 1
+    commits.late.clear()
+    simulation.rules = replace(simulation.rules, unanswered=UnansweredRules(settle=10.0, marker=False))
+    assert simulation.run().stop is None
+    assert commits.late == []
