@@ -18,7 +18,7 @@ from batchfish.core.events import (
     SubmitUnanswered,
 )
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
-from batchfish.core.items import AttemptState, Status
+from batchfish.core.items import AttemptState
 from batchfish.core.pacing import creates_at_once
 from batchfish.core.reconcile import pause_between_searches
 from batchfish.core.retry import longest_wait
@@ -90,7 +90,8 @@ async def submit(ctx: Context) -> None:
             sent_before = [item for item in due if item.k and ctx.journal.may_have_run(item.pk)]
             if sent_before and ctx.rules.unanswered.marker:
                 await _search_before_resending(ctx, sent_before)
-                due = [item for item in due if ctx.journal.item(item.pk).status is Status.QUEUED]
+                # A run that was found may have ended meanwhile, and its item be queued again.
+                due = [item for item in due if ctx.journal.item(item.pk) == item]
                 if not due or not ctx.may_submit():
                     continue
             if not due:

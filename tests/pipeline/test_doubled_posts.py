@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from batchfish.core.items import Status
+from batchfish.journal.sqlite import SqliteJournal
 from tests.pipeline.history import living
 from tests.pipeline.model_server import Faults
 from tests.pipeline.seeds import seeds
@@ -13,6 +16,10 @@ from tests.pipeline.simulation import Simulation, settle_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from batchfish.pipeline.context import Context
+    from batchfish.webagent.base import Listing, WebAgent
+    from tests.pipeline.model_server import BookedRun
 
 ITEMS = 10
 FOREVER = 1e6
@@ -61,3 +68,62 @@ def test_a_second_run_that_is_listed_late_is_found_by_a_process_that_sends_nothi
     second.visible_at = simulation.loop.now + 3.0
     assert simulation.run().stop is None
     assert any(second.run_id in notice for notice in simulation.notices)
+
+
+def test_a_second_run_that_fails_while_other_items_are_searched_for_is_not_forgotten(tmp_path: Path) -> None:
+    """It is found as its item is to be sent again, and ends before the next item has been searched for."""
+    slow: list[str] = []
+
+    class SlowSearches:
+        def __init__(self, agent: WebAgent) -> None:
+            self._agent = agent
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._agent, name)
+
+        async def find_by_marker(self, text: str, **how: Any) -> Listing:  # noqa: ANN401 - handed on
+            listing = await self._agent.find_by_marker(text, **how)
+            if slow and slow[0] in text:
+                slow.clear()
+                await simulation.clock.sleep(10.0)
+            return listing
+
+    async def double_the_first(ctx: Context) -> None:
+        journal, (first, second, last) = ctx.journal, (1, 2, 3)
+        while not all(journal.item(pk).attempts for pk in (first, second, last)):
+            await ctx.clock.sleep(0.01)
+        ctx.obey(ctx.rules, is_paused=True)
+        while len(journal.due(ctx.batch.pk, ctx.clock.now(), 2)) < 2:
+            await ctx.clock.sleep(0.1)
+        next_one, after_it = journal.due(ctx.batch.pk, ctx.clock.now(), 2)
+        assert {next_one.status, after_it.status} == {Status.QUEUED}
+        attempt = journal.attempt(next_one.pk, 1)
+        assert attempt is not None
+        server.double(server.runs[attempt.run_id or ""], lasts=0.2)
+        slow.append(after_it.key)
+        ctx.obey(ctx.rules, is_paused=False)
+
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=1,
+        items=3,
+        faults=Faults(runs_fail=1.0),
+        rules=settle_of(10, attempts=4),
+        companions=[double_the_first],
+        wrap=SlowSearches,  # type: ignore[arg-type]
+    )
+    server = simulation.server
+    server.durations = (3.0, 4.0)
+
+    def let_the_last_go_on(run: BookedRun) -> None:
+        if run.url.endswith("/3"):
+            run.ends_at = run.created_at + 60.0
+
+    server.on_act.append(let_the_last_go_on)
+    assert simulation.run().stop is None
+    assert not slow
+    with closing(SqliteJournal(simulation.path)) as journal:
+        known = journal.attempts_of_runs(list(server.runs))
+    for run_id, run in server.runs.items():
+        assert known[run_id].marker in run.goal
+    assert sum("one create made two runs" in notice for notice in simulation.notices) == 1
