@@ -91,8 +91,8 @@ async def submit(ctx: Context) -> None:
             if sent_before and ctx.rules.unanswered.marker:
                 await _search_before_resending(ctx, sent_before)
                 # A run that was found may have ended meanwhile, and its item be queued again.
-                due = [item for item in due if ctx.journal.item(item.pk) == item]
-                if not due or not ctx.may_submit():
+                due = [item for item in due if ctx.journal.item(item.pk) == item][: _room(ctx)]
+                if not due:
                     continue
             if not due:
                 await listener.wait(_idle_time(ctx))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
 
 from batchfish.core.window import Bounds
+from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation, settle_of
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.pipeline.context import Context
+    from batchfish.webagent.base import Listing, WebAgent
+    from tests.pipeline.model_server import BookedRun
 
 SETTLED = 15.0
 """Seconds after which every run that was alive at a change has ended."""
@@ -97,3 +100,52 @@ def test_another_concurrency_holds_once_the_runs_before_it_have_ended(tmp_path: 
     assert person.alive[1] == number
     assert simulation.statuses() == {"succeeded": 100}
     assert simulation.server.violations == []
+
+
+def test_a_bound_that_is_lowered_while_items_are_searched_for_holds_for_them(tmp_path: Path) -> None:
+    """Four items are to be sent again, and are searched for first; the fifth run takes the only slot left."""
+    is_slow: list[bool] = []
+
+    class SlowSearches:
+        def __init__(self, agent: WebAgent) -> None:
+            self._agent = agent
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._agent, name)
+
+        async def find_by_marker(self, text: str, **how: Any) -> Listing:  # noqa: ANN401 - handed on
+            if is_slow:
+                await simulation.clock.sleep(is_slow.pop() * 10.0)
+            return await self._agent.find_by_marker(text, **how)
+
+    async def lower_the_bound(ctx: Context) -> None:
+        while not all(ctx.journal.item(pk).attempts for pk in range(1, 6)):
+            await ctx.clock.sleep(0.01)
+        paused(ctx)
+        while len(ctx.journal.due(ctx.batch.pk, ctx.clock.now(), 4)) < 4:
+            await ctx.clock.sleep(0.1)
+        is_slow.append(True)
+        unpaused(ctx)
+        await ctx.clock.sleep(5.0)
+        assert not is_slow
+        bounded(1)(ctx)
+        await ctx.clock.sleep(20.0)
+        sent.append(simulation.server.creates)
+
+    def let_the_last_go_on(run: BookedRun) -> None:
+        if run.url.endswith("/5"):
+            run.ends_at = run.created_at + 60.0
+
+    sent: list[int] = []
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=1,
+        items=5,
+        faults=Faults(runs_fail=1.0),
+        rules=settle_of(10.0, concurrency=5),
+        companions=[lower_the_bound],
+        wrap=SlowSearches,  # type: ignore[arg-type]
+    )
+    simulation.server.on_act.append(let_the_last_go_on)
+    assert simulation.run().stop is None
+    assert (sent, simulation.server.creates) == ([5], 10)
