@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, closing, suppress
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     from batchfish.cli.options import Execution
     from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
+    from batchfish.pipeline.context import Context
     from batchfish.pipeline.run import RunReport
+
+LONGEST_WAIT = 60.0
 
 
 async def complete(
@@ -105,9 +109,27 @@ async def _run(
             ended = await run_batch(
                 ctx,
                 lambda ctx: requests.take_requests(ctx, journal),
+                load_table_writer,
                 *show_progress(reporting.progress, journal.reader, console),
                 *show_metrics(reporting.metrics),
             )
         if ended.stop is not None and ended.stop.kind is StopKind.CANCELLED:
             await requests.take_waiting_requests(ctx, journal)
     return ended
+
+
+async def load_table_writer(ctx: Context) -> None:
+    """Import what writes the table, in a thread, once nothing is left to send: the last runs take longer."""
+
+    def is_all_sent() -> bool:
+        return ctx.journal.next_due_at(ctx.batch.pk) is None
+
+    listener = ctx.wakeup.listen(is_all_sent)
+    while not is_all_sent():
+        await listener.wait(LONGEST_WAIT)
+    Thread(target=_import_table_writer, daemon=True).start()
+
+
+def _import_table_writer() -> None:
+    with suppress(Exception):  # who writes the table imports it again, and reports what is wrong
+        import batchfish.table.write  # noqa: F401
