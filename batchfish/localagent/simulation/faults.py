@@ -146,7 +146,7 @@ class ResettableProtocol(HttpToolsProtocol):
         self.scope["extensions"] = {RESET: {"reset": self._reset}}
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of a body."""
+        """Pass a part of a body on; it is bounded where it is read."""
         self._beside_body -= len(body)
         super().on_body(body)
 
