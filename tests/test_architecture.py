@@ -85,16 +85,22 @@ def public_definitions(tree: ast.Module) -> set[str]:
     return {name for name in found if not name.startswith("_")}
 
 
-@pytest.mark.process
-def test_no_help_loads_a_heavy_package() -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", LOOK_AT_HELP],
-        cwd=ROOT,
+def run_python(program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program that imports this package, and return what it printed."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+
+
+@pytest.mark.process
+def test_no_help_loads_a_heavy_package() -> None:
+    run = run_python(LOOK_AT_HELP, cwd=ROOT)
     assert run.returncode == 0, run.stderr
     seen = json.loads(run.stderr.splitlines()[-1])
     assert set(seen["codes"]) == {0}
@@ -120,14 +126,7 @@ print(sorted({"httpx", "rich", "click"} & sys.modules.keys()))
 
 @pytest.mark.process
 def test_the_client_loads_nothing_for_the_command_line_of_httpx() -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", LOOK_AT_CLIENT],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    run = run_python(LOOK_AT_CLIENT, cwd=ROOT)
     assert run.stdout.strip() == "['httpx']", run.stderr
 
 
@@ -143,15 +142,7 @@ def test_no_command_that_reads_loads_a_heavy_package(command: str, tmp_path: Pat
     journal = SqliteJournal(home / "books.db")
     begin(journal, row("https://books.example/1", "b1"))
     journal.close()
-    run = subprocess.run(
-        [sys.executable, "-c", LOOK_AT_COMMAND, *command.split()],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    run = run_python(LOOK_AT_COMMAND, *command.split(), cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     seen = json.loads(run.stderr.splitlines()[-1])
     assert seen["code"] == 0, run.stderr

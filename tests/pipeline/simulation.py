@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchfish.core.items import ItemSpec
 from batchfish.core.pacing import Pacing
@@ -22,10 +22,10 @@ from tests.pipeline.model_server import Faults, ModelServer, Wire
 from tests.pipeline.virtual_time import VirtualClock, VirtualTimeLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from batchfish.webagent.base import WebAgent
+    from batchfish.webagent.base import Listing, WebAgent
 
 
 @dataclass(kw_only=True)
@@ -164,3 +164,23 @@ def settle_of(seconds: float, *, concurrency: int = 5, attempts: int = 2) -> Rul
         retry=RetryRules(attempts=attempts),
         unanswered=UnansweredRules(settle=seconds),
     )
+
+
+def searching_slowly(slow: list[str], wait: Callable[[], Awaitable[None]]) -> Callable[[WebAgent], WebAgent]:
+    """Return a wrapper for agents: the next search for `slow[0]` waits, and empties `slow`."""
+
+    class Slow:
+        def __init__(self, agent: WebAgent) -> None:
+            self._agent = agent
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._agent, name)
+
+        async def find_by_marker(self, text: str, **how: Any) -> Listing:  # noqa: ANN401 - handed on
+            listing = await self._agent.find_by_marker(text, **how)
+            if slow and slow[0] in text:
+                slow.clear()
+                await wait()
+            return listing
+
+    return Slow  # type: ignore[return-value]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,13 +12,12 @@ from batchfish.journal.sqlite import SqliteJournal
 from tests.pipeline.history import living
 from tests.pipeline.model_server import Faults
 from tests.pipeline.seeds import seeds
-from tests.pipeline.simulation import Simulation, settle_of
+from tests.pipeline.simulation import Simulation, searching_slowly, settle_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.pipeline.context import Context
-    from batchfish.webagent.base import Listing, WebAgent
     from tests.pipeline.model_server import BookedRun
 
 ITEMS = 10
@@ -74,20 +73,6 @@ def test_a_second_run_that_fails_while_other_items_are_searched_for_is_not_forgo
     """It is found as its item is to be sent again, and ends before the next item has been searched for."""
     slow: list[str] = []
 
-    class SlowSearches:
-        def __init__(self, agent: WebAgent) -> None:
-            self._agent = agent
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._agent, name)
-
-        async def find_by_marker(self, text: str, **how: Any) -> Listing:  # noqa: ANN401 - handed on
-            listing = await self._agent.find_by_marker(text, **how)
-            if slow and slow[0] in text:
-                slow.clear()
-                await simulation.clock.sleep(10.0)
-            return listing
-
     async def double_the_first(ctx: Context) -> None:
         journal, (first, second, last) = ctx.journal, (1, 2, 3)
         while not all(journal.item(pk).attempts for pk in (first, second, last)):
@@ -110,7 +95,7 @@ def test_a_second_run_that_fails_while_other_items_are_searched_for_is_not_forgo
         faults=Faults(runs_fail=1.0),
         rules=settle_of(10, attempts=4),
         companions=[double_the_first],
-        wrap=SlowSearches,  # type: ignore[arg-type]
+        wrap=searching_slowly(slow, lambda: simulation.clock.sleep(10.0)),
     )
     server = simulation.server
     server.durations = (3.0, 4.0)

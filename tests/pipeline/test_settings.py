@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
 from batchfish.core.window import Bounds
 from tests.pipeline.model_server import Faults
-from tests.pipeline.simulation import Simulation, settle_of
+from tests.pipeline.simulation import Simulation, searching_slowly, settle_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from batchfish.pipeline.context import Context
-    from batchfish.webagent.base import Listing, WebAgent
     from tests.pipeline.model_server import BookedRun
 
 SETTLED = 15.0
@@ -104,19 +103,7 @@ def test_another_concurrency_holds_once_the_runs_before_it_have_ended(tmp_path: 
 
 def test_a_bound_that_is_lowered_while_items_are_searched_for_holds_for_them(tmp_path: Path) -> None:
     """Four items are to be sent again, and are searched for first; the fifth run takes the only slot left."""
-    is_slow: list[bool] = []
-
-    class SlowSearches:
-        def __init__(self, agent: WebAgent) -> None:
-            self._agent = agent
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._agent, name)
-
-        async def find_by_marker(self, text: str, **how: Any) -> Listing:  # noqa: ANN401 - handed on
-            if is_slow:
-                await simulation.clock.sleep(is_slow.pop() * 10.0)
-            return await self._agent.find_by_marker(text, **how)
+    slow: list[str] = []
 
     async def lower_the_bound(ctx: Context) -> None:
         while not all(ctx.journal.item(pk).attempts for pk in range(1, 6)):
@@ -124,10 +111,10 @@ def test_a_bound_that_is_lowered_while_items_are_searched_for_holds_for_them(tmp
         paused(ctx)
         while len(ctx.journal.due(ctx.batch.pk, ctx.clock.now(), 4)) < 4:
             await ctx.clock.sleep(0.1)
-        is_slow.append(True)
+        slow.append("bf-")  # any search
         unpaused(ctx)
         await ctx.clock.sleep(5.0)
-        assert not is_slow
+        assert not slow
         bounded(1)(ctx)
         await ctx.clock.sleep(20.0)
         sent.append(simulation.server.creates)
@@ -144,7 +131,7 @@ def test_a_bound_that_is_lowered_while_items_are_searched_for_holds_for_them(tmp
         faults=Faults(runs_fail=1.0),
         rules=settle_of(10.0, concurrency=5),
         companions=[lower_the_bound],
-        wrap=SlowSearches,  # type: ignore[arg-type]
+        wrap=searching_slowly(slow, lambda: simulation.clock.sleep(10.0)),
     )
     simulation.server.on_act.append(let_the_last_go_on)
     assert simulation.run().stop is None
