@@ -43,9 +43,8 @@ if TYPE_CHECKING:
 
     RecordOutput = Callable[[str, str, float], None]
 
-DEFAULT_OUTPUT = "results/{{ batch }}.parquet"
+DEFAULT_FOLDER, DEFAULT_SUFFIX = "results", ".parquet"
 REPORT_SUFFIXES = (".html",)
-DEFAULT_REPORT = "results/{{ batch }}.html"
 
 
 def target_of(batch: Batch, output: Path | None) -> tuple[Path, Path | None]:
@@ -54,16 +53,23 @@ def target_of(batch: Batch, output: Path | None) -> tuple[Path, Path | None]:
 
 
 def target_for(name: str, pattern: str | None, folder: Path, output: Path | None) -> tuple[Path, Path | None]:
-    """Return a file's path and that folder, also for a batch that has not begun; {{ batch }} is its name."""
+    """Return a table's path and that folder, also for a batch that has not begun.
+
+    `{{ batch }}` in the pattern is the batch's name; None is the default pattern.
+    """
     if output is not None:
         return output.absolute(), None
-    template = compile_template(pattern or DEFAULT_OUTPUT)
-    return folder / template.render({"batch": name_for_file(name)}), folder
+    if pattern is None:  # most batches: no other text of theirs may need the template engine
+        return folder / DEFAULT_FOLDER / f"{name_for_file(name)}{DEFAULT_SUFFIX}", folder
+    return folder / compile_template(pattern).render({"batch": name_for_file(name)}), folder
 
 
 def report_target_of(batch: Batch, output: Path | None) -> tuple[Path, Path | None]:
     """Return the path of a batch's report, and the folder under which missing folders may be made, if any."""
-    return target_for(batch.name, DEFAULT_REPORT, folder_of(batch), output)
+    if output is not None:
+        return output.absolute(), None
+    folder, (suffix,) = folder_of(batch), REPORT_SUFFIXES
+    return folder / DEFAULT_FOLDER / f"{name_for_file(batch.name)}{suffix}", folder
 
 
 def refuse_to_replace_rows(target: Path, manifest: Manifest) -> None:
