@@ -15,6 +15,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 import batchfish
+from batchfish.cli.exits import ExitCode
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import begin, row
 
@@ -32,6 +33,8 @@ HEAVY = {
     "tqdm",
     "yaml",
 }
+
+ROWS = "id,url\nb1,https://books.example/1\n"
 
 LOOK_AT_HELP = """
 import json, sys
@@ -130,8 +133,38 @@ def test_the_client_loads_nothing_for_the_command_line_of_httpx() -> None:
     assert run.stdout.strip() == "['httpx']", run.stderr
 
 
-READING = ("--version", "status", "status --json", "ls", "explain b1", "held")
-"""The version, and commands that answer from the journal alone."""
+LOUD_CYCLE = """
+import sys
+from batchfish.cli.main import main
+class Loud:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        sys.stderr.write("freed")
+loud = Loud()
+code = main(sys.argv[1:])
+del loud
+sys.exit(code)
+"""
+
+
+@pytest.mark.process
+def test_the_end_of_a_process_does_not_search_for_garbage() -> None:
+    run = run_python(LOUD_CYCLE, "--version", cwd=ROOT)
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"batchfish {batchfish.__version__}\n", "")
+
+
+READING = (
+    "--version",
+    "status",
+    "status --json",
+    "ls",
+    "explain b1",
+    "held",
+    "plan rows.csv --goal Read",
+    "validate rows.csv --goal Read",
+)
+"""The version, and commands that answer from a journal and from rows alone."""
 
 
 @pytest.mark.process
@@ -142,11 +175,25 @@ def test_no_command_that_reads_loads_a_heavy_package(command: str, tmp_path: Pat
     journal = SqliteJournal(home / "books.db")
     begin(journal, row("https://books.example/1", "b1"))
     journal.close()
+    (tmp_path / "rows.csv").write_text(ROWS, encoding="utf-8")
     run = run_python(LOOK_AT_COMMAND, *command.split(), cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     seen = json.loads(run.stderr.splitlines()[-1])
     assert seen["code"] == 0, run.stderr
     assert HEAVY.intersection(seen["loaded"]) == set()
+
+
+@pytest.mark.process
+def test_a_run_loads_what_it_needs_before_its_first_request_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINYFISH_API_KEY", "sk-tinyfish-unused")
+    (tmp_path / "rows.csv").write_text(ROWS, encoding="utf-8")
+    nobody = ("--base-url", "http://127.0.0.1:9", "--max-outage", "1ms")
+    run = run_python(LOOK_AT_COMMAND, "run", "rows.csv", "--goal", "Read", *nobody, cwd=tmp_path)
+    seen = json.loads(run.stderr.splitlines()[-1])
+    assert seen["code"] == ExitCode.TEMPFAIL, run.stderr
+    assert HEAVY.intersection(seen["loaded"]) == {"httpx", "tenacity"}
 
 
 def test_each_module_says_in_one_sentence_what_it_owns() -> None:

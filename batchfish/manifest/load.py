@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from batchfish.core.describe import cut, quote
 from batchfish.core.json_text import InvalidJson, read_strictly
+from batchfish.manifest.document import MAX_DEPTH, Document
 from batchfish.manifest.manifest import Manifest
 from batchfish.manifest.problems import Problems, Refused, RefusedLine, suggest
 from batchfish.manifest.readers import READERS, RowSource
@@ -16,7 +17,6 @@ from batchfish.manifest.row import RESERVED
 from batchfish.manifest.templates import Part, Shared, Written, compile_text, compile_where
 from batchfish.manifest.text_files import TextFile, inspect_file, open_text
 from batchfish.manifest.validate import ManifestSummary, SourceSummary, check_rows
-from batchfish.manifest.yaml_events import MAX_DEPTH, Document, read_document
 from batchfish.manifest.yaml_manifest import Settings, SourceSettings, name_after, read_settings
 
 if TYPE_CHECKING:
@@ -238,6 +238,8 @@ def _read_schema(path: Path) -> Document:
     with open_text(inspect_file(path)) as stream:
         if path.suffix.lower() not in _YAML:
             return Document(value=read_strictly(stream.read(), max_depth=MAX_DEPTH), lines={})
+        from batchfish.manifest.yaml_events import read_document
+
         document = read_document(stream)
     for notation in document.faults:
         raise RefusedLine(notation.line, notation.message, notation.remedy)

@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from batchfish.core.describe import cut, quote
 from batchfish.core.json_text import InvalidJson, read_strictly
+from batchfish.manifest.document import MAX_DEPTH
 from batchfish.manifest.problems import Problems, Refused, RefusedLine, suggest
 from batchfish.manifest.request import REQUEST_FIELDS, TEXT_FIELDS
 from batchfish.manifest.row import RESERVED, Row, read_lines, row_from_map, set_field
 from batchfish.manifest.text_files import TextFile, changed, open_start, open_text
-from batchfish.manifest.yaml_events import MAX_DEPTH, stream_sequence
 
 if TYPE_CHECKING:
     from batchfish.manifest.values import Fault, Table
@@ -118,6 +118,8 @@ def _read_jsonl_row(file: TextFile, line: int, text: str, problems: Problems) ->
 
 
 def _stream_items(file: TextFile, problems: Problems) -> Iterator[Row]:
+    from batchfish.manifest.yaml_events import stream_sequence
+
     with _open_rows(file, problems) as stream:
         for document in stream_sequence(stream, "items", as_text=ITEM_TEXTS):
             for notation in document.faults:

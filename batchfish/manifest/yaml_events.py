@@ -1,58 +1,31 @@
-"""YAML restricted to JSON's types, read from the parser's events, with the line of every key."""
+"""YAML restricted to JSON's types, read from the parser's events, with the line of every key.
+
+The parser is slow to import, so this module is imported only where YAML is read.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any
 
 import yaml
-from msgspec import Struct
 
-from batchfish.core.describe import Keys, cut
+from batchfish.core.describe import cut
+from batchfish.manifest.document import MAX_DEPTH, Document, Lines, PassedOver, YamlFault
 from batchfish.manifest.problems import RefusedLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_DEPTH = 50
-MAX_FAULTS = 100
+    from batchfish.core.describe import Keys
 
-Lines: TypeAlias = dict[Keys, int]
-"""The line of each part of a value, by its path; the empty path is the value itself."""
+MAX_FAULTS = 100
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _LONGEST_INTEGER = 18
-
-
-class YamlFault(Struct, frozen=True, kw_only=True):
-    """Notation that a manifest does not allow, such as an alias; reading goes on behind it."""
-
-    line: int
-    message: str
-    remedy: str
-
-
-class PassedOver(Struct, frozen=True, kw_only=True):
-    """A list that was skipped, with the number of its entries."""
-
-    count: int
-
-
-class Document(Struct, frozen=True, kw_only=True):
-    """A value read from YAML, with the lines of its parts and the faults of its notation."""
-
-    value: Any
-    lines: Lines
-    faults: tuple[YamlFault, ...] = ()
-
-    def line_of(self, keys: Keys) -> int:
-        """Return the line of a key, or of the nearest key around it."""
-        while keys and keys not in self.lines:
-            keys = keys[:-1]
-        return self.lines.get(keys, 1)
 
 
 def read_document(stream: IO[str], *, skip: str | None = None, as_text: tuple[str, ...] = ()) -> Document:

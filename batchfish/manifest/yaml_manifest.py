@@ -25,6 +25,7 @@ from batchfish.core.rules import (
     Rules,
     UnansweredRules,
 )
+from batchfish.manifest.document import Document, PassedOver
 from batchfish.manifest.notifications import NOTIFY_KEYS, read_notify
 from batchfish.manifest.problems import Problems, Refused, RefusedLine
 from batchfish.manifest.request import REQUEST_FIELDS, SECRET_HINTS, check_request, check_text
@@ -46,7 +47,6 @@ from batchfish.manifest.values import (
     read_map,
     read_text,
 )
-from batchfish.manifest.yaml_events import Document, PassedOver, read_document
 
 FORMAT_VERSION = 1
 LONGEST_NAME = 80
@@ -90,6 +90,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 def read_settings(file: TextFile, problems: Problems) -> Settings | None:
     """Return the sections of a YAML manifest other than its items; None if it cannot be read at all."""
+    from batchfish.manifest.yaml_events import read_document
+
     try:
         with open_text(file) as stream:
             document = read_document(stream, skip="items", as_text=_TEXTS)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchfish.manifest.yaml_events import PassedOver, read_document, stream_sequence
+from batchfish.manifest.document import PassedOver
+from batchfish.manifest.yaml_events import read_document, stream_sequence
 
 
 @pytest.mark.parametrize(
