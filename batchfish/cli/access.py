@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import stat
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,8 +37,7 @@ class Access(Struct, frozen=True, kw_only=True):
     api_key: _Secret
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Secret:
+class _Secret(Struct, frozen=True):
     """A text that is not in its repr, and so in no traceback or log."""
 
     value: str

@@ -6,10 +6,11 @@ Each check returns findings; none of them sends a create.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.cli.access import API_KEY, BASE_URL
 from batchfish.cli.factory import identity_of
@@ -42,8 +43,7 @@ class State(StrEnum):
     WRONG = "wrong"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """The finding of a check; `remedy` says what to do about it."""
 
     check: str

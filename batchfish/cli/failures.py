@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish import errors
 from batchfish.cli.exits import ExitCode
@@ -74,8 +75,7 @@ STOPS: Mapping[str, tuple[ErrorKind, str]] = {
 """The kinds of stops that are errors, and what to do about them; the others follow a rule or a request."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """An error that ends a command. `remedy` is what to do next, None if that is not known.
 
     `question` is the name by which `--accept` agrees, and `problems` are those of a manifest.

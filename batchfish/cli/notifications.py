@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish import __version__
 from batchfish.cli.access import API_KEY, LOCAL_BASE
@@ -208,8 +209,7 @@ def never_failing(console: Console) -> Iterator[None]:
         console.warn(f"notify: a notification failed: {text}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Facts:
+class _Facts(Struct, frozen=True, kw_only=True, dict=True):
     """The facts in notifications about a batch; those that take time are read once, if they are asked for.
 
     `at` is the time of what they tell, epoch seconds.

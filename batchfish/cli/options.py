@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchfish.cli.agreement import NEVER_BY_YES, Question
-from batchfish.cli.parser import argument, flag, group, one_of, option
+from batchfish.cli.parser import Arguments, argument, flag, group, one_of, option
 from batchfish.core.backoff import MAX_OUTAGE
 
 if TYPE_CHECKING:
@@ -74,8 +73,7 @@ def _parse(parse: Callable[[object], T], value: object) -> T:
         raise argparse.ArgumentTypeError(f"{error}{remedy}") from None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ManifestSource:
+class ManifestSource(Arguments, frozen=True, kw_only=True):
     """The manifest, and what options add to it."""
 
     file: str = argument("FILE", "a manifest (.yaml) or its rows (.csv .tsv .jsonl); - reads standard input")
@@ -112,8 +110,7 @@ def batch_option() -> Any:  # noqa: ANN401 - stands for a text or None
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Selection:
+class Selection(Arguments, frozen=True, kw_only=True):
     """The items that a command is about: those that all given options select."""
 
     item: tuple[str, ...] = option("--item", metavar="ID", repeats=True, help="select this item (repeatable)")
@@ -133,8 +130,7 @@ class Selection:
         return bool(self.item) or any(one is not None for one in (self.where, self.limit, self.sample))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
+class Pace(Arguments, frozen=True, kw_only=True):
     """The pace and limits of a run; times in seconds, None means the manifest's value."""
 
     concurrency: Bounds | None = option(
@@ -185,8 +181,7 @@ class Pace:
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TableOptions:
+class TableOptions(Arguments, frozen=True, kw_only=True):
     """The table that a command writes."""
 
     output: Path | None = option(
@@ -206,8 +201,7 @@ class TableOptions:
     csv_raw: bool = flag("--csv-raw", help="do not escape cells that a spreadsheet would run as formulas")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reporting:
+class Reporting(Arguments, frozen=True, kw_only=True):
     """The options for progress, report, summary and exit code."""
 
     progress: str = option(
@@ -246,8 +240,7 @@ class Reporting:
     allow_empty: bool = flag("--allow-empty", help="exit 0, not 5, if no item is selected")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AgentOptions:
+class AgentOptions(Arguments, frozen=True, kw_only=True):
     """The options of the local agent."""
 
     engine: str | None = option(
@@ -285,8 +278,7 @@ class AgentOptions:
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ApiOptions:
+class ApiOptions(Arguments, frozen=True, kw_only=True):
     """The address and key of the API, and how the local agent works if that is used."""
 
     base_url: str | None = option(
@@ -303,8 +295,7 @@ class ApiOptions:
     agent: AgentOptions = group(AgentOptions, "local agent")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JournalLocation:
+class JournalLocation(Arguments, frozen=True, kw_only=True):
     """The location of the journal: a named file, or the folder of rehearsals."""
 
     local: bool = flag(
@@ -320,8 +311,7 @@ class JournalLocation:
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Questions:
+class Questions(Arguments, frozen=True, kw_only=True):
     """The questions of exit code 6 that a command line answers with yes."""
 
     accept: tuple[str, ...] = option(
@@ -339,8 +329,7 @@ class Questions:
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JournalChange:
+class JournalChange(Arguments, frozen=True, kw_only=True):
     """The options of a command that sends nothing, and writes to a journal, if only which file is its own."""
 
     reporting: Reporting = group(Reporting, "output", only=("json",))
@@ -348,8 +337,7 @@ class JournalChange:
     questions: Questions = group(Questions, "questions")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Execution:
+class Execution(Arguments, frozen=True, kw_only=True):
     """The options of every command that runs a batch to completion, except those that name or select."""
 
     pace: Pace = group(Pace, "pace and limits")
@@ -360,8 +348,7 @@ class Execution:
     questions: Questions = group(Questions, "questions")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Messages:
+class Messages(Arguments, frozen=True, kw_only=True):
     """The options for messages, which every command has."""
 
     quiet: bool = flag("-q", "--quiet", title="messages", help="print no message unless something is wrong")

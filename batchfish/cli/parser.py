@@ -1,32 +1,26 @@
-"""Builds a command's parser from a dataclass of its options, and that dataclass from a command line.
-
-A field made by `argument`, `option` or `flag` is one argument of the command line; one made by `group` holds
-another dataclass of such fields. A field's default is the option's default.
-"""
+"""Builds a command's parser from a class of its options, and an instance of it from a command line."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from msgspec import Struct, StructMeta, field
+from msgspec.structs import replace
 
 from batchfish.cli.console import put
 from batchfish.errors import WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from dataclasses import Field
 
 WIDEST = 110
 COLUMN_OF_HELP = 26
 POSITIONAL, OWN_OPTIONS = "arguments", "options"
-"""The groups of positional arguments, and of the options that a command's dataclass declares itself."""
+"""The groups of positional arguments, and of the options that a command's class declares itself."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True, kw_only=True):
     """One argument of a command line, as `--help` and the command reference show it.
 
     `names` are the spellings of an option, and empty for a positional argument. `metavar` is None for an
@@ -41,20 +35,60 @@ class Argument:
     is_optional: bool = True
     is_exclusive: bool = False
     parse: Callable[[str], object] = str
+    default: object = None
 
     @property
     def name(self) -> str:
         """The longest spelling, which messages use."""
         return max(self.names, key=len) if self.names else self.metavar or ""
 
+    def make_field(self) -> Any:  # noqa: ANN401 - as msgspec has it
+        """Return the field of an instance: without a default if every command line has the argument."""
+        is_required = not (self.names or self.is_optional or self.repeats)
+        return field() if is_required else field(default=self.default)
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Group:
-    options: type
+
+class Group(Struct, frozen=True, kw_only=True):
+    """The options of another class, those that are left out excepted."""
+
+    options: type[Arguments]
     title: str | None
     leaves_out: frozenset[str]
     fixed: Mapping[str, object]
     help: Mapping[str, str]
+
+    def make_field(self) -> Any:  # noqa: ANN401 - as msgspec has it
+        """Return the field of an instance: the other class with its defaults."""
+        return field(default_factory=self.options)
+
+
+class _ArgumentsMeta(StructMeta):
+    """Keeps the arguments that a class declares as its `specs`, and leaves fields with their defaults."""
+
+    specs: Mapping[str, Argument | Group]
+
+    def __new__(  # noqa: PYI034 - a metaclass has no Self
+        cls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        frozen: bool,
+        kw_only: bool,
+    ) -> _ArgumentsMeta:
+        specs = {key: value for key, value in namespace.items() if isinstance(value, Argument | Group)}
+        namespace |= {key: spec.make_field() for key, spec in specs.items()}
+        made = super().__new__(cls, name, bases, namespace, frozen=frozen, kw_only=kw_only)
+        made.specs = specs
+        return made
+
+
+class Arguments(Struct, frozen=True, kw_only=True, metaclass=_ArgumentsMeta):
+    """The base of a class of options.
+
+    A field made by `argument`, `option` or `flag` is one argument of the command line; one made by `group`
+    holds the options of another class. A field's default is the option's default.
+    """
 
 
 def argument(
@@ -66,13 +100,16 @@ def argument(
     is_optional: bool = False,
     repeats: bool = False,
 ) -> Any:  # noqa: ANN401 - stands for a value of the field's type
-    """Return a dataclass field for a positional argument; if it `repeats`, its value is a tuple."""
-    spec = Argument(
-        names=(), metavar=metavar, help=help, parse=parse, is_optional=is_optional, repeats=repeats
+    """Return a field for a positional argument; if it `repeats`, its value is a tuple."""
+    return Argument(
+        names=(),
+        metavar=metavar,
+        help=help,
+        parse=parse,
+        is_optional=is_optional,
+        repeats=repeats,
+        default=() if repeats else default,
     )
-    if not is_optional and not repeats:
-        return field(metadata={"argument": spec})
-    return field(default=() if repeats else default, metadata={"argument": spec})
 
 
 def option(
@@ -84,11 +121,16 @@ def option(
     repeats: bool = False,
     is_exclusive: bool = False,
 ) -> Any:  # noqa: ANN401 - stands for a value of the field's type
-    """Return a dataclass field for an option with a value; if it `repeats`, its value is a tuple."""
-    spec = Argument(
-        names=names, metavar=metavar, help=help, parse=parse, repeats=repeats, is_exclusive=is_exclusive
+    """Return a field for an option with a value; if it `repeats`, its value is a tuple."""
+    return Argument(
+        names=names,
+        metavar=metavar,
+        help=help,
+        parse=parse,
+        repeats=repeats,
+        is_exclusive=is_exclusive,
+        default=() if repeats else default,
     )
-    return field(default=() if repeats else default, metadata={"argument": spec})
 
 
 def flag(
@@ -97,17 +139,18 @@ def flag(
     title: str | None = None,
     is_exclusive: bool = False,
 ) -> Any:  # noqa: ANN401 - stands for a boolean
-    """Return a dataclass field for an option without a value.
+    """Return a field for an option without a value.
 
     `title` puts it into another group of the help. Exactly one of a command's `is_exclusive` options must be
     given.
     """
-    spec = Argument(names=names, metavar=None, help=help, title=title, is_exclusive=is_exclusive)
-    return field(default=False, metadata={"argument": spec})
+    return Argument(
+        names=names, metavar=None, help=help, title=title, is_exclusive=is_exclusive, default=False
+    )
 
 
 def group(
-    options: type,
+    options: type[Arguments],
     title: str | None = None,
     *,
     only: Collection[str] = (),
@@ -115,7 +158,7 @@ def group(
     fixed: Mapping[str, object] | None = None,
     help: Mapping[str, str] | None = None,  # noqa: A002 - as argparse calls it
 ) -> Any:  # noqa: ANN401 - stands for a value of the type `options`
-    """Return a dataclass field for the options of another dataclass, which help shows under a title.
+    """Return a field for the options of another class, which help shows under a title.
 
     A command that does not offer all of them names `only` those that it does, or those that it is `without`;
     the others keep their defaults. It does not offer those whose values are `fixed` either. `help` replaces
@@ -123,11 +166,10 @@ def group(
     """
     names = frozenset(name for name, _, _ in _walk(options))
     leaves_out = names - frozenset(only) if only else frozenset(without).union(fixed or {})
-    part = _Group(options=options, title=title, leaves_out=leaves_out, fixed=fixed or {}, help=help or {})
-    return field(default_factory=options, metadata={"group": part})
+    return Group(options=options, title=title, leaves_out=leaves_out, fixed=fixed or {}, help=help or {})
 
 
-def arguments_of(*options: type) -> dict[str, list[tuple[str, Argument]]]:
+def arguments_of(*options: type[Arguments]) -> dict[str, list[tuple[str, Argument]]]:
     """Return the arguments of a command by the title of their group, each with the name of its field."""
     found: dict[str, list[tuple[str, Argument]]] = {POSITIONAL: []}
     for one in options:
@@ -137,18 +179,16 @@ def arguments_of(*options: type) -> dict[str, list[tuple[str, Argument]]]:
 
 
 def _walk(
-    options: type, title: str = OWN_OPTIONS, leaves_out: frozenset[str] = frozenset()
+    options: type[Arguments], title: str = OWN_OPTIONS, leaves_out: frozenset[str] = frozenset()
 ) -> Iterator[tuple[str, Argument, str]]:
     """Yield field name, argument and title of every argument, those of inner groups included."""
-    for one in fields(options):
-        part: _Group | None = one.metadata.get("group")
-        if part is not None:
-            inner = _walk(part.options, part.title or title, leaves_out | part.leaves_out)
-            for name, spec, its_title in inner:
-                yield name, _with_help(spec, part.help.get(name)), its_title
-        elif one.name not in leaves_out and "argument" in one.metadata:
-            spec = one.metadata["argument"]
-            yield one.name, spec, spec.title or title
+    for name, spec in options.specs.items():
+        if isinstance(spec, Group):
+            inner = _walk(spec.options, spec.title or title, leaves_out | spec.leaves_out)
+            for its_name, its_spec, its_title in inner:
+                yield its_name, _with_help(its_spec, spec.help.get(its_name)), its_title
+        elif name not in leaves_out:
+            yield name, spec, spec.title or title
 
 
 def _with_help(spec: Argument, text: str | None) -> Argument:
@@ -157,17 +197,16 @@ def _with_help(spec: Argument, text: str | None) -> Argument:
     return replace(spec, help=text)
 
 
-def given(options: object) -> list[str]:
+def given(options: Arguments) -> list[str]:
     """Return how the options that differ from their defaults are spelled; inner groups are left out."""
-    assert is_dataclass(options)  # noqa: S101 - for the type checker
     return [
-        one.metadata["argument"].name
-        for one in fields(options)
-        if "argument" in one.metadata and getattr(options, one.name) != one.default
+        spec.name
+        for name, spec in type(options).specs.items()
+        if isinstance(spec, Argument) and getattr(options, name) != spec.default
     ]
 
 
-def spelled(*options: object) -> list[str]:
+def spelled(*options: Arguments) -> list[str]:
     """Return the words of a command line that give these options, those of inner groups included.
 
     Values that were parsed into something else than a text, a path or a number are spelled by `str`.
@@ -175,14 +214,12 @@ def spelled(*options: object) -> list[str]:
     return [word for one in options for word in _spelled(one, frozenset())]
 
 
-def _spelled(options: object, leaves_out: frozenset[str]) -> Iterator[str]:
-    assert is_dataclass(options)  # noqa: S101 - for the type checker
-    for one in fields(options):
-        value = getattr(options, one.name)
-        if "group" in one.metadata:
-            yield from _spelled(value, leaves_out | one.metadata["group"].leaves_out)
-        elif "argument" in one.metadata and one.name not in leaves_out and value != one.default:
-            spec: Argument = one.metadata["argument"]
+def _spelled(options: Arguments, leaves_out: frozenset[str]) -> Iterator[str]:
+    for name, spec in type(options).specs.items():
+        value = getattr(options, name)
+        if isinstance(spec, Group):
+            yield from _spelled(value, leaves_out | spec.leaves_out)
+        elif name not in leaves_out and value != spec.default:
             for single in value if spec.repeats else (value,):
                 if spec.names:
                     yield spec.name
@@ -206,18 +243,14 @@ class Parser(argparse.ArgumentParser):
         put(self.format_help().rstrip("\n"))
 
 
-def build(command: str, summary: str, *options: type) -> Parser:
-    """Build the parser of a command, with the arguments of its dataclasses in groups."""
+def build(command: str, summary: str, *options: type[Arguments]) -> Parser:
+    """Build the parser of a command, with the arguments of its classes in groups."""
     groups = arguments_of(*options)
     parser = Parser(
         prog=f"batchfish {command}",
         usage=usage_of(command, groups),
         description=f"{summary[0].upper()}{summary[1:]}.",
-        formatter_class=partial(
-            argparse.HelpFormatter,
-            max_help_position=COLUMN_OF_HELP,
-            width=min(WIDEST, shutil.get_terminal_size().columns) - 2,
-        ),
+        formatter_class=_make_formatter,
         allow_abbrev=False,  # an abbreviation of one option today could mean two tomorrow
         add_help=False,
     )
@@ -247,6 +280,13 @@ def usage_of(command: str, groups: Mapping[str, Sequence[tuple[str, Argument]]])
     return " ".join([*words, "[OPTION ...]"])
 
 
+def _make_formatter(prog: str) -> argparse.HelpFormatter:
+    import shutil  # slow to import, and needed for help alone
+
+    width = min(WIDEST, shutil.get_terminal_size().columns) - 2
+    return argparse.HelpFormatter(prog, max_help_position=COLUMN_OF_HELP, width=width)
+
+
 def _add(place: argparse._ActionsContainer, name: str, spec: Argument) -> None:
     text = spec.help.replace("%", "%%")
     if not spec.names:
@@ -266,8 +306,8 @@ def _add(place: argparse._ActionsContainer, name: str, spec: Argument) -> None:
         )
 
 
-def parse(parser: Parser, words: Sequence[str], *options: type) -> list[Any]:
-    """Parse the words after a command's name into its dataclasses; WrongUsage says which word is wrong."""
+def parse(parser: Parser, words: Sequence[str], *options: type[Arguments]) -> list[Any]:
+    """Parse the words after a command's name into its options; WrongUsage says which word is wrong."""
     # Intermixed: `cancel shop --json item-1` names an item, too.
     namespace, unknown = parser.parse_known_intermixed_args(words)
     if unknown:
@@ -280,21 +320,15 @@ def parse(parser: Parser, words: Sequence[str], *options: type) -> list[Any]:
     return [_read(one, vars(namespace)) for one in options]
 
 
-def _read(options: type, values: Mapping[str, Any]) -> object:
-    """Make a dataclass from the values that were given, by the names of its fields."""
+def _read(options: type[Arguments], values: Mapping[str, Any]) -> Arguments:
+    """Make an instance from the values that were given, by the names of its fields."""
     read: dict[str, Any] = {}
-    for one in fields(options):
-        if "group" in one.metadata:
-            part: _Group = one.metadata["group"]
-            read[one.name] = _read(part.options, {**values, **part.fixed})
-        elif values.get(one.name) is not None:
-            read[one.name] = _as_field(one, values[one.name])
+    for name, spec in options.specs.items():
+        if isinstance(spec, Group):
+            read[name] = _read(spec.options, {**values, **spec.fixed})
+        elif (value := values.get(name)) is not None:
+            read[name] = tuple(value) if isinstance(value, list) else value
     return options(**read)
-
-
-def _as_field(one: Field[Any], value: object) -> object:
-    spec: Argument = one.metadata["argument"]
-    return tuple(value) if spec.repeats and isinstance(value, list) else value
 
 
 def one_of(*choices: str, what: str = "choice") -> Choice:
@@ -302,8 +336,7 @@ def one_of(*choices: str, what: str = "choice") -> Choice:
     return Choice(choices=choices, what=what)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """An argument type that takes one of some words; errors call a word `what`."""
 
     choices: tuple[str, ...]

@@ -6,9 +6,10 @@ import asyncio
 import os
 import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from batchfish.cli.console import is_terminal
 from batchfish.cli.factory import SystemClock
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from batchfish.core.notifications import Target
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Start:
+class Start(Struct, frozen=True, kw_only=True):
     """The start of a command that may be refused.
 
     `name` is that of the batch or of its manifest, `targets` those of the manifest, `folder` the manifest's,

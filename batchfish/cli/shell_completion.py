@@ -6,10 +6,11 @@ They are static: to complete a word, no process has to be started.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.cli.commands import COMMANDS
 from batchfish.cli.options import Messages
@@ -40,8 +41,7 @@ _BY_METAVAR = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CompletedCommand:
+class CompletedCommand(Struct, frozen=True, kw_only=True):
     """A command with the arguments that follow it."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from batchfish.cli.console import spell_time
 from batchfish.core.attempts import DECLARED_ABSENT, SURPLUS
@@ -43,8 +44,7 @@ class StoryEvent(NamedTuple):
     event: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shortfall:
+class Shortfall(Struct, frozen=True, kw_only=True):
     """A budget that does not cover an item's next run now: what counts against it, and the reservation."""
 
     budget: Budget
@@ -69,8 +69,7 @@ class Shortfall:
         return f"{needed / MICRO_DOLLARS:.6f}".rstrip("0").rstrip(".")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
+class Story(Struct, frozen=True, kw_only=True):
     """The facts about an item, as the journal has them, and the story that they tell.
 
     `batch` is how commands name its batch, `reserved` what its attempts reserved by their number, `is_owned`

@@ -1,4 +1,4 @@
-"""Writes docs/commands.md, the command reference, from the dataclasses that the parsers are built from.
+"""Writes docs/commands.md, the command reference, from the classes that the parsers are built from.
 
 `make docs` runs it; a test checks that the page is what it would write.
 """

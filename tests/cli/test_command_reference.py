@@ -1,4 +1,4 @@
-"""The command reference in docs/ and the help of each command: both come from the same dataclasses."""
+"""The command reference in docs/ and the help of each command: both come from the same classes."""
 
 from __future__ import annotations
 

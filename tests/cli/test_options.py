@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import fields
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from batchfish.cli.commands import COMMANDS
 from batchfish.cli.options import Messages
-from batchfish.cli.parser import arguments_of
+from batchfish.cli.parser import Arguments, Group, arguments_of
 from batchfish.journal.lock import OwnerLock
 from tests.cli.shop import SETTLE
 from tests.cli.test_held import hold, live
@@ -80,8 +79,8 @@ OFFERED = {
 }
 
 
-def options_class_of(command: str) -> type:
-    found: type = import_module(f"batchfish.cli.commands.{COMMANDS[command].module}").Options
+def options_class_of(command: str) -> type[Arguments]:
+    found: type[Arguments] = import_module(f"batchfish.cli.commands.{COMMANDS[command].module}").Options
     return found
 
 
@@ -96,12 +95,12 @@ def test_a_command_offers_these_options_and_no_others(command: str) -> None:
     assert set(options_of(command)) == OFFERED[command] | COMMON
 
 
-def classes_of_options(options: type) -> Iterator[type]:
-    """Yield a dataclass of options, and those of its groups."""
+def classes_of_options(options: type[Arguments]) -> Iterator[type[Arguments]]:
+    """Yield a class of options, and those of its groups."""
     yield options
-    for one in fields(options):
-        if "group" in one.metadata:
-            yield from classes_of_options(one.metadata["group"].options)
+    for one in options.specs.values():
+        if isinstance(one, Group):
+            yield from classes_of_options(one.options)
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
-"""Options read from a command line into dataclasses, and the parser that is built from these."""
+"""Options read from a command line into classes, and the parser that is built from these."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from batchfish.cli.parser import (
+    Arguments,
     argument,
     arguments_of,
     build,
@@ -22,15 +22,13 @@ from batchfish.cli.parser import (
 from batchfish.errors import WrongInput
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Size:
+class Size(Arguments, frozen=True, kw_only=True):
     width: int = option("--width", metavar="N", parse=int, default=3, help="set the width (default: 3)")
     height: int | None = option("--height", metavar="N", parse=int, help="set the height (default: none)")
     deep: bool = flag("--deep", help="use depth, too")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     file: str = argument("FILE", "the file to draw")
     names: tuple[str, ...] = argument("NAME", "names to draw", repeats=True)
     colour: tuple[str, ...] = option(
@@ -39,14 +37,13 @@ class Options:
     size: Size = group(Size, "size", without=("height",), fixed={"deep": True})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Either:
+class Either(Arguments, frozen=True, kw_only=True):
     first: bool = flag("--first", is_exclusive=True, help="use the first")
     last: bool = flag("--last", is_exclusive=True, help="use the last")
     size: Size = group(Size, "size", only=("height",), help={"height": "set the depth (default: none)"})
 
 
-def read(options: type, *words: str) -> Any:  # noqa: ANN401 - an instance of `options`
+def read(options: type[Arguments], *words: str) -> Any:  # noqa: ANN401 - an instance of `options`
     (found,) = parse(build("draw", "draw a picture", options), words, options)
     return found
 

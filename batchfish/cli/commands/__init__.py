@@ -1,4 +1,4 @@
-"""The commands of `batchfish`: one module each, with a dataclass `Options` and a function `run`.
+"""The commands of `batchfish`: one module each, with a class `Options` and a function `run`.
 
 `run(options, env, console)` returns the exit code. To add a command, write its module and name it in GROUPS.
 """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, to_builtins
 
 from batchfish.cli.access import reach
 from batchfish.cli.console import put
@@ -14,7 +15,7 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock, chance, make_client_to_read
 from batchfish.cli.locate import find, open_batch, spell
 from batchfish.cli.options import ApiOptions, JournalLocation, Pace, Reporting, batch_argument
-from batchfish.cli.parser import flag, group
+from batchfish.cli.parser import Arguments, flag, group
 from batchfish.core import identity
 from batchfish.core.describe import several
 from batchfish.core.items import AttemptState
@@ -35,8 +36,7 @@ _WAITING_FOR_RUN = {AttemptState.UNANSWERED, AttemptState.HELD}
 _ALIVE = {"PENDING", "RUNNING"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `audit`."""
 
     batch: str | None = batch_argument()
@@ -47,8 +47,7 @@ class Options:
     api: ApiOptions = group(ApiOptions, "API")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListedRun:
+class ListedRun(Struct, frozen=True, kw_only=True):
     """A run that the API lists and the journal does not know; `item` is None if its marker names none."""
 
     run_id: str
@@ -62,8 +61,7 @@ class ListedRun:
         return f"run {self.run_id}: {whose}{self.status}, {steps}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Audit:
+class Audit(Struct, frozen=True, kw_only=True):
     """The differences between the journal of a batch and the API's listing: none if all lists are empty.
 
     `surplus` runs are one too many for their item. `unanswered` runs belong to a create whose answer was
@@ -106,7 +104,7 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
 
         found = asyncio.run(list_and_compare())
     if options.reporting.json:
-        put_document(DocumentType.AUDIT, equal=found.is_equal, **asdict(found))
+        put_document(DocumentType.AUDIT, equal=found.is_equal, **to_builtins(found))
     else:
         _put_audit(found, place.journal, batch, console, is_cancelled=options.cancel)
     return ExitCode.OK if found.is_equal else ExitCode.NEEDS_YES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.cli import requests
@@ -14,7 +13,7 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import make_client, make_context
 from batchfish.cli.locate import find, open_batch
 from batchfish.cli.options import Execution, Selection, batch_argument
-from batchfish.cli.parser import argument, given, group
+from batchfish.cli.parser import Arguments, argument, given, group
 from batchfish.cli.preflight import check_batch
 from batchfish.cli.selection import choose_to_cancel
 from batchfish.cli.summary import put_summary, report_nothing_selected, to_see
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from batchfish.journal.sqlite import SqliteJournal
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `cancel`."""
 
     batch: str | None = batch_argument()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from batchfish.cli.options import (
     comparison,
 )
 from batchfish.cli.output import check_output, marks_of, target_of
-from batchfish.cli.parser import argument, group, option
+from batchfish.cli.parser import Arguments, argument, group, option
 from batchfish.cli.requests import leave_output
 from batchfish.core.describe import cut, several
 from batchfish.core.diff import spell_cell
@@ -49,8 +48,7 @@ SHOWN = 20
 _LONGEST_VALUE = 40
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `diff`."""
 
     batch: str | None = batch_argument()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import to_builtins
 
 from batchfish.cli import diagnosis
 from batchfish.cli.access import local_agent, refuse_other_access, remote_access, spell_api
@@ -17,7 +18,7 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.factory import SystemClock, make_client_without_journal
 from batchfish.cli.locate import HOME, LOCAL, find, journals
 from batchfish.cli.options import ApiOptions, JournalLocation, Reporting
-from batchfish.cli.parser import group
+from batchfish.cli.parser import Arguments, group
 from batchfish.core.describe import several
 from batchfish.errors import TryLater, WrongInput
 
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from batchfish.cli.console import Console
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `doctor`."""
 
     reporting: Reporting = group(Reporting, "output", only=("json",))
@@ -57,7 +57,7 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
     findings.append(diagnosis.check_local_agent(None if chromium is None else Path(chromium)))
     wrong = [one for one in findings if one.state is State.WRONG]
     if options.reporting.json:
-        put_document(DocumentType.DIAGNOSIS, ok=not wrong, checks=[asdict(one) for one in findings])
+        put_document(DocumentType.DIAGNOSIS, ok=not wrong, checks=to_builtins(findings))
     else:
         _put_findings(wrong if console.is_quiet else findings)
     if wrong:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
@@ -15,7 +14,7 @@ from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch, spell
 from batchfish.cli.options import JournalLocation, Reporting, batch_option
-from batchfish.cli.parser import argument, group
+from batchfish.cli.parser import Arguments, argument, group
 from batchfish.cli.selection import item_called
 from batchfish.cli.story import Shortfall, Story
 from batchfish.core.budget import Room, max_steps_of, reserve, room_for, usual_steps
@@ -38,8 +37,7 @@ LONGEST_GOAL = 300
 NO_TIME = " " * len("2026-11-24 12:00:00Z")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `explain`."""
 
     item: str = argument("ITEM", "the id of an item")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.cli.access import reach
 from batchfish.cli.agreement import Question, agreement_of
@@ -23,7 +24,7 @@ from batchfish.cli.options import (
     batch_option,
     count,
 )
-from batchfish.cli.parser import argument, given, group, one_of, option
+from batchfish.cli.parser import Arguments, argument, given, group, one_of, option
 from batchfish.cli.preflight import ask_short_settle
 from batchfish.cli.selection import item_called
 from batchfish.core import identity
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
     from batchfish.pipeline.context import Context
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `held`."""
 
     decision: str = argument(
@@ -141,8 +141,7 @@ def _refuse_options_of_decisions(options: Options) -> None:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Decision:
+class _Decision(Struct, frozen=True, kw_only=True):
     """An item to decide about, and the number `k` of its held attempt.
 
     `k` is None for an item without a held attempt, which can only adopt a run. `is_last` is true if the item

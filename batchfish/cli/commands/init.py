@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import HOME, make_home
 from batchfish.cli.options import Questions, Reporting
-from batchfish.cli.parser import argument, group, option
+from batchfish.cli.parser import Arguments, argument, group, option
 from batchfish.core.describe import several
 from batchfish.errors import ManifestError, StorageFailed, WrongInput, WrongUsage
 
@@ -30,8 +29,7 @@ SCHEMA = Path(HOME) / "manifest.schema.json"
 """The manifest's JSON Schema for editors, relative to the manifest's folder."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `init`."""
 
     pages: tuple[str, ...] = argument(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from batchfish.cli.access import LOCAL_BASE
@@ -12,7 +11,7 @@ from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import journals
 from batchfish.cli.options import JournalLocation, Reporting
-from batchfish.cli.parser import group
+from batchfish.cli.parser import Arguments, group
 from batchfish.errors import StorageFailed
 from batchfish.journal.queries import open_reader
 
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from batchfish.journal.records import Batch
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `ls`."""
 
     reporting: Reporting = group(Reporting, "output", only=("json",))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.cli.options import JournalChange, batch_argument
-from batchfish.cli.parser import group
+from batchfish.cli.parser import Arguments, group
 from batchfish.cli.settings import change
 from batchfish.core.settings import PAUSED
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from batchfish.cli.console import Console
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `pause`."""
 
     batch: str | None = batch_argument()

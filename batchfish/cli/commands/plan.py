@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.cli.forecast import show_forecast
 from batchfish.cli.options import JournalLocation, ManifestSource, Reporting, Selection
-from batchfish.cli.parser import flag, group
+from batchfish.cli.parser import Arguments, flag, group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from batchfish.cli.console import Console
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `plan`."""
 
     new: bool = flag("--new", help="show what `run --new` would submit")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from batchfish.cli.factory import owned_journal
 from batchfish.cli.locate import batch_in, find, spell
 from batchfish.cli.options import JournalChange, TableOptions, batch_argument
 from batchfish.cli.output import write_batch
-from batchfish.cli.parser import group
+from batchfish.cli.parser import Arguments, group
 from batchfish.core.describe import several
 from batchfish.pipeline.policy import policy_of
 
@@ -32,8 +31,7 @@ WITH_RULES = frozenset({".yaml", ".yml"})
 """The suffixes of manifests that can have checks."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `recheck`."""
 
     batch: str | None = batch_argument()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch
 from batchfish.cli.options import JournalChange, batch_argument
 from batchfish.cli.output import write_report
-from batchfish.cli.parser import group, option
+from batchfish.cli.parser import Arguments, group, option
 from batchfish.cli.requests import leave_output
 
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from batchfish.cli.console import Console
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `report`."""
 
     batch: str | None = batch_argument()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch, spell
 from batchfish.cli.options import JournalChange, TableOptions, batch_argument
 from batchfish.cli.output import preview_of, write_batch
-from batchfish.cli.parser import flag, group
+from batchfish.cli.parser import Arguments, flag, group
 from batchfish.cli.requests import leave_output
 from batchfish.errors import WrongUsage
 from batchfish.journal.lock import owner_of
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     from batchfish.cli.console import Console
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `results`."""
 
     batch: str | None = batch_argument()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.cli.access import LOCAL_BASE
@@ -15,7 +14,7 @@ from batchfish.cli.factory import owned_journal
 from batchfish.cli.locate import batch_in, find, folder_of, spell
 from batchfish.cli.notifications import send_left_over
 from batchfish.cli.options import Execution, Selection, batch_argument
-from batchfish.cli.parser import group
+from batchfish.cli.parser import Arguments, group
 from batchfish.cli.preflight import check_batch
 from batchfish.cli.refusals import Start, telling_refusals
 from batchfish.cli.selection import select
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from batchfish.cli.console import Console
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `resume`."""
 
     batch: str | None = batch_argument()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.cli.agreement import Question, agreement_of
@@ -12,7 +11,7 @@ from batchfish.cli.completion import complete
 from batchfish.cli.factory import make_client, make_context, owned_journal
 from batchfish.cli.locate import batch_in, find
 from batchfish.cli.options import Execution, Selection, batch_argument
-from batchfish.cli.parser import flag, group, option
+from batchfish.cli.parser import Arguments, flag, group, option
 from batchfish.cli.preflight import check_batch
 from batchfish.cli.selection import select
 from batchfish.cli.summary import report_nothing_selected, to_see
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from batchfish.pipeline.context import Context
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `retry`."""
 
     batch: str | None = batch_argument()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shlex
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchfish.cli.access import LOCAL_BASE, refuse_other_access, remote_access
@@ -19,7 +18,7 @@ from batchfish.cli.locate import journal_for, make_home, read_manifest
 from batchfish.cli.notifications import send_left_over
 from batchfish.cli.options import Execution, ManifestSource, Selection
 from batchfish.cli.output import refuse_to_replace_rows, target_of
-from batchfish.cli.parser import flag, group, spelled
+from batchfish.cli.parser import Arguments, flag, group, spelled
 from batchfish.cli.preflight import RunCheck, check_run
 from batchfish.cli.refusals import Start, telling_refusals
 from batchfish.cli.selection import select, selects_any
@@ -37,8 +36,7 @@ if TYPE_CHECKING:
     from batchfish.manifest.manifest import Manifest
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `run`."""
 
     dry_run: bool = flag("-n", "--dry-run", help="show what would be submitted; send nothing")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import AGENT, HOME
 from batchfish.cli.options import AgentOptions, Reporting
-from batchfish.cli.parser import group, option
+from batchfish.cli.parser import Arguments, group, option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 TOKEN_FILE = Path(HOME) / AGENT / "serve.key"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `serve`."""
 
     port: int = option(

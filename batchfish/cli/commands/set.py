@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec import to_builtins
 
 from batchfish.cli.options import JournalChange, batch_argument
-from batchfish.cli.parser import argument, group
+from batchfish.cli.parser import Arguments, argument, group
 from batchfish.cli.settings import change
 from batchfish.core.settings import BUDGET, CONCURRENCY, HALT, NO_LIMIT
 from batchfish.errors import WrongUsage
@@ -22,8 +21,7 @@ AS_MANIFEST = "manifest"
 """The value that takes a setting back."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `set`."""
 
     batch: str | None = batch_argument()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from batchfish.cli.console import are, put
 from batchfish.cli.cost import Cost, read_cost
@@ -16,7 +17,7 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import find, open_batch, spell
 from batchfish.cli.options import JournalLocation, Reporting, batch_argument
 from batchfish.cli.panel import PanelFacts, show_panel
-from batchfish.cli.parser import flag, group
+from batchfish.cli.parser import Arguments, flag, group
 from batchfish.core.describe import spell_duration
 from batchfish.core.settings import Settings, settings_from
 from batchfish.journal.lock import owner_of
@@ -36,8 +37,7 @@ RATE_SECONDS = 300.0
 """Seconds over which the rate of a batch is measured."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `status`."""
 
     batch: str | None = batch_argument()
@@ -91,8 +91,7 @@ def _read_panel(place: Place) -> PanelFacts:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _BatchStatus:
+class _BatchStatus(Struct, frozen=True, kw_only=True):
     """The status of a batch at one moment; `owner` is the process that works on it, None if none does."""
 
     batch: Batch

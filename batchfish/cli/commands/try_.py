@@ -8,7 +8,6 @@ import secrets
 import shlex
 import signal
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
 from batchfish.cli.factory import SystemClock, make_client, make_context, owned_journal
 from batchfish.cli.locate import journal_for, make_home, read_manifest, spell
 from batchfish.cli.options import ApiOptions, JournalLocation, ManifestSource, Pace, Questions, Reporting
-from batchfish.cli.parser import flag, group, option, spelled
+from batchfish.cli.parser import Arguments, flag, group, option, spelled
 from batchfish.cli.preflight import ask_short_settle
 from batchfish.cli.signals import cancel_alive, handling_signals
 from batchfish.core import identity
@@ -49,8 +48,7 @@ if TYPE_CHECKING:
     from batchfish.webagent.streaming import StreamEvent
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `try`."""
 
     item: str | None = option("--item", metavar="ID", help="run the item of this id (default: the first)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchfish.cli.access import rehearsal
@@ -12,7 +11,7 @@ from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import read_manifest
 from batchfish.cli.options import ManifestSource, Reporting
-from batchfish.cli.parser import group, spelled
+from batchfish.cli.parser import Arguments, group, spelled
 from batchfish.core.describe import several
 
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(Arguments, frozen=True, kw_only=True):
     """The options of `validate`."""
 
     manifest: ManifestSource = group(ManifestSource, "manifest")
