@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
-from batchfish.core.verdict import REACHED, Verdict
+from batchfish.core.runs import REACHED, Verdict
 
 if TYPE_CHECKING:
     from batchfish.core.budget import Reservation

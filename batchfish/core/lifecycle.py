@@ -55,8 +55,7 @@ if TYPE_CHECKING:
 
     from batchfish.core.events import Event, Step
     from batchfish.core.rules import Rules
-    from batchfish.core.runs import RunSnapshot
-    from batchfish.core.verdict import Verdict
+    from batchfish.core.runs import RunSnapshot, Verdict
 
 CREATES_WITHOUT_RUN = 5
 """An item fails after this many consecutive creates without a run, if other items were accepted meanwhile."""

@@ -1,4 +1,4 @@
-"""Runs as the API describes them; unknown statuses and codes are kept as they came."""
+"""Runs as the API describes them, unknown statuses and codes included, and the verdicts on them."""
 
 from __future__ import annotations
 
@@ -41,3 +41,14 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     def is_final(self) -> bool:
         """Whether the run is over: COMPLETED, FAILED or CANCELLED."""
         return self.status in {"COMPLETED", "FAILED", "CANCELLED"}
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """The verdict on a completed run: the reason and a text if it missed its goal, None if it reached it."""
+
+    reason: str | None = None
+    message: str | None = None
+
+
+REACHED = Verdict()
+"""The verdict on a run that reached its goal, and on runs that did not complete."""

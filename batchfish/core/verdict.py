@@ -11,6 +11,7 @@ from batchfish.core.block_pages import BlockSearch, find_block_page
 from batchfish.core.describe import cut
 from batchfish.core.expressions import Condition, ExpressionFailed, compile_condition
 from batchfish.core.results import ResultText, UnreadableResult, decode_result, read_result
+from batchfish.core.runs import REACHED, Verdict
 from batchfish.core.schema import find_violations
 
 if TYPE_CHECKING:
@@ -26,17 +27,6 @@ SCHEMA_MISMATCH = "schema_mismatch"
 UNREADABLE_RESULT = "unreadable_result"
 
 _SHOWN_VIOLATIONS = 3
-
-
-class Verdict(Struct, frozen=True, kw_only=True):
-    """The verdict on a completed run: the reason and a text if it missed its goal, None if it reached it."""
-
-    reason: str | None = None
-    message: str | None = None
-
-
-REACHED = Verdict()
-"""The verdict on a run that reached its goal, and on runs that did not complete."""
 
 
 class CompiledCheck(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -89,6 +88,8 @@ def refuse_network_file_system(folder: Path, mounts: Path = Path("/proc/self/mou
 
 def check_file_system(folder: Path) -> None:
     """Raise StorageFailed if a file in `folder` cannot be locked against others, or not synced to disk."""
+    import tempfile  # slow to import, and not needed to read a journal
+
     refuse_network_file_system(folder)
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".batchfish-") as file:

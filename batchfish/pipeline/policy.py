@@ -10,7 +10,8 @@ from batchfish.core.budget import max_steps_of, spell_usd, worst_case
 from batchfish.core.describe import several
 from batchfish.core.events import Adopted, Intended, RunEnded
 from batchfish.core.rules import rules_from
-from batchfish.core.verdict import REACHED, Verdict, compile_checks, judge_result, judge_run
+from batchfish.core.runs import REACHED, Verdict
+from batchfish.core.verdict import compile_checks, judge_result, judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

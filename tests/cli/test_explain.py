@@ -32,8 +32,7 @@ from batchfish.core.events import (
     SubmitUnanswered,
 )
 from batchfish.core.rules import rules_from
-from batchfish.core.runs import RunError, RunSnapshot
-from batchfish.core.verdict import Verdict
+from batchfish.core.runs import RunError, RunSnapshot, Verdict
 from batchfish.journal.lock import OwnerLock
 from batchfish.journal.records import NewBatch
 from batchfish.journal.sqlite import SqliteJournal

@@ -35,9 +35,8 @@ from batchfish.core.events import (
 from batchfish.core.items import Attempt, AttemptState, Item, Status
 from batchfish.core.lifecycle import Change, Circumstances, advance
 from batchfish.core.rules import RetryRules, Rules
-from batchfish.core.runs import RunError, RunSnapshot
+from batchfish.core.runs import REACHED, RunError, RunSnapshot, Verdict
 from batchfish.core.transitions import TRANSITIONS, IllegalTransition
-from batchfish.core.verdict import REACHED, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core.rules import Check
-from batchfish.core.runs import RunSnapshot
+from batchfish.core.runs import RunSnapshot, Verdict
 from batchfish.core.verdict import (
-    Verdict,
     compile_checks,
     is_empty,
     judge_run,

@@ -8,8 +8,7 @@ import pytest
 
 from batchfish.core.events import CancelRequested, Rechecked, RetryRequested, Reused, RunEnded
 from batchfish.core.results import ResultText
-from batchfish.core.runs import RunSnapshot
-from batchfish.core.verdict import REACHED, Verdict
+from batchfish.core.runs import REACHED, RunSnapshot, Verdict
 from batchfish.journal.queries import open_reader
 from tests.journal.building import Driver, begin, commit, connection_of, row, specs_of
 from tests.outcomes import outcomes_of
