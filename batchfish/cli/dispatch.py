@@ -13,6 +13,7 @@ from batchfish.cli.commands import COMMANDS, GROUPS
 from batchfish.cli.console import Console, flush, put, put_if_possible
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.interrupts import SIGNAL_BASE, Interrupted
+from batchfish.core.describe import nearest
 from batchfish.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -135,10 +136,8 @@ def find_command(name: str) -> Command:
     if name.startswith("-"):
         given = name.partition("=")[0]
         raise WrongUsage(f"unknown argument {given} (options go after the command)", remedy=TRY_HELP)
-    from difflib import get_close_matches  # slow to import, and needed for errors alone
-
-    near = get_close_matches(name, COMMANDS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(COMMANDS)}"
+    near = nearest(name, COMMANDS)
+    hint = f"did you mean {near}?" if near else f"there are: {', '.join(COMMANDS)}"
     raise WrongUsage(f"there is no command {name!r} ({hint})", remedy=TRY_HELP)
 
 

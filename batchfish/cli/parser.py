@@ -9,6 +9,7 @@ from msgspec import Struct, StructMeta, field
 from msgspec.structs import replace
 
 from batchfish.cli.console import put
+from batchfish.core.describe import nearest
 from batchfish.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -311,12 +312,10 @@ def parse(parser: Parser, words: Sequence[str], *options: type[Arguments]) -> li
     # Intermixed: `cancel shop --json item-1` names an item, too.
     namespace, unknown = parser.parse_known_intermixed_args(words)
     if unknown:
-        from difflib import get_close_matches  # slow to import, and needed for errors alone
-
         word = unknown[0].partition("=")[0]
         known = [name for one in options for _, spec, _ in _walk(one) for name in spec.names]
-        near = get_close_matches(word, known, n=1) if word[:1] == "-" else []
-        parser.error(f"unknown argument {word}" + (f" (did you mean {near[0]}?)" if near else ""))
+        near = nearest(word, known) if word[:1] == "-" else None
+        parser.error(f"unknown argument {word}" + (f" (did you mean {near}?)" if near else ""))
     return [_read(one, vars(namespace)) for one in options]
 
 
@@ -346,8 +345,6 @@ class Choice(Struct, frozen=True, kw_only=True):
         """Return the word; ArgumentTypeError if it is none of the choices."""
         if text in self.choices:
             return text
-        from difflib import get_close_matches
-
-        near = get_close_matches(text, self.choices, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(self.choices)}"
+        near = nearest(text, self.choices)
+        hint = f"did you mean {near}?" if near else f"choose one of: {', '.join(self.choices)}"
         raise argparse.ArgumentTypeError(f"there is no {self.what} {text!r} ({hint})")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from batchfish.core.describe import cut
+from batchfish.core.describe import cut, nearest
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
@@ -79,10 +78,10 @@ def item_called(reader: JournalReader, batch: Batch, name: str) -> Item:
 
 def _hint_at(name: str, rows: Sequence[Row]) -> str:
     """Return what the ids of a batch's items are like, or the id that was probably meant."""
-    meant = [row.id for row in rows if row.url == name]
-    meant = meant or get_close_matches(name, [row.id for row in rows[:COMPARED_IDS]], n=1)
+    same_url = next((row.id for row in rows if row.url == name), None)
+    meant = same_url or nearest(name, [row.id for row in rows[:COMPARED_IDS]])
     if meant:
-        return f"Did you mean {cut(meant[0])}?"
+        return f"Did you mean {cut(meant)}?"
     known = ", ".join(cut(row.id) for row in rows[:EXAMPLES])
     return f"Its items have ids such as {known}; `batchfish results` writes them all."
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from batchfish.core.window import Bounds
 
 _LONGEST_NUMBER = 10**20
@@ -84,6 +86,13 @@ def cut(value: object, length: int = 60) -> str:
     """Return a text cut to `length` characters; those that cannot be printed are replaced."""
     text = "".join(letter if letter.isprintable() else "�" for letter in str(value)[: length + 1])
     return text if len(text) <= length else text[:length] + "…"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was probably meant; None if none is similar."""
+    from difflib import get_close_matches  # slow to import, and needed for errors alone
+
+    return next(iter(get_close_matches(word, list(known), n=1)), None)
 
 
 def harmless(text: str) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 
-from batchfish.core.describe import quote
+from batchfish.core.describe import nearest, quote
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -149,13 +148,11 @@ def _check(tree: nodes.Template) -> None:
                 remedy="Use a filter, as in `title | lower`.",
             )
         if isinstance(node, kinds.Filter) and node.name not in FILTER_NAMES:
-            near = get_close_matches(node.name, FILTER_NAMES, n=1)
+            near = nearest(node.name, FILTER_NAMES)
             raise InvalidExpression(
                 f"unknown filter {quote(node.name)}",
                 line=node.lineno,
-                remedy=f"Did you mean {quote(near[0])}?"
-                if near
-                else f"There are: {', '.join(FILTER_NAMES)}.",
+                remedy=f"Did you mean {quote(near)}?" if near else f"There are: {', '.join(FILTER_NAMES)}.",
             )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from batchfish.core.describe import cut, quote
+from batchfish.core.describe import cut, nearest, quote
 from batchfish.errors import ManifestError, Problem
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def _make(file: Path | str, line: int | None, message: str, remedy: str | None) 
 def suggest(name: str, known: Iterable[str]) -> str:
     """Return the hint that names the nearest known name, or all of them."""
     names = sorted(set(known))
-    near = get_close_matches(name, names, n=1) or get_close_matches(name.lower(), names, n=1)
+    near = nearest(name, names) or nearest(name.lower(), names)
     if near:
-        return f"Did you mean {quote(near[0])}?"
+        return f"Did you mean {quote(near)}?"
     return f"Known: {', '.join(names)}." if names else "None is known."

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, TextIO
 
 import msgspec
 
-from batchfish.core.describe import Keys, name_kind, quote, spell_keys
+from batchfish.core.describe import Keys, name_kind, nearest, quote, spell_keys
 from batchfish.manifest.problems import Refused, RefusedLine
 from batchfish.manifest.request import REQUEST_FIELDS
 from batchfish.manifest.values import Fault
@@ -62,8 +61,8 @@ def row_from_map(
         elif name in REQUEST_FIELDS:
             fields[name] = member
         else:
-            near = get_close_matches(name, ITEM_KEYS, n=1)
-            remedy = f"Did you mean {quote(near[0])}?" if near else "A variable goes under `vars`."
+            near = nearest(name, ITEM_KEYS)
+            remedy = f"Did you mean {quote(near)}?" if near else "A variable goes under `vars`."
             faults.append(Fault(keys=(name,), message=f"unknown key {quote(name)}", remedy=remedy))
     return Row(line=line, variables=variables, fields=fields, lines=lines, **own)
 

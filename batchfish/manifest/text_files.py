@@ -9,12 +9,11 @@ import os
 import re
 import stat
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from msgspec import Struct
 
-from batchfish.core.describe import cut
+from batchfish.core.describe import cut, nearest
 from batchfish.errors import StorageFailed, WrongInput
 from batchfish.manifest.problems import Refused, RefusedLine
 
@@ -196,5 +195,5 @@ def _suggest_file(path: Path) -> str | None:
         names = [entry.name for entry in path.parent.iterdir() if entry.suffix.lower() in _FORMATS]
     except OSError:
         return f"There is no folder {cut(path.parent)} either."
-    near = get_close_matches(path.name, names, n=1)
-    return f"Did you mean {cut(near[0])}?" if near else None
+    near = nearest(path.name, names)
+    return f"Did you mean {cut(near)}?" if near else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from batchfish.core.describe import nearest
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
@@ -265,5 +265,5 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     """Return the hint that names the nearest known name, or the known ones."""
     if not known:
         return " There is none."
-    close = get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(map(repr, known[:10]))}."
+    close = nearest(name, known)
+    return f" Did you mean {close!r}?" if close else f" Known: {', '.join(map(repr, known[:10]))}."

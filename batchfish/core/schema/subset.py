@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
 from msgspec import Struct
 
-from batchfish.core.describe import Keys, cut, is_number, name_kind, quote, spell_path
+from batchfish.core.describe import Keys, cut, is_number, name_kind, nearest, quote, spell_path
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 10
@@ -149,8 +148,8 @@ def _check_node(node: Mapping[str, Any], keys: Keys) -> Iterator[SchemaProblem]:
     for name, value in node.items():
         where = (*keys, name)
         if name not in KEYWORDS:
-            near = get_close_matches(str(name), KEYWORDS, n=1)
-            remedy = _INSTEAD.get(str(name)) or (f'Did you mean "{near[0]}"?' if near else "Leave it out.")
+            near = nearest(str(name), KEYWORDS)
+            remedy = _INSTEAD.get(str(name)) or (f'Did you mean "{near}"?' if near else "Leave it out.")
             yield SchemaProblem(
                 keys=where, message=f'"{cut(name)}" is not part of the API\'s subset', remedy=remedy
             )
@@ -185,11 +184,11 @@ def _check_names(node: Mapping[str, Any], keys: Keys) -> Iterator[SchemaProblem]
             continue
         for index, name in enumerate(names):
             if isinstance(name, str) and name not in known:
-                near = get_close_matches(name, known, n=1)
+                near = nearest(name, known)
                 yield SchemaProblem(
                     keys=(*keys, keyword, index),
                     message=f"{quote(name)} is not among the properties",
-                    remedy=f"Did you mean {quote(near[0])}?" if near else None,
+                    remedy=f"Did you mean {quote(near)}?" if near else None,
                 )
 
 
@@ -208,8 +207,8 @@ def _measure(schema: Mapping[str, Any]) -> int | None:
 def _check_type(value: object) -> str | None:
     if isinstance(value, str) and value in TYPES:
         return None
-    near = get_close_matches(value, TYPES, n=1) if isinstance(value, str) else []
-    hint = f"; did you mean {near[0]}?" if near else ""
+    near = nearest(value, TYPES) if isinstance(value, str) else None
+    hint = f"; did you mean {near}?" if near else ""
     return f"a type is one of {', '.join(TYPES)}, not {quote(value)}{hint}"
 
 
