@@ -8,7 +8,7 @@ import ssl
 import zlib
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 from urllib.request import getproxies, proxy_bypass
 
@@ -123,7 +123,8 @@ def open_clients(
     """
     on_loopback = is_loopback(base_url)  # it means this machine, whatever HTTP_PROXY says
     proxy = None if on_loopback else _find_proxy(base_url)
-    tls = _make_tls_context(base_url, on_loopback=on_loopback)
+    is_https = not base_url.startswith("http://")
+    tls = _make_tls_context(is_https=is_https, trusts_environment=not on_loopback)
 
     def open_client(
         idle_seconds: float, most: int, more_headers: Mapping[str, str] | None = None
@@ -342,7 +343,8 @@ def _open_transport(
     return httpx.AsyncHTTPTransport(verify=tls, proxy=proxy, limits=limits)
 
 
-def _make_tls_context(base_url: str, *, on_loopback: bool) -> ssl.SSLContext:
-    if base_url.startswith("http://"):  # never used; loading no certificates saves tens of milliseconds
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context(trust_env=not on_loopback)
+@cache  # a command opens the clients of one API twice: loading certificates takes several milliseconds
+def _make_tls_context(*, is_https: bool, trusts_environment: bool) -> ssl.SSLContext:
+    if not is_https:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and without certificates
+    return httpx.create_ssl_context(trust_env=trusts_environment)
