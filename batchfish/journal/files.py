@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchfish.errors import StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MIGRATIONS = ("schema.sql", "migration-2.sql", "migration-3.sql")
 """One script for each schema version: those after the n-th bring a journal of version n up to date."""
@@ -118,10 +118,8 @@ def _closed_on_error(connection: sqlite3.Connection, path: Path) -> Iterator[Non
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the schema to the newest version, each script in one transaction."""
-    from importlib import resources  # slow to import, and most commands find the newest version
-
     for version in range(_version(connection, path) + 1, len(MIGRATIONS) + 1):
-        script = resources.files("batchfish.journal").joinpath(MIGRATIONS[version - 1])
+        script = Path(__file__).parent / MIGRATIONS[version - 1]
         connection.executescript(
             f"BEGIN IMMEDIATE;\n{script.read_text(encoding='utf-8')}\n"
             f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {version};\nCOMMIT;"
