@@ -244,9 +244,14 @@ class _Body(httpx.AsyncByteStream):
         self._release = release
         self._is_released = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while part := await self._connection.read_body(self._seconds):
-            yield part
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        part = await self._connection.read_body(self._seconds)
+        if not part:
+            raise StopAsyncIteration
+        return part
 
     async def aclose(self) -> None:
         if not self._is_released:

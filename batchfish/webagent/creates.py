@@ -60,7 +60,8 @@ def build_create(
         open_body = {**open_body, "proxy_config": shown}
         body = {**body, "proxy_config": shown if password is None else {**shown, "password": password}}
     try:
-        encoded, shown_bytes = msgspec.json.encode(body), msgspec.json.encode(open_body)
+        encoded = msgspec.json.encode(body)
+        shown_bytes = encoded if body is open_body else msgspec.json.encode(open_body)
     except (TypeError, ValueError, RecursionError) as error:
         raise WrongInput(f"the request for {url[:200]!r} cannot be written as JSON: {error}") from None
     return PreparedCreate(body=encoded, sha256=hashlib.sha256(shown_bytes).hexdigest())

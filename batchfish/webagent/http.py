@@ -65,10 +65,10 @@ class HttpClient:
         *,
         body: bytes | None = None,
         params: Mapping[str, str] | None = None,
-        read_seconds: float = ANSWER_SECONDS,
+        read_seconds: float | None,
         accept: str = "application/json",
     ) -> httpx.Request:
-        """Build a request with a time limit for each phase."""
+        """Build a request with a time limit for each phase; `read_seconds` of None is none."""
         headers = [*self._headers, (b"Accept", accept.encode())]
         if body is not None:
             length = b"%d" % len(body)
@@ -184,7 +184,7 @@ async def call(
     A failure of the network is returned as NoAnswer.
     """
     trace = SendTrace()
-    request = client.build_request(method, path, body=body, params=params, read_seconds=within)
+    request = client.build_request(method, path, body=body, params=params, read_seconds=None)
     request.extensions["trace"] = trace
     status, content = None, _BodyReader({})
     try:
@@ -194,7 +194,7 @@ async def call(
                 status, content = response.status_code, _BodyReader(_read_headers(response))
                 return await _read(response, content)
             finally:
-                await response.aclose()
+                await _stream_of(response).aclose()
     except zlib.error:
         return NoAnswer(message="the compressed answer is damaged")
     except TimeoutError as failure:
@@ -294,8 +294,7 @@ async def _read(response: httpx.Response, content: _BodyReader) -> HttpAnswer | 
         content.content += response.content
         fault = None
     else:
-        stream = cast("httpx.AsyncByteStream", response.stream)
-        async with aclosing(cast("AsyncGenerator[bytes]", aiter(stream))) as chunks:
+        async with aclosing(cast("AsyncGenerator[bytes]", aiter(_stream_of(response)))) as chunks:
             async for chunk in chunks:
                 content.take(chunk)
                 if content.is_too_large:
@@ -313,13 +312,23 @@ async def _read(response: httpx.Response, content: _BodyReader) -> HttpAnswer | 
     return HttpAnswer(status=response.status_code, headers=content.headers, body=bytes(content.content))
 
 
+def _stream_of(response: httpx.Response) -> httpx.AsyncByteStream:
+    """Return the body of an answer as its transport made it: httpx's own methods to read it cost more."""
+    return cast("httpx.AsyncByteStream", response.stream)
+
+
 def _read_headers(response: httpx.Response) -> dict[str, str]:
     """Return the headers of an answer by lower-case name; repeated ones are joined."""
     headers: dict[str, str] = {}
     for name, value in response.headers.raw:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        key, text = _lower(name), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers
+
+
+@lru_cache(maxsize=64)
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 _parse_url = lru_cache(maxsize=256)(httpx.URL)
