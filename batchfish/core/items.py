@@ -28,7 +28,9 @@ class Status(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the item is done, so that only a person's request changes it."""
-        return self in {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}
+        return self in _FINAL
+
+    __hash__ = str.__hash__  # that of Enum is a function of Python's, called at each look into a set or map
 
 
 class AttemptState(StrEnum):
@@ -45,7 +47,13 @@ class AttemptState(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether the attempt holds a slot: a run of it exists or may exist."""
-        return self not in {AttemptState.ENDED, AttemptState.REFUSED, AttemptState.ABSENT}
+        return self not in _CLOSED
+
+    __hash__ = str.__hash__
+
+
+_FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+_CLOSED = frozenset({AttemptState.ENDED, AttemptState.REFUSED, AttemptState.ABSENT})
 
 
 class ItemSpec(msgspec.Struct, frozen=True, kw_only=True):
