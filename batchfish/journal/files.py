@@ -13,7 +13,7 @@ from batchfish.errors import StorageFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MIGRATIONS = ("schema.sql", "migration-2.sql", "migration-3.sql")
+MIGRATIONS = ("schema.sql", "migration-2.sql", "migration-3.sql", "migration-4.sql")
 """One script for each schema version: those after the n-th bring a journal of version n up to date."""
 
 OLDEST_READABLE = 1

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from batchfish.errors import StorageFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from batchfish.journal.changes import Statement
 
 
 class ReadRows(Protocol):
@@ -31,10 +33,17 @@ class GroupCommit:
     failure it is not known what the file holds: every later read, write or commit raises StorageFailed.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Become the owner of the journal; an earlier owner can no longer write to it."""
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, put_off: Callable[[], Iterable[Statement]]
+    ) -> None:
+        """Become the owner of the journal; an earlier owner can no longer write to it.
+
+        `put_off` returns the statements that the writes since the last call still need; it is called before
+        each commit.
+        """
         self._connection = connection
         self._path = path
+        self._put_off = put_off
         self._waiting: list[asyncio.Future[None]] = []
         self._later: asyncio.TimerHandle | None = None
         self._failure: str | None = None
@@ -65,6 +74,16 @@ class GroupCommit:
         except BaseException:  # such as UnicodeEncodeError; earlier statements of the same change are written
             self._fail("a change was interrupted")
             raise
+
+    def write_put_off(self) -> None:
+        """Execute the statements that were put off until the next commit, so that reads show their effect."""
+        self.refuse_after_failure()
+        try:
+            if self._connection.in_transaction:
+                for statement, values in self._put_off():
+                    self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise self._fail(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -99,7 +118,7 @@ class GroupCommit:
 
     def commit_now(self) -> None:
         """Commit everything written so far."""
-        self.refuse_after_failure()
+        self.write_put_off()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("COMMIT")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from batchfish.core.items import AttemptState
 from batchfish.journal import records
 from batchfish.journal.due_items import DueItems
 from batchfish.journal.open_attempts import OpenAttempts
@@ -19,11 +18,9 @@ if TYPE_CHECKING:
     from batchfish.journal.group import ReadRows
     from batchfish.journal.records import Batch
 
-_OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
-IS_OPEN = f"a.state IN ({_OPEN})"  # spelled as in the partial index, which SQLite then uses
 OPEN_ATTEMPTS = (
     f"SELECT {records.ITEM}, {records.ATTEMPT}, b.batch8 FROM attempts a"
-    f" JOIN items i ON i.pk = a.item JOIN batches b ON b.pk = i.batch WHERE {IS_OPEN}"
+    f" JOIN items i ON i.pk = a.item JOIN batches b ON b.pk = i.batch WHERE {records.IS_OPEN}"
 )
 
 

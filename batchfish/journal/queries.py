@@ -49,10 +49,6 @@ if TYPE_CHECKING:
     from batchfish.journal.fresh_results import FreshResult
     from batchfish.journal.records import Batch, Request
 
-_ALIVE = "'submitting', 'unanswered', 'running'"
-_OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
-_ENDED = ", ".join(f"'{status.value}'" for status in Status if status.is_final)
-
 
 @contextmanager
 def open_reader(path: Path) -> Iterator[JournalReader]:
@@ -202,14 +198,14 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def not_ended(self, batch: int) -> Sequence[int]:
         """Return the keys of the items of a batch that have not ended, wanted or not."""
-        rows = self._rows(f"SELECT pk FROM items WHERE batch = ? AND status NOT IN ({_ENDED})", batch)
+        rows = self._rows(f"SELECT pk FROM items i WHERE batch = ? AND NOT {records.HAS_ENDED}", batch)
         return [pk for (pk,) in rows]
 
     def ended_since(self, batch: int, since: float) -> tuple[int, float | None]:
         """Return how many wanted items ended after `since`, and when the first of them did."""
         ((number, first),) = self._rows(
-            "SELECT count(*), min(changed_at) FROM items"
-            f" WHERE batch = ? AND wanted = 1 AND status IN ({_ENDED}) AND changed_at > ?",
+            "SELECT count(*), min(changed_at) FROM items i"
+            f" WHERE batch = ? AND wanted = 1 AND {records.HAS_ENDED} AND changed_at > ?",
             batch,
             since,
         )
@@ -219,8 +215,7 @@ class JournalReader:  # more than ten public methods: each is one query
         """Return the wanted items of a batch that failed last, the latest first."""
         rows = self._rows(
             "SELECT id, reason, message, changed_at FROM items"
-            f" WHERE batch = ? AND wanted = 1 AND status IN ({_ENDED}) AND status = 'failed'"
-            " ORDER BY changed_at DESC LIMIT ?",
+            " WHERE batch = ? AND wanted = 1 AND status = 'failed' ORDER BY changed_at DESC LIMIT ?",
             batch,
             number,
         )
@@ -231,7 +226,7 @@ class JournalReader:  # more than ten public methods: each is one query
         rows = self._rows(
             "SELECT coalesce(a.started_at, a.created_at, a.intended_at) FROM attempts a"
             " JOIN items i ON i.pk = a.item"
-            f" WHERE a.state IN ({_OPEN}) AND a.state = 'running' AND i.batch = ?",
+            " WHERE a.state = 'running' AND i.batch = ?",
             batch,
         )
         return [since for (since,) in rows]
@@ -267,12 +262,12 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def count_alive(self) -> int:
         """Count the attempts of all batches that are being submitted, are unanswered, or are running."""
-        return self._number(f"SELECT count(*) FROM attempts WHERE state IN ({_ALIVE})")
+        return self._number(f"SELECT count(*) FROM attempts a WHERE {records.IS_OPEN} AND state <> 'held'")
 
     def count_open(self, batch: int | None = None) -> int:
         """Count the attempts whose run exists or may exist, of one batch or of all."""
         return self._number(
-            f"SELECT count(*) FROM attempts a JOIN items i ON i.pk = a.item WHERE a.state IN ({_OPEN})"
+            f"SELECT count(*) FROM attempts a JOIN items i ON i.pk = a.item WHERE {records.IS_OPEN}"
             " AND (?1 IS NULL OR i.batch = ?1)",
             batch,
         )
@@ -314,7 +309,7 @@ class JournalReader:  # more than ten public methods: each is one query
             f" CASE WHEN a.run_id IS NULL THEN 'unanswered' WHEN {decides} AND i.reason = 'other_marker'"
             " THEN i.reason ELSE 'lost_remote' END,"
             f" iif({decides}, i.message, a.cause), a.run_id, i.url"
-            f" FROM attempts a JOIN items i ON i.pk = a.item WHERE a.state IN ({_OPEN}) AND a.state = 'held'"
+            " FROM attempts a JOIN items i ON i.pk = a.item WHERE a.state = 'held'"
             " AND (?1 IS NULL OR i.batch = ?1) ORDER BY i.batch, i.row, i.pk, a.k",
             batch,
         )

@@ -195,6 +195,15 @@ _ITEM_FIELDS = Item.__struct_fields__
 _ATTEMPT_FIELDS = Attempt.__struct_fields__
 _FLAGS = frozenset({"wanted", "cancel_wish", "retry_wish"})
 
+
+def _any_of(column: str, values: Iterable[str]) -> str:
+    return "(" + " OR ".join(f"{column} = '{value}'" for value in values) + ")"
+
+
+# Spelled as in the partial indexes, which SQLite then uses.
+IS_OPEN = _any_of("a.state", (state for state in AttemptState if state.is_open))
+HAS_ENDED = _any_of("i.status", (status for status in Status if status.is_final))
+
 ITEM = ", ".join(f"i.{name}" for name in _ITEM_FIELDS)
 ATTEMPT = ", ".join(f"a.{name}" for name in _ATTEMPT_FIELDS)
 REQUEST = "i.url, i.goal, r.body, i.inputs"

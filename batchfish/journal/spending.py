@@ -11,6 +11,7 @@ from batchfish.core.attempts import DECLARED_ABSENT
 from batchfish.core.budget import USUAL_MAX_STEPS, Account, Reservation, Spending
 from batchfish.core.items import Attempt, AttemptState
 from batchfish.core.quantiles import PastRuns
+from batchfish.journal.records import IS_OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from batchfish.core.items import Item
     from batchfish.journal.group import ReadRows
 
-_OPEN = ", ".join(f"'{state}'" for state in AttemptState if state.is_open)
 # A query of its own, which is made only for attempts that are open or have no reservation.
 _MAX_STEPS = "SELECT json_extract(body, '$.agent_config.max_steps') FROM requests WHERE pk = i.request"
 _MOST = f"?1 * coalesce(({_MAX_STEPS}), {USUAL_MAX_STEPS})"
@@ -51,7 +51,7 @@ def read_spending(rows: ReadRows, account: Account, step_price: int, *, has_tabl
     given = {text: value for text, value in conditions.items() if value is not None}
     ((spent, reserved, uncovered),) = rows(
         "SELECT sum(iif(is_open, 0, cost)), sum(iif(is_open, cost, 0)), sum(iif(is_open, most - cost, 0))"
-        f" FROM (SELECT a.state IN ({_OPEN}) AS is_open, {_COST} AS cost, max({_MOST}, {_RESERVED}) AS most"
+        f" FROM (SELECT {IS_OPEN} AS is_open, {_COST} AS cost, max({_MOST}, {_RESERVED}) AS most"
         " FROM items i JOIN attempts a ON a.item = i.pk LEFT JOIN"
         f" {'spending' if has_table else _NO_RESERVATIONS} s ON s.item = a.item AND s.k = a.k"
         f" WHERE {' AND '.join(['i.k > 0', *given])})",

@@ -14,8 +14,9 @@ from batchfish.core import identity
 from batchfish.errors import StorageFailed
 from batchfish.journal import changes, files, records
 from batchfish.journal.controls import find_control
+from batchfish.journal.counts import CountChanges
 from batchfish.journal.group import GroupCommit
-from batchfish.journal.memory import IS_OPEN, Memory
+from batchfish.journal.memory import Memory
 from batchfish.journal.notifications import Notifications
 from batchfish.journal.queries import JournalReader
 from batchfish.journal.records import Comparison, full_name
@@ -52,8 +53,9 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self.has_selection = False
         self._connection = files.own(path)
         self._stat = path.stat()
-        self._group = GroupCommit(self._connection, path)
-        self.reader = JournalReader(self._connection, path, check=self._group.refuse_after_failure)
+        self._counts = CountChanges()
+        self._group = GroupCommit(self._connection, path, self._counts.take)
+        self.reader = JournalReader(self._connection, path, check=self._group.write_put_off)
         self.notifications = Notifications(self._group)
         self._memory = Memory(self._group.read, self.batch)
 
@@ -186,7 +188,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
     def run_of_another_key(self, key_id: str) -> Attempt | None:
         """Return the latest attempt that was accepted, or is open, under another API key."""
         return self._attempt(
-            f"a.key_id <> ? AND (a.run_id IS NOT NULL OR {IS_OPEN})"
+            f"a.key_id <> ? AND (a.run_id IS NOT NULL OR {records.IS_OPEN})"
             " ORDER BY a.run_id IS NULL, a.intended_at DESC",
             key_id,
         )
@@ -315,6 +317,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         """Record an attempt whose item does not change."""
         item, before = self.item(attempt.item), self._before(attempt)
         self._group.write(*changes.put_attempt(before, attempt))
+        self._counts.note_steps(item.batch, before, attempt)
         self._memory.put(item, attempt, before)
 
     def write(self, change: Change, now: float, reservation: Reservation | None = None) -> None:
@@ -323,21 +326,20 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         `reservation` is recorded with the attempt, unless that has one already.
         """
         item, attempt = change.item, change.attempt
-        before = None if attempt is None else self._before(attempt)
+        item_before, before = self.item(item.pk), None if attempt is None else self._before(attempt)
         for statement, values in changes.statements(
-            change,
-            now,
-            item_before=self.item(item.pk),
-            attempt_before=before,
-            reservation=reservation,
+            change, now, item_before=item_before, attempt_before=before, reservation=reservation
         ):
             self._group.write(statement, values)
+        self._counts.note_item(item_before, item)
+        if attempt is not None:
+            self._counts.note_steps(item.batch, before, attempt)
         self._memory.put(item, attempt, before)
 
     def _before(self, attempt: Attempt) -> Attempt | None:
         """Return an attempt as it is in the file, where that is known without reading it, or matters."""
         known = self._memory.open.attempt(attempt.item, attempt.k)
-        if known is None and self._memory.totals.is_used:
+        if known is None and (self._memory.totals.is_used or attempt.steps is not None):
             return self.attempt(attempt.item, attempt.k)
         return known
 

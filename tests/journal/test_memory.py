@@ -28,9 +28,11 @@ from batchfish.core.events import (
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.journal import changes, due_items, records, requests
+from batchfish.journal.counts import CountChanges
 from batchfish.journal.due_items import DueItems
 from batchfish.journal.memory import Memory
 from batchfish.journal.open_attempts import OpenAttempts
+from batchfish.journal.spending import StepsTaken
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import KEY, Driver, begin, commit, connection_of, edit, row
 
@@ -131,6 +133,16 @@ class History:
             assert self.journal.request(pk) == self.request_in_file(pk)
 
     def check_counts(self) -> None:
+        for batch in self.batches:
+            counts = dict(
+                self.query(
+                    "SELECT status, count(*) FROM items WHERE batch = ? AND wanted = 1 GROUP BY 1", batch
+                )
+            )
+            assert self.journal.reader.counts(batch) == counts
+            steps = "FROM items i JOIN attempts a ON a.item = i.pk WHERE i.batch = ?"
+            ((runs, taken),) = self.query(f"SELECT count(steps), total(steps) {steps}", batch)
+            assert self.journal.reader.steps_taken(batch) == StepsTaken(runs=runs, steps=taken)
         recount = Counter(self.query("SELECT status, wanted FROM items"))
         kept = self.query("SELECT status, wanted, sum(n) FROM counts GROUP BY 1, 2 HAVING sum(n) <> 0")
         assert {(status, wanted): n for status, wanted, n in kept} == recount
@@ -202,7 +214,8 @@ def apply(driver: Driver, pk: int, event: str) -> None:
         case "success" | "failure" if status in {Status.RUNNING, Status.CANCELLING}:
             error = RunError(message="", category="SYSTEM_FAILURE") if event == "failure" else None
             ended = "FAILED" if error else "COMPLETED"
-            driver.record(pk, k, RunEnded(run=RunSnapshot(run_id="", status=ended, error=error, result=b"1")))
+            run = RunSnapshot(run_id="", status=ended, error=error, result=b"1", steps=pk)
+            driver.record(pk, k, RunEnded(run=run))
         case "lose" if status in {Status.RUNNING, Status.CANCELLING}:
             driver.record(pk, k, RunLost())
         case "lose" if status is Status.UNANSWERED:
@@ -301,6 +314,9 @@ def miss_times(old: object, new: object) -> bool:
         (Memory, "read_again", keep("_due")),
         (Memory, "read_again", keep("requests")),
         (changes, "ne", miss_times),
+        (CountChanges, "note_item", lambda *_: None),
+        (CountChanges, "note_steps", lambda *_: None),
+        (CountChanges, "take", lambda *_: ()),
     ],
 )
 def test_memory_that_misses_a_change_is_caught(

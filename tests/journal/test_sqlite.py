@@ -549,7 +549,7 @@ class TestQueryPlans:
         self, journal: SqliteJournal, batch: int
     ) -> None:
         (detail,) = self.plan(journal, lambda: journal.reader.ended_since(batch, 5.0))
-        assert detail.startswith("SEARCH items USING INDEX items_ended (batch=? AND changed_at>?)")
+        assert detail.startswith("SEARCH i USING INDEX items_ended (batch=? AND changed_at>?)")
 
     def test_due_items_are_found_by_their_partial_index(
         self, journal: SqliteJournal, batch: int, pks: list[int], monkeypatch: pytest.MonkeyPatch
