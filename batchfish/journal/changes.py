@@ -33,9 +33,12 @@ _FIXED = frozenset(
 )
 _OF_ATTEMPT = tuple(name for name in Attempt.__struct_fields__ if name not in _FIXED)
 _ATTEMPT_VALUES = attrgetter(*_OF_ATTEMPT)
-_PUT_ATTEMPT = (
+_NEW_ATTEMPT = (
     f"INSERT INTO attempts ({', '.join(Attempt.__struct_fields__)})"
     f" VALUES ({', '.join('?' for _ in Attempt.__struct_fields__)})"
+)
+_PUT_ATTEMPT = (
+    f"{_NEW_ATTEMPT}"
     f" ON CONFLICT (item, k) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _OF_ATTEMPT)}"
 )
 
@@ -63,7 +66,8 @@ def statements(
         yield "INSERT INTO reused_results VALUES (?, ?, ?)", (item.pk, change.reused, now)
     if attempt is None:
         return
-    yield put_attempt(attempt_before, attempt)
+    is_new = attempt.k > item_before.k
+    yield (_NEW_ATTEMPT, astuple(attempt)) if is_new else put_attempt(attempt_before, attempt)
     if reservation is not None:
         yield _PUT_RESERVATION, (item.pk, attempt.k, reservation.amount, reservation.step_price)
     if run is not None and run.result is not None:

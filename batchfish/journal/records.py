@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
@@ -235,7 +236,13 @@ def open_attempt_from(row: Sequence[Any]) -> OpenAttempt:
 def request_from(row: Sequence[Any]) -> Request:
     """Return the request in the columns REQUEST."""
     url, goal, body, inputs = row
-    return Request(url=url, goal=goal, fields=json.loads(body), inputs=json.loads(inputs))
+    return Request(url=url, goal=goal, fields=_fields_in(body), inputs=json.loads(inputs))
+
+
+@lru_cache(maxsize=8)  # most items of a batch share them
+def _fields_in(body: str) -> Mapping[str, Any]:
+    fields: Mapping[str, Any] = json.loads(body)
+    return fields
 
 
 def batch_from(row: Sequence[Any]) -> Batch:

@@ -39,13 +39,13 @@ class Wakeup:
     def wake(self) -> None:
         """Wake the waiting stages; a stage that is at work checks again before it next waits."""
         for listener in self._listeners:
-            if listener.is_concerned():
+            if not listener.woken.is_set() and listener.is_concerned():
                 listener.woken.set()
 
     def listen(self, is_concerned: Callable[[], bool] = lambda: True) -> Listener:
         """Return a listener; wake-ups between two waits are not lost.
 
-        `is_concerned()` is called at each change; the stage sleeps on if it returns false.
+        `is_concerned()` is called at each change while the stage sleeps, which it does until it returns true.
         """
         listener = Listener(is_concerned)
         self._listeners.append(listener)

@@ -240,8 +240,10 @@ def _note_time(
 
 def _other_marker(run: RunSnapshot, marker: str) -> str | None:
     """Return the marker in a run's goal if it is another attempt's, else None."""
-    carried = identity.read_marker(run.goal) if run.goal is not None else None
-    return None if carried is None or not marker or str(carried) == marker else str(carried)
+    if run.goal is None or run.goal.endswith(marker):  # as every text ends with that of no marker
+        return None
+    carried = identity.read_marker(run.goal)
+    return None if carried is None or str(carried) == marker else str(carried)
 
 
 def _note_absence(ctx: Context, one: OpenAttempt, result: PollResult, watch: Watch) -> list[Event]:
