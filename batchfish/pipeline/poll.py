@@ -94,15 +94,13 @@ def _pace(ctx: Context, watches: Watches, result: PollResult, asked_at: float, i
     """Pass on to the pacing, once an interval, how full the server's queue is; see `Queue.count`."""
     queue, now = watches.queue, ctx.clock.boottime()
     for run_id, run in result.runs.items():
-        queue.note(run)
-        queue.ended += run.is_final and run_id in watches.by_run
         if (watch := watches.by_run.get(run_id)) is not None:
-            watch.created_at, watch.is_pending = run.created_at, run.status == "PENDING"
+            queue.note(run, watch)
     if now - queue.told_at < interval / 2:
         return
     over = {run_id for run_id, run in result.runs.items() if run.is_final}
     shown = (watch for run_id, watch in watches.by_run.items() if run_id not in over)
-    working, waiting = queue.count(shown, asked_at)
+    working, waiting = queue.count(shown, asked_at, interval)
     before, alive = ctx.session.pacing, ctx.count_alive()
     # A run that no poll has shown yet may have a slot or not: it counts as starting.
     starting = max(0, alive - working - waiting)

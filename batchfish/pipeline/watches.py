@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
     from batchfish.core.runs import RunSnapshot
 
-WEIGHT_OF_LATEST = 0.1
-"""The weight of the latest run in the average of how long runs take."""
+WEIGHT_OF_LATEST, WEIGHT_OF_LATEST_START = 0.1, 0.3
+"""The weight of the latest run in the averages of how long runs take, and how long they take to start."""
+
+ALIKE = 1.5
+"""Starts that take less than so many times as long as the quickest take about as long."""
 
 IDLE = 60.0
 
@@ -54,33 +57,60 @@ class Queue(Struct):
     """
 
     latest_started: float = -math.inf  # when the last created of the started runs was created
+    latest_start: float = math.inf  # when that one started
     quickest_start: float = math.inf  # seconds from creation to start
+    start_seconds: float | None = None  # from creation to start, of the latest runs on average
+    overtaken_by: float = 0.0  # seconds by which a run started after one that was created later
     run_seconds: float | None = None  # from start to end, of the latest runs on average
     ended: int = 0  # since the pacing was told
     told_at: float = -math.inf  # boot-time seconds
 
-    def note(self, run: RunSnapshot) -> None:
-        """Learn from one run as a poll shows it."""
-        if run.started_at is not None and run.created_at is not None:
-            self.latest_started = max(self.latest_started, run.created_at)
-            self.quickest_start = min(self.quickest_start, max(0.0, run.started_at - run.created_at))
+    def note(self, run: RunSnapshot, watch: Watch) -> None:
+        """Learn from one run as a poll shows it, and note in its watch what was shown."""
+        if watch.is_pending and run.started_at is not None and run.created_at is not None:
+            self._note_start(run.created_at, run.started_at)
+        watch.created_at, watch.is_pending = run.created_at, run.status == "PENDING"
+        self.ended += run.is_final
         if run.started_at is not None and run.finished_at is not None:
             seconds = max(0.0, run.finished_at - run.started_at)
-            before = seconds if self.run_seconds is None else self.run_seconds
-            self.run_seconds = before + WEIGHT_OF_LATEST * (seconds - before)
+            self.run_seconds = _averaged(self.run_seconds, seconds, WEIGHT_OF_LATEST)
 
-    def count(self, watches: Iterable[Watch], asked_at: float) -> tuple[int, int]:
+    def _note_start(self, created_at: float, started_at: float) -> None:
+        seconds = max(0.0, started_at - created_at)
+        self.quickest_start = min(self.quickest_start, seconds)
+        self.start_seconds = _averaged(self.start_seconds, seconds, WEIGHT_OF_LATEST_START)
+        if created_at > self.latest_started:
+            self.latest_started, self.latest_start = created_at, started_at
+        elif created_at < self.latest_started:
+            self.overtaken_by = max(self.overtaken_by, started_at - self.latest_start)
+
+    def count(self, watches: Iterable[Watch], asked_at: float, interval: float) -> tuple[int, int]:
         """Return how many runs are at work, and how many wait for a slot; the others are only starting.
 
-        `asked_at` is when the poll was sent, in boot-time seconds.
+        `asked_at` is when the poll was sent, in boot-time seconds, and `interval` the seconds between polls.
         """
         working = waiting = 0
+        longest = self._longest_start(interval)
         for watch in watches:
             if not watch.is_pending:
                 working += 1
             elif watch.created_at is not None and watch.created_at >= self.latest_started:
-                waiting += asked_at - watch.since > 2 * self.quickest_start
+                waiting += asked_at - watch.since > longest
         return working, waiting
+
+    def _longest_start(self, interval: float) -> float:
+        """Return the seconds from creation to start beyond which a run is taken to wait for a slot.
+
+        Where the latest starts took about as long as the quickest, that is how long starts take. Otherwise
+        runs wait, perhaps even the quickest one did: other batches of the account may have kept the queue
+        full since this one began. A queue keeps the order of the runs, but starts of different lengths do
+        not: what runs were overtaken by shows how long starts take. Half an interval is allowed anyway,
+        which changes little: as many runs should wait as end in a whole one.
+        """
+        longest = 2 * self.quickest_start
+        if self.start_seconds is None or self.start_seconds <= ALIKE * self.quickest_start:
+            return longest
+        return min(longest, max(interval / 2, 2 * self.overtaken_by))
 
 
 class Watches(Struct):
@@ -130,6 +160,11 @@ class Watches(Struct):
     def next_due(self, now: float) -> float:
         """Return the seconds until any run is due."""
         return max(0.0, self.earliest - now) if self.by_run else IDLE
+
+
+def _averaged(average: float | None, value: float, weight: float) -> float:
+    """Return the moving average after one more value; None: before the first."""
+    return value if average is None else average + weight * (value - average)
 
 
 def _next_poll(one: tuple[str, Watch]) -> float:

@@ -52,6 +52,7 @@ class Faults(Struct, frozen=True, kw_only=True):
     slots: int | None = (
         None  # so many runs are at work at once, the others are PENDING, first come first served
     )
+    starts: tuple[float, float] | None = None  # how long a run that has a slot is still PENDING
     # Polls and searches.
     reads_fail: float = 0.0  # the connection breaks
     redirects_reads: float = 0.0  # a gateway sends the client to its login page
@@ -239,6 +240,8 @@ class ModelServer:
         now = self.loop.now
         visible_at = now + self.chance.uniform(0.0, self.faults.longest_lag)
         starts_at = now if self.faults.slots is None else self._next_free_slot(self.faults.slots)
+        if self.faults.starts is not None:
+            starts_at += self.chance.uniform(*self.faults.starts)
         ends_at = starts_at + self.chance.uniform(*self.durations)
         heapq.heappush(self.slot_ends, ends_at)
         run = BookedRun(

@@ -48,10 +48,11 @@ class Simulation:
     open_journal: Callable[[Path], SqliteJournal] = SqliteJournal
     companions: Sequence[Callable[[Context], Coroutine[None, None, None]]] = ()
     notices: list[str] = field(default_factory=list)
+    site: str = "shop"
+    loop: VirtualTimeLoop = field(default_factory=VirtualTimeLoop)
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)
-        self.loop = VirtualTimeLoop()
         self.clock = VirtualClock(self.loop)
         self.server = ModelServer(
             loop=self.loop,
@@ -92,7 +93,9 @@ class Simulation:
     def _begin(self) -> int:
         journal = SqliteJournal(self.path)
         specs = [
-            ItemSpec(row=row, line=None, id=None, url=f"https://shop.example/{row}", goal="Read the price")
+            ItemSpec(
+                row=row, line=None, id=None, url=f"https://{self.site}.example/{row}", goal="Read the price"
+            )
             for row in range(1, self.items + 1)
         ]
         journal.reader.staged.load(specs, version=1)
@@ -112,6 +115,19 @@ class Simulation:
 
     def live(self, lifetime: float | None) -> RunReport | None:
         """Start a process; return its report, or None where it was killed after `lifetime` seconds."""
+        life, end = self.start()
+        death = None if lifetime is None else self.loop.call_later(lifetime, self.loop.stop)
+        life.add_done_callback(self._ended)
+        self.loop.run_forever()
+        life.remove_done_callback(self._ended)
+        if death is not None:
+            death.cancel()
+        is_done = life.done()
+        end()
+        return life.result() if is_done else None
+
+    def start(self) -> tuple[asyncio.Task[RunReport], Callable[[], None]]:
+        """Start a process in the loop; return its life, and a function that kills it if it has not ended."""
         journal = self.open_journal(self.path)
         connection_of(journal).execute("PRAGMA synchronous = OFF")  # the death of a process loses no page
         wire = Wire(self.server)
@@ -132,19 +148,14 @@ class Simulation:
             notice=self.notices.append,
         )
         life = self.loop.create_task(run_batch(ctx, *self.companions))
-        death = None if lifetime is None else self.loop.call_later(lifetime, self.loop.stop)
-        life.add_done_callback(self._ended)
-        self.loop.run_forever()
-        life.remove_done_callback(self._ended)
-        if death is not None:
-            death.cancel()
-        if life.done():
-            journal.close()
-            return life.result()
-        wire.is_cut = True
-        journal.close()  # what is not committed is lost
-        self.loop.run_until_complete(self._bury())
-        return None
+
+        def end() -> None:
+            wire.is_cut = True
+            journal.close()  # what is not committed is lost
+            if not life.done():
+                self.loop.run_until_complete(self._bury())
+
+        return life, end
 
     def _ended(self, _life: asyncio.Task[RunReport]) -> None:
         self.loop.stop()
