@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from batchfish import __version__
 from batchfish.cli.access import API_KEY, LOCAL_BASE
-from batchfish.cli.changes import changes_since
 from batchfish.cli.cost import usd
 from batchfish.cli.counts import count
 from batchfish.cli.factory import SystemClock
@@ -234,6 +233,8 @@ class _Facts(Struct, frozen=True, kw_only=True, dict=True):
         ]
         if not any(compile_condition(one).variables & CHANGES for one in conditions):
             return None
+        from batchfish.cli.changes import changes_since  # slow to import, and few conditions ask
+
         with open_reader(self.journal.path) as reader:
             counts = changes_since(reader, self.batch)
         return None if counts is None else {name: getattr(counts, name) for name in sorted(CHANGES)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -14,12 +13,13 @@ if TYPE_CHECKING:
     from batchfish.core.runs import RunSnapshot
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class PreparedCreate:
+class PreparedCreate(Struct, frozen=True, kw_only=True):
     """The body of a create (a request that starts a run); its digest is journalled with the intent."""
 
     body: bytes
     sha256: str
+
+    __repr__ = object.__repr__  # the body may contain secrets
 
 
 class PollResult(Struct, frozen=True, kw_only=True):

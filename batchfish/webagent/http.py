@@ -7,7 +7,6 @@ import logging
 import ssl
 import zlib
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 from urllib.request import getproxies, proxy_bypass
@@ -146,17 +145,17 @@ def open_clients(
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class HttpAnswer:
+class HttpAnswer(Struct, frozen=True, kw_only=True):
     """A whole answer: its status, its headers by lower-case name, and its decoded body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
+    __repr__ = object.__repr__  # hostile text, which may repeat a secret
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class NoAnswer:
+
+class NoAnswer(Struct, frozen=True, kw_only=True):
     """A call without a usable answer.
 
     `may_have_been_sent` is false only if no byte of the request can have reached the server. `is_over_limit`
@@ -168,6 +167,8 @@ class NoAnswer:
     may_have_been_sent: bool = True
     is_over_limit: bool = False
     head: bytes = b""
+
+    __repr__ = object.__repr__  # as above
 
 
 async def call(
