@@ -76,9 +76,8 @@ async def _recover(ctx: Context) -> None:
     try:
         await _supervise(ctx, recovery.done)
     finally:
-        if ctx.has_detached():
-            recovery.cancel()
-            await asyncio.wait([recovery])
+        recovery.cancel()  # unless it is done
+        await asyncio.gather(recovery, return_exceptions=True)
     if not ctx.has_detached():
         recovery.result()
 
