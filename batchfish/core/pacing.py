@@ -15,7 +15,7 @@ MOST_NEEDED = 64
 """One more run is tried after at most this many accepted rounds, however often it was refused."""
 
 FEWEST_CREATES_AT_ONCE, MOST_CREATES_AT_ONCE = 6, 32
-CREATES_A_SECOND = 400
+CREATES_A_SECOND = 600
 """The rate that the creates which wait at once add up to, within these bounds; each takes a connection."""
 
 FIRST_POLL_INTERVAL, LEAST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.25, 0.1, 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from batchfish.pipeline.policy import BatchPolicy
     from batchfish.webagent.base import WebAgent
 
+CREATE_TIMES_KEPT = 16
 FINISHED_BEFORE_HALT = 10
 """The number of items that must have finished before too many failures stop the run."""
 
@@ -88,7 +90,7 @@ class Outage(Struct, kw_only=True):
 class SessionState(Struct, kw_only=True):
     """The state of this process, which is lost at its end. Times are boot-time seconds.
 
-    `markers` is as in Batch. `create_latency` is the average time of an answer to a create. `last_accepted`
+    `markers` is as in Batch. `create_times` are those of the latest creates until their answers. `last_accepted`
     (epoch seconds) is when a create was last accepted, and `server_ahead` the server's clock less ours.
     `is_paused`: a person paused the batch, and nothing is submitted.
     `intended_at` is when an intent was last committed, and `compared_at` when the last comparison with the
@@ -108,7 +110,7 @@ class SessionState(Struct, kw_only=True):
     outage: Outage = field(default_factory=Outage)
     forbidden_in_a_row: int = 0
     last_accepted: float | None = None
-    create_latency: float = 0.0
+    create_times: deque[float] = field(default_factory=lambda: deque(maxlen=CREATE_TIMES_KEPT))
     server_ahead: float | None = None
     intended_at: float = -math.inf
     compared_at: float = 0.0
@@ -120,6 +122,16 @@ class SessionState(Struct, kw_only=True):
     is_percentile_reported: bool = False
     reported: set[str] = field(default_factory=set)
     creates_in_flight: int = 0
+
+    @property
+    def create_time(self) -> float:
+        """The average time of the latest creates until their answers, in seconds; 0 before the first."""
+        return sum(self.create_times) / len(self.create_times) if self.create_times else 0.0
+
+    @property
+    def latency(self) -> float:
+        """The time of the quickest of them: the others waited for the server, too, or for this process."""
+        return min(self.create_times, default=0.0)
 
 
 class Context(Struct, frozen=True, kw_only=True):

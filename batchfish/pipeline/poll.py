@@ -109,7 +109,7 @@ def _pace(ctx: Context, watches: Watches, result: PollResult, asked_at: float, i
         waiting=waiting,
         starting=starting,
         ended=queue.ended,
-        create_time=ctx.session.create_latency / max(interval, now - queue.told_at),
+        create_time=ctx.session.create_time / max(interval, now - queue.told_at),
     )
     queue.ended, queue.told_at = 0, now
     if ctx.session.pacing.limit > before.limit:

@@ -45,9 +45,6 @@ if TYPE_CHECKING:
 FORBIDDEN_IN_A_ROW = 5
 """Creates in a row that are answered with 403 before submitting stops."""
 
-WEIGHT_OF_LATEST = 0.2
-"""The weight of the latest create in the average of how long their answers take."""
-
 SHARED_COMMIT = 0.005
 """Seconds for which an answer waits to be committed with those that come next.
 
@@ -118,7 +115,7 @@ def _room(ctx: Context) -> int:
     if ctx.is_idle() or not _may_send(ctx):
         return 0
     slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive())
-    at_once = creates_at_once(ctx.session.create_latency)
+    at_once = creates_at_once(ctx.session.latency)
     return max(0, min(slots, at_once - ctx.session.creates_in_flight))
 
 
@@ -334,8 +331,7 @@ async def _answer_to(ctx: Context, create: PreparedCreate) -> tuple[CreateAnswer
         return NOT_SENT, stamp
     sent_at = ctx.clock.boottime()
     answer = _checked(ctx, await ctx.agent.submit(create))
-    took = ctx.clock.boottime() - sent_at
-    ctx.session.create_latency += WEIGHT_OF_LATEST * (took - ctx.session.create_latency)
+    ctx.session.create_times.append(ctx.clock.boottime() - sent_at)
     return answer, stamp
 
 
