@@ -90,8 +90,9 @@ class Outage(Struct, kw_only=True):
 class SessionState(Struct, kw_only=True):
     """The state of this process, which is lost at its end. Times are boot-time seconds.
 
-    `markers` is as in Batch. `create_times` are those of the latest creates until their answers. `last_accepted`
-    (epoch seconds) is when a create was last accepted, and `server_ahead` the server's clock less ours.
+    `markers` is as in Batch. `create_times` are those of the latest creates until their answers.
+    `last_accepted` (epoch seconds) is when a create was last accepted, and `server_ahead` the server's clock
+    less ours.
     `is_paused`: a person paused the batch, and nothing is submitted.
     `intended_at` is when an intent was last committed, and `compared_at` when the last comparison with the
     API's listing began; after one that failed the next one is put off. `awaits_budget`: the next item waits
