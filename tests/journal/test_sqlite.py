@@ -22,6 +22,7 @@ from batchfish.core.items import AttemptState, Status
 from batchfish.core.results import ResultText
 from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.journal import due_items, memory, outcomes
+from batchfish.journal.queries import JournalReader
 from tests.journal.building import KEY, Driver, begin, commit, connection_of, edit, row
 from tests.outcomes import one_by_one, outcomes_of
 
@@ -550,6 +551,28 @@ class TestQueryPlans:
     ) -> None:
         (detail,) = self.plan(journal, lambda: journal.reader.ended_since(batch, 5.0))
         assert detail.startswith("SEARCH i USING INDEX items_ended (batch=? AND changed_at>?)")
+
+    def test_the_latest_failures_are_found_by_when_they_ended(
+        self, journal: SqliteJournal, batch: int
+    ) -> None:
+        (detail,) = self.plan(journal, lambda: journal.reader.latest_failures(batch, 5))
+        assert detail == "SEARCH items USING INDEX items_ended (batch=?)"
+
+    @pytest.mark.parametrize(
+        "read",
+        [
+            JournalReader.count_alive,
+            JournalReader.count_open,
+            JournalReader.held_attempts,
+            lambda reader: reader.alive_since(1),
+        ],
+    )
+    def test_open_attempts_are_found_among_the_ended_ones(
+        self, journal: SqliteJournal, read: Callable[[JournalReader], object]
+    ) -> None:
+        details = [one for one in self.plan(journal, lambda: read(journal.reader)) if " a " in one]
+        assert len(details) == 1
+        assert "attempts_open" in details[0]
 
     def test_due_items_are_found_by_their_partial_index(
         self, journal: SqliteJournal, batch: int, pks: list[int], monkeypatch: pytest.MonkeyPatch
