@@ -1,8 +1,11 @@
-"""How long `--version`, `--help` and `status` of large batches take, beside bare Python.
+"""How long help, `status` of large batches and `run` of a small one take, beside bare Python.
 
     python -m benchmarks.commands [--rounds 9] [--items 20000 1000000]
 
-All sides run in turn, with compiled bytecode, as an installed package has it. Figures are medians.
+All sides run in turn, with compiled bytecode, as an installed package has it. Figures are medians; those in
+brackets are the least, which other work on the machine changes less. `run` brings a new batch of 20 items to
+completion through the simulated server, whose runs take 50 ms, and writes its table: nearly all of its CPU is
+the start and the end of the process.
 """
 
 from __future__ import annotations
@@ -17,10 +20,13 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.fanout.serving import serving
 from benchmarks.table import fill
 
 ROOT = Path(__file__).parents[1]
 BARE = "bare Python"
+SMALL = 20
+NEW_AND_QUIET = ["--new", "--quiet", "--progress", "none"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -39,23 +45,42 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--items", type=int, nargs="*", default=[20_000, 1_000_000])
     given = parser.parse_args()
-    with TemporaryDirectory() as folder:
-        package = ["-m", "batchfish"]
-        sides = {BARE: ["-c", ""], "--version": [*package, "--version"], "--help": [*package, "--help"]}
-        for items in given.items:
-            journal = Path(folder, f"{items}.db")
-            fill(journal, items)
-            sides[f"status, {items:,} items"] = [*package, "status", "--journal", str(journal)]
-        for arguments in sides.values():
-            run_once(arguments)  # so that all bytecode is there
-        found: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
-        for _ in range(given.rounds):
-            for side, measured in found.items():
-                measured.append(run_once(sides[side]))
+    with TemporaryDirectory() as name:
+        folder, served = Path(name), Path(name, "server")
+        served.mkdir()
+        with serving(["batchfish.localagent"], "duration=0.05", SMALL, served) as server:
+            ENVIRONMENT.update(TINYFISH_API_KEY=server.token, BATCHFISH_BASE_URL=server.base_url)
+            sides = make_sides(folder, given.items)
+            for arguments in sides.values():
+                run_once(arguments)  # so that all bytecode is there
+            found: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+            for _ in range(given.rounds):
+                for side, measured in found.items():
+                    measured.append(run_once(sides[side]))
     _, bare = map(statistics.median, zip(*found[BARE], strict=True))
     for side, measured in found.items():
-        wall, cpu = map(statistics.median, zip(*measured, strict=True))
-        sys.stdout.write(f"{side:26}{wall * 1000:6.0f} ms {cpu * 1000:6.0f} ms CPU {cpu / bare:6.1f} x\n")
+        walls, cpus = zip(*measured, strict=True)
+        cpu = statistics.median(cpus)
+        sys.stdout.write(f"{side:26}{spell(walls)} {spell(cpus)} CPU {cpu / bare:6.1f} x\n")
+
+
+def make_sides(folder: Path, items: list[int]) -> dict[str, list[str]]:
+    """Make batches in a folder, and return what is measured by its name: the arguments of Python."""
+    package = ["-m", "batchfish"]
+    sides = {BARE: ["-c", ""], "--version": [*package, "--version"], "--help": [*package, "--help"]}
+    for number in items:
+        journal = folder / f"{number}.db"
+        fill(journal, number)
+        sides[f"status, {number:,} items"] = [*package, "status", "--journal", str(journal)]
+    rows = folder / "rows.csv"
+    rows.write_text("url\n" + "".join(f"https://shop.example/{row}\n" for row in range(SMALL)))
+    sides[f"run, {SMALL} items"] = [*package, "run", str(rows), "--goal", "Read the price", *NEW_AND_QUIET]
+    return sides
+
+
+def spell(seconds: tuple[float, ...]) -> str:
+    """Spell the median and the least of some times in milliseconds."""
+    return f"{statistics.median(seconds) * 1000:6.0f} ms ({min(seconds) * 1000:.0f})"
 
 
 if __name__ == "__main__":
