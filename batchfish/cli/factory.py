@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 MACHINE_ID = Path("/etc/machine-id")
-NEAR_POLL_INTERVAL = 0.05
+NEAR_POLL_INTERVAL = 0.025
 """The shortest time between two polls of an API on this machine, in seconds."""
 
 LOCK_INTERVAL = 1.0

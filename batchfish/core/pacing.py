@@ -18,7 +18,10 @@ FEWEST_CREATES_AT_ONCE, MOST_CREATES_AT_ONCE = 6, 32
 CREATES_A_SECOND = 600
 """The rate that the creates which wait at once add up to, within these bounds; each takes a connection."""
 
-FIRST_POLL_INTERVAL, LEAST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.25, 0.1, 0.5
+SHORTEST_FIRST_INTERVAL, LONGEST_FIRST_INTERVAL = 0.05, 0.25
+"""The bounds of the time between two polls until a run has ended, in seconds."""
+
+LEAST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.1, 0.5
 
 SLOWEST_POLL = 5.0
 """The longest time between two polls of one run, in poll intervals."""
@@ -134,15 +137,16 @@ def poll_interval(
 ) -> float:
     """Return the seconds between two polls, at least `shortest`, by how long runs take.
 
-    The end of a run is noticed half an interval late, on average. Short runs are polled four times in their
-    time, runs of 2 s to 10 s every 0.5 s, and longer ones twenty times in their time. While it is not known
-    how long they take (None), the first polls come soon, since the window grows by them: four in the time
-    for which the oldest run has been alive. `is_growing`: it still does, and even the shortest runs are
-    polled four times.
+    The end of a run is noticed half an interval late, on average. Runs of less than 0.2 s are polled twice in
+    their time, runs of up to 2 s four times, but every 0.1 s at most, runs of 2 s to 10 s every 0.5 s, and
+    longer ones twenty times in their time. While it is not known how long they take (None), the first polls
+    come soon, since the window grows by them: four in the time for which the oldest run has been alive.
+    `is_growing`: it still does, and even the shortest runs are polled four times.
     """
     if run_seconds is None:
-        return max(shortest, min(oldest / 4, FIRST_POLL_INTERVAL))
-    least = shortest if is_growing else max(shortest, LEAST_POLL_INTERVAL)
+        soon = max(SHORTEST_FIRST_INTERVAL, oldest / 4)
+        return max(shortest, min(soon, LONGEST_FIRST_INTERVAL))
+    least = shortest if is_growing else max(shortest, min(LEAST_POLL_INTERVAL, run_seconds / 2))
     return max(least, min(run_seconds / 4, USUAL_POLL_INTERVAL), run_seconds / 20)
 
 

@@ -156,6 +156,14 @@ def test_the_poll_interval_follows_how_long_runs_take(
     assert poll_interval(1.0, run_seconds, oldest) == pytest.approx(remote)
 
 
+@pytest.mark.parametrize(
+    ("run_seconds", "interval"),
+    [(None, 0.05), (0.01, 0.025), (0.05, 0.025), (0.1, 0.05), (0.2, 0.1), (0.3, 0.1)],
+)
+def test_very_short_runs_are_polled_twice_in_their_time(run_seconds: float | None, interval: float) -> None:
+    assert poll_interval(0.025, run_seconds, 0.0) == pytest.approx(interval)
+
+
 @pytest.mark.parametrize(("is_growing", "interval"), [(True, 0.05), (False, 0.1)])
 def test_the_shortest_runs_are_polled_more_often_while_the_window_grows(
     interval: float, *, is_growing: bool

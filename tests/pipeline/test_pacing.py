@@ -194,6 +194,30 @@ def test_auto_keeps_the_slots_of_a_server_full_and_its_queue_short(tmp_path: Pat
     assert max(settled) <= slots + 2 + max(between)
 
 
+@pytest.mark.parametrize("concurrency", [4, 10])
+def test_ends_of_very_short_runs_are_noticed_within_their_time(tmp_path: Path, concurrency: int) -> None:
+    """At a fixed number of runs no other run waits for the slot: it is empty until the next poll."""
+    seconds, items = 0.05, 40 * concurrency
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=7,
+        items=items,
+        rules=settle_of(10.0, concurrency=concurrency),
+        options=RunOptions(poll_interval=0.025, learns_interval=True),
+    )
+    server = simulation.server = ModelServer(
+        loop=simulation.loop,
+        chance=simulation.chance,
+        faults=Faults(travel=(0.001, 0.003)),
+        concurrency=concurrency,
+        durations=(0.9 * seconds, 1.1 * seconds),
+    )
+    assert simulation.run().stop is None
+    runs = list(server.runs.values())
+    took = max(run.ends_at for run in runs) - runs[1].created_at  # the first one goes alone
+    assert took <= 1.6 * seconds * items / concurrency
+
+
 class SlowServer(ModelServer):
     """A server that makes a run at once, and answers half a second later: polls come meanwhile."""
 
