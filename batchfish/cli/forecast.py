@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -13,7 +14,6 @@ from batchfish.cli.cost import Money, read_money
 from batchfish.cli.counts import Counts, count, most_runs
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import SystemClock
 from batchfish.cli.locate import journal_for, read_manifest
 from batchfish.cli.parser import spelled
 from batchfish.cli.selection import rows_to_submit
@@ -107,7 +107,7 @@ def make_forecast(
     drains: bool,
 ) -> Forecast:
     """Compare a manifest and its rows with its journal, as `run` would."""
-    now = SystemClock().now()
+    now = time.time()
     choice = choose_batch(reader, manifest, rows, recorded_as=None, now=now, begins_new=begins_new)
     batch = choice.batch
     key = 0 if batch is None else batch.pk  # no attempt is of batch 0
