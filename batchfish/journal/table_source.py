@@ -92,13 +92,10 @@ class _OtherProcess:
         yield from self._read_sizes()
 
     def outcomes(self) -> Iterator[Outcomes]:
-        """Yield the outcomes in chunks."""
+        """Yield the outcomes in chunks, none of which is kept."""
         self._read_sizes()
-        decode = msgspec.msgpack.Decoder().decode
-        while text := self._chunk():
-            columns = decode(text)
-            del text  # its results are not kept while the outcomes are used
-            yield outcomes.outcomes_from(columns)
+        decode = msgspec.msgpack.Decoder(outcomes.Chunk).decode
+        return map(outcomes.outcomes_from, map(decode, iter(self._chunk, b"")))
 
     def _read_sizes(self) -> array[int]:
         """Return the sizes, which come before the outcomes."""
@@ -128,7 +125,8 @@ def main() -> None:
     out = sys.stdout.buffer
 
     def put(text: bytes) -> None:
-        out.write(len(text).to_bytes(_HEAD, "big") + text)
+        out.write(len(text).to_bytes(_HEAD, "big"))
+        out.write(text)
         out.flush()
 
     with suppress(BrokenPipeError), closing(connect(path, read_only=True)) as connection:
@@ -139,8 +137,8 @@ def main() -> None:
         sizes = outcomes.read_sizes(connection, batch, failed_only=failed_only)
         put(sizes.tobytes())
         encode = msgspec.msgpack.Encoder().encode
-        for columns in outcomes.read_columns(connection, batch, sizes, failed_only=failed_only):
-            put(encode(columns))
+        for chunk in outcomes.read_chunks(connection, batch, sizes, failed_only=failed_only):
+            put(encode(chunk))
         put(b"")
 
 

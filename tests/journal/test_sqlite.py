@@ -456,7 +456,7 @@ class TestOutcomes:
         edit(journal, batch, *named("d", "c", "b", inputs={"title": "Emma"}), *named("e"))
         monkeypatch.setattr(outcomes, "CHUNK_ROWS", 3)
         chunks = list(journal.reader.outcomes(batch, journal.reader.result_sizes(batch)))
-        assert [chunk.item_id for chunk in chunks] == [("d", "c", "b"), ("e",)]
+        assert [chunk.item_id for chunk in chunks] == [["d", "c", "b"], ["e"]]
         d, c, b = one_by_one(chunks[0])
         assert (b.status, b.result, b.inputs) == ("succeeded", ResultText("1"), {"title": "Emma"})
         assert (d.status, d.result, d.run_id) == ("running", None, "run-d")
