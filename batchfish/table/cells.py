@@ -68,6 +68,15 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     error: str | None
 
 
+class RecordColumns(Struct, frozen=True):
+    """Some records by columns; `cells` has one sequence for each column of results."""
+
+    indexes: Sequence[int | None]
+    texts: Sequence[str | None]
+    cells: Sequence[Sequence[Cell]]
+    errors: Sequence[str | None]
+
+
 class Misfit(Struct, frozen=True):
     """The reason why a value does not fit its cell, in words that follow the value."""
 
@@ -104,6 +113,27 @@ class RecordReader:
             no_list = f"{'.'.join(('result', *self._explode))}: is not a list"
             return (Record(None, text, self._blank, _joined([*notes, no_list])),)
         return (Record(None, text, self._blank, _joined(notes)),)
+
+    def read_each(self, results: Sequence[ResultText | None]) -> RecordColumns:
+        """Return the records that `read` returns for these results by columns, and sooner.
+
+        Each result has one, since the plan has no list to explode.
+        """
+        decode = self._decode_record
+        texts: list[str | None] = []
+        cells: list[tuple[Cell, ...]] = []
+        errors: list[str | None] = []
+        for result in results:
+            fitting = error = None
+            text = None if result is None else result.text
+            if decode and result is not None and not result.strays and not result.error and text != "null":
+                fitting = decode(result.text)
+            if fitting is None:
+                ((_, text, fitting, error),) = map(msgspec.structs.astuple, self.read(result))
+            texts.append(text)
+            cells.append(fitting)
+            errors.append(error)
+        return RecordColumns([None] * len(results), texts, list(zip(*cells, strict=True)), errors)
 
     def _record(self, index: int | None, text: str, notes: Sequence[str]) -> Record:
         """Return the record of one result, or of one element of its list."""
@@ -144,6 +174,16 @@ class RecordReader:
                 return None
             text = value
         return split_array(text)
+
+
+def columns_from(records: Sequence[Record]) -> RecordColumns:
+    """Return some records by columns."""
+    return RecordColumns(
+        [record.index for record in records],
+        [record.text for record in records],
+        list(zip(*[record.cells for record in records], strict=True)),
+        [record.error for record in records],
+    )
 
 
 def read_cell(kind: Kind, text: str) -> Cell | Misfit:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
-from batchfish.table.cells import Record, RecordReader
+from batchfish.table.cells import Record, RecordColumns, RecordReader, columns_from
 from batchfish.table.changes import ChangeRow, columns_of_changes
 from batchfish.table.columns import LEADING, TRAILING, ColumnPlan, Kind, input_column
 
@@ -74,31 +75,14 @@ def frames_of_changes(rows: Iterable[ChangeRow], *, is_exploded: bool) -> Iterat
 
 
 def frames_of(plan: ColumnPlan, chunks: Iterable[Outcomes]) -> Iterator[pl.DataFrame]:
-    """Yield the table as frames: one for each chunk, or several of at most FRAME_ROWS rows and FRAME_BYTES.
+    """Yield the table as frames: one for each chunk, unless its results have a list to explode.
 
-    A record that is larger than FRAME_BYTES is a frame by itself.
+    Their records are in frames of at most FRAME_ROWS rows and FRAME_BYTES; a larger one is a frame by itself.
     """
-    read = RecordReader(plan).read
-    for outcomes in chunks:
-        items = _frame_of_items(plan, outcomes)
-        results = iter(_whole(outcomes.results, outcomes.count))
-        del outcomes  # its results are not kept while the last frame is written
-        records: list[Record] = []
-        places: list[int] = []
-        size = 0
-        for place, result in enumerate(results):
-            for record in read(result):
-                if len(records) == FRAME_ROWS or size >= FRAME_BYTES:
-                    yield _frame_and_clear(plan, items, records, places)
-                    size = 0
-                records.append(record)
-                places.append(place)
-                if record.text is not None:
-                    size += len(record.text)
-                del record
-            del result
-        yield _frame_and_clear(plan, items, records, places)
-        del items
+    reader = RecordReader(plan)
+    if plan.explode is not None:
+        return _frames_of_exploded(plan, reader, chunks)
+    return map(partial(_frame_of_each, plan, reader), chunks)  # no chunk is kept while its frame is written
 
 
 def _dtypes(columns: Mapping[str, Kind]) -> dict[str, pl.DataType]:
@@ -126,24 +110,59 @@ def _frame_of_items(plan: ColumnPlan, outcomes: Outcomes) -> pl.DataFrame:
     return pl.DataFrame([_whole_series(column, outcomes.count) for column in columns])
 
 
+def _frame_of_each(plan: ColumnPlan, reader: RecordReader, outcomes: Outcomes) -> pl.DataFrame:
+    """Return the frame of a chunk whose results have a record each."""
+    records = reader.read_each(_whole(outcomes.results, outcomes.count))
+    return _frame(plan, _frame_of_items(plan, outcomes), records)
+
+
+def _frames_of_exploded(
+    plan: ColumnPlan, reader: RecordReader, chunks: Iterable[Outcomes]
+) -> Iterator[pl.DataFrame]:
+    """Yield the frames of chunks whose results have a list to explode."""
+    for outcomes in chunks:
+        items = _frame_of_items(plan, outcomes)
+        results = iter(_whole(outcomes.results, outcomes.count))
+        del outcomes  # its results are not kept while the last frame is written
+        records: list[Record] = []
+        places: list[int] = []
+        size = 0
+        for place, result in enumerate(results):
+            for record in reader.read(result):
+                if len(records) == FRAME_ROWS or size >= FRAME_BYTES:
+                    yield _frame_and_clear(plan, items, records, places)
+                    size = 0
+                records.append(record)
+                places.append(place)
+                if record.text is not None:
+                    size += len(record.text)
+                del record
+            del result
+        yield _frame_and_clear(plan, items, records, places)
+        del items
+
+
 def _frame_and_clear(
     plan: ColumnPlan, items: pl.DataFrame, records: list[Record], places: list[int]
 ) -> pl.DataFrame:
     """Return the frame of the records, and clear them, so that their text is not kept while it is written.
 
-    `places` are the rows of their items; without a list to explode each item has one record.
+    `places` are the rows of their items.
     """
-    taken = items[places[0] : places[-1] + 1] if plan.explode is None else items[places]
-    columns = {column.name: column for column in taken.iter_columns()}
-    cells = zip(*[record.cells for record in records], strict=True)
-    for column in plan.results:
-        columns[column.name] = _series(column.name, column.kind, next(cells))
-    columns["result"] = _series("result", Kind.STRING, [record.text for record in records])
-    columns["result_error"] = _series("result_error", Kind.STRING, [record.error for record in records])
-    if plan.explode is not None:
-        columns["record_index"] = _series("record_index", Kind.INT64, [record.index for record in records])
+    frame = _frame(plan, items[places], columns_from(records))
     records.clear()
     places.clear()
+    return frame
+
+
+def _frame(plan: ColumnPlan, items: pl.DataFrame, records: RecordColumns) -> pl.DataFrame:
+    """Return the frame of some records, beside each the columns of its item."""
+    columns = {column.name: column for column in items.iter_columns()}
+    for column, cells in zip(plan.results, records.cells, strict=True):
+        columns[column.name] = _series(column.name, column.kind, cells)
+    columns["result"] = _series("result", Kind.STRING, records.texts)
+    columns["result_error"] = _series("result_error", Kind.STRING, records.errors)
+    columns["record_index"] = _series("record_index", Kind.INT64, records.indexes)
     return pl.DataFrame([columns[name] for name in plan.columns])
 
 

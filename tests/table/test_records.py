@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from batchfish.core.results import decode_result
 from batchfish.core.rules import OutputRules
-from batchfish.table.cells import Record, RecordReader
+from batchfish.table.cells import Record, RecordReader, columns_from
 from batchfish.table.columns import ColumnPlan, plan_columns
 
 PROPERTIES = {
@@ -270,6 +270,19 @@ def test_decoding_at_once_and_value_by_value_agree(result: dict[str, Any], inden
     careful = read_one(json.dumps({**result, "nobody asked": float("nan")}, indent=indent).encode())
     assert quick.cells == careful.cells
     assert quick.error == careful.error
+
+
+@given(st.lists(st.none() | st.binary() | (ORDINARY | VALUES).map(lambda value: json.dumps(value).encode())))
+@example([None, b"null", b' {"title": "a"} ', b'{"title": 1}', b'{"title": "\xff"}', b"[" * 300 + b"]" * 300])
+def test_many_results_and_one_by_one_agree(raws: list[bytes | None]) -> None:
+    results = [None if raw is None else decode_result(raw) for raw in raws]
+    for plan in (
+        PLAN,
+        plan_columns([], [], OutputRules()),
+        plan_columns([{"properties": {'"': {}}}], [], OutputRules()),
+    ):
+        reader = RecordReader(plan)
+        assert reader.read_each(results) == columns_from([reader.read(result)[0] for result in results])
 
 
 @given(st.binary() | st.text().map(str.encode))
