@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from itertools import accumulate, takewhile
+from itertools import accumulate, chain, takewhile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -84,6 +84,20 @@ def read_sizes(connection: sqlite3.Connection, batch: int, *, failed_only: bool 
     return array("q", _decode_sizes(sizes))
 
 
+def read_input_names(connection: sqlite3.Connection, batch: int) -> list[str]:
+    """Return the names of the variables of a batch's rows, in the order in which they first occur."""
+    names: dict[str, None] = {}
+    after: int | None = 0
+    while after is not None:
+        after, inputs = connection.execute(
+            f"SELECT max(row), {_array('inputs')} FROM (SELECT i.row AS row, i.inputs AS inputs FROM items i"
+            f" {_WANTED} AND i.row > :after ORDER BY i.row LIMIT {CHUNK_ROWS})",
+            {"batch": batch, "after": after},
+        ).fetchone()
+        names.update(dict.fromkeys(chain.from_iterable(_decode(inputs or "[]"))))
+    return list(names)
+
+
 def read_outcomes(
     connection: sqlite3.Connection, batch: int, sizes: Sequence[int], *, failed_only: bool = False
 ) -> Iterator[Outcomes]:
@@ -156,7 +170,7 @@ def _array(column: str) -> str:
 def _values(array: str, count: int) -> list[Any]:
     """Return the values of a JSON array, or its single value if all of them are equal."""
     first, _, _ = array[1:-1].partition(",")
-    return _decode(f"[{first}]" if array == f"[{','.join([first] * count)}]" else array)
+    return _decode(f"[{first}]" if array == f"[{(first + ',') * (count - 1)}{first}]" else array)
 
 
 def _counts(sizes: Sequence[int]) -> Iterator[int]:

@@ -452,12 +452,8 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def input_names(self, batch: int) -> Sequence[str]:
         """Return the names of the variables of a batch's rows, in the order in which they first occur."""
-        rows = self._rows(
-            "SELECT j.key FROM items i, json_each(i.inputs) j WHERE i.batch = ? AND i.wanted = 1"
-            " GROUP BY j.key ORDER BY min(i.row), min(j.id)",
-            batch,
-        )
-        return [name for (name,) in rows]
+        with self._reading():
+            return outcomes.read_input_names(self._connection, batch)
 
     def settings(self, batch: int) -> Mapping[str, Any]:
         """Return what a person set for a batch after it began, by name; what was taken back is left out."""

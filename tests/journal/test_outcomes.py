@@ -10,7 +10,7 @@ import pytest
 
 from batchfish.errors import StorageFailed
 from batchfish.journal import outcomes
-from tests.journal.building import Driver, begin, commit, connection_of, row
+from tests.journal.building import Driver, begin, commit, connection_of, edit, row
 from tests.outcomes import outcomes_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,18 @@ def test_no_digit_of_a_time_is_lost(journal: SqliteJournal, driver: Driver) -> N
     assert [one.started_at for one in found] == [time + 0.001 for time in times]
     assert [one.finished_at for one in found] == [-time for time in times]
     assert without_run.submitted_at is without_run.started_at is without_run.finished_at is None
+
+
+def test_variables_are_named_in_the_order_in_which_they_first_occur(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "CHUNK_ROWS", 2)
+    inputs: list[dict[str, str]] = [{}, {"b": "1", 'a"': ""}, {'a"': "", "b": ""}, {}, {"0": "", "b": ""}]
+    rows = [row(f"https://a.example/{n}", f"i{n}", inputs=one) for n, one in enumerate(inputs)]
+    batch = begin(journal, *rows, row("https://a.example/x", "gone", inputs={"gone": ""}))
+    edit(journal, batch, *rows)
+    assert journal.reader.input_names(batch) == ["b", 'a"', "0"]
+    assert journal.reader.input_names(batch + 1) == []
 
 
 def test_items_out_of_order_are_refused(journal: SqliteJournal) -> None:
