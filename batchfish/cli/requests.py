@@ -13,6 +13,7 @@ import os
 import secrets
 import time
 from contextlib import ExitStack, suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -172,10 +173,14 @@ def _is_known(journal: SqliteJournal, batch: int, batch8: object) -> bool:
 
 
 def _waiting(journal: Path) -> Iterator[Path]:
-    for name in (FOLDER, EARLIER_FOLDER):
-        folder = journal.with_name(journal.name + name)
+    for folder in _folders(journal):
         if folder.exists():
             yield from sorted(folder.glob("*.json"))
+
+
+@cache  # the owner looks several times a second
+def _folders(journal: Path) -> tuple[Path, ...]:
+    return tuple(journal.with_name(journal.name + name) for name in (FOLDER, EARLIER_FOLDER))
 
 
 async def cancel_items(ctx: Context, journal: SqliteJournal, batch: int, items: Sequence[int] | None) -> int:
