@@ -1,8 +1,7 @@
-"""Makes the concrete parts of a batch: the clock, the journal, the client, and the context of the stages."""
+"""Makes the concrete parts of a batch: the journal, the client, and the context of the stages."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import secrets
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from batchfish.cli.agreement import Question
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core.addresses import is_loopback
 from batchfish.core.pacing import Pacing
 from batchfish.core.settings import settings_from
@@ -36,32 +36,12 @@ if TYPE_CHECKING:
     from batchfish.webagent.client import WebAgentClient
     from batchfish.webagent.creates import MakeCreateSender
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 MACHINE_ID = Path("/etc/machine-id")
 NEAR_POLL_INTERVAL = 0.025
 """The shortest time between two polls of an API on this machine, in seconds."""
 
 LOCK_INTERVAL = 1.0
 """Seconds between two attempts to lock a journal that another process owns."""
-
-
-class SystemClock:
-    """The clocks of this machine."""
-
-    _boottime = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"
-
-    def now(self) -> float:
-        """Return the time in epoch seconds."""
-        return time.time()
-
-    def boottime(self) -> float:
-        """Return the seconds since boot, including time asleep where the system counts it."""
-        return time.clock_gettime(self._boottime)
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait this long."""
-        await asyncio.sleep(seconds)
 
 
 def chance() -> Callable[[], float]:

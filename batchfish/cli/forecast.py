@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -17,6 +16,7 @@ from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import journal_for, read_manifest
 from batchfish.cli.parser import spelled
 from batchfish.cli.selection import rows_to_submit
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core.budget import MICRO_DOLLARS, USUAL_MAX_STEPS, spell_usd, worst_case
 from batchfish.core.describe import several, spell_bounds, spell_duration
 from batchfish.core.items import Status
@@ -107,7 +107,7 @@ def make_forecast(
     drains: bool,
 ) -> Forecast:
     """Compare a manifest and its rows with its journal, as `run` would."""
-    now = time.time()
+    now = SystemClock().now()
     choice = choose_batch(reader, manifest, rows, recorded_as=None, now=now, begins_new=begins_new)
     batch = choice.batch
     key = 0 if batch is None else batch.pk  # no attempt is of batch 0

@@ -14,9 +14,9 @@ from batchfish import __version__
 from batchfish.cli.access import API_KEY, LOCAL_BASE
 from batchfish.cli.cost import usd
 from batchfish.cli.counts import count
-from batchfish.cli.factory import SystemClock
 from batchfish.cli.failures import failure_of
 from batchfish.cli.locate import folder_of, spell
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core.budget import Account
 from batchfish.core.expressions import ExpressionFailed, compile_condition
 from batchfish.core.items import Status

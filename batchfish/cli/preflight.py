@@ -14,7 +14,7 @@ from msgspec import Struct
 from batchfish.cli.access import Access, local_agent, reach
 from batchfish.cli.agreement import Question
 from batchfish.cli.counts import count
-from batchfish.cli.factory import SystemClock, chance, make_client
+from batchfish.cli.factory import chance, make_client
 from batchfish.cli.locate import spell
 from batchfish.cli.output import (
     check_output,
@@ -24,6 +24,7 @@ from batchfish.cli.output import (
     target_for,
     target_of,
 )
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core import identity
 from batchfish.core.addresses import is_loopback
 from batchfish.core.describe import several

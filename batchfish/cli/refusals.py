@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from batchfish.cli.console import is_terminal
-from batchfish.cli.factory import SystemClock
 from batchfish.cli.failures import failure_of
 from batchfish.cli.notifications import delivery_of, never_failing, print_result, surroundings
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core.notifications import Event, listed
 from batchfish.errors import BatchfishError
 

@@ -10,7 +10,7 @@ from batchfish.cli.cost import Cost, read_cost
 from batchfish.cli.counts import Counts, count, count_selected, exit_code
 from batchfish.cli.documents import describe_summary
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import SystemClock, rules_of
+from batchfish.cli.factory import rules_of
 from batchfish.cli.failures import failure_of_stop
 from batchfish.cli.joblog import JobLog
 from batchfish.cli.launch import put_launch
@@ -18,6 +18,7 @@ from batchfish.cli.locate import spell
 from batchfish.cli.metrics import write_metrics
 from batchfish.cli.notifications import event_of, new_notifications
 from batchfish.cli.output import preview_of, write_batch, write_report
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core.describe import several
 from batchfish.core.settings import PAUSED
 from batchfish.errors import BatchfishError

@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from batchfish.cli.factory import SystemClock
+from batchfish.cli.system_clock import SystemClock
 from tests.endtoend.commands import Desk, JournalView, read_table
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from batchfish.cli import diagnosis
 from batchfish.cli.agreement import Agreement
 from batchfish.cli.diagnosis import Finding, State
-from batchfish.cli.factory import SystemClock, owned_journal
+from batchfish.cli.factory import owned_journal
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core.runs import RunSnapshot
 from batchfish.errors import NotPermitted, WebAgentUnavailable, WrongInput
 from batchfish.webagent.base import Listing

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.cli.factory import SystemClock
+from batchfish.cli.system_clock import SystemClock
 from tests.cli.shop import SETTLE, Shop
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchfish.cli.factory import SystemClock
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core.notifications import Event
 from batchfish.errors import StorageFailed
 from batchfish.journal.notifications import Notifications

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.process
 # The command, so many seconds from now.
 LATER = """
 import os, sys, time
-from batchfish.cli import factory
-factory.SystemClock.now = lambda _: time.time() + int(os.environ["SECONDS_LATER"])
+from batchfish.cli import system_clock
+system_clock.SystemClock.now = lambda _: time.time() + int(os.environ["SECONDS_LATER"])
 from batchfish.cli.main import main
 sys.exit(main())
 """

@@ -29,7 +29,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from batchfish.cli import factory
+from batchfish.cli import system_clock
 from batchfish.cli.main import main
 from batchfish.journal.sqlite import SqliteJournal
 from batchfish.webagent.client import WebAgentClient
@@ -332,8 +332,8 @@ def _replace_the_world(patch: pytest.MonkeyPatch, history: History, chance: Rand
     loop = history.loop
     patch.setattr(asyncio, "run", history.drive)
     patch.setattr(os, "urandom", chance.randbytes)
-    patch.setattr(factory.SystemClock, "now", lambda _: EPOCH + loop.now)
-    patch.setattr(factory.SystemClock, "boottime", lambda _: loop.now)
+    patch.setattr(system_clock.SystemClock, "now", lambda _: EPOCH + loop.now)
+    patch.setattr(system_clock.SystemClock, "boottime", lambda _: loop.now)
     init_client, init_journal = WebAgentClient.__init__, SqliteJournal.__init__
 
     def connect(client: WebAgentClient, **options: Any) -> None:  # noqa: ANN401 - of the client

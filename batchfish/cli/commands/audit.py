@@ -12,10 +12,11 @@ from batchfish.cli.access import reach
 from batchfish.cli.console import put
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import SystemClock, chance, make_client_to_read
+from batchfish.cli.factory import chance, make_client_to_read
 from batchfish.cli.locate import find, open_batch, spell
 from batchfish.cli.options import ApiOptions, JournalLocation, Pace, Reporting, batch_argument
 from batchfish.cli.parser import Arguments, flag, group
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core import identity
 from batchfish.core.describe import several
 from batchfish.core.items import AttemptState

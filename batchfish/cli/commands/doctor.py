@@ -15,10 +15,11 @@ from batchfish.cli.console import put
 from batchfish.cli.diagnosis import Finding, State
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import SystemClock, make_client_without_journal
+from batchfish.cli.factory import make_client_without_journal
 from batchfish.cli.locate import HOME, LOCAL, find, journals
 from batchfish.cli.options import ApiOptions, JournalLocation, Reporting
 from batchfish.cli.parser import Arguments, group
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core.describe import several
 from batchfish.errors import TryLater, WrongInput
 

@@ -12,7 +12,7 @@ from batchfish.cli.agreement import agreement_of
 from batchfish.cli.batch_choice import begin_or_amend, choose_batch
 from batchfish.cli.completion import complete
 from batchfish.cli.counts import finished_code
-from batchfish.cli.factory import SystemClock, owned_journal
+from batchfish.cli.factory import owned_journal
 from batchfish.cli.forecast import show_forecast
 from batchfish.cli.locate import journal_for, make_home, read_manifest
 from batchfish.cli.notifications import send_left_over
@@ -23,6 +23,7 @@ from batchfish.cli.preflight import RunCheck, check_run
 from batchfish.cli.refusals import Start, telling_refusals
 from batchfish.cli.selection import select, selects_any
 from batchfish.cli.summary import report_finished, report_nothing_selected
+from batchfish.cli.system_clock import SystemClock
 from batchfish.journal.row_file import RowFile
 
 if TYPE_CHECKING:

@@ -19,12 +19,13 @@ from batchfish.cli.batch_choice import refuse_other_api
 from batchfish.cli.console import put_if_possible
 from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
-from batchfish.cli.factory import SystemClock, make_client, make_context, owned_journal
+from batchfish.cli.factory import make_client, make_context, owned_journal
 from batchfish.cli.locate import journal_for, make_home, read_manifest, spell
 from batchfish.cli.options import ApiOptions, JournalLocation, ManifestSource, Pace, Questions, Reporting
 from batchfish.cli.parser import Arguments, flag, group, option, spelled
 from batchfish.cli.preflight import ask_short_settle
 from batchfish.cli.signals import cancel_alive, handling_signals
+from batchfish.cli.system_clock import SystemClock
 from batchfish.core import identity
 from batchfish.core.items import Status
 from batchfish.core.results import ResultText, UnreadableResult, read_result
