@@ -169,7 +169,7 @@ class Pace(Arguments, frozen=True, kw_only=True):
         "--poll-interval",
         metavar="TIME",
         parse=duration,
-        help="poll running runs this often (default: by how long they take, 1s or more; 50ms or more for an "
+        help="poll running runs this often (default: by how long they take, 1s or more; 25ms or more for an "
         "API on this machine)",
     )
     settle: float | None = option(
