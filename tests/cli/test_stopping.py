@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.core.pacing import FEWEST_CREATES_AT_ONCE
 from batchfish.journal.lock import owner_of
 from tests.cli.shop import SETTLE, Shop, open_shop
 from tests.endtoend.serving import serving, until
@@ -92,8 +91,8 @@ def test_unanswered_creates_are_left_in_time_and_searched_for_later(slow_shop: S
     until(lambda: len(slow_shop.paid()) >= 4)  # the first create of a batch goes alone
     slow_shop.server.process.send_signal(signal.SIGSTOP)
     try:
-        # What was answered before makes room for more; the last of them get no answer.
-        until(lambda: len(slow_shop.journal.on_their_way()) >= FEWEST_CREATES_AT_ONCE)
+        # What was answered before makes room for more; the last of them reach no server.
+        until(lambda: len(slow_shop.journal.read("SELECT k FROM attempts")) > len(slow_shop.paid()))
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=DETACHES_WITHIN)
         assert process.returncode == 143
