@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from batchfish.core.budget import Reservation
+    from batchfish.core.items import Item
     from batchfish.core.pacing import Pacing
     from batchfish.core.rules import Rules
     from batchfish.journal.records import Batch
     from batchfish.journal.sqlite import SqliteJournal
     from batchfish.pipeline.clock import Clock
     from batchfish.pipeline.policy import BatchPolicy
-    from batchfish.webagent.base import WebAgent
+    from batchfish.webagent.base import PreparedCreate, WebAgent
 
 CREATE_TIMES_KEPT = 16
 FINISHED_BEFORE_HALT = 10
@@ -97,7 +98,8 @@ class SessionState(Struct, kw_only=True):
     `intended_at` is when an intent was last committed, and `compared_at` when the last comparison with the
     API's listing began; after one that failed the next one is put off. `awaits_budget`: the next item waits
     until the budget has room for it. `reported` are the ids of the runs whose marker cannot be read that were
-    reported already. `creates_in_flight` counts those without an answer.
+    reported already. `unsent` are the creates whose intents are committed, and which wait for a connection;
+    `creates_in_flight` counts those that were sent and have no answer.
     """
 
     began_at: float
@@ -122,6 +124,7 @@ class SessionState(Struct, kw_only=True):
     is_budget_reported: bool = False
     is_percentile_reported: bool = False
     reported: set[str] = field(default_factory=set)
+    unsent: deque[tuple[Item, PreparedCreate]] = field(default_factory=deque)
     creates_in_flight: int = 0
 
     @property

@@ -52,8 +52,11 @@ A process that is killed meanwhile finds the run by its marker, as if the answer
 are off, or not tested yet, a person would have to find it, so that nothing waits.
 """
 
-SHARED_INTENTS = 0.003
-"""Seconds for which intents wait for more answers, where more creates are on their way than may be sent."""
+INTENTS_AHEAD = 2
+"""The intents that are committed at most, in times the creates that may wait for their answers at once.
+
+While the answers to some are awaited, the others are ready to be sent as soon as a connection is free.
+"""
 
 IDLE = 60.0
 
@@ -74,7 +77,7 @@ async def submit(ctx: Context) -> None:
     async with asyncio.TaskGroup() as creates:
         while not ctx.is_over():
             _stop_if_only_held_are_left(ctx)
-            room = await _room_in_a_moment(ctx)
+            room = _room(ctx)
             if room and ctx.session.markers == "untested":
                 first = ctx.journal.first_accepted(ctx.batch.pk)
                 if first is not None:
@@ -94,9 +97,10 @@ async def submit(ctx: Context) -> None:
             if not due:
                 await listener.wait(_idle_time(ctx))
                 continue
-            for item, create in await _intend(ctx, due):
+            ctx.session.unsent.extend(await _intend(ctx, due))
+            for _ in range(min(len(ctx.session.unsent), _free_connections(ctx))):
                 ctx.session.creates_in_flight += 1
-                creates.create_task(_send(ctx, item, create))
+                creates.create_task(_send_what_waits(ctx))
 
 
 def _is_concerned(ctx: Context) -> bool:
@@ -111,24 +115,17 @@ def _due_items(ctx: Context, room: int) -> Sequence[Item]:
 
 
 def _room(ctx: Context) -> int:
-    """Return how many creates may be sent now: for each a slot and a connection are free."""
-    if ctx.is_idle() or not _may_send(ctx):
+    """Return how many intents may be committed now: for each a slot is free. None while creates wait."""
+    if ctx.session.unsent or ctx.is_idle() or not _may_send(ctx):
         return 0
     slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive())
-    at_once = creates_at_once(ctx.session.latency)
-    return max(0, min(slots, at_once - ctx.session.creates_in_flight))
+    ahead = INTENTS_AHEAD * creates_at_once(ctx.session.latency)
+    return max(0, min(slots, ahead - ctx.session.creates_in_flight))
 
 
-async def _room_in_a_moment(ctx: Context) -> int:
-    """Return how many creates may be sent, after a moment where the answers to most others are still to come.
-
-    Answers come close together, and the intents that follow them share a commit.
-    """
-    room = _room(ctx)
-    if not 0 < room < ctx.session.creates_in_flight:
-        return room
-    await ctx.clock.sleep(SHARED_INTENTS)
-    return _room(ctx)
+def _free_connections(ctx: Context) -> int:
+    """Return how many more creates may wait for their answers at once."""
+    return creates_at_once(ctx.session.latency) - ctx.session.creates_in_flight
 
 
 def _states_of_batch(ctx: Context) -> set[AttemptState]:
@@ -303,16 +300,26 @@ async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, Prepa
     return intended
 
 
+async def _send_what_waits(ctx: Context) -> None:
+    """Send what waits to be sent, one create after another, as long as a connection may be used for that."""
+    session = ctx.session
+    try:
+        while session.unsent and _free_connections(ctx) >= 0:
+            item, create = session.unsent.popleft()
+            if not session.unsent:
+                ctx.wakeup.wake()  # the next intents are committed meanwhile
+            await _send(ctx, item, create)
+    finally:
+        session.creates_in_flight -= 1
+        ctx.wakeup.wake()
+
+
 async def _send(ctx: Context, item: Item, create: PreparedCreate) -> None:
     """Send one create, and record what its answer proves at once.
 
-    Its slot in the connections and its evidence count from then on; that they are durable may wait for the
-    answers that come next.
+    Its evidence counts from then on; that it is durable may wait for the answers that come next.
     """
-    try:
-        answer, stamp = await _answer_to(ctx, create)
-    finally:
-        ctx.session.creates_in_flight -= 1
+    answer, stamp = await _answer_to(ctx, create)
     change = ctx.record(item.pk, item.k, answer)
     _adapt(ctx, answer, stamp)
     ctx.wakeup.wake()
@@ -353,7 +360,7 @@ def _adapt(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
         backoff.hold_creates(ctx, answer.retry_after, answer.message)
     match answer:
         case SubmitAccepted(server_date=server_date):
-            session.pacing = session.pacing.accepted(stamp, ctx.count_alive())
+            session.pacing = session.pacing.accepted(stamp, _count_sent(ctx))
             session.forbidden_in_a_row = 0
             if server_date is not None:
                 session.server_ahead = server_date - ctx.clock.now()
@@ -368,16 +375,19 @@ def _adapt(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
                     f"{FORBIDDEN_IN_A_ROW} creates in a row were answered with 403: {message}",
                 )
         case SubmitDeferred(reason="rate_limited", message=message):
-            _back_off(ctx, session.pacing.refused(stamp, ctx.count_alive()), message)
-            if not ctx.count_alive():
-                backoff.note_no_answer(
-                    ctx, message
-                )  # it refuses all creates, although no run of ours is alive
+            _back_off(ctx, session.pacing.refused(stamp, _count_sent(ctx)), message)
+            if not _count_sent(ctx):  # it refuses all creates, although no run of ours is alive
+                backoff.note_no_answer(ctx, message)
         case SubmitDeferred(reason="unreachable", message=message):
             _back_off(ctx, session.pacing.failed(stamp), message)
             backoff.note_no_answer(ctx, message)
         case _:
             pass
+
+
+def _count_sent(ctx: Context) -> int:
+    """Return the number of runs alive, as far as the API may know them: some are yet to be sent."""
+    return ctx.count_alive() - len(ctx.session.unsent)
 
 
 def _back_off(ctx: Context, pacing: Pacing, cause: str) -> None:

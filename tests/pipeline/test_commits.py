@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pytest
 from msgspec.structs import replace
 
 from batchfish.core.rules import UnansweredRules
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.core.budget import Reservation
+    from batchfish.core.events import CreateAnswer
     from batchfish.core.lifecycle import Change
+    from batchfish.webagent.base import PreparedCreate, WebAgent
 
 ITEMS = 20
 MOMENT = 0.001
@@ -54,6 +57,11 @@ class Commits:
     def count(self, statement: str) -> None:
         self.number += statement == "COMMIT"
 
+    def count_on_their_way(self) -> int:
+        with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as reader:
+            query = "SELECT count(*) FROM attempts WHERE state = 'submitting'"
+            return int(reader.execute(query).fetchone()[0])
+
     def look_for(self, run_id: str) -> None:
         with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as reader:
             if not reader.execute("SELECT 1 FROM attempts WHERE run_id = ?", (run_id,)).fetchone():
@@ -84,10 +92,48 @@ def test_an_end_and_the_intent_in_its_place_share_a_commit(tmp_path: Path) -> No
     assert 2 * ITEMS < commits.number < 2.5 * ITEMS
 
 
-def test_intents_wait_a_moment_for_others(tmp_path: Path) -> None:
-    """The creates that are sent together, 6 at most, are answered within some milliseconds."""
+def test_intents_share_commits_where_more_may_be_sent_than_at_once(tmp_path: Path) -> None:
     commits = run(tmp_path, concurrency=20, faults=Faults(travel=(0.0005, 0.001)))
     assert commits.number < ITEMS
+
+
+@pytest.mark.parametrize(("travel", "at_once"), [(0.001, 6), (0.0205, 25)])
+def test_intents_are_committed_while_the_answers_to_other_creates_are_awaited(
+    tmp_path: Path, travel: float, at_once: int
+) -> None:
+    """Each create then goes out as soon as another one is answered."""
+    commits = Commits(tmp_path / "1.db")
+    sent: list[int] = []
+    intended: list[int] = []
+
+    class Counting:
+        def __init__(self, agent: WebAgent) -> None:
+            self.agent, self.number = agent, 0
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.agent, name)
+
+        async def submit(self, create: PreparedCreate) -> CreateAnswer:
+            self.number += 1
+            sent.append(self.number)
+            intended.append(commits.count_on_their_way())
+            try:
+                return await self.agent.submit(create)
+            finally:
+                self.number -= 1
+
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=1,
+        items=200,
+        rules=settle_of(10.0, concurrency=100),
+        faults=Faults(travel=(travel, travel)),
+        wrap=Counting,  # type: ignore[arg-type]
+        open_journal=commits.open,
+    )
+    assert simulation.run().stop is None
+    assert max(sent) == at_once
+    assert at_once < max(intended) <= 2 * at_once
 
 
 def test_acceptances_wait_a_moment_for_others_that_can_be_found_by_their_marker(tmp_path: Path) -> None:
