@@ -24,7 +24,7 @@ from batchfish.errors import NeedsYes, StorageFailed, WrongInput
 from batchfish.table import write as table_writer
 from batchfish.table.columns import ColumnPlan, plan_columns
 from batchfish.table.target import FileMark, is_same_file
-from batchfish.table.write import TableReport, write_table
+from batchfish.table.write import TableReport, write_frames, write_table
 from tests import forking
 from tests.outcomes import Outcome, in_columns
 
@@ -349,16 +349,19 @@ def test_a_failing_source_keeps_the_old_file_and_its_exception(
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_source_may_be_read_by_another_thread(tmp_path: Path, suffix: str) -> None:
-    """One row at a time, from whichever thread asks, never two at once."""
+    """One frame at a time, from whichever thread asks, never two at once."""
     busy = threading.Lock()
 
-    def chunks() -> Iterator[Outcomes]:
+    def frames() -> Iterator[pl.DataFrame]:
         for number in range(5000):
             assert busy.acquire(blocking=False)
+            frame = pl.DataFrame({"row": [number]})
             busy.release()
-            yield in_columns([row(number)])
+            yield frame
 
-    assert write_table(tmp_path / f"out{suffix}", PLAN, chunks).rows == 5000
+    target = tmp_path / f"out{suffix}"
+    assert write_frames(target, {"row": pl.Int64()}, frames).rows == 5000
+    assert [int(found["row"]) for found in read(target)] == list(range(5000))
 
 
 def test_the_mark_is_recorded_before_the_file_is_renamed(tmp_path: Path) -> None:
