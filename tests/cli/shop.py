@@ -87,7 +87,7 @@ class Shop:
 
     def runs(self) -> list[Booked]:
         """Return this batch's runs, as the server has stored them."""
-        return [run for run in self.server.books.runs() if f"//{self.name}.example/" in run.url]
+        return self.server.books.runs(below=f"https://{self.name}.example/")
 
     def paid(self) -> list[int]:
         """Return the numbers of the items that were paid for, one for each run."""

@@ -36,9 +36,12 @@ class Books:
 
     store: Path
 
-    def runs(self) -> list[Booked]:
-        """Give every run that was ever made, in the order they were made."""
-        rows = self._read("SELECT run_id, url, goal, status FROM runs ORDER BY seq")
+    def runs(self, below: str = "") -> list[Booked]:
+        """Return every run that was ever made of a URL that starts so, in the order they were made."""
+        rows = self._read(
+            "SELECT run_id, url, goal, status FROM runs WHERE substr(url, 1, length(?1)) = ?1 ORDER BY seq",
+            below,
+        )
         return [
             Booked(run_id=run_id, url=url, goal=goal, status=status) for run_id, url, goal, status in rows
         ]
@@ -65,6 +68,6 @@ class Books:
         )
         return max(accumulate(int(change) for change, _ in changes))
 
-    def _read(self, query: str) -> list[tuple[str, ...]]:
+    def _read(self, query: str, *values: str) -> list[tuple[str, ...]]:
         with closing(sqlite3.connect(f"{self.store.as_uri()}?mode=ro", uri=True, timeout=10)) as db:
-            return db.execute(query).fetchall()
+            return db.execute(query, values).fetchall()
