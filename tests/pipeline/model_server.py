@@ -14,10 +14,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from random import Random
 from typing import Any
 
 import httpx
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -418,9 +420,10 @@ class ModelServer:
         return self._json(request, status, {"error": {"code": code, "message": code.lower()}})
 
     def _json(self, request: httpx.Request, status: int, body: dict[str, Any]) -> httpx.Response:
-        date = format_datetime(datetime.fromtimestamp(EPOCH + self.loop.now, UTC), usegmt=True)
-        headers = {} if self.faults.hides_date else {"Date": date}
-        return httpx.Response(status, json=body, headers=headers, request=request)
+        headers = {"Content-Type": "application/json"}
+        if not self.faults.hides_date:
+            headers["Date"] = _http_date(int(EPOCH + self.loop.now))
+        return httpx.Response(status, content=msgspec.json.encode(body), headers=headers, request=request)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -472,6 +475,12 @@ class Wire(httpx.AsyncBaseTransport):
         return await self._server.answer(request)
 
 
+@lru_cache
+def _http_date(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC), usegmt=True)
+
+
+@lru_cache(4096)
 def _iso(at: float) -> str:
     return datetime.fromtimestamp(EPOCH + at, UTC).isoformat()
 
