@@ -30,15 +30,11 @@ LEVELS = 100
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=10,
+    max_leaves=20,
 )
 
 
-@given(
-    value=st.dictionaries(st.text(), JSON, max_size=5),
-    indent=st.sampled_from([None, 0, 2]),
-    is_ascii=st.booleans(),
-)
+@given(value=st.dictionaries(st.text(), JSON), indent=st.sampled_from([None, 0, 2]), is_ascii=st.booleans())
 def test_each_member_of_an_object_is_its_own_text(
     value: dict[str, Any], indent: int | None, *, is_ascii: bool
 ) -> None:
@@ -49,7 +45,7 @@ def test_each_member_of_an_object_is_its_own_text(
     }
 
 
-@given(value=st.lists(JSON, max_size=5), indent=st.sampled_from([None, 0, 2]))
+@given(value=st.lists(JSON), indent=st.sampled_from([None, 0, 2]))
 def test_each_element_of_an_array_is_its_own_text(value: list[Any], indent: int | None) -> None:
     found = split_array(json.dumps(value, indent=indent))
     assert found is not None
