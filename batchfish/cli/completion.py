@@ -19,6 +19,7 @@ from batchfish.cli.notifications import send_waiting, telling_failures, warn_of_
 from batchfish.cli.progress import show_progress
 from batchfish.cli.signals import stopping_at_signals
 from batchfish.cli.summary import report_end, report_nothing_selected, to_see
+from batchfish.core.items import AttemptState
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ async def load_table_writer(ctx: Context) -> None:
     """Import what writes the table, in a thread, once nothing is left to send: the last runs take longer."""
 
     def is_all_sent() -> bool:
-        return ctx.journal.next_due_at(ctx.batch.pk) is None
+        on_their_way = ctx.journal.open_attempts(AttemptState.SUBMITTING)
+        return not on_their_way and ctx.journal.next_due_at(ctx.batch.pk) is None
 
     listener = ctx.wakeup.listen(is_all_sent)
     while not is_all_sent():
