@@ -87,7 +87,11 @@ class GroupCommit:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit all that the block writes, or nothing; what was written before is committed with it."""
+        """Commit all that the block writes, or nothing; what was written before is committed with it.
+
+        The block may count items by triggers, which need the counts of what was written before.
+        """
+        self.write_put_off()
         try:
             yield
         except BaseException:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.core import identity
+from batchfish.core.events import CancelRequested
 from batchfish.journal.ingest import pair
 from batchfish.journal.queries import open_reader
 from batchfish.journal.sqlite import SqliteJournal
@@ -353,6 +354,18 @@ def _take(
     )
     kept = connection_of(journal).execute("SELECT status, wanted, n FROM counts WHERE n > 0").fetchall()
     assert sorted(kept) == sorted(recount)
+
+
+def test_counts_hold_where_an_item_ends_and_leaves_the_manifest_in_one_transaction(
+    journal: SqliteJournal,
+) -> None:
+    batch = begin(journal, row(f"{A}/1", "a"), row(f"{A}/2", "b"))
+    journal.reader.staged.load(specs_of([row(f"{A}/2", "b")]), identity.FINGERPRINT_VERSION)
+    journal.reader.staged.compare(batch)
+    Driver(journal=journal).record(pk_of(journal, "a"), None, CancelRequested())
+    journal.amend(batch, {})
+    kept = connection_of(journal).execute("SELECT status, wanted, n FROM counts WHERE n <> 0").fetchall()
+    assert sorted(kept) == [("cancelled", 0, 1), ("queued", 1, 1)]
 
 
 def test_a_comparison_takes_linear_steps(journal: SqliteJournal) -> None:
