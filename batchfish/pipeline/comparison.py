@@ -78,7 +78,7 @@ async def compare_regularly(ctx: Context) -> None:
 
 def _is_due(ctx: Context) -> bool:
     """Whether creates were sent since the last comparison, and nothing else is left or its time has come."""
-    if ctx.session.intended_at <= ctx.session.compared_at:
+    if ctx.session.answered_at <= ctx.session.compared_at:
         return False
     return ctx.clock.boottime() >= _next_comparison_at(ctx) or ctx.is_idle()
 
@@ -113,16 +113,16 @@ async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Se
         since = last.until - overlap
         listing = await _list(ctx, text, gives_up, since=since)
         recent = [run for run in listing.rows if run.created_at is None or run.created_at >= since]
-        unread = _adopt_unknown(ctx, batch, recent)
+        unread, is_complete = _adopt_unknown(ctx, batch, recent)
         total = await _count(ctx, text, gives_up)
         if total is not None and _is_rest_unchanged(ctx, batch, last, since, recent, total):
-            if listing.server_date is not None:
+            if listing.server_date is not None and is_complete:
                 now_compared = Comparison(until=listing.server_date, unlisted=last.unlisted)
                 ctx.journal.write_comparison(batch, now_compared)
             return unread
     listing = await _list(ctx, text, gives_up)
-    unread = _adopt_unknown(ctx, batch, listing.rows)
-    if listing.server_date is not None:
+    unread, is_complete = _adopt_unknown(ctx, batch, listing.rows)
+    if listing.server_date is not None and is_complete:
         since = listing.server_date - overlap
         listed = sum(1 for run in listing.rows if run.created_at is not None and run.created_at < since)
         unlisted = ctx.journal.count_runs(batch, before=since) - listed
@@ -150,9 +150,15 @@ async def _count(ctx: Context, text: str, gives_up: Callable[[], bool]) -> int |
     return page.total
 
 
-def _adopt_unknown(ctx: Context, batch: int, listed: Sequence[RunSnapshot]) -> Sequence[RunSnapshot]:
-    """Adopt the listed runs that are unknown, and return those whose marker cannot be read."""
-    batch8 = ctx.journal.batch(batch).batch8
+def _adopt_unknown(
+    ctx: Context, batch: int, listed: Sequence[RunSnapshot]
+) -> tuple[Sequence[RunSnapshot], bool]:
+    """Adopt the listed runs that are unknown, and return those whose marker cannot be read.
+
+    Returns, too, whether all others are known now, or will be by the answers to creates that are on their
+    way: the next comparison must list again what could not be adopted beside another create of its item.
+    """
+    batch8, is_complete = ctx.journal.batch(batch).batch8, True
     new = new_runs(listed, ctx.journal)
     for found in new.marked:
         if found.marker.batch8 != batch8:
@@ -160,8 +166,8 @@ def _adopt_unknown(ctx: Context, batch: int, listed: Sequence[RunSnapshot]) -> S
         item = ctx.journal.item_by_key(batch8, found.marker.key)
         if item is None:
             ctx.notice(f"money: run {found.run.run_id} carries a marker of this batch, but of no item in it")
-        else:
-            adopt(ctx, item.pk, found)
+        elif not adopt(ctx, item.pk, found):
+            is_complete = is_complete and ctx.journal.item(item.pk).follows == found.marker.k
     for found in new.misbound:
         if found.run.run_id not in ctx.session.reported:
             ctx.session.reported.add(found.run.run_id)
@@ -169,7 +175,7 @@ def _adopt_unknown(ctx: Context, batch: int, listed: Sequence[RunSnapshot]) -> S
                 f"money: run {found.run.run_id} carries the marker {found.marker}, but the API has answered "
                 "the create of another item with its id"
             )
-    return new.unread
+    return new.unread, is_complete
 
 
 def _is_rest_unchanged(

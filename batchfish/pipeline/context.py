@@ -12,7 +12,14 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from batchfish.core.backoff import MAX_OUTAGE
-from batchfish.core.events import CancelRequested, Event, Reused, SubmitAccepted, SubmitUnanswered
+from batchfish.core.events import (
+    CancelRequested,
+    Event,
+    Reused,
+    SubmitAccepted,
+    SubmitDeferred,
+    SubmitUnanswered,
+)
 from batchfish.core.items import Status
 from batchfish.core.lifecycle import Change, Circumstances, advance
 from batchfish.pipeline.clock import Wakeup
@@ -33,6 +40,8 @@ if TYPE_CHECKING:
 CREATE_TIMES_KEPT = 16
 FINISHED_BEFORE_HALT = 10
 """The number of items that must have finished before too many failures stop the run."""
+
+NOT_SENT = SubmitDeferred(reason="not_sent", message="submitting had to wait before the create was sent")
 
 
 class StopKind(StrEnum):
@@ -95,11 +104,11 @@ class SessionState(Struct, kw_only=True):
     `last_accepted` (epoch seconds) is when a create was last accepted, and `server_ahead` the server's clock
     less ours.
     `is_paused`: a person paused the batch, and nothing is submitted.
-    `intended_at` is when an intent was last committed, and `compared_at` when the last comparison with the
-    API's listing began; after one that failed the next one is put off. `awaits_budget`: the next item waits
-    until the budget has room for it. `reported` are the ids of the runs whose marker cannot be read that were
-    reported already. `unsent` are the creates whose intents are committed, and which wait for a connection;
-    `creates_in_flight` counts those that were sent and have no answer.
+    `answered_at` is when a create was last answered or given up, and `compared_at` when the last comparison
+    with the API's listing began; after one that failed the next one is put off. `awaits_budget`: the next
+    item waits until the budget has room for it. `reported` are the ids of the runs whose marker cannot be
+    read that were reported already. `unsent` are the creates whose intents are committed, and which wait for
+    a connection; `creates_in_flight` counts those that were sent and have no answer.
     """
 
     began_at: float
@@ -115,7 +124,7 @@ class SessionState(Struct, kw_only=True):
     last_accepted: float | None = None
     create_times: deque[float] = field(default_factory=lambda: deque(maxlen=CREATE_TIMES_KEPT))
     server_ahead: float | None = None
-    intended_at: float = -math.inf
+    answered_at: float = -math.inf
     compared_at: float = 0.0
     comparison_put_off_until: float = 0.0
     finished: int = 0
@@ -206,6 +215,16 @@ class Context(Struct, frozen=True, kw_only=True):
         self.wakeup.wake()
         return change
 
+    def put_back_unsent(self, item: int | None = None) -> None:
+        """Send no create that waits for a connection, or not the one of this item; it is queued again."""
+        put_back = [one for one, _ in self.session.unsent if item is None or one.pk == item]
+        if put_back:
+            kept = ((one, create) for one, create in self.session.unsent if one not in put_back)
+            self.session.unsent = deque(kept)
+            for one in put_back:
+                self.record(one.pk, one.k, NOT_SENT)
+            self.wakeup.wake()
+
     def _note(self, event: Event, change: Change) -> None:
         """Count what has finished, report a run too many, and stop where too many items have failed."""
         session = self.session
@@ -252,7 +271,7 @@ class Context(Struct, frozen=True, kw_only=True):
         """Whether nothing is left: no run is alive, nothing can be sent, and what was sent is compared."""
         if self.has_detached():
             return True
-        return self.is_idle() and self.session.intended_at <= self.session.compared_at
+        return self.is_idle() and self.session.answered_at <= self.session.compared_at
 
     def is_idle(self) -> bool:
         """Whether no run is alive, and nothing can be sent."""

@@ -32,7 +32,7 @@ async def recover(ctx: Context) -> None:
             raise TryLater(f"the runs of this batch cannot be listed: {error}") from error
     ctx.session.compared_at = began_at
     if _may_list_late(ctx):
-        ctx.session.intended_at = ctx.clock.boottime()  # so that the batch is compared again at its end
+        ctx.session.answered_at = ctx.clock.boottime()  # so that the batch is compared again at its end
     await _search_for_held(ctx)
 
 

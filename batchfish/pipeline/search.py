@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from batchfish.core import identity
 from batchfish.core.events import Adopted
-from batchfish.core.items import AttemptState
+from batchfish.core.items import Status
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline import backoff
 
@@ -188,12 +188,14 @@ async def list_as_of_start(agent: WebAgent, text: str, *, since: float | None = 
 def adopt(ctx: Context, item: int, found: MarkedRun) -> bool:
     """Bind a found run to the item that its marker names, as the attempt of that k where it is free.
 
-    Returns False where that attempt's create is on its way in this process: its answer will name the run.
+    Returns False where a create of the item is on its way in this process: its answer may name this run, and
+    if it makes another one, that is known then. A create that waits to be sent is not sent.
     """
     k, earlier_run = found.marker.k, None
-    attempt = ctx.journal.attempt(item, k)
-    if attempt is not None and attempt.state is AttemptState.SUBMITTING:
+    ctx.put_back_unsent(item)
+    if ctx.journal.item(item).status is Status.SUBMITTING:
         return False
+    attempt = ctx.journal.attempt(item, k)
     if attempt is not None and attempt.run_id is not None:
         # The create was doubled on its way. The second run counts as an attempt of its own.
         earlier_run, k, attempt = attempt.run_id, ctx.journal.item(item).k + 1, None

@@ -24,7 +24,7 @@ from batchfish.core.reconcile import pause_between_searches
 from batchfish.core.retry import longest_wait
 from batchfish.errors import NeedsYes, WebAgentUnavailable
 from batchfish.pipeline import backoff, budget
-from batchfish.pipeline.context import Context, StopKind
+from batchfish.pipeline.context import NOT_SENT, Context, StopKind
 from batchfish.pipeline.search import (
     adopt,
     find_foreign_runs,
@@ -55,7 +55,8 @@ are off, or not tested yet, a person would have to find it, so that nothing wait
 INTENTS_AHEAD = 2
 """The intents that are committed at most, in times the creates that may wait for their answers at once.
 
-While the answers to some are awaited, the others are ready to be sent as soon as a connection is free.
+While the answers to some are awaited, the others are ready to be sent as soon as a connection is free. Where
+runs cannot be found by their marker, none are: a person has to decide on each that a killed process leaves.
 """
 
 IDLE = 60.0
@@ -68,8 +69,6 @@ STOPS = {
 }
 """The reasons of deferred creates after which submitting stops, since every further create would fail."""
 
-NOT_SENT = SubmitDeferred(reason="not_sent", message="submitting had to wait before the create was sent")
-
 
 async def submit(ctx: Context) -> None:
     """Send what is due while there is room, until nothing is left or the run stops."""
@@ -77,6 +76,7 @@ async def submit(ctx: Context) -> None:
     async with asyncio.TaskGroup() as creates:
         while not ctx.is_over():
             _stop_if_only_held_are_left(ctx)
+            _put_back_unsent(ctx)
             room = _room(ctx)
             if room and ctx.session.markers == "untested":
                 first = ctx.journal.first_accepted(ctx.batch.pk)
@@ -101,6 +101,7 @@ async def submit(ctx: Context) -> None:
             for _ in range(min(len(ctx.session.unsent), _free_connections(ctx))):
                 ctx.session.creates_in_flight += 1
                 creates.create_task(_send_what_waits(ctx))
+        _put_back_unsent(ctx)
 
 
 def _is_concerned(ctx: Context) -> bool:
@@ -119,13 +120,19 @@ def _room(ctx: Context) -> int:
     if ctx.session.unsent or ctx.is_idle() or not _may_send(ctx):
         return 0
     slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive())
-    ahead = INTENTS_AHEAD * creates_at_once(ctx.session.latency)
-    return max(0, min(slots, ahead - ctx.session.creates_in_flight))
+    ahead = INTENTS_AHEAD if _are_findable(ctx) else 1
+    at_most = ahead * creates_at_once(ctx.session.latency)
+    return max(0, min(slots, at_most - ctx.session.creates_in_flight))
 
 
 def _free_connections(ctx: Context) -> int:
     """Return how many more creates may wait for their answers at once."""
     return creates_at_once(ctx.session.latency) - ctx.session.creates_in_flight
+
+
+def _are_findable(ctx: Context) -> bool:
+    """Whether the runs of creates that are sent now can be found by their marker."""
+    return ctx.rules.unanswered.marker and ctx.session.markers == "proven"
 
 
 def _states_of_batch(ctx: Context) -> set[AttemptState]:
@@ -296,8 +303,17 @@ async def _intend(ctx: Context, items: Sequence[Item]) -> list[tuple[Item, Prepa
         change = ctx.record(item.pk, None, event)
         intended.append((change.item, create))
     await ctx.journal.commit()
-    ctx.session.intended_at = ctx.clock.boottime()
     return intended
+
+
+def _put_back_unsent(ctx: Context) -> None:
+    """Send no create that waits for a connection, where submitting has to wait or to stop.
+
+    The creates that are on their way may have no answer for a minute, or until this process ends.
+    """
+    if ctx.session.unsent and not _may_send(ctx):
+        ctx.put_back_unsent()
+        ctx.journal.commit_within(SHARED_COMMIT)
 
 
 async def _send_what_waits(ctx: Context) -> None:
@@ -319,7 +335,7 @@ async def _send(ctx: Context, item: Item, create: PreparedCreate) -> None:
 
     Its evidence counts from then on; that it is durable may wait for the answers that come next.
     """
-    answer, stamp = await _answer_to(ctx, create)
+    answer, stamp = await _answer_to(ctx, item, create)
     change = ctx.record(item.pk, item.k, answer)
     _adapt(ctx, answer, stamp)
     ctx.wakeup.wake()
@@ -327,19 +343,30 @@ async def _send(ctx: Context, item: Item, create: PreparedCreate) -> None:
     ctx.journal.commit_within(SHARED_COMMIT if is_findable else 0.0)
 
 
-async def _answer_to(ctx: Context, create: PreparedCreate) -> tuple[CreateAnswer, int]:
+async def _answer_to(ctx: Context, item: Item, create: PreparedCreate) -> tuple[CreateAnswer, int]:
     """Send one create, and return its answer and the round in which it was sent.
 
-    It is not sent where submitting has to wait or to stop since the intent was committed; then it surely made
-    no run.
+    It is not sent if that is no longer wanted since the intent was committed; then it surely made no run.
     """
     stamp = ctx.session.pacing.round
-    if not _may_send(ctx):
+    if not _is_still_wanted(ctx, item):
         return NOT_SENT, stamp
     sent_at = ctx.clock.boottime()
     answer = _checked(ctx, await ctx.agent.submit(create))
-    ctx.session.create_times.append(ctx.clock.boottime() - sent_at)
+    ctx.session.answered_at = ctx.clock.boottime()
+    ctx.session.create_times.append(ctx.session.answered_at - sent_at)
     return answer, stamp
+
+
+def _is_still_wanted(ctx: Context, item: Item) -> bool:
+    """Whether a create may be sent now whose item was as given when its intent was committed.
+
+    Submitting may have to wait or to stop since then, a person may have cancelled the item or lowered the
+    bound, and a run of the item may have been found.
+    """
+    sent = ctx.journal.count_open() - len(ctx.session.unsent)
+    is_within_bound = sent <= ctx.session.pacing.window.bounds.most
+    return _may_send(ctx) and is_within_bound and ctx.journal.item(item.pk) == item
 
 
 def _checked(ctx: Context, answer: CreateAnswer) -> CreateAnswer:
