@@ -188,7 +188,7 @@ class _Connection(asyncio.Protocol):
         while not (self._may_write or self._is_closing or self._failure):
             await self._change(seconds, httpx.WriteTimeout)
         if isinstance(self._failure, httpx.WriteTimeout):
-            raise self._failure
+            raise _like(self._failure)
 
     async def read_head(self, seconds: float | None) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Read the status and the headers of the answer, past interim answers (1xx)."""
@@ -208,7 +208,7 @@ class _Connection(asyncio.Protocol):
     async def _receive(self, seconds: float | None) -> None:
         """Wait until the server has sent something or closed the connection."""
         if self._failure is not None:
-            raise self._failure
+            raise _like(self._failure)
         await self._change(seconds, httpx.ReadTimeout)
 
     async def _change(self, seconds: float | None, error: type[httpx.TimeoutException]) -> None:
@@ -226,8 +226,17 @@ class _Connection(asyncio.Protocol):
 
     def _fail(self, error: httpx.TransportError) -> None:
         """Keep the first failure, which is raised once what came before it has been read."""
-        self._failure = self._failure or error
+        self._failure = self._failure or _like(error)
         self._changed.set()
+
+
+def _like(failure: httpx.TransportError) -> httpx.TransportError:
+    """Return a failure like this one.
+
+    One that is raised leads to its callers: a connection that kept it would be in a cycle with all that they
+    have received, which the garbage collector frees late.
+    """
+    return type(failure)(str(failure))
 
 
 class _Body(httpx.AsyncByteStream):

@@ -197,18 +197,25 @@ class _PollState(Struct, kw_only=True):
 
         An answer that names none of the runs says nothing about them, not even that they do not exist.
         """
-        if self.refusal is not None:
-            raise self.refusal
-        if self.asked and not self.runs and not self.not_found:
-            raise self.unavailable or WebAgentUnavailable(
-                "the API's answer names none of the runs that it was asked about"
-            )
+        retry_after = None if self.unavailable is None else self.unavailable.retry_after
+        if self.refusal is not None or (self.asked and not self.runs and not self.not_found):
+            raise self._take_error()
+        self._take_error()
         return PollResult(
             runs=self.runs,
             not_found=frozenset(self.not_found - self.runs.keys()),
             server_date=self.server_date,
-            retry_after=None if self.unavailable is None else self.unavailable.retry_after,
+            retry_after=retry_after,
         )
+
+    def _take_error(self) -> BatchfishError:
+        """Return the error that ends this poll, and forget it.
+
+        Its traceback leads here: a state that kept it would be in a cycle with all that was received.
+        """
+        error = self.refusal or self.unavailable
+        self.refusal = self.unavailable = None
+        return error or WebAgentUnavailable("the API's answer names none of the runs that it was asked about")
 
 
 def distinct(run_ids: Iterable[str]) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import logging
 import socket
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import httpx
@@ -325,3 +327,51 @@ async def test_no_stage_of_a_create_logs_the_key(
                 assert KEY.encode() in server.requests[0]
     assert "send_request_headers.started" in caplog.text
     assert KEY not in caplog.text
+
+
+PART = b"x" * 2_000_000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + PART,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + PART,
+        b'HTTP/1.1 200 OK\r\nContent-Length: 2000002\r\n\r\n"' + PART + b'"',
+        b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2000000\r\n\r\n" + PART,
+    ],
+    ids=["broken off", "no JSON", "other JSON", "a page"],
+)
+@pytest.mark.parametrize("kind", ["poll", "search", "cancel", "create"])
+async def test_a_failed_call_keeps_nothing_of_what_was_received(kind: str, answer: bytes) -> None:
+    """In a cycle of references it would be kept until the garbage collector runs, many failures later."""
+
+    async def fail() -> None:
+        with contextlib.suppress(WebAgentUnavailable):
+            match kind:
+                case "poll":
+                    await client.poll(["r-1", "r-2"])
+                case "search":
+                    await client.find_by_marker("bf-")
+                case "cancel":
+                    await client.cancel(["r-1"])
+                case _:
+                    await client.submit(client.prepare("https://shop.example", "find", {}))
+
+    async with (
+        serving(say(answer)) as server,
+        WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
+        await fail()
+        gc.collect()
+        gc.disable()
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(3):
+                await fail()
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+    assert after - before < len(PART)
