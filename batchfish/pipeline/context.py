@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from batchfish.pipeline.policy import BatchPolicy
     from batchfish.webagent.base import PreparedCreate, WebAgent
 
-CREATE_TIMES_KEPT = 16
+CREATE_TIMES_KEPT = 64
 FINISHED_BEFORE_HALT = 10
 """The number of items that must have finished before too many failures stop the run."""
 
