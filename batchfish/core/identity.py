@@ -139,6 +139,11 @@ def mark(goal: str, marker: str) -> str:
     return f"{goal.rstrip()}\n[ref {marker}.]"
 
 
+def is_marked(goal: str, marker: str) -> bool:
+    """Whether a goal ends with a marker as `mark` writes it."""
+    return goal.endswith(f"[ref {marker}.]")
+
+
 @lru_cache(maxsize=4096)  # each poll of a run shows the same goal
 def read_marker(goal: str) -> Marker | None:
     """Return the marker on the last line of a goal; None where it has none there."""

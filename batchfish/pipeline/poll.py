@@ -238,7 +238,7 @@ def _note_time(
 
 def _other_marker(run: RunSnapshot, marker: str) -> str | None:
     """Return the marker in a run's goal if it is another attempt's, else None."""
-    if run.goal is None or run.goal.endswith(marker):  # as every text ends with that of no marker
+    if run.goal is None or not marker or identity.is_marked(run.goal, marker):
         return None
     carried = identity.read_marker(run.goal)
     return None if carried is None or str(carried) == marker else str(carried)

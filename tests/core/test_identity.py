@@ -167,6 +167,12 @@ class TestMarker:
     def test_it_is_the_last_line_of_the_goal_as_sent(self) -> None:
         assert mark("Read.\n\n", "bf-abcdefgh-abcdefghijklm-1") == "Read.\n[ref bf-abcdefgh-abcdefghijklm-1.]"
 
+    def test_a_goal_is_known_to_end_with_its_own_marker_alone(self) -> None:
+        marker = "bf-abcdefgh-abcdefghijklm-1"
+        assert identity.is_marked(identity.mark("Read the price", marker), marker)
+        assert not identity.is_marked(identity.mark("Read the price", f"{marker}1"), marker)
+        assert not identity.is_marked(f"Read the price of {marker}", marker)
+
     @pytest.mark.parametrize("tail", ["", "\n", "\r\n", "  \n\n", "\t"])
     def test_white_space_after_a_marker_is_ignored(self, tail: str) -> None:
         found = read_marker("Read.\n[ref bf-abcdefgh-abcdefghijklm-12.]" + tail)
