@@ -15,6 +15,9 @@ from batchfish.pipeline.search import adopt, new_runs, search, search_text
 if TYPE_CHECKING:
     from batchfish.pipeline.context import Context
 
+CREATE_TAKES = 120.0
+"""Seconds from the commit of an intent until its create is carried out: it may wait for a connection first."""
+
 
 async def recover(ctx: Context) -> None:
     """Continue what earlier processes left; no create is sent before this has returned.
@@ -57,7 +60,7 @@ def _may_list_late(ctx: Context) -> bool:
 
     A create may have made a second run, which only a comparison finds.
     """
-    since = ctx.clock.now() - ctx.rules.unanswered.settle
+    since = ctx.clock.now() - ctx.rules.unanswered.settle - CREATE_TAKES
     return any(one.attempt.intended_at >= since for one in ctx.journal.open_attempts())
 
 

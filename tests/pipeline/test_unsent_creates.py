@@ -249,3 +249,21 @@ def test_runs_that_they_make_after_a_comparison_are_compared_at_the_end(tmp_path
     simulation.server.on_act.append(double)
     assert simulation.run().stop is None
     assert any("one create made two runs" in notice for notice in simulation.notices)
+
+
+def test_runs_that_they_made_before_a_kill_are_compared_once_more(tmp_path: Path) -> None:
+    """The second run of a doubled create is listed only after the next process has begun."""
+
+    def double_and_die(run: BookedRun) -> None:
+        if api.unsent and run.url.endswith(f"/{api.unsent[-1]}"):
+            second = simulation.server.double(run, lasts=5.0)
+            second.visible_at += 0.5
+            simulation.loop.call_later(0.2, simulation.loop.stop)
+
+    api = SlowApi(held_back_for=20.0)  # longer than `settle`
+    simulation = simulate(tmp_path, api)
+    simulation.server.on_act.append(double_and_die)
+    assert simulation.live(100.0) is None
+    assert simulation.run().stop is None
+    assert simulation.server.creates == ITEMS
+    assert any("one create made two runs" in notice for notice in simulation.notices)
