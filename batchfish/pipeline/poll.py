@@ -123,7 +123,7 @@ async def poll_held(ctx: Context) -> None:
         for run_id, one in ctx.journal.open_runs().items()
         if one.attempt.state is AttemptState.HELD
     }
-    if not held or not ctx.is_over():
+    if not held or not ctx.is_idle():
         return
     watches = Watches()
     watches.add(held.keys(), ctx.clock.boottime(), ctx.options.poll_interval)

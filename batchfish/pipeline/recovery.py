@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from batchfish.pipeline.context import Context
 
 CREATE_TAKES = 120.0
-"""Seconds from the commit of an intent until its create is carried out: it may wait for a connection first."""
+"""Seconds from the commit of an intent until its create is carried out: it may wait for a connection."""
 
 
 async def recover(ctx: Context) -> None:
