@@ -15,7 +15,7 @@ MOST_NEEDED = 64
 """One more run is tried after at most this many accepted rounds, however often it was refused."""
 
 FEWEST_CREATES_AT_ONCE, MOST_CREATES_AT_ONCE = 6, 32
-CREATES_A_SECOND = 600
+CREATES_A_SECOND = 450
 """The rate that the creates which wait at once add up to, within these bounds; each takes a connection."""
 
 SHORTEST_FIRST_INTERVAL, LONGEST_FIRST_INTERVAL = 0.05, 0.25

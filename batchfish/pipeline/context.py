@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from batchfish.pipeline.policy import BatchPolicy
     from batchfish.webagent.base import PreparedCreate, WebAgent
 
-CREATE_TIMES_KEPT = 64
+CREATE_TIMES_KEPT = 16
 FINISHED_BEFORE_HALT = 10
 """The number of items that must have finished before too many failures stop the run."""
 
@@ -100,7 +100,8 @@ class Outage(Struct, kw_only=True):
 class SessionState(Struct, kw_only=True):
     """The state of this process, which is lost at its end. Times are boot-time seconds.
 
-    `markers` is as in Batch. `create_times` are those of the latest creates until their answers.
+    `markers` is as in Batch. `create_times` are those of the latest creates until their answers, `latency`
+    is that of the quickest.
     `last_accepted` (epoch seconds) is when a create was last accepted, and `server_ahead` the server's clock
     less ours.
     `is_paused`: a person paused the batch, and nothing is submitted.
@@ -123,6 +124,7 @@ class SessionState(Struct, kw_only=True):
     forbidden_in_a_row: int = 0
     last_accepted: float | None = None
     create_times: deque[float] = field(default_factory=lambda: deque(maxlen=CREATE_TIMES_KEPT))
+    latency: float | None = None
     server_ahead: float | None = None
     answered_at: float = -math.inf
     compared_at: float = 0.0
@@ -140,11 +142,6 @@ class SessionState(Struct, kw_only=True):
     def create_time(self) -> float:
         """The average time of the latest creates until their answers, in seconds; 0 before the first."""
         return sum(self.create_times) / len(self.create_times) if self.create_times else 0.0
-
-    @property
-    def latency(self) -> float:
-        """The time of the quickest of them: the others waited for the server, too, or for this process."""
-        return min(self.create_times, default=0.0)
 
 
 class Context(Struct, frozen=True, kw_only=True):

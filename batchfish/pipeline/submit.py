@@ -59,6 +59,13 @@ While the answers to some are awaited, the others are ready to be sent as soon a
 runs cannot be found by their marker, none are: a person has to decide on each that a killed process leaves.
 """
 
+LATENCY_MAY_GROW = 1.001
+"""The factor by which the latency may grow with each create.
+
+The quickest of them show it: most wait for the server, too, or for this process, and the longer the more of
+them are on their way.
+"""
+
 IDLE = 60.0
 
 STOPS = {
@@ -121,13 +128,13 @@ def _room(ctx: Context) -> int:
         return 0
     slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive())
     ahead = INTENTS_AHEAD if _are_findable(ctx) else 1
-    at_most = ahead * creates_at_once(ctx.session.latency)
+    at_most = ahead * creates_at_once(ctx.session.latency or 0.0)
     return max(0, min(slots, at_most - ctx.session.creates_in_flight))
 
 
 def _free_connections(ctx: Context) -> int:
     """Return how many more creates may wait for their answers at once."""
-    return creates_at_once(ctx.session.latency) - ctx.session.creates_in_flight
+    return creates_at_once(ctx.session.latency or 0.0) - ctx.session.creates_in_flight
 
 
 def _are_findable(ctx: Context) -> bool:
@@ -351,10 +358,12 @@ async def _answer_to(ctx: Context, item: Item, create: PreparedCreate) -> tuple[
     stamp = ctx.session.pacing.round
     if not _is_still_wanted(ctx, item):
         return NOT_SENT, stamp
-    sent_at = ctx.clock.boottime()
+    session, sent_at = ctx.session, ctx.clock.boottime()
     answer = _checked(ctx, await ctx.agent.submit(create))
-    ctx.session.answered_at = ctx.clock.boottime()
-    ctx.session.create_times.append(ctx.session.answered_at - sent_at)
+    session.answered_at = ctx.clock.boottime()
+    took = session.answered_at - sent_at
+    session.create_times.append(took)
+    session.latency = took if session.latency is None else min(took, LATENCY_MAY_GROW * session.latency)
     return answer, stamp
 
 

@@ -97,7 +97,7 @@ def test_intents_share_commits_where_more_may_be_sent_than_at_once(tmp_path: Pat
     assert commits.number < ITEMS
 
 
-@pytest.mark.parametrize(("travel", "at_once"), [(0.001, 6), (0.0205, 25)])
+@pytest.mark.parametrize(("travel", "at_once"), [(0.001, 6), (0.0205, 19)])
 def test_intents_are_committed_while_the_answers_to_other_creates_are_awaited(
     tmp_path: Path, travel: float, at_once: int
 ) -> None:
