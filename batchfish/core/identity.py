@@ -136,12 +136,16 @@ def make_marker(batch8: str, key: str, k: int) -> str:
 
 def mark(goal: str, marker: str) -> str:
     """Return a goal with the marker as its last line."""
-    return f"{goal.rstrip()}\n[ref {marker}.]"
+    return f"{goal.rstrip()}\n{_reference(marker)}"
 
 
 def is_marked(goal: str, marker: str) -> bool:
     """Whether a goal ends with a marker as `mark` writes it."""
-    return goal.endswith(f"[ref {marker}.]")
+    return goal.endswith(_reference(marker))
+
+
+def _reference(marker: str) -> str:
+    return f"[ref {marker}.]"
 
 
 @lru_cache(maxsize=4096)  # each poll of a run shows the same goal

@@ -66,9 +66,7 @@ def has_room(ctx: Context, item: Item) -> bool:
         f"{spell_spending(spending_of(ctx, budget), budget)}, and the next run reserves {spell_usd(amount)} "
         f"({several(amount // budget.step_price, 'step')})"
     )
-    if not session.creates_in_flight and (
-        found.room is Room.NEVER or not ctx.count_alive()
-    ):
+    if not session.creates_in_flight and (found.room is Room.NEVER or not ctx.count_alive()):
         ctx.stop(StopKind.BUDGET, f"the budget does not cover another run: {said}")
     elif found.room is Room.LATER and not session.is_budget_reported:
         session.is_budget_reported = True

@@ -214,10 +214,11 @@ class Context(Struct, frozen=True, kw_only=True):
 
     def put_back_unsent(self, item: int | None = None) -> None:
         """Send no create that waits for a connection, or not the one of this item; it is queued again."""
-        put_back = [one for one, _ in self.session.unsent if item is None or one.pk == item]
+        unsent = self.session.unsent
+        kept = deque(waiting for waiting in unsent if item is not None and waiting[0].pk != item)
+        put_back = [one for one, _ in unsent if item is None or one.pk == item]
         if put_back:
-            kept = ((one, create) for one, create in self.session.unsent if one not in put_back)
-            self.session.unsent = deque(kept)
+            self.session.unsent = kept
             for one in put_back:
                 self.record(one.pk, one.k, NOT_SENT)
             self.wakeup.wake()

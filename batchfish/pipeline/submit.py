@@ -128,13 +128,16 @@ def _room(ctx: Context) -> int:
         return 0
     slots = ctx.session.pacing.room(ctx.journal.count_open(), ctx.count_alive())
     ahead = INTENTS_AHEAD if _are_findable(ctx) else 1
-    at_most = ahead * creates_at_once(ctx.session.latency or 0.0)
-    return max(0, min(slots, at_most - ctx.session.creates_in_flight))
+    return max(0, min(slots, ahead * _at_once(ctx) - ctx.session.creates_in_flight))
 
 
 def _free_connections(ctx: Context) -> int:
     """Return how many more creates may wait for their answers at once."""
-    return creates_at_once(ctx.session.latency or 0.0) - ctx.session.creates_in_flight
+    return _at_once(ctx) - ctx.session.creates_in_flight
+
+
+def _at_once(ctx: Context) -> int:
+    return creates_at_once(ctx.session.latency or 0.0)
 
 
 def _are_findable(ctx: Context) -> bool:
