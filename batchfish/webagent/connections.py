@@ -36,7 +36,8 @@ HAPPY_EYEBALLS_DELAY = 0.25
 class ConnectionPool(httpx.AsyncBaseTransport):
     """Sends requests to one server over at most `most` connections; further requests wait for one.
 
-    A connection that was idle for `idle_seconds` is not used again. A request is never sent twice.
+    A connection that was idle for `idle_seconds` is closed, and not used again. A request is never sent
+    twice.
 
     - before the first byte is sent: ConnectError, ConnectTimeout or PoolTimeout is raised
     - afterwards: ReadError, ReadTimeout, WriteTimeout or RemoteProtocolError
@@ -51,6 +52,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         self._idle_seconds = idle_seconds
         self._slots = asyncio.Semaphore(most)
         self._idle: list[_Connection] = []  # the latest used at the end
+        self._closing: asyncio.TimerHandle | None = None  # of those that stay idle
         self._is_open = True
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -78,6 +80,8 @@ class ConnectionPool(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections that are idle, and each other one as soon as its answer has been read."""
         self._is_open = False
+        if self._closing is not None:
+            self._closing.cancel()
         idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
@@ -116,9 +120,25 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             if self._is_open and connection.is_reusable:
                 connection.idle_since = asyncio.get_running_loop().time()
                 self._idle.append(connection)
+                if self._closing is None:
+                    self._close_what_stays_idle()
             else:
                 connection.close()
         self._slots.release()
+
+    def _close_what_stays_idle(self) -> None:
+        """Close the connections that were idle too long, now and whenever the next one has been.
+
+        A server would otherwise hold them open beside the new ones that replace them.
+        """
+        loop = asyncio.get_running_loop()
+        oldest = loop.time() - self._idle_seconds
+        while self._idle and self._idle[0].idle_since <= oldest:
+            self._idle.pop(0).close()
+        self._closing = None
+        if self._idle:
+            due = self._idle[0].idle_since + self._idle_seconds
+            self._closing = loop.call_at(due, self._close_what_stays_idle)
 
 
 class _Connection(asyncio.Protocol):

@@ -127,6 +127,26 @@ async def test_a_connection_is_not_used_after_its_idle_time() -> None:
         assert server.connections == 3
 
 
+async def test_a_connection_that_stays_idle_is_closed_although_nothing_more_is_sent() -> None:
+    closed = asyncio.Semaphore(0)
+
+    async def answer_until_it_is_closed(server: Server, connection: Connection) -> None:
+        try:
+            await answer_with_numbers(server, connection)
+        finally:
+            closed.release()
+
+    async with (
+        serving(answer_until_it_is_closed) as server,
+        pool_of(server, most=2, idle_seconds=0.01) as client,
+    ):
+        for _ in range(2):  # the second time after the pool had none left to close
+            await asyncio.gather(client.post("/"), client.post("/"))
+            for _ in range(2):
+                await closed.acquire()
+        assert server.connections == 4
+
+
 async def test_waiting_for_a_connection_too_long_sends_nothing() -> None:
     has_come = asyncio.Event()
 
