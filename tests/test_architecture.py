@@ -35,8 +35,17 @@ HEAVY = {
     "yaml",
 }
 
-SLOW = {"asyncio", "dataclasses", "difflib", "shutil", "ssl", "tempfile"}
-"""Modules of Python that take one to thirty milliseconds to import."""
+SLOW = {
+    "asyncio",
+    "dataclasses",
+    "difflib",
+    "inspect",
+    "shutil",
+    "ssl",
+    "tempfile",
+    "typing_extensions",
+}
+"""Modules that take one to thirty milliseconds to import."""
 
 ROWS = "id,url\nb1,https://books.example/1\n"
 
@@ -137,6 +146,20 @@ def test_the_client_loads_nothing_for_the_command_line_of_httpx() -> None:
     assert run.stdout.strip() == "['httpx']", run.stderr
 
 
+LOOK_AT_TYPING = """
+from batchfish.cli.main import main
+main(["ls"])
+import msgspec, typing_extensions
+print(typing_extensions.TypedDict.__name__, msgspec.__name__)
+"""
+
+
+@pytest.mark.process
+def test_what_msgspec_was_imported_without_can_be_imported_afterwards(tmp_path: Path) -> None:
+    run = run_python(LOOK_AT_TYPING, cwd=tmp_path)
+    assert run.stdout.splitlines()[-1:] == ["TypedDict msgspec"], run.stderr
+
+
 LOUD_CYCLE = """
 import sys
 from batchfish.cli.main import main
@@ -164,7 +187,7 @@ READING: dict[str, set[str]] = {
     "status --json": set(),
     "ls": set(),
     "explain b1": set(),
-    "held": {"asyncio", "shutil", "ssl"},
+    "held": {"asyncio", "inspect", "shutil", "ssl"},
     "plan rows.csv --goal Read": set(),
     "validate rows.csv --goal Read": set(),
 }

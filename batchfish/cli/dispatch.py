@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, TextIO
 
@@ -94,6 +95,7 @@ def _call(words: Sequence[str], console: Console) -> int:
             return ExitCode.OK
         case [name, *arguments]:
             command = find_command(name)
+    _import_msgspec()
     # `batchfish --help` needs none of these. What reports errors is loaded while files can still be opened.
     from batchfish.cli import documents, failures  # noqa: F401
     from batchfish.cli.options import Messages
@@ -107,6 +109,17 @@ def _call(words: Sequence[str], console: Console) -> int:
         _log_requests(sys.stderr)
     code: int = module.run(options, os.environ, console)
     return code
+
+
+def _import_msgspec() -> None:
+    """Import msgspec as where typing_extensions is not installed, which would take as long as msgspec itself.
+
+    msgspec requires no other package: what it looks for there, it takes from `typing` otherwise.
+    """
+    if sys.modules.setdefault("typing_extensions", None) is None:  # type: ignore[arg-type]
+        with suppress(ImportError):  # if that changes, the next import of it succeeds
+            import msgspec  # noqa: F401
+        del sys.modules["typing_extensions"]
 
 
 def _log_requests(stream: TextIO) -> None:
