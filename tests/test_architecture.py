@@ -39,6 +39,7 @@ SLOW = {
     "asyncio",
     "dataclasses",
     "difflib",
+    "hashlib",
     "inspect",
     "shutil",
     "ssl",
@@ -186,10 +187,10 @@ READING: dict[str, set[str]] = {
     "status": set(),
     "status --json": set(),
     "ls": set(),
-    "explain b1": set(),
-    "held": {"asyncio", "inspect", "shutil", "ssl"},
-    "plan rows.csv --goal Read": set(),
-    "validate rows.csv --goal Read": set(),
+    "explain b1": {"hashlib"},
+    "held": {"asyncio", "hashlib", "inspect", "shutil", "ssl"},
+    "plan rows.csv --goal Read": {"hashlib"},
+    "validate rows.csv --goal Read": {"hashlib"},
 }
 """The version, and commands that read a journal or rows, each with the slow modules that it loads."""
 

@@ -12,9 +12,10 @@ from msgspec import Struct
 from batchfish.cli.access import spell_api
 from batchfish.cli.counts import finished_code
 from batchfish.core import identity
+from batchfish.core.names import full_name
 from batchfish.core.periods import period_at
 from batchfish.errors import WrongInput
-from batchfish.journal.records import NewBatch, full_name
+from batchfish.journal.records import NewBatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

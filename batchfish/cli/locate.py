@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from batchfish.core.identity import TRY_SUFFIX
+from batchfish.core.names import TRY_SUFFIX
 from batchfish.errors import StorageFailed, WrongInput
 from batchfish.journal.lock import refuse_network_file_system
 from batchfish.journal.queries import open_reader

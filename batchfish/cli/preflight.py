@@ -29,10 +29,10 @@ from batchfish.core import identity
 from batchfish.core.addresses import is_loopback
 from batchfish.core.describe import several
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
+from batchfish.core.names import TRY_SUFFIX, full_name
 from batchfish.core.periods import periods_before
 from batchfish.core.rules import rules_from
 from batchfish.errors import NeedsYes, StorageFailed
-from batchfish.journal.records import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -182,7 +182,7 @@ async def _ask_same_items_in_folder(check: RunCheck, recorded_as: str) -> None:
     journal, manifest = check.journal, check.manifest
     found: list[Overlap] = []
     for path in sorted(journal.path.parent.glob("*.db")):
-        if path != journal.path and not path.stem.endswith(identity.TRY_SUFFIX):
+        if path != journal.path and not path.stem.endswith(TRY_SUFFIX):
             with suppress(StorageFailed):  # a file that cannot be read cannot be compared
                 found += journal.reader.staged.find_overlaps(path, name=manifest.name, base_url=recorded_as)
     agreed = journal.agreed_batches()
@@ -210,7 +210,7 @@ async def _ask_runs_of_other_journals(check: RunCheck, access: Access) -> bool:
     journal, choice, name = check.journal, check.choice, check.manifest.name
     now = SystemClock().now()
     found = await _list_runs_of_other_journals(check, access)
-    tries = identity.batch_prefix(name + identity.TRY_SUFFIX)
+    tries = identity.batch_prefix(name + TRY_SUFFIX)
     keys: dict[str, set[str]] = {}
     for marker in found.markers:
         if not marker.batch8.startswith(tries):

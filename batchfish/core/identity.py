@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 FINGERPRINT_VERSION = 1
 
-TRY_SUFFIX = "@try"
-"""The end of a name whose batches are tries of single items."""
-
 BATCH_PREFIX_LETTERS = 4
 """The letters of a batch8 that its name determines; the others are random."""
 

@@ -9,6 +9,7 @@ from batchfish.core.items import Status
 from batchfish.core.outcomes import GoodResult, ResultPair
 from batchfish.journal import records
 from batchfish.journal.files import connect, storage_errors
+from batchfish.journal.outcomes import result_from
 
 if TYPE_CHECKING:
     import sqlite3
@@ -224,5 +225,5 @@ def _good_result(row: Sequence[Any]) -> GoodResult | None:
     item_id, url, batch, raw, is_whole_answer = row
     if item_id is None:
         return None
-    result = records.result_from(raw, is_whole_answer)
+    result = result_from(raw, is_whole_answer)
     return GoodResult(item_id=item_id, url=url, batch=batch, result=result)

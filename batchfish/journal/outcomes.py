@@ -11,12 +11,15 @@ from msgspec import Struct
 
 from batchfish.core.items import Status
 from batchfish.core.outcomes import Outcomes
+from batchfish.core.results import decode_result
 from batchfish.errors import StorageFailed
 from batchfish.journal import records
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
+
+    from batchfish.core.results import ResultText
 
 CHUNK_ROWS, CHUNK_BYTES = 4000, 4 * 2**20
 
@@ -124,8 +127,13 @@ def outcomes_from(chunk: Chunk) -> Outcomes:
         raise StorageFailed("this version of SQLite collects the items of a batch out of order")
     for name in _TIMES:
         columns[name] = [None if ticks is None else ticks / _TICKS for ticks in columns[name]]
-    results = list(map(records.result_from, chunk.raw, chunk.is_whole_answer))
+    results = list(map(result_from, chunk.raw, chunk.is_whole_answer))
     return Outcomes(count=chunk.count, batch=(chunk.batch,), results=results, **columns)
+
+
+def result_from(raw: bytes | None, is_whole_answer: object) -> ResultText | None:
+    """Return the result in the columns `raw` and `is_whole_answer`; None if there is none."""
+    return None if raw is None else decode_result(raw, is_whole_answer=bool(is_whole_answer))
 
 
 class _ChunkReader:

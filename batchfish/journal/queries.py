@@ -1,7 +1,8 @@
 """The reads that commands make of a journal, even while another process owns it.
 
 It is one long class because a journal has one seam for reads: each method is a query of its own, and a test
-calls every one of them on journals of earlier versions.
+calls every one of them on journals of earlier versions. What `status` does not need is imported by the
+method that does.
 """
 
 from __future__ import annotations
@@ -9,14 +10,12 @@ from __future__ import annotations
 import json
 import re
 from contextlib import closing, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core.items import AttemptState, Status
-from batchfish.journal import files, outcomes, records
-from batchfish.journal.fresh_results import read_fresh, read_reused_from
-from batchfish.journal.good_results import MAIN, OTHER, GoodResults, Side, attached
-from batchfish.journal.histories import read_histories
-from batchfish.journal.ingest import StagedRows
+from batchfish.core.names import full_name
+from batchfish.journal import files, records
 from batchfish.journal.records import (
     HeldAttempt,
     ItemMoneyEvent,
@@ -24,7 +23,6 @@ from batchfish.journal.records import (
     MoneyEvent,
     Row,
     SettingChange,
-    full_name,
 )
 from batchfish.journal.spending import (
     StepsTaken,
@@ -47,6 +45,8 @@ if TYPE_CHECKING:
     from batchfish.core.quantiles import PastRuns
     from batchfish.core.results import ResultText
     from batchfish.journal.fresh_results import FreshResult
+    from batchfish.journal.good_results import GoodResults
+    from batchfish.journal.ingest import StagedRows
     from batchfish.journal.records import Batch, Request
 
 
@@ -79,9 +79,15 @@ class JournalReader:  # more than ten public methods: each is one query
     ) -> None:
         """Read on this connection; `check` is called before each read, and raises to refuse it."""
         self.path = path
-        self.staged = StagedRows(connection, path)
         self._connection = connection
         self._check = check
+
+    @cached_property
+    def staged(self) -> StagedRows:
+        """The rows of a manifest, to be compared with the items of a batch."""
+        from batchfish.journal.ingest import StagedRows
+
+        return StagedRows(self._connection, self.path)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -368,6 +374,8 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def result_of(self, item: Item) -> ResultText | None:
         """Return an item's result: that of the attempt which the item follows."""
+        from batchfish.journal.outcomes import result_from
+
         with self._reading():
             owner = records.result_owner(self._connection)
         rows = self._rows(
@@ -375,7 +383,7 @@ class JournalReader:  # more than ten public methods: each is one query
             f" o.pk = {owner} JOIN results s ON s.item = o.pk AND s.k = o.follows WHERE i.pk = ?",
             item.pk,
         )
-        return records.result_from(*rows[0]) if rows else None
+        return result_from(*rows[0]) if rows else None
 
     def answers(self, batch: int) -> Iterator[tuple[int, bytes]]:
         """Yield the wanted items of a batch that succeeded, with the bytes of their results."""
@@ -401,13 +409,17 @@ class JournalReader:  # more than ten public methods: each is one query
 
         `failed_only` leaves out the items that succeeded.
         """
+        from batchfish.journal.outcomes import read_sizes
+
         with self._reading():
-            return outcomes.read_sizes(self._connection, batch, failed_only=failed_only)
+            return read_sizes(self._connection, batch, failed_only=failed_only)
 
     def outcomes(self, batch: int, sizes: Sequence[int], *, failed_only: bool = False) -> Iterator[Outcomes]:
         """Yield the outcomes of the same items, in chunks; `sizes` were read in the same snapshot."""
+        from batchfish.journal.outcomes import read_outcomes
+
         with self._reading():
-            yield from outcomes.read_outcomes(self._connection, batch, sizes, failed_only=failed_only)
+            yield from read_outcomes(self._connection, batch, sizes, failed_only=failed_only)
 
     @contextmanager
     def good_results(
@@ -417,6 +429,8 @@ class JournalReader:  # more than ten public methods: each is one query
 
         None: nothing was before. `other` is the journal of that batch if it is not this one.
         """
+        from batchfish.journal.good_results import MAIN, OTHER, GoodResults, Side, attached
+
         with attached(self._connection, other), self.snapshot(), files.storage_errors(other or self.path):
             earlier = None if before is None else Side(MAIN if other is None else OTHER, before)
             yield GoodResults(self._connection, earlier, Side(MAIN, batch))
@@ -425,16 +439,22 @@ class JournalReader:  # more than ten public methods: each is one query
         self, batch: int | None, since: float, *, of_staged_rows: bool = False
     ) -> Iterator[Sequence[FreshResult]]:
         """Yield what `read_fresh` yields: results for the items of a batch, or for the rows of `staged`."""
+        from batchfish.journal.fresh_results import read_fresh
+
         with self._reading():
             yield from read_fresh(self._connection, batch, since, of_staged_rows=of_staged_rows)
 
     def reused_from(self, item: int) -> str | None:
         """Return the batch whose result an item has reused; None for an item with runs of its own."""
+        from batchfish.journal.fresh_results import read_reused_from
+
         with self._reading():
             return read_reused_from(self._connection, item)
 
     def histories(self, batch: int) -> Iterator[ItemHistory]:
         """Yield every item of a batch with the times and costs of its attempts, wanted or not."""
+        from batchfish.journal.histories import read_histories
+
         with self._reading():
             is_recent = files.has_table(self._connection, "findings")
             yield from read_histories(self._connection, batch, is_recent=is_recent)
@@ -452,8 +472,10 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def input_names(self, batch: int) -> Sequence[str]:
         """Return the names of the variables of a batch's rows, in the order in which they first occur."""
+        from batchfish.journal.outcomes import read_input_names
+
         with self._reading():
-            return outcomes.read_input_names(self._connection, batch)
+            return read_input_names(self._connection, batch)
 
     def settings(self, batch: int) -> Mapping[str, Any]:
         """Return what a person set for a batch after it began, by name; what was taken back is left out."""

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import Struct
 
 from batchfish.core.items import Attempt, AttemptState, Item, Status
-from batchfish.core.results import decode_result
 from batchfish.journal import files
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
-
-    from batchfish.core.results import ResultText
 
 CHUNK_ROWS, CHUNK_BYTES = 2000, 4 * 2**20
 
@@ -53,11 +50,6 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     manifest: Mapping[str, Any]
     manifest_path: str
     markers: bool
-
-
-def full_name(name: str, period: str | None, number: int) -> str:
-    """Return a batch's full name: `name`, `name@2026-11-24`, `name.2` or `name@2026-11-24.2`."""
-    return name + (f"@{period}" if period else "") + (f".{number}" if number > 1 else "")
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -250,11 +242,6 @@ def batch_from(row: Sequence[Any]) -> Batch:
     values = dict(zip(Batch.__struct_fields__, row, strict=True))
     values["manifest"] = json.loads(values["manifest"])
     return Batch(**values)
-
-
-def result_from(raw: bytes | None, is_whole_answer: object) -> ResultText | None:
-    """Return the result in the columns `raw` and `is_whole_answer`; None if there is none."""
-    return None if raw is None else decode_result(raw, is_whole_answer=bool(is_whole_answer))
 
 
 def has_reuse(connection: sqlite3.Connection, journal: str = "main") -> bool:

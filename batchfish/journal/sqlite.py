@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from batchfish.core import identity
+from batchfish.core.names import full_name
 from batchfish.errors import StorageFailed
 from batchfish.journal import changes, files, records
 from batchfish.journal.controls import find_control
@@ -19,7 +20,7 @@ from batchfish.journal.group import GroupCommit
 from batchfish.journal.memory import Memory
 from batchfish.journal.notifications import Notifications
 from batchfish.journal.queries import JournalReader
-from batchfish.journal.records import Comparison, full_name
+from batchfish.journal.records import Comparison
 
 if TYPE_CHECKING:
     from collections import Counter

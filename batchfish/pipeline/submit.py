@@ -19,6 +19,7 @@ from batchfish.core.events import (
 )
 from batchfish.core.identity import BATCH_PREFIX_LETTERS
 from batchfish.core.items import AttemptState
+from batchfish.core.names import TRY_SUFFIX
 from batchfish.core.pacing import creates_at_once
 from batchfish.core.reconcile import pause_between_searches
 from batchfish.core.retry import longest_wait
@@ -237,7 +238,7 @@ async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
     Two processes that begin at the same time find nothing at their start. But the listing now shows the first
     create of this one, so it shows what was created before that, too: at most that one run is paid for twice.
     """
-    name = f"{ctx.batch.manifest.get('name')}{identity.TRY_SUFFIX}"
+    name = f"{ctx.batch.manifest.get('name')}{TRY_SUFFIX}"
     if ctx.batch.name.startswith(name):
         return  # a try pays for an item that its batch may pay for, too, on purpose
     journal, batch8 = ctx.journal, ctx.batch.batch8

@@ -8,11 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from batchfish.core import identity
+from batchfish.core.names import full_name
 from batchfish.core.rules import rules_from
 from batchfish.core.window import AUTO
 from batchfish.errors import StorageFailed
 from batchfish.journal.queries import open_reader
-from batchfish.journal.records import full_name
 from tests.journal.building import begin, connection_of, edit, row
 
 if TYPE_CHECKING:

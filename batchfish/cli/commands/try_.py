@@ -28,6 +28,7 @@ from batchfish.cli.signals import cancel_alive, handling_signals
 from batchfish.cli.system_clock import SystemClock
 from batchfish.core import identity
 from batchfish.core.items import Status
+from batchfish.core.names import TRY_SUFFIX
 from batchfish.core.results import ResultText, UnreadableResult, read_result
 from batchfish.errors import NeedsYes, WrongInput
 from batchfish.journal.records import NewBatch
@@ -73,7 +74,7 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
     manifest = read_manifest(options.manifest)
     manifest.check()
     spec = _find_item(manifest, options.item)
-    path = journal_for(manifest, options.location, identity.TRY_SUFFIX)
+    path = journal_for(manifest, options.location, TRY_SUFFIX)
     make_home(path)
     with ExitStack() as stack:
         agreement = agreement_of(options.questions)
@@ -110,7 +111,7 @@ def _continue_or_begin(
             return batch, item
     journal.reader.staged.load([spec], identity.FINGERPRINT_VERSION)
     journal.reader.staged.compare(None)
-    name = manifest.name + identity.TRY_SUFFIX
+    name = manifest.name + TRY_SUFFIX
     new = NewBatch(
         name=name,
         period=None,
