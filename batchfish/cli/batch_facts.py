@@ -218,7 +218,7 @@ def _spell_setting(value: object) -> str:
 def _events(reader: JournalReader, batch: Batch, changes: Sequence[SettingChange]) -> list[LoggedEvent]:
     """Return what was recorded about money, and what a person set while the batch ran, in order."""
     set_to = [LoggedEvent(one.at, None, _spell_change(one)) for one in changes]
-    money = [LoggedEvent(*one) for one in reader.money_events_in(batch.pk)]
+    money = [LoggedEvent(one.at, one.item, one.message) for one in reader.money_events_in(batch.pk)]
     return sorted([*set_to, *money], key=lambda event: event.at)
 
 

@@ -106,7 +106,7 @@ def choose(
     if selection.where is not None:
         rows = _keep_where(selection.where, rows, variables)
     if selection.sample is not None:
-        rows = sorted(random.sample(rows, min(selection.sample, len(rows))))
+        rows = sorted(random.sample(rows, min(selection.sample, len(rows))), key=lambda row: row.key)
     return [row.key for row in rows[: selection.limit]]
 
 

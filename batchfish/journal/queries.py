@@ -13,6 +13,8 @@ from contextlib import closing, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.names import full_name
 from batchfish.journal import files, records
@@ -305,7 +307,7 @@ class JournalReader:  # more than ten public methods: each is one query
             " WHERE i.batch = ? AND i.k > 0 AND a.state = 'ended' ORDER BY a.finished_at, i.row",
             batch,
         )
-        return [records.EndedRun(*row)._replace(succeeded=bool(row[8])) for row in rows]
+        return [replace(records.EndedRun(*row), succeeded=bool(row[8])) for row in rows]
 
     def held_attempts(self, batch: int | None = None) -> Sequence[HeldAttempt]:
         """Return the attempts that wait for a person, of one batch or of all, whatever their items are."""
@@ -319,7 +321,7 @@ class JournalReader:  # more than ten public methods: each is one query
             " AND (?1 IS NULL OR i.batch = ?1) ORDER BY i.batch, i.row, i.pk, a.k",
             batch,
         )
-        return [HeldAttempt(*row)._replace(status=Status(row[5])) for row in rows]
+        return [replace(HeldAttempt(*row), status=Status(row[5])) for row in rows]
 
     def money_events_of(self, item: int) -> Sequence[MoneyEvent]:
         """Return what was recorded about an item's money, in order."""

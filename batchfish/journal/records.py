@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -61,7 +61,7 @@ class Request(Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, str]
 
 
-class Row(NamedTuple):
+class Row(Struct, frozen=True):
     """The id, URL and variables of an item or a staged row: what options such as `--where` select by.
 
     `key` is the item's key or the row's number, `inputs` are the row's variables as JSON.
@@ -84,14 +84,14 @@ class Comparison(Struct, frozen=True, kw_only=True):
     unlisted: int
 
 
-class MoneyEvent(NamedTuple):
+class MoneyEvent(Struct, frozen=True):
     """Something that cost, or may have cost, more than it should; `at` is epoch seconds."""
 
     at: float
     message: str
 
 
-class ItemMoneyEvent(NamedTuple):
+class ItemMoneyEvent(Struct, frozen=True):
     """A money event with the id of its item; `at` is epoch seconds."""
 
     at: float
@@ -99,7 +99,7 @@ class ItemMoneyEvent(NamedTuple):
     message: str
 
 
-class SettingChange(NamedTuple):
+class SettingChange(Struct, frozen=True):
     """A setting that a person changed after the batch began.
 
     `name` is concurrency, halt, budget or paused; a `value` (of JSON's types) of None is the manifest's.
@@ -110,7 +110,7 @@ class SettingChange(NamedTuple):
     at: float
 
 
-class KnownAttempt(NamedTuple):
+class KnownAttempt(Struct, frozen=True):
     """An attempt as an audit needs it: its item's id and key; `created_at` is epoch seconds."""
 
     item: str
@@ -121,7 +121,7 @@ class KnownAttempt(NamedTuple):
     created_at: float | None
 
 
-class HeldAttempt(NamedTuple):
+class HeldAttempt(Struct, frozen=True):
     """An attempt that waits for a person, and its item, which may have ended by another attempt.
 
     `batch` and `item` are keys in the journal, `key` is the item's key in markers. `reason` is `unanswered`
@@ -141,7 +141,7 @@ class HeldAttempt(NamedTuple):
     url: str
 
 
-class LatestFailure(NamedTuple):
+class LatestFailure(Struct, frozen=True):
     """An item that failed lately; `ended_at` is epoch seconds."""
 
     item_id: str
@@ -150,7 +150,7 @@ class LatestFailure(NamedTuple):
     ended_at: float
 
 
-class EndedRun(NamedTuple):
+class EndedRun(Struct, frozen=True):
     """A run that has ended, as a job log shows it; `sent_at` is when its create was sent or accepted."""
 
     row: int

@@ -13,6 +13,7 @@ from batchfish.core.items import Status
 from batchfish.core.results import ResultText
 from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.journal.queries import open_reader
+from batchfish.journal.records import SettingChange
 from tests.journal.building import KEY, Driver, begin, commit, connection_of, edit, row
 
 if TYPE_CHECKING:
@@ -159,9 +160,16 @@ def test_settings_and_money_events_of_a_batch_come_in_order(
         )
     driver.record(lived["a"], None, Adopted(run_id="ghost", k=2, marker="m", key_id=KEY))
     commit(journal)
-    assert reader.setting_changes(batch) == [("concurrency", 20, 5.0), ("halt", None, 5.0)]
-    ((at, item, message),) = reader.money_events_in(batch)
-    assert (at, item, message.split(" (")[0]) == (driver.now, "a", "a second run ghost of a finished item")
+    assert reader.setting_changes(batch) == [
+        SettingChange("concurrency", 20, 5.0),
+        SettingChange("halt", None, 5.0),
+    ]
+    (event,) = reader.money_events_in(batch)
+    assert (event.at, event.item, event.message.split(" (")[0]) == (
+        driver.now,
+        "a",
+        "a second run ghost of a finished item",
+    )
     assert reader.setting_changes(batch + 1) == []
     assert reader.money_events_in(batch + 1) == []
 

@@ -62,7 +62,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
             goal=request.goal,
             attempts_made=[_as_object(attempt, story.reserved.get(attempt.k)) for attempt in story.attempts],
             suspicious=list(findings),
-            money_events=[event._asdict() for event in story.money],
+            money_events=to_builtins(story.money),
             story=[event._asdict() for event in story.events()],
             next=story.next_step(),
             reused_from=story.reused_from,
