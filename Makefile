@@ -36,7 +36,7 @@ demo: .venv/.ready-to-run ## Read the sample site into a table, on this machine 
 	cp -p sample_inputs/demo.yaml sample_inputs/pages.jsonl .demo/
 	started=$$(date +%s)
 	ended=0
-	.venv/bin/batchfish run --local --engine extract --progress bar --head 8 .demo/demo.yaml || ended=$$?
+	.venv/bin/batchfish run --local --engine extract --head 8 .demo/demo.yaml || ended=$$?
 	# 1: finished, and some items failed. Eight of the pages are there to fail, and eight are in French.
 	if [ $$ended != 1 ]; then exit $$ended; fi
 	echo
