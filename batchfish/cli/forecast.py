@@ -13,6 +13,7 @@ from batchfish.cli.cost import Money, read_money
 from batchfish.cli.counts import Counts, count, most_runs
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
+from batchfish.cli.factory import with_pace
 from batchfish.cli.locate import journal_for, read_manifest
 from batchfish.cli.parser import spelled
 from batchfish.cli.selection import rows_to_submit
@@ -27,11 +28,11 @@ from batchfish.journal.queries import open_reader_or_empty
 from batchfish.journal.row_file import RowFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from batchfish.cli.batch_choice import BatchChoice
     from batchfish.cli.console import Console
-    from batchfish.cli.options import JournalLocation, ManifestSource, Selection
+    from batchfish.cli.options import JournalLocation, ManifestSource, Pace, Selection
     from batchfish.core.quantiles import PastRuns, Range
     from batchfish.core.window import Bounds
     from batchfish.journal.ingest import Difference
@@ -72,27 +73,30 @@ def show_forecast(
     source: ManifestSource,
     location: JournalLocation,
     selection: Selection,
+    pace: Pace,
     *,
     begins_new: bool,
-    drains: bool,
     as_json: bool,
+    others: Sequence[str],
     console: Console,
 ) -> int:
-    """Print what a `run` with these options would do, and the command; nothing is sent or written."""
+    """Print what a `run` with these options would do, and the command; nothing is sent or written.
+
+    `others` are its further options, as a command line gives them.
+    """
     manifest = read_manifest(source)
     with RowFile() as rows:
         if not manifest.check(rows).items and not as_json:
             put(f"{source.file}: nothing is selected: the manifest has no items")
             return ExitCode.OK
         with open_reader_or_empty(journal_for(manifest, location)) as reader:
-            forecast = make_forecast(reader, manifest, rows, selection, begins_new=begins_new, drains=drains)
+            forecast = make_forecast(reader, manifest, rows, selection, pace, begins_new=begins_new)
     if as_json:
         put_document(DocumentType.PLAN, **_as_object(forecast))
     else:
         _put_forecast(forecast)
     if forecast.to_submit or forecast.alive:
-        new = ["--new"] if begins_new else []
-        words = [*spelled(location, source), *new, *spelled(selection)]
+        words = [*spelled(location, source), *(["--new"] if begins_new else []), *others]
         console.say(f"to submit and follow it: batchfish run {shlex.join(words)}")
     return ExitCode.OK
 
@@ -102,9 +106,9 @@ def make_forecast(
     manifest: Manifest,
     rows: RowFile,
     selection: Selection,
+    pace: Pace,
     *,
     begins_new: bool,
-    drains: bool,
 ) -> Forecast:
     """Compare a manifest and its rows with its journal, as `run` would."""
     now = SystemClock().now()
@@ -112,14 +116,14 @@ def make_forecast(
     batch = choice.batch
     key = 0 if batch is None else batch.pk  # no attempt is of batch 0
     settings = Settings() if batch is None else settings_from(reader.settings(batch.pk))
-    submits = not (drains or settings.is_paused)
+    submits = not (pace.drain or settings.is_paused)
     waiting, reused = frozenset[int](), frozenset[int]()
     if submits:
         waiting = rows_to_submit(selection, reader.staged, manifest.variables)
         reused = waiting & _reusable(reader, choice, now)
     to_submit = len(waiting - reused)
     counts = Counts() if batch is None else count(reader, batch.pk)
-    rules = settings.applied_to(rules_from(choice.manifest))
+    rules = with_pace(settings.applied_to(rules_from(choice.manifest)), pace)
     return Forecast(
         batch=choice.name,
         begins=batch is None,

@@ -34,6 +34,11 @@ def duration(text: str) -> float:
     return _parse(parse_duration, text)
 
 
+def spell_seconds(seconds: float) -> str:
+    """Return a duration as an option gives it, to the millisecond."""
+    return f"{seconds:.0f}s" if seconds.is_integer() else f"{seconds * 1000:.0f}ms"
+
+
 def share(text: str) -> Share:
     """Parse a count, or a share in percent."""
     from batchfish.manifest.values import parse_share
@@ -87,7 +92,12 @@ class ManifestSource(Arguments, frozen=True, kw_only=True):
         "--schema", metavar="FILE", parse=Path, help="read the output_schema from a JSON or YAML file"
     )
     var: tuple[tuple[str, str], ...] = option(
-        "--var", metavar="K=V", parse=variable, repeats=True, help="set a variable of the manifest"
+        "--var",
+        metavar="K=V",
+        parse=variable,
+        spell="=".join,
+        repeats=True,
+        help="set a variable of the manifest",
     )
     allow_duplicates: bool = flag(
         "--allow-duplicates", help="number repeated rows; without this they are an error"
@@ -148,7 +158,11 @@ class Pace(Arguments, frozen=True, kw_only=True):
         help="stop submitting when more than N items (or P %) have failed (default: never)",
     )
     max_duration: float | None = option(
-        "--max-duration", metavar="TIME", parse=duration, help="stop after this long (default: no limit)"
+        "--max-duration",
+        metavar="TIME",
+        parse=duration,
+        spell=spell_seconds,
+        help="stop after this long (default: no limit)",
     )
     drain: bool = flag("--drain", help="submit nothing; follow the runs that are alive to their end")
     if_running: str = option(
@@ -162,6 +176,7 @@ class Pace(Arguments, frozen=True, kw_only=True):
         "--max-outage",
         metavar="TIME",
         parse=duration,
+        spell=spell_seconds,
         default=MAX_OUTAGE,
         help=f"give up after the API has been unreachable this long (default: {MAX_OUTAGE / 60:g}m)",
     )
@@ -169,6 +184,7 @@ class Pace(Arguments, frozen=True, kw_only=True):
         "--poll-interval",
         metavar="TIME",
         parse=duration,
+        spell=spell_seconds,
         help="poll running runs this often (default: by how long they take, 1s or more; 25ms or more for an "
         "API on this machine)",
     )
@@ -176,6 +192,7 @@ class Pace(Arguments, frozen=True, kw_only=True):
         "--settle",
         metavar="TIME",
         parse=duration,
+        spell=spell_seconds,
         help="search this long for the run of an unanswered create before it is sent again "
         "(default: the manifest's, or 5m)",
     )

@@ -25,7 +25,7 @@ class Argument(Struct, frozen=True, kw_only=True):
     """One argument of a command line, as `--help` and the command reference show it.
 
     `names` are the spellings of an option, and empty for a positional argument. `metavar` is None for an
-    option without a value.
+    option without a value. `spell` is the inverse of `parse`.
     """
 
     names: tuple[str, ...]
@@ -36,6 +36,7 @@ class Argument(Struct, frozen=True, kw_only=True):
     is_optional: bool = True
     is_exclusive: bool = False
     parse: Callable[[str], object] = str
+    spell: Callable[[Any], str] = str
     default: object = None
 
     @property
@@ -118,6 +119,7 @@ def option(
     metavar: str,
     help: str,  # noqa: A002 - as argparse calls it
     parse: Callable[[str], object] = str,
+    spell: Callable[[Any], str] = str,
     default: object = None,
     repeats: bool = False,
     is_exclusive: bool = False,
@@ -128,6 +130,7 @@ def option(
         metavar=metavar,
         help=help,
         parse=parse,
+        spell=spell,
         repeats=repeats,
         is_exclusive=is_exclusive,
         default=() if repeats else default,
@@ -208,10 +211,7 @@ def given(options: Arguments) -> list[str]:
 
 
 def spelled(*options: Arguments) -> list[str]:
-    """Return the words of a command line that give these options, those of inner groups included.
-
-    Values that were parsed into something else than a text, a path or a number are spelled by `str`.
-    """
+    """Return the words of a command line that give these options, those of inner groups included."""
     return [word for one in options for word in _spelled(one, frozenset())]
 
 
@@ -225,7 +225,7 @@ def _spelled(options: Arguments, leaves_out: frozenset[str]) -> Iterator[str]:
                 if spec.names:
                     yield spec.name
                 if spec.metavar is not None:
-                    yield "=".join(single) if isinstance(single, tuple) else str(single)
+                    yield spec.spell(single)
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,7 +10,7 @@ import pytest
 
 from batchfish.cli.commands import COMMANDS
 from batchfish.cli.options import Messages
-from batchfish.cli.parser import Arguments, Group, arguments_of
+from batchfish.cli.parser import Arguments, Group, arguments_of, build, parse, spelled
 from batchfish.journal.lock import OwnerLock
 from tests.cli.shop import SETTLE
 from tests.cli.test_held import hold, live
@@ -65,7 +65,7 @@ OFFERED = {
     "held": PLACE | AGREEMENT | ACCESS | AGENT | {"--batch", "--attempt"},
     "init": AGREEMENT | {"-o", "--json"},
     "validate": MANIFEST | {"--json"},
-    "plan": MANIFEST | PLACE | CHOICE | PART | {"--new"},
+    "plan": MANIFEST | PLACE | CHOICE | PART | {"--new", "-j"},
     "schema": {"--json"},
     "status": PLACE | {"--watch"},
     "results": PLACE | AGREEMENT | TABLE | {"--failed"},
@@ -341,6 +341,29 @@ def test_options_of_the_local_agent_are_refused_for_a_batch_of_another_api(
     assert (outcome.code, "--engine is for the local agent" in outcome.err) == (2, True)
     assert ids(begun, "held") == {"i2"}
     assert begun.paid() == [1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--concurrency", "7"),
+        ("--concurrency", "auto"),
+        ("--concurrency", "1-5-200"),
+        ("--halt", "5%"),
+        ("--halt", "3"),
+        ("--fail-on-error", "2.5%"),
+        ("--max-duration", "5400s"),
+        ("--poll-interval", "250ms"),
+        ("--settle", "31536000s"),
+        ("--var", "month=2026-11", "--var", "note=a=b"),
+        ("--item", "i1", "--item", "i 2", "--limit", "3"),
+        ("--output", "a b.csv", "--local", "--accept", "changes"),
+    ],
+)
+def test_what_a_command_line_gives_is_spelled_so_that_it_gives_the_same(words: tuple[str, ...]) -> None:
+    options = options_class_of("run")
+    (found,) = parse(build("run", "run", options), ("shop.csv", *words), options)
+    assert parse(build("run", "run", options), spelled(found), options) == [found]
 
 
 @pytest.mark.process

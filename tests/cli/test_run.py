@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -158,6 +159,26 @@ def test_a_plan_sends_nothing_and_counts(shop: Shop) -> None:
         }
     assert shop.paid() == [1]
     assert "would submit 3 items" in shop.command("plan", shop.file.name, "--goal", "Read it.").out
+
+
+@pytest.mark.parametrize("subcommand", [("plan",), ("run", "--dry-run")])
+def test_a_plan_has_the_concurrency_of_the_command_line(shop: Shop, subcommand: tuple[str, ...]) -> None:
+    shop.write(1, 2, 3)
+    words = (*subcommand, shop.file.name, "--goal", "Read it.")
+    assert "up to 100 runs at once (auto)" in shop.command(*words).out
+    outcome = shop.command(*words, "-j", "1-5-200")
+    assert "up to 200 runs at once (auto)" in outcome.out
+    assert f"batchfish run {shop.file.name} --goal 'Read it.' --concurrency 1-5-200" in outcome.err
+    assert shop.command(*words, "-j", "2", "--json").summary["concurrency"] == "2"
+
+
+def test_a_dry_run_names_the_same_command_without_it(shop: Shop) -> None:
+    shop.write(1)
+    words = (shop.file.name, "--goal", "Read it.", "--limit", "1", "--halt", "5%", "--max-duration", "90s")
+    shown = shop.command("run", "-n", *words, "--output", "table.csv").err
+    command = shlex.split(shown[shown.index("batchfish run") :])
+    assert shop.command(*command[1:], *SETTLE, "--quiet").code == 0
+    assert (shop.command.folder / "table.csv").exists()
 
 
 @pytest.mark.parametrize(

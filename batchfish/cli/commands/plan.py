@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchfish.cli.forecast import show_forecast
-from batchfish.cli.options import JournalLocation, ManifestSource, Reporting, Selection
-from batchfish.cli.parser import Arguments, flag, group
+from batchfish.cli.options import JournalLocation, ManifestSource, Pace, Reporting, Selection
+from batchfish.cli.parser import Arguments, flag, group, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,7 @@ class Options(Arguments, frozen=True, kw_only=True):
     new: bool = flag("--new", help="show what `run --new` would submit")
     manifest: ManifestSource = group(ManifestSource, "manifest")
     selection: Selection = group(Selection, "selection")
+    pace: Pace = group(Pace, "pace", only=("concurrency",))
     reporting: Reporting = group(Reporting, "output", only=("json",))
     location: JournalLocation = group(JournalLocation, "journal")
 
@@ -30,8 +31,9 @@ def run(options: Options, _env: Mapping[str, str], console: Console) -> int:
         options.manifest,
         options.location,
         options.selection,
+        options.pace,
         begins_new=options.new,
-        drains=False,
         as_json=options.reporting.json,
+        others=spelled(options.selection, options.pace),
         console=console,
     )

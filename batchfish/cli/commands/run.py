@@ -7,6 +7,8 @@ import shlex
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from batchfish.cli.access import LOCAL_BASE, refuse_other_access, remote_access
 from batchfish.cli.agreement import agreement_of
 from batchfish.cli.batch_choice import begin_or_amend, choose_batch
@@ -16,7 +18,7 @@ from batchfish.cli.factory import owned_journal
 from batchfish.cli.forecast import show_forecast
 from batchfish.cli.locate import journal_for, make_home, read_manifest
 from batchfish.cli.notifications import send_left_over
-from batchfish.cli.options import Execution, ManifestSource, Selection
+from batchfish.cli.options import Execution, JournalLocation, ManifestSource, Selection
 from batchfish.cli.output import refuse_to_replace_rows, target_of
 from batchfish.cli.parser import Arguments, flag, group, spelled
 from batchfish.cli.preflight import RunCheck, check_run
@@ -56,9 +58,10 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
             options.manifest,
             location,
             options.selection,
+            execution.pace,
             begins_new=options.new,
-            drains=execution.pace.drain,
             as_json=execution.reporting.json,
+            others=spelled(options.selection, replace(execution, location=JournalLocation())),
             console=console,
         )
     manifest = read_manifest(options.manifest)
