@@ -118,6 +118,14 @@ def test_attempts_that_wait_for_a_person_hold_slots_but_do_not_count_as_taken() 
     assert pacing.room(3, alive=0) == 0
 
 
+def test_it_grows_until_a_run_was_seen_waiting_or_no_more_are_allowed() -> None:
+    pacing = Pacing.within(Bounds(least=1, start=10, most=20))
+    assert pacing.is_growing
+    assert not pacing.polled(alive=10, waiting=4, starting=0, ended=0).is_growing
+    assert not pacing.polled(alive=10, waiting=0, starting=0, ended=0).is_growing  # 20 are allowed
+    assert not Pacing.within(Bounds.fixed(10)).is_growing
+
+
 def test_young_runs_are_polled_each_interval_and_old_ones_less_often() -> None:
     assert [next_poll(age, 1.0) for age in (0, 60, 120, 240, 10_000)] == [1.0, 2.0, 3.0, 5.0, 5.0]
 

@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
-from batchfish.core.window import Bounds, Window
+from batchfish.core.window import AUTO, Bounds, Window, parse_bounds
 
 Duration = Callable[[random.Random], float]
 INTERVAL = 1.0
@@ -182,6 +182,16 @@ def test_a_cap_that_is_doubled_is_used_within_two_run_lengths() -> None:
     assert sum(working) / len(working) >= 48
 
 
+def test_a_cap_that_rises_far_is_used_within_a_run_length() -> None:
+    """Few runs end between two polls until then: the window grows faster with each poll that finds room."""
+    batch = batch_of(2000, constant(60), most=1000)
+    server = Server(10)
+    server.resize_at(100.0, 400)
+    server.carry(batch)
+    working = [one.working for one in batch.samples if 130 <= one.at <= 150]
+    assert min(working) == 400
+
+
 @pytest.mark.parametrize("mean", [5, 10, 30])
 def test_two_batches_of_one_account_share_its_slots(mean: int) -> None:
     batches = [
@@ -206,6 +216,31 @@ def test_a_fixed_number_never_moves() -> None:
     for alive, waiting, ended in [(7, 0, 0), (7, 5, 0), (2, 0, 5), (7, 7, 30)]:
         window = window.polled(alive=alive, waiting=waiting, ended=ended)
         assert window.size == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("auto", Bounds(least=1, start=10, most=100)),
+        ("20", Bounds(least=20, start=20, most=20)),
+        ("2-5-40", Bounds(least=2, start=5, most=40)),
+        ("10000", Bounds(least=10_000, start=10_000, most=10_000)),
+        *(
+            (text, None)
+            for text in ("", "0", "10001", "5-2-40", "2-50-40", "1-2", "-3", "٣", "5 ", "1-2-3-4")
+        ),
+    ],
+)
+def test_bounds_are_a_number_auto_or_three_numbers_in_order(text: str, bounds: Bounds | None) -> None:
+    assert parse_bounds(text) == bounds
+    assert bounds is None or parse_bounds(str(bounds)) == bounds
+
+
+def test_other_bounds_are_in_force_at_once() -> None:
+    window = Window.within(AUTO)
+    assert window.bounded(Bounds.fixed(20)).size == 20
+    assert window.bounded(Bounds.fixed(3)).size == 3
+    assert window.bounded(Bounds(least=1, start=50, most=200)).size == 10
 
 
 def test_more_runs_wait_where_creates_take_long() -> None:
