@@ -27,6 +27,7 @@ from batchfish.table.target import (
     name_for_file,
     reason_of,
     replacing,
+    write_whole,
 )
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def write_report(
     try:
         make_parents(target, folder)
         with replacing(target) as (file, _):
-            file.write(page.encode())
+            write_whole(file, page.encode())
             record_output(str(target), json.dumps(to_builtins(mark_of(file))), time.time())
     except OSError as error:
         raise StorageFailed(f"{target} could not be written: {reason_of(error)}") from error

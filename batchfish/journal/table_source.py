@@ -7,6 +7,7 @@ a byte once it reads, then the sizes of the results, and the outcomes in chunks.
 
 from __future__ import annotations
 
+import os
 import sys
 from array import array
 from contextlib import closing, contextmanager, suppress
@@ -122,14 +123,18 @@ class _OtherProcess:
 def main() -> None:
     """Write what the other process asks for to standard output."""
     path, batch, failed_only = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1"
-    out = sys.stdout.buffer
 
     def put(text: bytes) -> None:
         out.write(len(text).to_bytes(_HEAD, "big"))
         out.write(text)
         out.flush()
 
-    with suppress(BrokenPipeError), closing(connect(path, read_only=True)) as connection:
+    # With PYTHONUNBUFFERED, `sys.stdout.buffer` is no buffer: a signal during `write` cuts off the rest.
+    with (
+        suppress(BrokenPipeError),
+        os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as out,
+        closing(connect(path, read_only=True)) as connection,
+    ):
         connection.execute("BEGIN DEFERRED")
         connection.execute("SELECT count(*) FROM batches").fetchall()  # the moment that all reads will show
         out.write(READS)

@@ -127,6 +127,13 @@ def replacing(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
         os.close(folder)
 
 
+def write_whole(file: BinaryIO, content: bytes) -> None:
+    """Write all of the content, of which one `write` of an unbuffered file may write a part; or OSError."""
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
+
+
 def name_for_file(text: str) -> str:
     """Return a file name made of any text: without separators, and without a leading dot or dash."""
     name = _NOT_IN_A_NAME.sub("_", text).strip("._-")[:100]

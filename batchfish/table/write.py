@@ -16,7 +16,15 @@ from polars.io.plugins import register_io_source
 
 from batchfish.errors import StorageFailed
 from batchfish.table.frames import frames_of, schema_of
-from batchfish.table.target import FileMark, check_target, make_parents, mark_of, reason_of, replacing
+from batchfish.table.target import (
+    FileMark,
+    check_target,
+    make_parents,
+    mark_of,
+    reason_of,
+    replacing,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -216,7 +224,7 @@ def _write_csv(file: BinaryIO, names: list[str], source: _Source, *, is_raw: boo
     csv.writer(header, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(
         names if is_raw else escape_names(names)
     )
-    file.write(header.getvalue().encode())
+    write_whole(file, header.getvalue().encode())
     for frame in source:
         cells = frame if is_raw else escape_formulas(frame)
         cells.write_csv(file, include_header=False, quote_style="non_numeric", datetime_format=_CSV_TIME)

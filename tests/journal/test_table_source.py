@@ -16,6 +16,7 @@ from batchfish.journal.queries import JournalReader, open_reader
 from batchfish.journal.table_source import TableSource, table_source
 from tests.journal.building import Driver, begin, commit, connection_of, row
 from tests.outcomes import one_by_one, outcomes_of
+from tests.pipes import stop_while_it_writes
 
 if TYPE_CHECKING:
     from batchfish.journal.sqlite import SqliteJournal
@@ -107,6 +108,18 @@ def test_commits_after_both_began_to_read_are_shown_by_neither(
 
 def children() -> list[int]:
     return [int(pid) for pid in Path("/proc/thread-self/children").read_text().split()]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_it_sends_all_though_it_is_stopped_while_it_writes(
+    path: Path, batch: int, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    before = children()
+    with open_reader(path) as reader, table_source(reader, batch) as source:
+        (process,) = set(children()).difference(before)
+        stop_while_it_writes(process)
+        assert all_of(source) == outcomes_of(reader, batch)
 
 
 def test_its_death_is_reported(path: Path, batch: int) -> None:

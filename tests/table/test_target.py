@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from batchfish.table.target import (
     mark_of,
     name_for_file,
     replacing,
+    write_whole,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +57,22 @@ def test_after_a_failure_only_the_old_file_exists(tmp_path: Path, failure: BaseE
         write_half()
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_disk_that_fills_up_during_a_write_leaves_no_part_of_a_file(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill() -> None:
+        with replacing(tmp_path / "out.html") as (file, _):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+            try:
+                write_whole(file, bytes(1001))
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    with pytest.raises(OSError, match="File too large"):
+        fill()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_replaced_temporary_file_is_detected(tmp_path: Path) -> None:

@@ -134,12 +134,12 @@ def _text_for(pages: tuple[str, ...], rows: Path | None, target: Path) -> str:
 
 def _write(target: Path, text: str) -> None:
     """Write a file whole; its folder is made if it is that of the journals."""
-    from batchfish.table.target import replacing
+    from batchfish.table.target import replacing, write_whole
 
     if target.parent.name == HOME:
         make_home(target)
     try:
         with replacing(target) as (file, _):
-            file.write(text.encode())
+            write_whole(file, text.encode())
     except OSError as error:
         raise StorageFailed(f"{target} cannot be written: {error.strerror}") from error

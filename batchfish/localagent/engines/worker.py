@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from typing import BinaryIO
@@ -80,4 +81,6 @@ def _outline(job: OutlineJob) -> ReadAnswer:
 
 if __name__ == "__main__":
     limit_memory(int(sys.argv[1]))
-    work(sys.stdin.buffer, sys.stdout.buffer)
+    # With PYTHONUNBUFFERED, `sys.stdout.buffer` is no buffer: a signal during `write` cuts off the rest.
+    with os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as answers:
+        work(sys.stdin.buffer, answers)

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,11 +12,12 @@ from typing import Any
 import pytest
 
 from batchfish.localagent.engines.extract import ExtractEngine
-from batchfish.localagent.engines.frames import ReadJob
+from batchfish.localagent.engines.frames import HEADER, OutlineJob, ReadJob, length_of, pack
 from batchfish.localagent.engines.pool import WorkerPool
 from tests.localagent.browsing import PRICE, ask, failure_of, read
 from tests.localagent.doubles import Pages
 from tests.localagent.page.pages import DAY, NUMBER, TEXT, several
+from tests.pipes import stop_while_it_writes
 
 pytestmark = pytest.mark.process
 
@@ -50,6 +53,26 @@ async def pool(others: set[int]) -> AsyncIterator[WorkerPool]:
 
 def children() -> set[int]:
     return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_is_whole_though_its_process_is_stopped_while_it_writes(unbuffered: str) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "batchfish.localagent.engines.worker", str(2**30)],
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    text = "fish " * 100_000
+    job = OutlineJob(url="http://a.example/", content_type="text/html", body=f"<p>{text}".encode())
+    with worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(pack(job))
+        worker.stdin.close()
+        stop_while_it_writes(worker.pid)
+        header, answer = worker.stdout.read(HEADER.size), worker.stdout.read()
+    assert len(answer) == length_of(header) > len(text) // 2
 
 
 async def test_a_page_that_takes_too_long_ends_with_its_process() -> None:
