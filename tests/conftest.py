@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 settings.register_profile("fast", deadline=None, derandomize=True, max_examples=40)
 settings.register_profile("thorough", deadline=None, max_examples=500, print_blob=True)
 settings.load_profile("fast")
+
+SHELLS_OWN = re.compile(r"TINYFISH_\w+|BATCHFISH_\w+|(?i:\w+_proxy)|COLUMNS|LINES")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,6 +50,16 @@ def pytest_collection() -> Iterator[None]:
     yield
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> Iterator[None]:
+    """Remove what a shell may set for an API, a proxy, a model or a terminal: tests set their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if SHELLS_OWN.fullmatch(name):
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

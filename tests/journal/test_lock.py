@@ -117,6 +117,11 @@ class TestOwnerLock:
         assert owner_of(path) is None
 
 
+def as_mounted(folder: Path) -> str:
+    """Return a folder as the system's table of mounts names it."""
+    return str(folder).replace(" ", "\\040")
+
+
 class TestNetworkFileSystem:
     def refuse(self, folder: Path, *mounts: str) -> None:
         table = folder / "mounts"
@@ -131,23 +136,26 @@ class TestNetworkFileSystem:
     def test_a_network_file_system_is_refused_with_advice(self, tmp_path: Path, kind: str) -> None:
         with pytest.raises(StorageFailed, match=rf"network file system \({kind}\).*--journal FILE"):
             self.refuse(
-                tmp_path, "/dev/sda1 / ext4 rw 0 0", f"server:/export {tmp_path.parent} {kind} rw 0 0"
+                tmp_path,
+                "/dev/sda1 / ext4 rw 0 0",
+                f"server:/export {as_mounted(tmp_path.parent)} {kind} rw 0 0",
             )
 
     def test_the_nearest_mount_decides(self, tmp_path: Path) -> None:
-        self.refuse(tmp_path, f"server:/ {tmp_path.parent} nfs4 rw 0 0", f"/dev/sdb1 {tmp_path} ext4 rw 0 0")
-        self.refuse(tmp_path, "/dev/sda1 / ext4 rw 0 0", f"server:/ {tmp_path}x nfs4 rw 0 0")
+        point, above = as_mounted(tmp_path), as_mounted(tmp_path.parent)
+        self.refuse(tmp_path, f"server:/ {above} nfs4 rw 0 0", f"/dev/sdb1 {point} ext4 rw 0 0")
+        self.refuse(tmp_path, "/dev/sda1 / ext4 rw 0 0", f"server:/ {point}x nfs4 rw 0 0")
 
     def test_of_two_mounts_on_one_folder_the_later_decides(self, tmp_path: Path) -> None:
+        point = as_mounted(tmp_path)
         with pytest.raises(StorageFailed):
-            self.refuse(tmp_path, f"/dev/sdb1 {tmp_path} ext4 rw 0 0", f"server:/ {tmp_path} nfs rw 0 0")
+            self.refuse(tmp_path, f"/dev/sdb1 {point} ext4 rw 0 0", f"server:/ {point} nfs rw 0 0")
 
     def test_a_mount_point_may_contain_a_blank(self, tmp_path: Path) -> None:
         folder = tmp_path / "my jobs"
         folder.mkdir()
-        escaped = str(folder).replace(" ", "\\040")
         with pytest.raises(StorageFailed):
-            self.refuse(folder, "/dev/sda1 / ext4 rw 0 0", f"server:/ {escaped} nfs rw 0 0")
+            self.refuse(folder, "/dev/sda1 / ext4 rw 0 0", f"server:/ {as_mounted(folder)} nfs rw 0 0")
 
     def test_unreadable_mounts_refuse_nothing(self, tmp_path: Path) -> None:
         refuse_network_file_system(tmp_path, tmp_path / "none")
