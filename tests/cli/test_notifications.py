@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,12 @@ from batchfish.cli.system_clock import SystemClock
 from batchfish.core.notifications import Event
 from batchfish.errors import StorageFailed
 from batchfish.journal.notifications import Notifications
+from batchfish.notify import delivery
 from tests.cli.conftest import KEY
 from tests.cli.test_held import hold, live
 from tests.documents import check_document
 from tests.endtoend.commands import Desk
-from tests.endtoend.serving import until
+from tests.endtoend.serving import PATIENCE, until
 from tests.notify.listener import Listener, listening
 
 if TYPE_CHECKING:
@@ -42,8 +44,11 @@ def listener(command: Command) -> Iterator[Listener]:
 
 
 @pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchfish.notify.delivery.FIRST_WAIT", 0.01)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait long for answers, so that no try is repeated on a slow machine, and shortly between tries."""
+    monkeypatch.setattr(delivery, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(delivery, "TRY_WITHIN", PATIENCE)
+    monkeypatch.setattr(delivery, "deliver", partial(delivery.deliver, within=PATIENCE))
 
 
 def run(shop: Shop, *items: int, rules: str = HOOK, flags: tuple[str, ...] = ()) -> Outcome:
