@@ -192,16 +192,4 @@ def make_context(
 def rules_of(reader: JournalReader, batch: Batch, pace: Pace) -> Rules:
     """Return a batch's rules as settings and the command line have changed them."""
     settings = settings_from(reader.settings(batch.pk))
-    return with_pace(settings.applied_to(policy_of(batch).rules), pace)
-
-
-def with_pace(rules: Rules, pace: Pace) -> Rules:
-    """Return a manifest's rules with the values that the command line gives in place of the manifest's."""
-    limits, unanswered = rules.limits, rules.unanswered
-    if pace.concurrency is not None:
-        limits = replace(limits, concurrency=pace.concurrency)
-    if pace.halt is not None:
-        limits = replace(limits, halt=pace.halt)
-    if pace.settle is not None:
-        unanswered = replace(unanswered, settle=pace.settle)
-    return replace(rules, limits=limits, unanswered=unanswered)
+    return pace.applied_to(settings.applied_to(policy_of(batch).rules))

@@ -13,7 +13,6 @@ from batchfish.cli.cost import Money, read_money
 from batchfish.cli.counts import Counts, count, most_runs
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import with_pace
 from batchfish.cli.locate import journal_for, read_manifest
 from batchfish.cli.parser import spelled
 from batchfish.cli.selection import rows_to_submit
@@ -123,7 +122,7 @@ def make_forecast(
         reused = waiting & _reusable(reader, choice, now)
     to_submit = len(waiting - reused)
     counts = Counts() if batch is None else count(reader, batch.pk)
-    rules = with_pace(settings.applied_to(rules_from(choice.manifest)), pace)
+    rules = pace.applied_to(settings.applied_to(rules_from(choice.manifest)))
     return Forecast(
         batch=choice.name,
         begins=batch is None,

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import replace
+
 from batchfish.cli.agreement import NEVER_BY_YES, Question
 from batchfish.cli.parser import Arguments, argument, flag, group, one_of, option
 from batchfish.core.backoff import MAX_OUTAGE
@@ -13,7 +15,7 @@ from batchfish.core.backoff import MAX_OUTAGE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from batchfish.core.rules import ColumnComparison, Share
+    from batchfish.core.rules import ColumnComparison, Rules, Share
     from batchfish.core.window import Bounds
 
 T = TypeVar("T")
@@ -196,6 +198,17 @@ class Pace(Arguments, frozen=True, kw_only=True):
         help="search this long for the run of an unanswered create before it is sent again "
         "(default: the manifest's, or 5m)",
     )
+
+    def applied_to(self, rules: Rules) -> Rules:
+        """Return a manifest's rules with the values that were given in place of its own."""
+        limits, unanswered = rules.limits, rules.unanswered
+        if self.concurrency is not None:
+            limits = replace(limits, concurrency=self.concurrency)
+        if self.halt is not None:
+            limits = replace(limits, halt=self.halt)
+        if self.settle is not None:
+            unanswered = replace(unanswered, settle=self.settle)
+        return replace(rules, limits=limits, unanswered=unanswered)
 
 
 class TableOptions(Arguments, frozen=True, kw_only=True):
