@@ -249,3 +249,41 @@ def test_the_window_grows_only_while_most_runs_are_seen_at_work(
     assert simulation.run().stop is None
     first_end = min(run.ends_at for run in server.runs.values())
     assert sum(run.created_at < first_end for run in server.runs.values()) <= most
+
+
+def test_the_window_grows_also_before_any_run_has_ended(tmp_path: Path) -> None:
+    """No end wakes the submitting stage then: the poll that widens the window does."""
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=7,
+        items=100,
+        rules=replace(settle_of(10.0), limits=Limits(concurrency=AUTO)),
+        options=RunOptions(poll_interval=1.0),
+    )
+    server = simulation.server
+    server.concurrency, server.durations = AUTO.most, (60.0, 70.0)
+    assert simulation.run().stop is None
+    assert max(run.created_at for run in server.runs.values()) < 20.0
+
+
+def test_slots_stay_full_where_a_create_takes_as_long_as_a_run(tmp_path: Path) -> None:
+    slots = 10
+    simulation = Simulation(
+        folder=tmp_path,
+        seed=7,
+        items=40 * slots,
+        rules=replace(settle_of(10.0), limits=Limits(concurrency=AUTO)),
+        options=RunOptions(poll_interval=0.25),
+    )
+    server = simulation.server = ModelServer(
+        loop=simulation.loop,
+        chance=simulation.chance,
+        faults=Faults(slots=slots, travel=(0.45, 0.55)),  # on the way there, and on the way back
+        concurrency=AUTO.most,
+        durations=(0.5, 1.5),
+    )
+    assert simulation.run().stop is None
+    starts = sorted(run.starts_at for run in server.runs.values())
+    begin, end = starts[10 * slots], starts[30 * slots]
+    at_work = sum(max(0.0, min(end, run.ends_at) - max(begin, run.starts_at)) for run in server.runs.values())
+    assert at_work >= 0.99 * slots * (end - begin)
