@@ -90,12 +90,15 @@ def test_a_poller_that_forgets_no_run_is_caught(tmp_path: Path, monkeypatch: pyt
     assert needless_polls(tmp_path, 0)
 
 
-def polls_of(folder: Path, concurrency: int, durations: tuple[float, float]) -> Polls:
+def polls_of(
+    folder: Path, concurrency: int, durations: tuple[float, float], faults: Faults | None = None
+) -> Polls:
     """Run a batch whose runs take so many seconds; return its polls."""
     simulation = Simulation(
         folder=folder,
         seed=1,
         items=max(40, concurrency),
+        faults=faults or Faults(),
         rules=settle_of(10.0, concurrency=concurrency),
         options=RunOptions(poll_interval=1.0),
     )
@@ -110,6 +113,13 @@ def test_all_runs_share_a_poll_whenever_they_were_created(tmp_path: Path) -> Non
     pauses = [later - earlier for (earlier, _), (later, _) in pairwise(polls.seen)]
     assert min(pauses) >= 0.9
     assert max(number for _, number in polls.seen) == 10
+
+
+def test_the_next_poll_does_not_wait_for_an_answer_that_takes_long(tmp_path: Path) -> None:
+    """The interval lies between two requests."""
+    polls = polls_of(tmp_path, 10, (5.0, 15.0), Faults(travel=(0.4, 0.4)))
+    pauses = sorted(later - earlier for (earlier, _), (later, _) in pairwise(polls.seen))
+    assert pauses[len(pauses) // 2] == pytest.approx(1.0, abs=0.05)
 
 
 def test_a_poll_of_many_runs_is_as_few_requests_as_possible(tmp_path: Path) -> None:
