@@ -191,19 +191,37 @@ async def test_creates_share_a_fresh_connection() -> None:
         assert server.connections == 1
 
 
-async def test_a_connection_that_was_idle_too_long_is_not_used_for_a_create(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("idle", "connections"), [(1.9, 1), (2.1, 2)])
+async def test_a_connection_that_was_idle_for_two_seconds_is_not_used_for_a_create(
+    monkeypatch: pytest.MonkeyPatch, idle: float, connections: int
 ) -> None:
-    assert http.CREATE_IDLE_SECONDS == 2.0
-    monkeypatch.setattr(http, "CREATE_IDLE_SECONDS", 0.0)
+    """Also where the process stood still meanwhile, so that nothing could close it."""
+    loop = asyncio.get_running_loop()
+    time_of_loop = loop.time
     async with (
         serving(answer_well) as server,
         WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
     ):
         create = client.prepare("https://shop.example", "find", {})
-        for _ in range(3):
-            assert await client.submit(create) == SubmitAccepted(run_id="r-1")
-        assert server.connections == 3
+        assert await client.submit(create) == SubmitAccepted(run_id="r-1")
+        monkeypatch.setattr(loop, "time", lambda: time_of_loop() + idle)
+        assert await client.submit(create) == SubmitAccepted(run_id="r-1")
+        assert server.connections == connections
+
+
+@pytest.mark.parametrize(("idle_seconds", "connections"), [(0.0, 3), (60.0, 1)])
+async def test_a_connection_through_a_proxy_that_was_idle_too_long_is_not_used_for_a_create(
+    monkeypatch: pytest.MonkeyPatch, idle_seconds: float, connections: int
+) -> None:
+    monkeypatch.setattr(http, "CREATE_IDLE_SECONDS", idle_seconds)
+    async with serving(answer_well) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        client = open_clients("http://agent.example", {}, None).creates
+        async with contextlib.aclosing(client):
+            for _ in range(3):
+                assert isinstance(await call(client, "POST", "/v1/automation/run-async"), HttpAnswer)
+        assert proxy.connections == connections
 
 
 async def test_a_connection_that_the_server_has_closed_is_not_used() -> None:
