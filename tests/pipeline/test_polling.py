@@ -146,6 +146,16 @@ def test_an_api_elsewhere_is_polled_once_a_second_at_most(
         assert sorted(pauses)[len(pauses) // 2] <= longest
 
 
+def test_an_interval_of_the_command_line_holds_however_long_runs_take(tmp_path: Path) -> None:
+    with living(tmp_path, seed=1, durations=(200.0, 200.0)) as history:
+        shop = history.folder("shop", items=2, limits={"concurrency": 1})
+        polls = Polls(history.server)
+        assert shop.run("--poll-interval", "2s").code == 0
+        second = max(run.created_at for run in history.server.runs.values())
+        young = [at for at, _ in polls.seen if second < at < second + 30.0]
+        assert 10 <= len(young) <= 15
+
+
 def reads_of_journal(folder: Path, interval: float) -> tuple[int, Counter[str]]:
     """Run a batch of 40 items; return the number of its polls, and that of its reads of each table."""
     folder.mkdir()
