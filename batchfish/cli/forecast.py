@@ -179,7 +179,7 @@ def _put_forecast(found: Forecast) -> None:
     if found.unfinished is not None:
         put(f"{found.unfinished} has not finished: `run` asks, or takes --accept unfinished-batch.")
     if difference.changed:
-        put("Changed items have begun and would be paid for again: `run` asks, or takes --accept changes.")
+        put("Changed items had begun or were cancelled: `run` asks first, or takes --accept changes.")
 
 
 def _spell_estimate(found: Forecast) -> Iterator[str]:

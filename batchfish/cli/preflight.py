@@ -161,13 +161,14 @@ def _check_output(check: RunCheck, agreement: Agreement | None) -> None:
 
 
 def _ask_changes(check: RunCheck) -> None:
-    """Ask before items are paid for again because they were changed after they had begun."""
+    """Ask before items are paid for that were changed after they had begun or were cancelled."""
     difference = check.choice.difference
     if difference.changed:
         examples = ", ".join(difference.changed_examples)
         check.agreement.ask(
             Question.CHANGES,
-            f"{several(difference.changed, 'changed item')} of {check.choice.name} would be paid for again "
+            f"{several(difference.changed, 'changed item')} of {check.choice.name} that had begun or "
+            f"{'was' if difference.changed == 1 else 'were'} cancelled would be submitted and paid for "
             f"(such as {examples}).",
             remedy="`batchfish plan` shows them; put the manifest back to keep what was paid for.",
         )

@@ -37,7 +37,7 @@ _ATTACH = (
     CREATE TEMP TABLE IF NOT EXISTS gone (
         pk          INTEGER PRIMARY KEY,
         id          TEXT NOT NULL,
-        has_begun   INTEGER NOT NULL,
+        asks_first  INTEGER NOT NULL,               -- it has begun, or a person has cancelled it
         is_nameless INTEGER NOT NULL                -- its row gave no id
     ) STRICT
     """,
@@ -64,7 +64,8 @@ WHERE fingerprint IN temp.repeated ORDER BY fingerprint, row
 """
 _FIND_GONE = """
 INSERT INTO temp.gone
-SELECT pk, id, k > 0, id = default_id(fingerprint, occurrence) FROM items WHERE batch = :batch AND wanted = 1
+SELECT pk, id, k > 0 OR status = 'cancelled', id = default_id(fingerprint, occurrence) FROM items
+WHERE batch = :batch AND wanted = 1
     AND pk NOT IN (SELECT item FROM staged.incoming WHERE item IS NOT NULL)
 """
 # An item that left the manifest before it had begun, and is back, costs as much as one that was never there.
@@ -72,11 +73,12 @@ _NEW = (
     "FROM staged.incoming n LEFT JOIN items i ON i.pk = n.item"
     " WHERE (n.item IS NULL OR i.wanted = 0 AND i.k = 0)"
 )
-_CHANGED = f"{_NEW} AND n.given_id IN (SELECT id FROM temp.gone WHERE has_begun)"
+_CHANGED = f"{_NEW} AND n.given_id IN (SELECT id FROM temp.gone WHERE asks_first)"
+_ADDED = f"{_NEW} AND coalesce(n.given_id NOT IN (SELECT id FROM temp.gone WHERE asks_first), TRUE)"
 _REPLACED = f"FROM temp.gone WHERE id IN (SELECT n.given_id {_NEW})"
-_LEFT = f"FROM temp.gone WHERE has_begun AND id NOT IN (SELECT n.given_id {_NEW} AND n.given_id IS NOT NULL)"
+_LEFT = f"FROM temp.gone WHERE asks_first AND id NOT IN (SELECT n.given_id {_NEW} AND n.given_id IS NOT NULL)"
 _NEW_NAMELESS = f"{_NEW} AND n.given_id IS NULL"
-_NEW_NAMED = f"{_NEW} AND n.given_id NOT IN (SELECT id FROM temp.gone WHERE has_begun)"
+_NEW_NAMED = f"{_NEW} AND n.given_id NOT IN (SELECT id FROM temp.gone WHERE asks_first)"
 _MATCHED = (
     "FROM staged.incoming n JOIN staged.shapes s ON s.pk = n.shape"
     " JOIN items i ON i.pk = n.item JOIN requests r ON r.pk = i.request"
@@ -87,7 +89,8 @@ _DIFFERS = "(i.wanted, i.row, i.id, i.inputs, r.digest) <> (1, n.row, n.id, n.in
 class Difference(Struct, frozen=True, kw_only=True):
     """The difference between a manifest and the items of a batch: counts, and a few ids of each kind.
 
-    `changed` items have begun under the same id (or at all, where row or item has none) and would cost again.
+    `changed` items have begun, or were cancelled, under the same id (or at all, where row or item has none),
+    and would be submitted again.
     `returning` items had begun, left the manifest and are back. `touched` counts the items, these included,
     whose order, label, variables or minor request fields have changed.
     """
@@ -198,7 +201,7 @@ class StagedRows:
         def examples(column: str, what: str) -> tuple[str, ...]:
             return tuple(row[0] for row in self._rows(f"SELECT {column} {what} LIMIT {EXAMPLES}"))
 
-        # Without an id on either side, a new row counts as the change of a begun item that no row asks for.
+        # Without an id on either side, a new row counts as the change of such an item that no row asks for.
         named = min(count(_NEW_NAMED), count(f"{_LEFT} AND is_nameless"))
         nameless = min(count(_NEW_NAMELESS), count(_LEFT) - named)
         kinds = {_CHANGED: count(_CHANGED), _NEW_NAMED: named, _NEW_NAMELESS: nameless}
@@ -211,7 +214,7 @@ class StagedRows:
             removed=count("FROM temp.gone") - count(_REPLACED) - named - nameless,
             returning=count(f"{_MATCHED} WHERE i.wanted = 0 AND i.k > 0"),
             touched=count(f"{_MATCHED} WHERE {_DIFFERS}"),
-            new_examples=examples("n.id", _NEW),
+            new_examples=examples("n.id", _ADDED),
             changed_examples=tuple(such_as[:EXAMPLES]),
             removed_examples=examples("id", "FROM temp.gone"),
         )

@@ -62,7 +62,7 @@ def test_a_mended_typo_in_the_goal_of_rows_without_ids_asks_first(shop: Shop) ->
     shop.run(goal="Raed it.")
     outcome = shop.run(goal="Read it.")
     assert outcome.code == 6
-    assert f"3 changed items of {shop.name} would be paid for again" in outcome.err
+    assert f"3 changed items of {shop.name} that had begun or were cancelled" in outcome.err
     assert shop.paid() == [1, 2, 3]
     assert shop.run("-y", goal="Read it.").code == 0
     assert shop.paid() == [1, 1, 2, 2, 3, 3]
@@ -92,6 +92,19 @@ def test_ids_that_come_together_with_another_goal_ask_first(shop: Shop) -> None:
     assert shop.paid() == [1, 2, 3]
     assert shop.run("-y").code == 0
     assert shop.paid() == [1, 1, 2, 2, 3, 3]
+
+
+def test_a_new_goal_submits_no_cancelled_item_without_asking(shop: Shop) -> None:
+    shop.write(1, 2, 3)
+    assert shop.run("--limit", "1").code == 0
+    assert shop.command("cancel", shop.name, "i2", "i3").code == 0
+    shop.write(1, 2, 3, goals={2: "Read it well.", 3: "Read it well."})
+    refused = shop.run(goal=None)
+    assert refused.code == 6
+    assert "2 changed items" in refused.err
+    assert shop.paid() == [1]
+    assert shop.run("-y", goal=None).code == 0
+    assert shop.paid() == [1, 2, 3]
 
 
 def test_with_ids_three_changed_goals_are_three_items(shop: Shop) -> None:

@@ -132,6 +132,31 @@ class TestCompare:
         assert (difference.new, difference.changed, difference.removed) == (1 - changed, changed, 0)
         assert difference.changed_examples == ("one",) * changed
 
+    def test_a_cancelled_item_with_a_new_request_is_changed_though_it_never_began(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A, "one"), row(B, "two"), row(C))
+        for item in ("one", wanted(journal)[2][0]):
+            driver.record(pk_of(journal, item), None, CancelRequested())
+        commit(journal)
+        title = "Read the title"
+        difference = edit(
+            journal, batch, row(A, "one", goal=title), row(B, "two", goal=title), row(C, goal=title)
+        )
+        assert (difference.new, difference.changed, difference.removed) == (1, 2, 0)
+        assert difference.changed_examples[0] == "one"
+        assert "two" in difference.new_examples
+
+    def test_the_examples_of_new_rows_are_none_of_the_changed_ones(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A, "one"), row(B, "two"))
+        driver.accept(pk_of(journal, "one"))
+        commit(journal)
+        title = "Read the title"
+        difference = edit(journal, batch, row(A, "one", goal=title), row(B, "two", goal=title))
+        assert (difference.new_examples, difference.changed_examples) == (("two",), ("one",))
+
     def test_without_ids_a_new_row_replaces_a_begun_item_that_is_gone(
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
