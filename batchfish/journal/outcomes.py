@@ -52,7 +52,7 @@ _PLACES_WITH_REUSE = {
 _EMPTY: dict[str, list[Any]] = {"suspicious": [None], "reused_from": [None]}
 _SUSPICIOUS = "(SELECT min(f.kind) FROM findings f WHERE f.item = i.pk AND f.k = i.follows)"
 _WANTED = "WHERE i.batch = :batch AND i.wanted = 1"
-_NOT_SUCCEEDED = f" AND i.status <> '{Status.SUCCEEDED}'"
+_NOT_OK = f" AND i.status IN ('{Status.FAILED}', '{Status.CANCELLED}', '{Status.HELD}')"
 _decode = msgspec.json.Decoder(list[Any]).decode
 _decode_sizes = msgspec.json.Decoder(list[int]).decode
 
@@ -75,13 +75,13 @@ class Chunk(Struct, frozen=True):
 def read_sizes(connection: sqlite3.Connection, batch: int, *, failed_only: bool = False) -> array[int]:
     """Return the bytes of the result of each wanted item in manifest order, without reading the results.
 
-    `failed_only` leaves out the items that succeeded.
+    `failed_only` selects the items that failed, were cancelled or are held.
     """
     owner, join = _owner(connection)
     (sizes,) = connection.execute(
         "SELECT json_group_array(size) FROM (SELECT coalesce(length(s.raw), 0) AS size"
         f" FROM items i{join} LEFT JOIN results s ON s.item = {owner}.pk AND s.k = {owner}.follows"
-        f" {_WANTED}{_NOT_SUCCEEDED if failed_only else ''} ORDER BY i.row)",
+        f" {_WANTED}{_NOT_OK if failed_only else ''} ORDER BY i.row)",
         {"batch": batch},
     ).fetchone()
     return array("q", _decode_sizes(sizes))
@@ -147,9 +147,7 @@ class _ChunkReader:
         places = _places(connection)
         self._columns = tuple(places)
         owner, join = _owner(connection)
-        wanted = (
-            f"{_WANTED}{_NOT_SUCCEEDED if failed_only else ''} AND i.row > :after ORDER BY i.row LIMIT :count"
-        )
+        wanted = f"{_WANTED}{_NOT_OK if failed_only else ''} AND i.row > :after ORDER BY i.row LIMIT :count"
         self._collect = (
             f"SELECT max(row), {', '.join(map(_array, places))} FROM"
             f" (SELECT {', '.join(f'{place} AS {name}' for name, place in places.items())} FROM items i{join}"

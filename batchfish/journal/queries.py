@@ -409,7 +409,7 @@ class JournalReader:  # more than ten public methods: each is one query
     def result_sizes(self, batch: int, *, failed_only: bool = False) -> Sequence[int]:
         """Return the bytes of the result of each wanted item in manifest order, without reading the results.
 
-        `failed_only` leaves out the items that succeeded.
+        `failed_only` selects the items that failed, were cancelled or are held.
         """
         from batchfish.journal.outcomes import read_sizes
 

@@ -46,7 +46,8 @@ class TableSource(Struct, frozen=True, kw_only=True):
 def table_source(reader: JournalReader, batch: int, *, failed_only: bool = False) -> Iterator[TableSource]:
     """Read the outcomes of a batch in the order of its manifest; the reader shows the same moment meanwhile.
 
-    `failed_only` leaves out the items that succeeded. StorageFailed if the second process ends early.
+    `failed_only` selects the items that failed, were cancelled or are held. StorageFailed if the second
+    process ends early.
     """
     other = None
     version = reader.data_version()

@@ -28,7 +28,9 @@ class Options(Arguments, frozen=True, kw_only=True):
     """The options of `results`."""
 
     batch: str | None = batch_argument()
-    failed: bool = flag("--failed", help="write only the items that did not succeed; needs -o")
+    failed: bool = flag(
+        "--failed", help="write only the items that failed, were cancelled or are held; needs -o"
+    )
     table: TableOptions = group(
         TableOptions, "output", help={"head": "print the first N rows of the table (default: none)"}
     )
