@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
@@ -28,6 +28,7 @@ from batchfish.core.notifications import (
     BatchEnd,
     Event,
     body_text,
+    cause_of,
     condition_values,
     event_for,
     listed,
@@ -60,6 +61,13 @@ BY_A_PERSON = frozenset({StopKind.CANCELLED, StopKind.SIGNAL})
 """The stops that a person asked for, who need not be told of them."""
 
 
+class Cause(NamedTuple):
+    """Why a batch stopped: the kind of the stop or the error, and its message."""
+
+    kind: str
+    message: str
+
+
 def event_of(stop: Stop | None, *, is_finished: bool) -> Event | None:
     """Return the event of a batch that is finished, or was left with this stop; None if it is not told."""
     if is_finished:
@@ -89,13 +97,14 @@ def new_notifications(
     counts: Counts,
     *,
     event: Event | None,
-    reason: str | None,
+    cause: Cause | None,
     exit_code: int,
     resume: str | None,
 ) -> list[NewNotification]:
     """Return the notifications about the end of a process's work on a batch.
 
-    `resume` is the command that goes on. A target is told nothing twice.
+    `cause` is None if it did not stop, and `resume` is the command that goes on. A target is told nothing
+    twice.
     """
     targets, found = rules_from(batch.manifest).notify, list[NewNotification]()
     with never_failing(console):
@@ -103,7 +112,7 @@ def new_notifications(
             held = journal.reader.held_attempts(batch.pk)
             end = BatchEnd(
                 event=event,
-                reason=reason,
+                reason=None if cause is None else cause.kind,
                 exit_code=int(exit_code),
                 counts=counts.by_status,
                 held=frozenset(f"{one.item}.{one.k}" for one in held),
@@ -115,6 +124,7 @@ def new_notifications(
                 at=SystemClock().now(),
                 counts=counts,
                 held=held,
+                message=None if cause is None else cause_of(cause.message),
                 resume=resume,
             )
             for target in targets:
@@ -147,12 +157,12 @@ async def telling_failures(
                 console,
                 count(journal.reader, batch.pk),
                 event=Event.STOPPED,
-                reason=failure.kind,
+                cause=Cause(failure.kind, str(failure)),
                 exit_code=failure.exit_code,
                 resume=f"batchfish resume {spell(journal.path, batch)}",
             )
             journal.notifications.add(batch.pk, new, SystemClock().now())
-        await send_waiting(journal, batch, env, console)
+            await send_waiting(journal, batch, env, console)
         raise
 
 
@@ -220,6 +230,7 @@ class _Facts(Struct, frozen=True, kw_only=True, dict=True):
     at: float
     counts: Counts
     held: Sequence[HeldAttempt]
+    message: str | None
     resume: str | None
 
     @cached_property
@@ -274,6 +285,7 @@ class _Facts(Struct, frozen=True, kw_only=True, dict=True):
             "at": datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "event": event,
             "reason": end.reason,
+            "message": self.message,
             "exit_code": end.exit_code,
             "counts": dict(self.counts.by_status),
             "changes": self.changes,

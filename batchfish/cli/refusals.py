@@ -15,7 +15,7 @@ from batchfish.cli.console import is_terminal
 from batchfish.cli.failures import failure_of
 from batchfish.cli.notifications import delivery_of, never_failing, print_result, surroundings
 from batchfish.cli.system_clock import SystemClock
-from batchfish.core.notifications import Event, listed
+from batchfish.core.notifications import Event, cause_of, listed
 from batchfish.errors import BatchfishError
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def _body_of(start: Start, failure: Failure) -> dict[str, Any]:
         "at": datetime.fromtimestamp(SystemClock().now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "event": Event.STOPPED,
         "reason": failure.kind,
+        "message": cause_of(str(failure)),
         "exit_code": failure.exit_code,
         "counts": {},
         "changes": None,

@@ -16,7 +16,7 @@ from batchfish.cli.joblog import JobLog
 from batchfish.cli.launch import put_launch
 from batchfish.cli.locate import spell
 from batchfish.cli.metrics import write_metrics
-from batchfish.cli.notifications import event_of, new_notifications
+from batchfish.cli.notifications import Cause, event_of, new_notifications
 from batchfish.cli.output import preview_of, write_batch, write_report
 from batchfish.cli.system_clock import SystemClock
 from batchfish.core.describe import several
@@ -83,7 +83,7 @@ def report_end(
         console,
         counts,
         event=event,
-        reason=None if stop is None else stop.kind,
+        cause=None if stop is None else Cause(stop.kind, str(failure_of_stop(stop) or stop.message)),
         exit_code=code,
         resume=_command_to_go_on(journal, batch, counts),
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_IDS = 20
 """The number of failed, and of held, items that a notification names."""
 
-LONGEST_ID, LONGEST_MESSAGE = 100, 300
+LONGEST_ID, LONGEST_MESSAGE, LONGEST_CAUSE = 100, 300, 600
 
 CHANGES = frozenset({"added", "changed", "removed"})
 """The names in `only_if` for which the batch is compared with the one before."""
@@ -146,6 +146,11 @@ def condition_values(end: BatchEnd, names: AbstractSet[str], more: Mapping[str, 
     return {name: known[name] for name in names if name in known}
 
 
+def cause_of(message: str | None) -> str | None:
+    """Return the member of a notification that says why a batch stopped, on one line; None if it did not."""
+    return None if message is None else cut(" ".join(message.split()), LONGEST_CAUSE)
+
+
 def listed(ids: Sequence[str], total: int) -> dict[str, Any]:
     """Return the member of a notification that names items: at most MOST_IDS of `total`."""
     return {"total": total, "ids": [cut(one, LONGEST_ID) for one in ids[:MOST_IDS]]}
@@ -188,6 +193,8 @@ def text_of(body: Mapping[str, Any]) -> str:
     lines = [
         f"{body['batch']} {_spell_event(body)}{where} at {at} (exit code {body['exit_code']}): {counts}."
     ]
+    if (cause := body.get("message")) is not None:  # a version before stored bodies without it
+        lines.append(f"Why: {cause}")
     if (changes := body["changes"]) is not None:
         numbers = (f"{several(changes['changed'], 'item')} changed", f"{changes['added']:,} added")
         lines.append(f"Since the batch before: {', '.join(numbers)}, {changes['removed']:,} removed.")

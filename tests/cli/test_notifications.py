@@ -144,6 +144,7 @@ class TestOtherEnds:
             assert run(patient_shop, 1, 2, flags=("--max-duration", "500ms")).code == 3
         (body,) = listener.bodies
         assert (body["event"], body["reason"], body["exit_code"]) == ("stopped", "max_duration", 3)
+        assert body["message"].startswith("its time of ")
         assert run(patient_shop, 1, 2, 3, flags=patient_shop.up_to(3)).code == 3
         assert listener.events == ["stopped", "stopped"]
 

@@ -35,6 +35,8 @@ def test_a_start_without_a_key_is_told_each_time_whatever_the_condition(
     check_document(first)
     assert (first["batch"], first["event"], first["reason"]) == (shop.name, "stopped", "wrong_input")
     assert (first["exit_code"], first["counts"]) == (2, {})
+    assert first["message"].startswith("there is no API key. Set TINYFISH_API_KEY")
+    assert f"Why: {first['message']}\n" in first["text"]
     assert first["resume"] == f"batchfish run {shop.name}.yaml"
     assert first["subject"] == f"batchfish: {shop.name} stopped (wrong input): nothing was submitted"
     assert {**first, "at": 0, "text": ""} == {**second, "at": 0, "text": ""}

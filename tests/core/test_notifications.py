@@ -16,6 +16,7 @@ from batchfish.core.notifications import (
     Target,
     Told,
     body_text,
+    cause_of,
     condition_values,
     event_for,
     listed,
@@ -143,6 +144,7 @@ class TestWords:
             "local": True,
             "event": "stopped",
             "reason": "no_credits",
+            "message": cause_of("the account is\nout of credits. Add some."),
             "exit_code": 3,
             "counts": {"failed": 30},
             "changes": {"added": 1, "changed": 1, "removed": 0},
@@ -157,6 +159,7 @@ class TestWords:
         where = "in a rehearsal on the local agent at 2026-11-30 06:00:00Z"
         assert first == f"shop stopped (no credits) {where} (exit code 3): 30 failed."
         assert others == [
+            "Why: the account is out of credits. Add some.",
             "Since the batch before: 1 item changed, 1 added, 0 removed.",
             "Spent: $12.50.",
             "Failed: a and 29 more",
