@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from batchfish.journal.changes import Statement
 
+IF_THE_DISK_IS_FULL = "If its disk is full, make room. Then run the same command again: it goes on."
+
 
 class ReadRows(Protocol):
     """Returns the rows of a query with these values."""
@@ -46,7 +48,7 @@ class GroupCommit:
         self._put_off = put_off
         self._waiting: list[asyncio.Future[None]] = []
         self._later: asyncio.TimerHandle | None = None
-        self._failure: str | None = None
+        self._failure: tuple[str, str | None] | None = None  # message and remedy
         self._token = secrets.token_hex(8)
         try:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('owner', ?)", (self._token,))
@@ -153,12 +155,14 @@ class GroupCommit:
     def refuse_after_failure(self) -> None:
         """Raise StorageFailed if an earlier read, write or commit failed."""
         if self._failure is not None:
-            raise StorageFailed(self._failure)
+            message, remedy = self._failure
+            raise StorageFailed(message, remedy=remedy)
 
     def _fail(self, error: sqlite3.Error | str) -> StorageFailed:
-        if self._failure is not None:
-            return StorageFailed(self._failure)  # the first error is the one to report
-        self._failure = f"{self._path}: the journal cannot be used any further: {error}"
-        with suppress(sqlite3.Error):
-            self._connection.rollback()
-        return StorageFailed(self._failure)
+        if self._failure is None:  # the first error is the one to report
+            remedy = IF_THE_DISK_IS_FULL if isinstance(error, sqlite3.Error) else None
+            self._failure = f"{self._path}: the journal cannot be used any further: {error}", remedy
+            with suppress(sqlite3.Error):
+                self._connection.rollback()
+        message, remedy = self._failure
+        return StorageFailed(message, remedy=remedy)

@@ -163,7 +163,9 @@ class TestFailure:
             driver.intend(items[1])
             results = await asyncio.gather(journal.commit(), journal.commit(), return_exceptions=True)
         assert [type(result) for result in results] == [StorageFailed, StorageFailed]
-        assert "cannot be used any further: disk I/O error" in str(results[0])
+        assert "cannot be used any further: disk I/O error. If its disk is full, make room." in str(
+            results[0]
+        )
         # The disk has room again, but what the file holds is not known.
         with pytest.raises(StorageFailed, match="cannot be used any further"):
             journal.knows_run("run-kept")
