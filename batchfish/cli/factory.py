@@ -185,6 +185,7 @@ def make_context(
             last_accepted=latest.intended_at if latest else None,
         ),
         notice=console.warn,
+        remark=console.say,
         accepted=frozenset(question for question in Question if agreement.has(question)),
     )
 

@@ -70,7 +70,7 @@ def has_room(ctx: Context, item: Item) -> bool:
         ctx.stop(StopKind.BUDGET, f"the budget does not cover another run: {said}")
     elif found.room is Room.LATER and not session.is_budget_reported:
         session.is_budget_reported = True
-        ctx.notice(f"budget: {said}; it waits for runs that are alive to cost less than they reserve")
+        ctx.remark(f"budget: {said}; it waits for runs that are alive to cost less than they reserve")
     return False
 
 
@@ -87,7 +87,7 @@ def _report_percentile(ctx: Context, budget: Budget, request: Request, usual: in
         return
     ctx.session.is_percentile_reported = True
     usually = f"{several(usual, 'step')} ({spell_usd(usual * budget.step_price)})"
-    ctx.notice(
+    ctx.remark(
         f"budget: each run reserves {usually} from now on, which 95% of the runs of this batch have kept to; "
         f"each run that is alive may cost up to {spell_usd((most - usual) * budget.step_price)} more"
     )

@@ -148,8 +148,8 @@ class Context(Struct, frozen=True, kw_only=True):
     """The parts and the state that the stages of one process work with.
 
     `chance` returns random numbers from 0 to 1, `policies` are by the key of each batch, `notice` shows a
-    message to a person, and `observe` is called with each event that was written. `accepted` names the
-    questions of exit code 6 that a person has answered with yes.
+    message to a person, `remark` one that reports nothing wrong, and `observe` is called with each event that
+    was written. `accepted` names the questions of exit code 6 that a person has answered with yes.
     """
 
     journal: SqliteJournal
@@ -161,6 +161,7 @@ class Context(Struct, frozen=True, kw_only=True):
     options: RunOptions
     session: SessionState
     notice: Callable[[str], None]
+    remark: Callable[[str], None]
     accepted: frozenset[str] = frozenset()
     observe: Callable[[Event, Change], None] | None = None
     wakeup: Wakeup = field(default_factory=Wakeup)

@@ -26,6 +26,11 @@ def run(shop: Shop, usd: str, *items: int, more: str = "", flags: tuple[str, ...
     return shop.command("run", manifest, "--settle", "2s", *flags)
 
 
+def test_a_quiet_batch_that_waits_for_its_budget_prints_nothing(shop: Shop) -> None:
+    assert run(shop, "1.52", 1, 2, flags=("-q",)) == (0, "", "")
+    assert shop.paid() == [1, 2]
+
+
 def start(shop: Shop, usd: str, *items: int, progress: str = "none") -> subprocess.Popen[str]:
     """Run a manifest with a budget in a process of its own."""
     manifest = shop.write_manifest(*items, rules=BUDGET.format(usd=usd, more=""))

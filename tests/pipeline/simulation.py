@@ -146,6 +146,7 @@ class Simulation:
                 pacing=Pacing.within(self.rules.limits.concurrency),
             ),
             notice=self.notices.append,
+            remark=self.notices.append,
         )
         life = self.loop.create_task(run_batch(ctx, *self.companions))
 
