@@ -149,13 +149,17 @@ def posix_spawn(
     argv: list[str],
     env: Mapping[str, str],
     *,
-    file_actions: Sequence[Any],
-    setsid: bool,
+    file_actions: Sequence[Any] = (),
+    setsid: bool = False,
     address: str | None = None,
+    **others: Any,  # noqa: ANN401 - as os.posix_spawn takes them
 ) -> int:
-    """Start a process as `os.posix_spawn` does: forked, where that is possible."""
-    if not can_fork(argv, env):
-        return really_spawn(path, argv, env, file_actions=file_actions, setsid=setsid)
+    """Start a process as `os.posix_spawn` does: forked, if it is a local agent, and where that is possible.
+
+    From Python 3.13 on `subprocess` comes here as well, with more options.
+    """
+    if others or not setsid or not can_fork(argv, env):
+        return really_spawn(path, argv, env, file_actions=file_actions, setsid=setsid, **others)
     files = {0: 0, 1: 1, 2: 2}
     with ExitStack() as opened:
         for action, number, *more in file_actions:

@@ -430,7 +430,7 @@ def test_names_with_glob_or_hive_syntax_are_plain_names(tmp_path: Path, suffix: 
 
 
 def test_a_folder_that_cannot_be_written_is_reported() -> None:
-    with pytest.raises(StorageFailed, match=r"/proc/self/fdinfo/out\.csv"):
+    with pytest.raises(StorageFailed, match=r"^/proc/self/fdinfo(/out\.csv could not be| cannot be) written"):
         write(Path("/proc/self/fdinfo/out.csv"), FULL)
 
 
