@@ -51,6 +51,6 @@ def test_the_history_catches_a_missing_search_for_another_journal(
     async def believe(*_: object) -> None:
         return None
 
-    monkeypatch.setattr("batchfish.pipeline.submit._refuse_beside_another_journal", believe)
+    monkeypatch.setattr("batchfish.pipeline.markers._refuse_beside_another_journal", believe)
     _, duplicates = begin_both(tmp_path, 0, 0.0, "shop.yaml")
     assert duplicates > 1
