@@ -17,7 +17,7 @@ from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline.context import StopKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from batchfish.pipeline.clock import Clock
     from batchfish.pipeline.context import Context
@@ -33,11 +33,13 @@ OUTAGE_GRACE = 1.0
 """Seconds for the answer to a request that is sent just when an outage has lasted for `max_outage`."""
 
 
-def retrying(ctx: Context, gives_up: Callable[[], bool] = lambda: False) -> AsyncRetrying:
-    """Return the tenacity object that repeats a read of a stage: until an answer, a detach, or `gives_up()`.
+async def until_answered(
+    ctx: Context, read: Callable[[], Awaitable[T]], gives_up: Callable[[], bool] = lambda: False
+) -> T:
+    """Repeat a read of a stage until it is answered, and return the answer.
 
-    In the last two cases it raises the last WebAgentUnavailable. Each failure is noted, and a wait that the
-    API asks for holds up all reads. The caller notes the answer.
+    Once the stages detach or `gives_up()` is true, the last WebAgentUnavailable is raised. Each failure is
+    noted, and a wait that the API asks for holds up all reads.
     """
 
     async def before(_state: RetryCallState) -> None:
@@ -47,12 +49,15 @@ def retrying(ctx: Context, gives_up: Callable[[], bool] = lambda: False) -> Asyn
     def after(state: RetryCallState) -> None:
         note_failure(ctx, _error_of(state))
 
-    return retrying_alone(ctx.clock, ctx.chance, lambda: ctx.has_detached() or gives_up()).copy(
-        before=before, after=after
-    )
+    repeated = retrying(ctx.clock, ctx.chance, lambda: ctx.has_detached() or gives_up())
+    async for attempt in repeated.copy(before=before, after=after):
+        with attempt:
+            answer = await read()
+    note_answer(ctx)
+    return answer
 
 
-def retrying_alone(clock: Clock, chance: Callable[[], float], gives_up: Callable[[], bool]) -> AsyncRetrying:
+def retrying(clock: Clock, chance: Callable[[], float], gives_up: Callable[[], bool]) -> AsyncRetrying:
     """Return the tenacity object that repeats a read outside the stages, until an answer or `gives_up()`.
 
     Then it raises the last WebAgentUnavailable.

@@ -134,19 +134,12 @@ async def _list(
     ctx: Context, text: str, gives_up: Callable[[], bool], *, since: float | None = None
 ) -> Listing:
     """Return the runs that existed when the API was asked, once it has listed all of them."""
-    async for attempt in backoff.retrying(ctx, gives_up):
-        with attempt:
-            listing = await list_as_of_start(ctx.agent, text, since=since)
-    backoff.note_answer(ctx)
-    return listing
+    return await backoff.until_answered(ctx, lambda: list_as_of_start(ctx.agent, text, since=since), gives_up)
 
 
 async def _count(ctx: Context, text: str, gives_up: Callable[[], bool]) -> int | None:
     """Return the server's own count of runs; None where it gives none."""
-    async for attempt in backoff.retrying(ctx, gives_up):
-        with attempt:
-            page = await ctx.agent.find_by_marker(text, limit=1)
-    backoff.note_answer(ctx)
+    page = await backoff.until_answered(ctx, lambda: ctx.agent.find_by_marker(text, limit=1), gives_up)
     return page.total
 
 

@@ -185,10 +185,7 @@ def _controls(ctx: Context, due: Sequence[str], watches: Watches) -> list[str]:
 
 async def _poll(ctx: Context, run_ids: list[str]) -> PollResult:
     """Poll runs until the API answers; WebAgentUnavailable once the stages detach."""
-    async for attempt in backoff.retrying(ctx):
-        with attempt:
-            result = await ctx.agent.poll(run_ids)
-    backoff.note_answer(ctx)
+    result = await backoff.until_answered(ctx, lambda: ctx.agent.poll(run_ids))
     if result.retry_after is not None:
         backoff.hold_reads(ctx, result.retry_after, "a part of a poll of many runs was refused")
     return result

@@ -44,11 +44,9 @@ async def check_key(ctx: Context) -> None:
     attempt = ctx.journal.run_of_another_key(ctx.agent.key_id)
     if attempt is None or attempt.run_id is None:
         return  # no run tells the account: creates that are open under the other key are found now, or held
-    async for repetition in backoff.retrying(ctx):
-        with repetition:
-            result = await ctx.agent.poll([attempt.run_id])
-    backoff.note_answer(ctx)
-    if attempt.run_id not in result.runs:
+    run_id = attempt.run_id
+    result = await backoff.until_answered(ctx, lambda: ctx.agent.poll([run_id]))
+    if run_id not in result.runs:
         raise NotPermitted(
             "this API key cannot see the runs that this journal has made: it belongs to another account",
             remedy="Use the key that the batch was begun with.",

@@ -121,11 +121,11 @@ async def search(ctx: Context, text: str, gives_up_after: float) -> Listing:
     WebAgentUnavailable where it has not for `gives_up_after` seconds, or the stages detach.
     """
     since = ctx.clock.boottime()
-    async for attempt in backoff.retrying(ctx, lambda: ctx.clock.boottime() - since >= gives_up_after):
-        with attempt:
-            listing = await _list_whole(ctx.agent, text)
-    backoff.note_answer(ctx)
-    return listing
+    return await backoff.until_answered(
+        ctx,
+        lambda: _list_whole(ctx.agent, text),
+        lambda: ctx.clock.boottime() - since >= gives_up_after,
+    )
 
 
 async def find_foreign_runs(
@@ -145,7 +145,7 @@ async def find_foreign_runs(
     since = clock.boottime()
 
     async def find(text: str) -> NewRuns:
-        async for attempt in backoff.retrying_alone(
+        async for attempt in backoff.retrying(
             clock, chance, lambda: clock.boottime() - since >= gives_up_after
         ):
             with attempt:

@@ -113,12 +113,12 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
 
 async def _compare(agent: WebAgentClient, reader: JournalReader, batch: Batch, limit: float) -> Audit:
     """List the runs of a batch, for `limit` seconds without an answer at most, and compare them."""
-    from batchfish.pipeline.backoff import retrying_alone
+    from batchfish.pipeline.backoff import retrying
     from batchfish.pipeline.search import list_as_of_start
 
     clock = SystemClock()
     gives_up_at = clock.boottime() + limit
-    async for attempt in retrying_alone(clock, chance(), lambda: clock.boottime() >= gives_up_at):
+    async for attempt in retrying(clock, chance(), lambda: clock.boottime() >= gives_up_at):
         with attempt:
             listing = await list_as_of_start(agent, f"bf-{batch.batch8}-")
     # The journal is read after the listing, so that runs which a process has recorded meanwhile are known.
