@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from batchfish.core.attempts import as_surplus
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline import backoff
+from batchfish.pipeline.clock import IDLE
 
 if TYPE_CHECKING:
     from batchfish.pipeline.context import Context
 
 ASK_AGAIN = 30.0
 """Seconds after which a cancel of a run that is still alive is sent again."""
-
-IDLE = 60.0
 
 
 async def cancel(ctx: Context) -> None:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+IDLE = 60.0
+"""Seconds after which a stage without work checks for some, though nothing has woken it."""
+
 
 class Clock(Protocol):
     """A wall clock, a boot-time clock that nobody can set, and a way to wait."""

@@ -21,6 +21,7 @@ from batchfish.core.reconcile import (
     pause_between_searches,
 )
 from batchfish.errors import WebAgentUnavailable
+from batchfish.pipeline.clock import IDLE
 from batchfish.pipeline.search import adopt, new_runs, search, search_text, shows
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from batchfish.pipeline.search import MarkedRun
 
 SEARCHES_AT_ONCE = 4
-IDLE = 60.0
 
 
 class SearchRecord(Struct):
@@ -129,9 +129,8 @@ async def _gather_evidence(
         else:
             record.searches += 1
             if is_empty:
-                record.empty_searches.append(
-                    began_at
-                )  # it lists no more than what there was when it was asked
+                # A listing shows no more than what there was when it was asked for.
+                record.empty_searches.append(began_at)
     return found, Evidence(
         elapsed=_elapsed(ctx, one.attempt),
         searches=record.searches,

@@ -22,6 +22,7 @@ from batchfish.core.pacing import creates_at_once
 from batchfish.core.retry import longest_wait
 from batchfish.errors import WebAgentUnavailable
 from batchfish.pipeline import backoff, budget
+from batchfish.pipeline.clock import IDLE
 from batchfish.pipeline.context import NOT_SENT, Context, StopKind
 from batchfish.pipeline.markers import prove_markers
 from batchfish.pipeline.search import adopt, new_runs, search, search_text
@@ -56,8 +57,6 @@ LATENCY_MAY_GROW = 1.001
 The quickest of them show it: most wait for the server, too, or for this process, and the longer the more of
 them are on their way.
 """
-
-IDLE = 60.0
 
 STOPS = {
     "key_refused": StopKind.KEY_REFUSED,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from batchfish.pipeline.clock import IDLE
 from batchfish.webagent.wire import IDS_PER_CALL
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ WEIGHT_OF_LATEST, WEIGHT_OF_LATEST_START = 0.1, 0.3
 
 ALIKE = 1.5
 """Starts that take less than so many times as long as the quickest take about as long."""
-
-IDLE = 60.0
 
 
 class Watch(Struct, kw_only=True):
