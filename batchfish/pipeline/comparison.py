@@ -7,7 +7,7 @@ server's count of all runs shows whether the older ones are still the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from batchfish.core.items import AttemptState
 from batchfish.errors import NeedsYes, WebAgentUnavailable
@@ -32,6 +32,7 @@ GIVES_UP_AFTER = 60.0
 """Seconds without an answer after which a comparison beside the stages is put off."""
 
 PUT_OFF = 60.0
+"""Seconds for which a comparison is put off."""
 
 _ON_THEIR_WAY = (AttemptState.SUBMITTING, AttemptState.UNANSWERED)
 
@@ -55,25 +56,31 @@ async def compare_at_start(ctx: Context, batch: int) -> None:
 
 async def compare_regularly(ctx: Context) -> None:
     """Compare every ten minutes while creates are sent, and once when nothing else is left to do."""
-    listener, session = ctx.wakeup.listen(lambda: _is_due(ctx)), ctx.session
+    listener = ctx.wakeup.listen(lambda: _is_due(ctx))
     while not ctx.is_over():
-        if _is_due(ctx):
-            try:
-                await _compare_meanwhile(ctx)
-            except WebAgentUnavailable as error:
-                if ctx.has_detached():
-                    return
-                session.comparison_put_off_until = ctx.clock.boottime() + PUT_OFF
-                if ctx.is_idle():
-                    session.compared_at = ctx.clock.boottime()
-                    ctx.notice(
-                        "money: the runs of this batch could not be compared with the API's listing "
-                        f"({error}). `batchfish audit` compares them at any time"
-                    )
-            ctx.wakeup.wake()
-        else:
+        if not _is_due(ctx):
             left = _next_comparison_at(ctx) - ctx.clock.boottime()
             await listener.wait(left if left > 0 else EVERY)
+            continue
+        try:
+            await _compare_meanwhile(ctx)
+        except WebAgentUnavailable as error:
+            if ctx.has_detached():
+                return
+            _put_off(ctx, error)
+        ctx.wakeup.wake()
+
+
+def _put_off(ctx: Context, error: WebAgentUnavailable) -> None:
+    """Put off a comparison that got no answer; if nothing else is left to do, report it and give it up."""
+    session, now = ctx.session, ctx.clock.boottime()
+    session.comparison_put_off_until = now + PUT_OFF
+    if ctx.is_idle():
+        session.compared_at = now
+        ctx.notice(
+            "money: the runs of this batch could not be compared with the API's listing "
+            f"({error}). `batchfish audit` compares them at any time"
+        )
 
 
 def _is_due(ctx: Context) -> bool:
@@ -113,21 +120,21 @@ async def _compare(ctx: Context, batch: int, gives_up: Callable[[], bool]) -> Se
         since = last.until - overlap
         listing = await _list(ctx, text, gives_up, since=since)
         recent = [run for run in listing.rows if run.created_at is None or run.created_at >= since]
-        unread, is_complete = _adopt_unknown(ctx, batch, recent)
+        adoption = _adopt_unknown(ctx, batch, recent)
         total = await _count(ctx, text, gives_up)
         if total is not None and _is_rest_unchanged(ctx, batch, last, since, recent, total):
-            if listing.server_date is not None and is_complete:
+            if listing.server_date is not None and adoption.is_complete:
                 now_compared = Comparison(until=listing.server_date, unlisted=last.unlisted)
                 ctx.journal.write_comparison(batch, now_compared)
-            return unread
+            return adoption.unread
     listing = await _list(ctx, text, gives_up)
-    unread, is_complete = _adopt_unknown(ctx, batch, listing.rows)
-    if listing.server_date is not None and is_complete:
+    adoption = _adopt_unknown(ctx, batch, listing.rows)
+    if listing.server_date is not None and adoption.is_complete:
         since = listing.server_date - overlap
         listed = sum(1 for run in listing.rows if run.created_at is not None and run.created_at < since)
         unlisted = ctx.journal.count_runs(batch, before=since) - listed
         ctx.journal.write_comparison(batch, Comparison(until=listing.server_date, unlisted=unlisted))
-    return unread
+    return adoption.unread
 
 
 async def _list(
@@ -143,14 +150,19 @@ async def _count(ctx: Context, text: str, gives_up: Callable[[], bool]) -> int |
     return page.total
 
 
-def _adopt_unknown(
-    ctx: Context, batch: int, listed: Sequence[RunSnapshot]
-) -> tuple[Sequence[RunSnapshot], bool]:
-    """Adopt the listed runs that are unknown, and return those whose marker cannot be read.
+class _Adoption(NamedTuple):
+    """The result of adopting runs: those whose marker cannot be read, and whether the others are known now.
 
-    Returns, too, whether all others are known now, or will be by the answers to creates that are on their
-    way: the next comparison must list again what could not be adopted beside another create of its item.
+    A run whose create is on its way counts as known: the answer will name it. A run that could not be adopted
+    beside another create of its item does not, so that the next comparison lists it again.
     """
+
+    unread: Sequence[RunSnapshot]
+    is_complete: bool
+
+
+def _adopt_unknown(ctx: Context, batch: int, listed: Sequence[RunSnapshot]) -> _Adoption:
+    """Adopt the listed runs that are unknown."""
     batch8, is_complete = ctx.journal.batch(batch).batch8, True
     new = new_runs(listed, ctx.journal)
     for found in new.marked:
@@ -168,7 +180,7 @@ def _adopt_unknown(
                 f"money: run {found.run.run_id} carries the marker {found.marker}, but the API has answered "
                 "the create of another item with its id"
             )
-    return new.unread, is_complete
+    return _Adoption(new.unread, is_complete)
 
 
 def _is_rest_unchanged(
