@@ -7,7 +7,7 @@ import hashlib
 import re
 import struct
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +24,9 @@ BATCH_PREFIX_LETTERS = 4
 
 MARKER_OPENING = "[ref bf-"
 """How a marker's line begins; a goal that holds it, in any case, is refused: no marker can be forged."""
+
+Markers: TypeAlias = Literal["untested", "proven", "off"]
+"""Whether the runs of a batch can be found by their marker: not known yet, shown by a first run, or no."""
 
 # The fields that determine a run's result; a webhook or a recording does not.
 _RESULT_FIELDS = frozenset(

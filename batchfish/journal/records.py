@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
+    from batchfish.core.identity import Markers
+
 CHUNK_ROWS, CHUNK_BYTES = 2000, 4 * 2**20
 
 
@@ -22,8 +24,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     """One manifest in one period, as its journal holds it.
 
     `name` is the full name, `manifest` the resolved manifest without its rows, `batch8` what the batch's
-    markers begin with, `markers` is `untested`, `proven` or `off`. Times are epoch seconds; `ended_at` and
-    `exit_code` are None until the batch is finished.
+    markers begin with. Times are epoch seconds; `ended_at` and `exit_code` are None until the batch is
+    finished.
     """
 
     pk: int
@@ -34,7 +36,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     base_url: str
     manifest: Mapping[str, Any]
     manifest_path: str
-    markers: str
+    markers: Markers
     begun_at: float
     ended_at: float | None = None
     exit_code: int | None = None

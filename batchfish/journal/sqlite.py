@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.core.budget import Account, Reservation, Spending
+    from batchfish.core.identity import Markers
     from batchfish.core.items import Attempt, AttemptState, Item
     from batchfish.core.lifecycle import Change
     from batchfish.journal.notifications import NewNotification
@@ -306,8 +307,8 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         (row,) = self._group.read(f"SELECT {records.BATCH} FROM batches WHERE pk = ?", pk)
         return records.batch_from(row)
 
-    def set_markers(self, batch: int, markers: str) -> None:
-        """Record what the self-test of a batch's markers found: `proven` or `off`."""
+    def set_markers(self, batch: int, markers: Markers) -> None:
+        """Record whether the runs of a batch can be found by their marker."""
         self._group.write("UPDATE batches SET markers = ? WHERE pk = ?", (markers, batch))
 
     def reopen(self, batch: int) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from batchfish.core.budget import Reservation
+    from batchfish.core.identity import Markers
     from batchfish.core.items import Item
     from batchfish.core.pacing import Pacing
     from batchfish.core.rules import Rules
@@ -98,45 +99,39 @@ class Outage(Struct, kw_only=True):
 
 
 class SessionState(Struct, kw_only=True):
-    """The state of this process, which is lost at its end. Times are boot-time seconds.
+    """The state of this process, which is lost at its end; times are boot-time seconds if not said otherwise.
 
-    `markers` is as in Batch. `create_times` are those of the latest creates until their answers, `latency`
-    is that of the quickest.
-    `last_accepted` (epoch seconds) is when a create was last accepted, and `server_ahead` the server's clock
-    less ours.
-    `is_paused`: a person paused the batch, and nothing is submitted.
-    `answered_at` is when a create was last answered or given up, and `compared_at` when the last comparison
-    with the API's listing began; after one that failed the next one is put off. `awaits_budget`: the next
-    item waits until the budget has room for it. `reported` are the ids of the runs whose marker cannot be
-    read that were reported already. `unsent` are the creates whose intents are committed, and which wait for
-    a connection; `creates_in_flight` counts those that were sent and have no answer.
+    What has `reported` in its name was told to the person already, and is told once.
     """
 
     began_at: float
-    markers: str
+    markers: Markers
     pacing: Pacing
     stop: Stop | None = None
-    is_paused: bool = False
+    is_paused: bool = False  # a person paused the batch: nothing is submitted
+    awaits_budget: bool = False  # the next item waits until the budget has room for it
     creates_wait_until: float = 0.0
     reads_wait_until: float = 0.0
-    is_wait_reported: bool = False
     outage: Outage = field(default_factory=Outage)
-    forbidden_in_a_row: int = 0
-    last_accepted: float | None = None
+    unsent: deque[tuple[Item, PreparedCreate]] = field(default_factory=deque)
+    """The creates whose intents are committed, and which wait for a connection."""
+    creates_in_flight: int = 0  # sent, and not answered yet
     create_times: deque[float] = field(default_factory=lambda: deque(maxlen=CREATE_TIMES_KEPT))
-    latency: float | None = None
-    server_ahead: float | None = None
-    answered_at: float = -math.inf
-    compared_at: float = 0.0
-    comparison_put_off_until: float = 0.0
-    finished: int = 0
-    failed: int = 0
-    awaits_budget: bool = False
+    """The seconds until the answers to the latest creates."""
+    latency: float | None = None  # of the quickest create, in seconds
+    last_accepted: float | None = None  # when a create was last accepted, in epoch seconds
+    answered_at: float = -math.inf  # when a create was last answered or given up
+    forbidden_in_a_row: int = 0  # creates that were answered with 403
+    server_ahead: float | None = None  # the server's clock less ours, in seconds
+    compared_at: float = 0.0  # when the last comparison with the API's listing began
+    comparison_put_off_until: float = 0.0  # because the one before got no answer
+    finished: int = 0  # items of this process
+    failed: int = 0  # of those that finished
+    is_wait_reported: bool = False
     is_budget_reported: bool = False
     is_percentile_reported: bool = False
     reported: set[str] = field(default_factory=set)
-    unsent: deque[tuple[Item, PreparedCreate]] = field(default_factory=deque)
-    creates_in_flight: int = 0
+    """The ids of runs whose marker cannot be read."""
 
     @property
     def create_time(self) -> float:

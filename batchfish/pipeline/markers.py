@@ -16,6 +16,7 @@ from batchfish.pipeline.context import StopKind
 from batchfish.pipeline.search import find_foreign_runs, name_runs, search, search_text, shows
 
 if TYPE_CHECKING:
+    from batchfish.core.identity import Markers
     from batchfish.core.items import Attempt
     from batchfish.pipeline.context import Context
 
@@ -96,7 +97,7 @@ async def _refuse_beside_another_journal(ctx: Context, first: Attempt) -> None:
     )
 
 
-async def _set_markers(ctx: Context, found: str) -> None:
+async def _set_markers(ctx: Context, found: Markers) -> None:
     ctx.journal.set_markers(ctx.batch.pk, found)
     await ctx.journal.commit()
     ctx.session.markers = found

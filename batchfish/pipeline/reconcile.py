@@ -27,6 +27,7 @@ from batchfish.pipeline.search import adopt, new_runs, search, search_text, show
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from batchfish.core.identity import Markers
     from batchfish.core.rules import UnansweredRules
     from batchfish.journal.records import OpenAttempt
     from batchfish.pipeline.context import Context
@@ -169,8 +170,8 @@ async def _search_for_control(
     return Control.TOO_NEW if is_too_new else Control.MISSING
 
 
-def _markers_of(ctx: Context, one: OpenAttempt) -> str:
-    """Return whether runs of this attempt's batch can be found by marker: `untested`, `proven` or `off`."""
+def _markers_of(ctx: Context, one: OpenAttempt) -> Markers:
+    """Return whether the runs of this attempt's batch can be found by their marker."""
     batch = one.item.batch
     return ctx.session.markers if batch == ctx.batch.pk else ctx.journal.batch(batch).markers
 

@@ -29,6 +29,7 @@ from tests.outcomes import one_by_one, outcomes_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from batchfish.core.identity import Markers
     from batchfish.core.items import Attempt
     from batchfish.journal.sqlite import SqliteJournal
 
@@ -163,7 +164,7 @@ class TestLookups:
 
     @pytest.mark.parametrize("markers", ["proven", "off"])
     def test_the_result_of_the_marker_test_is_kept(
-        self, journal: SqliteJournal, batch: int, markers: str
+        self, journal: SqliteJournal, batch: int, markers: Markers
     ) -> None:
         journal.set_markers(batch, markers)
         commit(journal)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from batchfish.core.budget import Reservation
+    from batchfish.core.identity import Markers
     from batchfish.core.items import Attempt
     from batchfish.core.lifecycle import Change
 
@@ -79,7 +80,7 @@ class MortalJournal(SqliteJournal):
         super().write_attempt(attempt)
         self._interrupter.step(self)
 
-    def set_markers(self, batch: int, markers: str) -> None:
+    def set_markers(self, batch: int, markers: Markers) -> None:
         self._interrupter.step(self)
         super().set_markers(batch, markers)
         self._interrupter.step(self)
