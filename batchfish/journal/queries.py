@@ -77,12 +77,12 @@ class JournalReader:  # more than ten public methods: each is one query
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, *, check: Callable[[], None] | None = None
+        self, connection: sqlite3.Connection, path: Path, *, before_read: Callable[[], None] | None = None
     ) -> None:
-        """Read on this connection; `check` is called before each read, and raises to refuse it."""
+        """Read on this connection; `before_read` is called before each read, and may raise to refuse it."""
         self.path = path
         self._connection = connection
-        self._check = check
+        self._before_read = before_read
 
     @cached_property
     def staged(self) -> StagedRows:
@@ -112,10 +112,15 @@ class JournalReader:  # more than ten public methods: each is one query
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        if self._check is not None:
-            self._check()
+        if self._before_read is not None:
+            self._before_read()
         with files.storage_errors(self.path):
             yield
+
+    def _has_table(self, name: str) -> bool:
+        """Return whether the journal has a table, which one of an earlier version may lack."""
+        with self._reading():
+            return files.has_table(self._connection, name)
 
     def _number(self, query: str, *values: object) -> int:
         ((number,),) = self._rows(query, *values)
@@ -161,6 +166,18 @@ class JournalReader:  # more than ten public methods: each is one query
     def base_urls(self) -> set[str]:
         """Return the base URLs of the APIs that the batches belong to; empty before the first has begun."""
         return {base_url for (base_url,) in self._rows("SELECT DISTINCT base_url FROM batches")}
+
+    def settings(self, batch: int) -> Mapping[str, Any]:
+        """Return what a person set for a batch after it began, by name; what was taken back is left out."""
+        latest = {change.name: change.value for change in self.setting_changes(batch)}
+        return {name: value for name, value in latest.items() if value is not None}
+
+    def setting_changes(self, batch: int) -> Sequence[SettingChange]:
+        """Return what a person set for a batch after it began, in order."""
+        if not self._has_table("settings"):
+            return []
+        rows = self._rows("SELECT name, value, at FROM settings WHERE batch = ? ORDER BY pk", batch)
+        return [SettingChange(name, json.loads(value), at) for name, value, at in rows]
 
     # Items
 
@@ -266,6 +283,24 @@ class JournalReader:  # more than ten public methods: each is one query
         names = {json.loads(body).get("proxy_config", {}).get("password_env") for (body,) in rows}
         return names - {None}
 
+    def request_bodies(self, batch: int) -> Sequence[str]:
+        """Return the request bodies of a batch as JSON, each once, in the order of their first rows."""
+        wanted = "FROM items WHERE batch = ? AND wanted = 1"
+        rows = self._rows(f"SELECT body FROM requests WHERE EXISTS (SELECT 1 {wanted}) LIMIT 2", batch)
+        if len(rows) > 1:  # otherwise the items need not be read to know whose they are
+            found = f"SELECT request, min(row) AS first {wanted} GROUP BY request"
+            rows = self._rows(
+                f"SELECT r.body FROM ({found}) i JOIN requests r ON r.pk = i.request ORDER BY i.first", batch
+            )
+        return [body for (body,) in rows]
+
+    def input_names(self, batch: int) -> Sequence[str]:
+        """Return the names of the variables of a batch's rows, in the order in which they first occur."""
+        from batchfish.journal.outcomes import read_input_names
+
+        with self._reading():
+            return read_input_names(self._connection, batch)
+
     # Attempts
 
     def count_alive(self) -> int:
@@ -337,16 +372,9 @@ class JournalReader:  # more than ten public methods: each is one query
         )
         return [ItemMoneyEvent(*row) for row in rows]
 
-    def setting_changes(self, batch: int) -> Sequence[SettingChange]:
-        """Return what a person set for a batch after it began, in order."""
-        if not files.has_table(self._connection, "settings"):
-            return []
-        rows = self._rows("SELECT name, value, at FROM settings WHERE batch = ? ORDER BY pk", batch)
-        return [SettingChange(name, json.loads(value), at) for name, value, at in rows]
-
     def disowned_runs(self) -> frozenset[str]:
         """Return the run ids that a person declared to belong to no item."""
-        if not files.has_table(self._connection, "disowned_runs"):
+        if not self._has_table("disowned_runs"):
             return frozenset()
         return frozenset(run_id for (run_id,) in self._rows("SELECT run_id FROM disowned_runs"))
 
@@ -354,18 +382,18 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def spending(self, account: Account, step_price: int) -> Spending:
         """Return what the attempts of an account cost; those without a reservation at this step price."""
-        has_table = files.has_table(self._connection, "spending")
+        has_table = self._has_table("spending")
         return read_spending(self._rows, account, step_price, has_table=has_table)
 
     def reservations_of(self, item: int) -> Mapping[int, Reservation]:
         """Return what the attempts of an item reserved, by their number; none for those without a budget."""
-        if not files.has_table(self._connection, "spending"):
+        if not self._has_table("spending"):
             return {}
         return read_reservations(self._rows, item)
 
     def steps_taken(self, batch: int) -> StepsTaken:
         """Return the steps that the ended runs of a batch took."""
-        has_table = files.has_table(self._connection, "steps_taken")
+        has_table = self._has_table("steps_taken")
         return read_steps_taken(self._rows, batch, has_table=has_table)
 
     def past_runs(self) -> PastRuns:
@@ -398,7 +426,7 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def findings_of(self, item: int) -> Sequence[str]:
         """Return what was found about the result of an item, beside its verdict."""
-        if not files.has_table(self._connection, "findings"):
+        if not self._has_table("findings"):
             return []
         query = (
             "SELECT f.evidence FROM findings f JOIN items i ON i.pk = f.item AND i.follows = f.k"
@@ -457,35 +485,9 @@ class JournalReader:  # more than ten public methods: each is one query
         """Yield every item of a batch with the times and costs of its attempts, wanted or not."""
         from batchfish.journal.histories import read_histories
 
+        is_recent = self._has_table("findings")
         with self._reading():
-            is_recent = files.has_table(self._connection, "findings")
             yield from read_histories(self._connection, batch, is_recent=is_recent)
-
-    def request_bodies(self, batch: int) -> Sequence[str]:
-        """Return the request bodies of a batch as JSON, each once, in the order of their first rows."""
-        wanted = "FROM items WHERE batch = ? AND wanted = 1"
-        rows = self._rows(f"SELECT body FROM requests WHERE EXISTS (SELECT 1 {wanted}) LIMIT 2", batch)
-        if len(rows) > 1:  # otherwise the items need not be read to know whose they are
-            found = f"SELECT request, min(row) AS first {wanted} GROUP BY request"
-            rows = self._rows(
-                f"SELECT r.body FROM ({found}) i JOIN requests r ON r.pk = i.request ORDER BY i.first", batch
-            )
-        return [body for (body,) in rows]
-
-    def input_names(self, batch: int) -> Sequence[str]:
-        """Return the names of the variables of a batch's rows, in the order in which they first occur."""
-        from batchfish.journal.outcomes import read_input_names
-
-        with self._reading():
-            return read_input_names(self._connection, batch)
-
-    def settings(self, batch: int) -> Mapping[str, Any]:
-        """Return what a person set for a batch after it began, by name; what was taken back is left out."""
-        if not files.has_table(self._connection, "settings"):
-            return {}
-        rows = self._rows("SELECT name, value FROM settings WHERE batch = ? ORDER BY pk", batch)
-        latest = {name: json.loads(value) for name, value in rows}
-        return {name: value for name, value in latest.items() if value is not None}
 
     def output_marks(self) -> Sequence[str]:
         """Return the marks (JSON) by which the table files written from this journal are recognised."""

@@ -57,7 +57,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         self._stat = path.stat()
         self._counts = CountChanges()
         self._group = GroupCommit(self._connection, path, self._counts.take)
-        self.reader = JournalReader(self._connection, path, check=self._group.write_put_off)
+        self.reader = JournalReader(self._connection, path, before_read=self._group.write_put_off)
         self.notifications = Notifications(self._group)
         self._memory = Memory(self._group.read, self.batch)
 
