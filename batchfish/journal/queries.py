@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.names import full_name
 from batchfish.journal import files, records
+from batchfish.journal.read_connection import ReadConnection
 from batchfish.journal.records import (
     HeldAttempt,
     ItemMoneyEvent,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from batchfish.core.budget import Account, Reservation, Spending
@@ -81,50 +83,22 @@ class JournalReader:  # more than ten public methods: each is one query
     ) -> None:
         """Read on this connection; `before_read` is called before each read, and may raise to refuse it."""
         self.path = path
-        self._connection = connection
-        self._before_read = before_read
+        self._read = ReadConnection(connection, path, before_read)
 
     @cached_property
     def staged(self) -> StagedRows:
         """The rows of a manifest, to be compared with the items of a batch."""
         from batchfish.journal.ingest import StagedRows
 
-        return StagedRows(self._connection, self.path)
+        return StagedRows(self._read.connection, self.path)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
+    def snapshot(self) -> AbstractContextManager[None]:
         """Show all reads of the block the same moment, whatever the owner writes meanwhile."""
-        with self._reading():
-            self._connection.execute("BEGIN DEFERRED")
-        try:
-            yield
-        finally:
-            self._connection.rollback()
+        return self._read.snapshot()
 
     def data_version(self) -> int:
         """Return a number that changes when another connection commits to the journal."""
-        ((version,),) = self._rows("PRAGMA data_version")
-        return int(version)
-
-    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._reading():
-            return self._connection.execute(query, values).fetchall()
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        if self._before_read is not None:
-            self._before_read()
-        with files.storage_errors(self.path):
-            yield
-
-    def _has_table(self, name: str) -> bool:
-        """Return whether the journal has a table, which one of an earlier version may lack."""
-        with self._reading():
-            return files.has_table(self._connection, name)
-
-    def _number(self, query: str, *values: object) -> int:
-        ((number,),) = self._rows(query, *values)
-        return int(number)
+        return self._read.number("PRAGMA data_version")
 
     # Batches
 
@@ -145,27 +119,27 @@ class JournalReader:  # more than ten public methods: each is one query
         return next(iter(self._batches("name = ?", name)), None)
 
     def _batches(self, condition: str, *values: object) -> Sequence[Batch]:
-        rows = self._rows(f"SELECT {records.BATCH} FROM batches WHERE {condition}", *values)
+        rows = self._read.rows(f"SELECT {records.BATCH} FROM batches WHERE {condition}", *values)
         return [records.batch_from(row) for row in rows]
 
     def latest_period(self, period: str) -> str:
         """Return the latest period among this one and those of the journal's batches of the same kind."""
-        rows = self._rows("SELECT DISTINCT period FROM batches WHERE period IS NOT NULL")
+        rows = self._read.rows("SELECT DISTINCT period FROM batches WHERE period IS NOT NULL")
         known: list[str] = [other for (other,) in rows]
         return max([period, *(other for other in known if _shape(other) == _shape(period))])
 
     def latest_number(self, name: str, period: str | None) -> int:
         """Return the highest number among the batches of this short name and period; 0 without any."""
-        rows = self._rows("SELECT number, name FROM batches WHERE period IS ?", period)
+        rows = self._read.rows("SELECT number, name FROM batches WHERE period IS ?", period)
         return max((number for number, full in rows if full == full_name(name, period, number)), default=0)
 
     def fingerprint_version(self, batch: int) -> int:
         """Return the version of the fingerprints that identify the items of a batch."""
-        return self._number("SELECT fingerprint_version FROM batches WHERE pk = ?", batch)
+        return self._read.number("SELECT fingerprint_version FROM batches WHERE pk = ?", batch)
 
     def base_urls(self) -> set[str]:
         """Return the base URLs of the APIs that the batches belong to; empty before the first has begun."""
-        return {base_url for (base_url,) in self._rows("SELECT DISTINCT base_url FROM batches")}
+        return {base_url for (base_url,) in self._read.rows("SELECT DISTINCT base_url FROM batches")}
 
     def settings(self, batch: int) -> Mapping[str, Any]:
         """Return what a person set for a batch after it began, by name; what was taken back is left out."""
@@ -174,9 +148,9 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def setting_changes(self, batch: int) -> Sequence[SettingChange]:
         """Return what a person set for a batch after it began, in order."""
-        if not self._has_table("settings"):
+        if not self._read.has_table("settings"):
             return []
-        rows = self._rows("SELECT name, value, at FROM settings WHERE batch = ? ORDER BY pk", batch)
+        rows = self._read.rows("SELECT name, value, at FROM settings WHERE batch = ? ORDER BY pk", batch)
         return [SettingChange(name, json.loads(value), at) for name, value, at in rows]
 
     # Items
@@ -184,12 +158,12 @@ class JournalReader:  # more than ten public methods: each is one query
     def counts(self, batch: int) -> Mapping[str, int]:
         """Return the number of wanted items of a batch by status; statuses without items are left out."""
         return dict(
-            self._rows("SELECT status, n FROM counts WHERE batch = ? AND wanted = 1 AND n > 0", batch)
+            self._read.rows("SELECT status, n FROM counts WHERE batch = ? AND wanted = 1 AND n > 0", batch)
         )
 
     def find_item(self, batch: int, item_id: str) -> Item | None:
         """Return the item of this id; of several, one that the manifest still asks for."""
-        rows = self._rows(
+        rows = self._read.rows(
             f"SELECT {records.ITEM} FROM items i WHERE batch = ? AND id = ?"
             " ORDER BY wanted DESC, row LIMIT 1",
             batch,
@@ -200,7 +174,7 @@ class JournalReader:  # more than ten public methods: each is one query
     def request_of(self, item: int) -> Request:
         """Return what an item asks of the API."""
         query = f"SELECT {records.REQUEST} FROM items i JOIN requests r ON r.pk = i.request WHERE i.pk = ?"
-        return records.request_from(self._rows(query, item)[0])
+        return records.request_from(self._read.rows(query, item)[0])
 
     def items_in(
         self, batch: int, statuses: Sequence[Status], reason: str | None = None, *, most: int | None = None
@@ -210,7 +184,7 @@ class JournalReader:  # more than ten public methods: each is one query
         `reason` narrows them.
         """
         places = ", ".join("?" for _ in statuses)
-        rows = self._rows(
+        rows = self._read.rows(
             f"SELECT {records.ITEM} FROM items i WHERE batch = ? AND wanted = 1 AND status IN ({places})"
             " AND (? IS NULL OR reason = ?) ORDER BY row LIMIT ?",
             batch,
@@ -223,12 +197,12 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def not_ended(self, batch: int) -> Sequence[int]:
         """Return the keys of the items of a batch that have not ended, wanted or not."""
-        rows = self._rows(f"SELECT pk FROM items i WHERE batch = ? AND NOT {records.HAS_ENDED}", batch)
+        rows = self._read.rows(f"SELECT pk FROM items i WHERE batch = ? AND NOT {records.HAS_ENDED}", batch)
         return [pk for (pk,) in rows]
 
     def ended_since(self, batch: int, since: float) -> tuple[int, float | None]:
         """Return how many wanted items ended after `since`, and when the first of them did."""
-        ((number, first),) = self._rows(
+        ((number, first),) = self._read.rows(
             "SELECT count(*), min(changed_at) FROM items i"
             f" WHERE batch = ? AND wanted = 1 AND {records.HAS_ENDED} AND changed_at > ?",
             batch,
@@ -238,7 +212,7 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def latest_failures(self, batch: int, number: int) -> Sequence[records.LatestFailure]:
         """Return the wanted items of a batch that failed last, the latest first."""
-        rows = self._rows(
+        rows = self._read.rows(
             "SELECT id, reason, message, changed_at FROM items"
             " WHERE batch = ? AND wanted = 1 AND status = 'failed' ORDER BY changed_at DESC LIMIT ?",
             batch,
@@ -248,7 +222,7 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def alive_since(self, batch: int) -> Sequence[float]:
         """Return when the runs of a batch that are alive were created or started, in epoch seconds."""
-        rows = self._rows(
+        rows = self._read.rows(
             "SELECT coalesce(a.started_at, a.created_at, a.intended_at) FROM attempts a"
             " JOIN items i ON i.pk = a.item"
             " WHERE a.state = 'running' AND i.batch = ?",
@@ -258,7 +232,7 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def was_cancelled(self, batch: int, selected: AbstractSet[int] | None = None) -> bool:
         """Return whether a person cancelled wanted items of a batch, or some of those `selected`."""
-        rows = self._rows(
+        rows = self._read.rows(
             "SELECT pk FROM items"
             " WHERE batch = ? AND wanted = 1 AND status = 'cancelled' AND cancel_wish = 1",
             batch,
@@ -267,29 +241,29 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def wanted_rows(self, batch: int) -> Sequence[Row]:
         """Return ids, URLs and variables of the wanted items of a batch, in manifest order."""
-        rows = self._rows(
+        rows = self._read.rows(
             "SELECT pk, id, url, inputs FROM items WHERE batch = ? AND wanted = 1 ORDER BY row", batch
         )
         return [Row(*row) for row in rows]
 
     def all_rows(self, batch: int) -> Sequence[Row]:
         """Return ids, URLs and variables of all items of a batch, wanted or not."""
-        rows = self._rows("SELECT pk, id, url, inputs FROM items WHERE batch = ? ORDER BY row", batch)
+        rows = self._read.rows("SELECT pk, id, url, inputs FROM items WHERE batch = ? ORDER BY row", batch)
         return [Row(*row) for row in rows]
 
     def secret_names(self) -> set[str]:
         """Return the names of the environment variables that hold secrets of the journal's requests."""
-        rows = self._rows("SELECT body FROM requests WHERE body LIKE '%password_env%'")
+        rows = self._read.rows("SELECT body FROM requests WHERE body LIKE '%password_env%'")
         names = {json.loads(body).get("proxy_config", {}).get("password_env") for (body,) in rows}
         return names - {None}
 
     def request_bodies(self, batch: int) -> Sequence[str]:
         """Return the request bodies of a batch as JSON, each once, in the order of their first rows."""
         wanted = "FROM items WHERE batch = ? AND wanted = 1"
-        rows = self._rows(f"SELECT body FROM requests WHERE EXISTS (SELECT 1 {wanted}) LIMIT 2", batch)
+        rows = self._read.rows(f"SELECT body FROM requests WHERE EXISTS (SELECT 1 {wanted}) LIMIT 2", batch)
         if len(rows) > 1:  # otherwise the items need not be read to know whose they are
             found = f"SELECT request, min(row) AS first {wanted} GROUP BY request"
-            rows = self._rows(
+            rows = self._read.rows(
                 f"SELECT r.body FROM ({found}) i JOIN requests r ON r.pk = i.request ORDER BY i.first", batch
             )
         return [body for (body,) in rows]
@@ -298,18 +272,20 @@ class JournalReader:  # more than ten public methods: each is one query
         """Return the names of the variables of a batch's rows, in the order in which they first occur."""
         from batchfish.journal.outcomes import read_input_names
 
-        with self._reading():
-            return read_input_names(self._connection, batch)
+        with self._read.reading() as connection:
+            return read_input_names(connection, batch)
 
     # Attempts
 
     def count_alive(self) -> int:
         """Count the attempts of all batches that are being submitted, are unanswered, or are running."""
-        return self._number(f"SELECT count(*) FROM attempts a WHERE {records.IS_OPEN} AND state <> 'held'")
+        return self._read.number(
+            f"SELECT count(*) FROM attempts a WHERE {records.IS_OPEN} AND state <> 'held'"
+        )
 
     def count_open(self, batch: int | None = None) -> int:
         """Count the attempts whose run exists or may exist, of one batch or of all."""
-        return self._number(
+        return self._read.number(
             f"SELECT count(*) FROM attempts a JOIN items i ON i.pk = a.item WHERE {records.IS_OPEN}"
             " AND (?1 IS NULL OR i.batch = ?1)",
             batch,
@@ -317,12 +293,12 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def attempts_of(self, item: int) -> Sequence[Attempt]:
         """Return every attempt of an item, in order."""
-        rows = self._rows(f"SELECT {records.ATTEMPT} FROM attempts a WHERE item = ? ORDER BY k", item)
+        rows = self._read.rows(f"SELECT {records.ATTEMPT} FROM attempts a WHERE item = ? ORDER BY k", item)
         return [records.attempt_from(row) for row in rows]
 
     def attempts_of_batch(self, batch: int) -> Sequence[KnownAttempt]:
         """Return every attempt of a batch."""
-        rows = self._rows(
+        rows = self._read.rows(
             "SELECT i.id, i.key, a.marker, a.state, a.run_id, a.created_at FROM items i"
             " JOIN attempts a ON a.item = i.pk WHERE i.batch = ? AND i.k > 0",
             batch,
@@ -334,7 +310,7 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def ended_runs(self, batch: int) -> Sequence[records.EndedRun]:
         """Return the runs of a batch that have ended, in the order in which they ended."""
-        rows = self._rows(
+        rows = self._read.rows(
             "SELECT i.row, i.id, i.url, a.run_id, a.run_status, coalesce(a.created_at, a.intended_at),"
             " a.started_at, a.finished_at, i.status = 'succeeded' AND a.k = i.follows,"
             " coalesce((SELECT length(s.raw) FROM results s WHERE s.item = i.pk AND s.k = a.k), 0)"
@@ -347,7 +323,7 @@ class JournalReader:  # more than ten public methods: each is one query
     def held_attempts(self, batch: int | None = None) -> Sequence[HeldAttempt]:
         """Return the attempts that wait for a person, of one batch or of all, whatever their items are."""
         decides = "i.status = 'held' AND i.follows = a.k"
-        rows = self._rows(
+        rows = self._read.rows(
             "SELECT i.batch, i.pk, i.key, i.id, a.k, i.status,"
             f" CASE WHEN a.run_id IS NULL THEN 'unanswered' WHEN {decides} AND i.reason = 'other_marker'"
             " THEN i.reason ELSE 'lost_remote' END,"
@@ -360,12 +336,12 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def money_events_of(self, item: int) -> Sequence[MoneyEvent]:
         """Return what was recorded about an item's money, in order."""
-        rows = self._rows("SELECT at, message FROM money_events WHERE item = ? ORDER BY pk", item)
+        rows = self._read.rows("SELECT at, message FROM money_events WHERE item = ? ORDER BY pk", item)
         return [MoneyEvent(*row) for row in rows]
 
     def money_events_in(self, batch: int) -> Sequence[ItemMoneyEvent]:
         """Return what was recorded about the money of a batch's items, in order."""
-        rows = self._rows(
+        rows = self._read.rows(
             "SELECT m.at, i.id, m.message FROM money_events m JOIN items i ON i.pk = m.item"
             " WHERE i.batch = ? ORDER BY m.pk",
             batch,
@@ -374,31 +350,31 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def disowned_runs(self) -> frozenset[str]:
         """Return the run ids that a person declared to belong to no item."""
-        if not self._has_table("disowned_runs"):
+        if not self._read.has_table("disowned_runs"):
             return frozenset()
-        return frozenset(run_id for (run_id,) in self._rows("SELECT run_id FROM disowned_runs"))
+        return frozenset(run_id for (run_id,) in self._read.rows("SELECT run_id FROM disowned_runs"))
 
     # Money and steps
 
     def spending(self, account: Account, step_price: int) -> Spending:
         """Return what the attempts of an account cost; those without a reservation at this step price."""
-        has_table = self._has_table("spending")
-        return read_spending(self._rows, account, step_price, has_table=has_table)
+        has_table = self._read.has_table("spending")
+        return read_spending(self._read.rows, account, step_price, has_table=has_table)
 
     def reservations_of(self, item: int) -> Mapping[int, Reservation]:
         """Return what the attempts of an item reserved, by their number; none for those without a budget."""
-        if not self._has_table("spending"):
+        if not self._read.has_table("spending"):
             return {}
-        return read_reservations(self._rows, item)
+        return read_reservations(self._read.rows, item)
 
     def steps_taken(self, batch: int) -> StepsTaken:
         """Return the steps that the ended runs of a batch took."""
-        has_table = self._has_table("steps_taken")
-        return read_steps_taken(self._rows, batch, has_table=has_table)
+        has_table = self._read.has_table("steps_taken")
+        return read_steps_taken(self._read.rows, batch, has_table=has_table)
 
     def past_runs(self) -> PastRuns:
         """Return the steps and seconds of all runs of the journal that have ended."""
-        return read_past_runs(self._rows)
+        return read_past_runs(self._read.rows)
 
     # Results and the table that is made of them
 
@@ -406,9 +382,9 @@ class JournalReader:  # more than ten public methods: each is one query
         """Return an item's result: that of the attempt which the item follows."""
         from batchfish.journal.outcomes import result_from
 
-        with self._reading():
-            owner = records.result_owner(self._connection)
-        rows = self._rows(
+        with self._read.reading() as connection:
+            owner = records.result_owner(connection)
+        rows = self._read.rows(
             "SELECT s.raw, s.is_whole_answer FROM items i JOIN items o ON"
             f" o.pk = {owner} JOIN results s ON s.item = o.pk AND s.k = o.follows WHERE i.pk = ?",
             item.pk,
@@ -417,7 +393,7 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def answers(self, batch: int) -> Iterator[tuple[int, bytes]]:
         """Yield the wanted items of a batch that succeeded, with the bytes of their results."""
-        with self._reading(), closing(self._connection.cursor()) as cursor:
+        with self._read.reading() as connection, closing(connection.cursor()) as cursor:
             yield from cursor.execute(
                 "SELECT i.pk, s.raw FROM items i JOIN results s ON s.item = i.pk AND s.k = i.follows"
                 " WHERE i.batch = ? AND i.wanted = 1 AND i.status = 'succeeded' ORDER BY i.row",
@@ -426,13 +402,13 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def findings_of(self, item: int) -> Sequence[str]:
         """Return what was found about the result of an item, beside its verdict."""
-        if not self._has_table("findings"):
+        if not self._read.has_table("findings"):
             return []
         query = (
             "SELECT f.evidence FROM findings f JOIN items i ON i.pk = f.item AND i.follows = f.k"
             " WHERE f.item = ? ORDER BY f.kind"
         )
-        return [evidence for (evidence,) in self._rows(query, item)]
+        return [evidence for (evidence,) in self._read.rows(query, item)]
 
     def result_sizes(self, batch: int, *, failed_only: bool = False) -> Sequence[int]:
         """Return the bytes of the result of each wanted item in manifest order, without reading the results.
@@ -441,15 +417,15 @@ class JournalReader:  # more than ten public methods: each is one query
         """
         from batchfish.journal.outcomes import read_sizes
 
-        with self._reading():
-            return read_sizes(self._connection, batch, failed_only=failed_only)
+        with self._read.reading() as connection:
+            return read_sizes(connection, batch, failed_only=failed_only)
 
     def outcomes(self, batch: int, sizes: Sequence[int], *, failed_only: bool = False) -> Iterator[Outcomes]:
         """Yield the outcomes of the same items, in chunks; `sizes` were read in the same snapshot."""
         from batchfish.journal.outcomes import read_outcomes
 
-        with self._reading():
-            yield from read_outcomes(self._connection, batch, sizes, failed_only=failed_only)
+        with self._read.reading() as connection:
+            yield from read_outcomes(connection, batch, sizes, failed_only=failed_only)
 
     @contextmanager
     def good_results(
@@ -461,9 +437,10 @@ class JournalReader:  # more than ten public methods: each is one query
         """
         from batchfish.journal.good_results import MAIN, OTHER, GoodResults, Side, attached
 
-        with attached(self._connection, other), self.snapshot(), files.storage_errors(other or self.path):
+        connection = self._read.connection
+        with attached(connection, other), self.snapshot(), files.storage_errors(other or self.path):
             earlier = None if before is None else Side(MAIN if other is None else OTHER, before)
-            yield GoodResults(self._connection, earlier, Side(MAIN, batch))
+            yield GoodResults(connection, earlier, Side(MAIN, batch))
 
     def fresh_results(
         self, batch: int | None, since: float, *, of_staged_rows: bool = False
@@ -471,27 +448,27 @@ class JournalReader:  # more than ten public methods: each is one query
         """Yield what `read_fresh` yields: results for the items of a batch, or for the rows of `staged`."""
         from batchfish.journal.fresh_results import read_fresh
 
-        with self._reading():
-            yield from read_fresh(self._connection, batch, since, of_staged_rows=of_staged_rows)
+        with self._read.reading() as connection:
+            yield from read_fresh(connection, batch, since, of_staged_rows=of_staged_rows)
 
     def reused_from(self, item: int) -> str | None:
         """Return the batch whose result an item has reused; None for an item with runs of its own."""
         from batchfish.journal.fresh_results import read_reused_from
 
-        with self._reading():
-            return read_reused_from(self._connection, item)
+        with self._read.reading() as connection:
+            return read_reused_from(connection, item)
 
     def histories(self, batch: int) -> Iterator[ItemHistory]:
         """Yield every item of a batch with the times and costs of its attempts, wanted or not."""
         from batchfish.journal.histories import read_histories
 
-        is_recent = self._has_table("findings")
-        with self._reading():
-            yield from read_histories(self._connection, batch, is_recent=is_recent)
+        is_recent = self._read.has_table("findings")
+        with self._read.reading() as connection:
+            yield from read_histories(connection, batch, is_recent=is_recent)
 
     def output_marks(self) -> Sequence[str]:
         """Return the marks (JSON) by which the table files written from this journal are recognised."""
-        return [mark for (mark,) in self._rows("SELECT mark FROM outputs")]
+        return [mark for (mark,) in self._read.rows("SELECT mark FROM outputs")]
 
     # What the journal knows about itself
 
@@ -507,11 +484,11 @@ class JournalReader:  # more than ten public methods: each is one query
 
     def damage(self) -> str | None:
         """Return the first damage that SQLite finds in the file, or None; it reads the whole file."""
-        with self._reading():
-            return files.find_damage(self._connection)
+        with self._read.reading() as connection:
+            return files.find_damage(connection)
 
     def _meta(self, name: str) -> str | None:
-        rows = self._rows("SELECT value FROM meta WHERE name = ?", name)
+        rows = self._read.rows("SELECT value FROM meta WHERE name = ?", name)
         return rows[0][0] if rows else None
 
 

@@ -315,4 +315,4 @@ def test_rows_can_be_staged_beside_a_journal_that_is_only_read(journal: SqliteJo
         reader.staged.load(specs_of([row(A), row(B)]), 1)
         assert reader.staged.compare(batch).new == 1
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            reader._connection.execute("DELETE FROM items")  # noqa: SLF001 - no method of a reader writes
+            reader._read.connection.execute("DELETE FROM items")  # noqa: SLF001 - no method of a reader writes
