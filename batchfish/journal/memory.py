@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from batchfish.journal import records
 from batchfish.journal.due_items import DueItems
 from batchfish.journal.open_attempts import OpenAttempts
-from batchfish.journal.requests import Requests
+from batchfish.journal.request_cache import RequestCache
 from batchfish.journal.spending import SpendingTotals
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Memory:
     """
 
     open: OpenAttempts
-    requests: Requests
+    requests: RequestCache
 
     def __init__(self, rows: ReadRows, batch_of: Callable[[int], Batch]) -> None:
         """Read the open attempts; the rest is read when it is first asked for."""
@@ -47,7 +47,7 @@ class Memory:
         """Read again what is known of items, after many were added or changed in one statement."""
         found = map(records.open_attempt_from, self._rows(OPEN_ATTEMPTS))
         self.open = OpenAttempts(found, self._batch8_of)
-        self.requests = Requests(self._rows)
+        self.requests = RequestCache(self._rows)
         self._due.clear()
 
     def select(self, table: str | None) -> None:

@@ -27,7 +27,7 @@ from batchfish.core.events import (
 )
 from batchfish.core.items import AttemptState, Status
 from batchfish.core.runs import RunError, RunSnapshot
-from batchfish.journal import changes, due_items, records, requests
+from batchfish.journal import changes, due_items, records, request_cache
 from batchfish.journal.counts import CountChanges
 from batchfish.journal.due_items import DueItems
 from batchfish.journal.memory import Memory
@@ -374,7 +374,7 @@ class TestBounds:
     def test_requests_are_kept_up_to_a_length(
         self, journal: SqliteJournal, driver: Driver, pks: list[int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(requests, "MOST_CHARACTERS", 120)  # two are 106 to 108
+        monkeypatch.setattr(request_cache, "MOST_CHARACTERS", 120)  # two are 106 to 108
         asked = []
         for pk in pks[:3]:
             asked.append(journal.request(pk))

@@ -14,7 +14,7 @@ MOST_CHARACTERS = 2 * 2**20
 """The length of the requests that are kept at most; those beyond are read again when their run has ended."""
 
 
-class Requests:
+class RequestCache:
     """The requests of the items that have an open attempt, and the one that was read last.
 
     An item's request is read when its intent is written, and again to judge the result of its run: in between
