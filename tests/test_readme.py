@@ -24,7 +24,7 @@ from batchfish.localagent.serve_settings import ENGINES
 from batchfish.localagent.simulation.parameters import Simulation
 from batchfish.manifest.load import load_manifest
 from batchfish.manifest.request import REQUEST_FIELDS
-from batchfish.manifest.yaml_manifest import RULE_KEYS
+from batchfish.manifest.rule_sections import RULE_KEYS
 from batchfish.table.columns import LEADING, RAW, RECORD_INDEX, TRAILING
 from tests import forking
 

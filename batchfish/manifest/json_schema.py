@@ -26,14 +26,9 @@ from batchfish.manifest.request_schema import (
     WEBHOOK_URL,
     map_of,
 )
+from batchfish.manifest.rule_sections import CAUSES, MOST_USD, MOST_USD_PER_STEP
 from batchfish.manifest.values import DURATION, SHARE
-from batchfish.manifest.yaml_manifest import (
-    CAUSES,
-    FORMAT_VERSION,
-    LONGEST_NAME,
-    MOST_USD,
-    MOST_USD_PER_STEP,
-)
+from batchfish.manifest.yaml_manifest import FORMAT_VERSION, LONGEST_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

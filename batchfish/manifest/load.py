@@ -17,7 +17,7 @@ from batchfish.manifest.row import RESERVED
 from batchfish.manifest.templates import Part, Shared, Written, compile_text, compile_where
 from batchfish.manifest.text_files import TextFile, inspect_file, open_text
 from batchfish.manifest.validate import ManifestSummary, SourceSummary, check_rows
-from batchfish.manifest.yaml_manifest import Settings, SourceSettings, name_after, read_settings
+from batchfish.manifest.yaml_manifest import Sections, SourceSettings, name_after, read_sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,7 +65,7 @@ class _Loader:
         self._options = options
         self._problems = problems
         self._folder = options.folder or path.parent
-        self._settings = Settings()
+        self._sections = Sections()
 
     def load(self) -> Manifest | None:
         """Return the manifest as far as it can be read; None if there is nothing to read."""
@@ -73,35 +73,35 @@ class _Loader:
         if file is None:
             return None
         if self._path.suffix.lower() in _YAML:
-            settings = read_settings(file, self._problems)
-            if settings is None:
+            sections = read_sections(file, self._problems)
+            if sections is None:
                 return None
-            self._settings = settings
+            self._sections = sections
             sources = list(self._open_sources(file))
         else:
             source = self._open(file, tuple(READERS), self._path, None)
             sources = [(source, None)] if source else []
         forced = self._read_forced()
         known = self._find_names(forced, [source for source, _ in sources])
-        settings = self._settings
+        sections = self._sections
         return Manifest(
             path=self._path,
             folder=self._folder,
-            name=settings.name or name_after(self._path),
-            description=settings.description,
-            period=settings.period,
-            rules=settings.rules,
+            name=sections.name or name_after(self._path),
+            description=sections.description,
+            period=sections.period,
+            rules=sections.rules,
             shared=self._share(forced, known),
             check_texts=tuple(
                 Written(
                     what=f"checks[{index}]",
                     text=check.expr,
                     file=self._path,
-                    line=settings.line_of("checks", index),
+                    line=sections.line_of("checks", index),
                 )
-                for index, check in enumerate(settings.rules.checks)
+                for index, check in enumerate(sections.rules.checks)
             ),
-            compare_lines={name: settings.line_of("compare", name) for name in settings.rules.compare},
+            compare_lines={name: sections.line_of("compare", name) for name in sections.rules.compare},
             parts=tuple(self._make_part(source, written, known) for source, written in sources),
             allow_duplicates=self._options.allow_duplicates,
         )
@@ -111,31 +111,31 @@ class _Loader:
         templates: dict[str, Template | None] = {}
         for name, read in (("url", read_url), ("goal", read_goal)):
             default = defaults.pop(name, None)
-            line = self._settings.line_of("defaults", name)
+            line = self._sections.line_of("defaults", name)
             if name == "goal" and self._options.goal is not None:
                 written = Written(what="goal", text=self._options.goal, file="--goal")
                 templates[name] = compile_text(written, known, read, self._problems)
             elif isinstance(default, str) and default.strip():
                 written = Written(what=name, text=default, file=self._path, line=line)
                 templates[name] = compile_text(written, known, read, self._problems)
-            elif name in self._settings.defaults:
+            elif name in self._sections.defaults:
                 templates[name] = None  # a problem was added when the defaults were read
         return Shared(
             defaults=defaults,
             url=templates.get("url"),
             goal=templates.get("goal"),
-            constants=self._settings.constants,
+            constants=self._sections.constants,
             forced=forced,
             broken=frozenset(name for name, template in templates.items() if template is None),
         )
 
     def _open_sources(self, file: TextFile) -> Iterator[tuple[RowSource, SourceSettings | None]]:
-        if self._settings.has_items and (items := READERS[self._path.suffix.lower()](file, self._problems)):
+        if self._sections.has_items and (items := READERS[self._path.suffix.lower()](file, self._problems)):
             yield items, None
-        written = self._settings.source
+        written = self._sections.source
         if written is None:
             return
-        line = self._settings.line_of("source", "path")
+        line = self._sections.line_of("source", "path")
         found = self._inspect(self._folder / written.path, self._path, line)
         if found is not None:
             suffixes = tuple(suffix for suffix in READERS if suffix not in _YAML)
@@ -166,7 +166,7 @@ class _Loader:
         columns = [source.columns for source in sources]
         if not columns or None in columns:
             return None
-        names = frozenset({"id", "url"}) | self._settings.constants.keys() | forced.keys()
+        names = frozenset({"id", "url"}) | self._sections.constants.keys() | forced.keys()
         return names.union(*(found for found in columns if found is not None))
 
     def _make_part(
@@ -180,7 +180,7 @@ class _Loader:
                 what="source.url",
                 text=written.url,
                 file=self._path,
-                line=self._settings.line_of("source", "url"),
+                line=self._sections.line_of("source", "url"),
             )
             url = compile_text(text, known, read_url, self._problems)
         if written.where is not None:
@@ -188,7 +188,7 @@ class _Loader:
                 what="source.where",
                 text=written.where,
                 file=self._path,
-                line=self._settings.line_of("source", "where"),
+                line=self._sections.line_of("source", "where"),
             )
             where = compile_where(text, known, self._problems)
         return Part(source=source, url=url, id_column=self._find_id_column(source, written), where=where)
@@ -198,14 +198,14 @@ class _Loader:
         if column in (None, "id"):
             return column
         if source.columns is not None and column not in source.columns:
-            line = self._settings.line_of("source", "id")
+            line = self._sections.line_of("source", "id")
             message = f"{cut(source.file.path)} has no column {quote(column)}"
             self._problems.add(self._path, line, message, suggest(column, source.columns))
             return None
         return column
 
     def _read_defaults(self) -> dict[str, Any]:
-        defaults = dict(self._settings.defaults)
+        defaults = dict(self._sections.defaults)
         path = self._options.schema
         if path is None:
             return defaults

@@ -73,8 +73,8 @@ def _halt(text: str) -> object:
 
 
 def _budget(text: str) -> object:
+    from batchfish.manifest.rule_sections import MOST_USD
     from batchfish.manifest.values import parse_usd
-    from batchfish.manifest.yaml_manifest import MOST_USD
 
     try:
         amount: object = float(text)
