@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from batchfish.cli.factory import owned_journal
 from batchfish.core.events import CancelRequested
 from batchfish.core.rules import rules_from
-from batchfish.core.settings import BUDGET, CONCURRENCY, HALT, settings_from, with_limits
+from batchfish.core.settings import BUDGET, CONCURRENCY, HALT, settings_from
 from batchfish.errors import BatchBusy, StorageFailed
 from batchfish.pipeline.context import StopKind
 
@@ -205,7 +205,7 @@ def change_settings(ctx: Context, journal: SqliteJournal, batch: int, changes: M
     wanted = settings.applied_to(rules_from(ctx.batch.manifest))
     # What was not changed now stays as it is: options of this process may have set it.
     changed = {name: getattr(wanted.limits, name) for name in (CONCURRENCY, HALT) if name in changes}
-    limits = with_limits(ctx.rules.limits, changed)
+    limits = replace(ctx.rules.limits, **changed)
     budget = wanted.budget if BUDGET in changes else ctx.rules.budget
     ctx.obey(replace(ctx.rules, limits=limits, budget=budget), is_paused=settings.is_paused)
 

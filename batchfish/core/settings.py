@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchfish.core.budget import Budget
-    from batchfish.core.rules import Limits, Rules
+    from batchfish.core.rules import Rules
 
 BUDGET, CONCURRENCY, HALT, PAUSED = "budget", "concurrency", "halt", "paused"
 """The names under which a journal keeps them."""
@@ -37,7 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     def applied_to(self, rules: Rules) -> Rules:
         """Return the rules with these limits in place of the manifest's, and with this cap of its budget."""
-        limits = with_limits(rules.limits, self.limits)
+        limits = replace(rules.limits, **self.limits)
         return replace(rules, limits=limits, budget=self.applied_to_budget(rules.budget))
 
     def applied_to_budget(self, budget: Budget | None) -> Budget | None:
@@ -59,11 +59,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         """Return them as `paused, concurrency 20, halt none`; an empty text if nothing was set."""
         limits = [f"{name} {value}" for name, value in self.by_name.items() if isinstance(value, str)]
         return ", ".join([PAUSED, *limits] if self.is_paused else limits)
-
-
-def with_limits(limits: Limits, changed: Mapping[str, Any]) -> Limits:
-    """Return the limits with other values of some of their fields."""
-    return replace(limits, **changed)
 
 
 def settings_from(stored: Mapping[str, Any]) -> Settings:

@@ -8,7 +8,7 @@ from msgspec import to_builtins
 
 from batchfish.cli.options import JournalChange, batch_argument
 from batchfish.cli.parser import Arguments, argument, group
-from batchfish.cli.settings import change
+from batchfish.cli.setting_changes import change
 from batchfish.core.settings import BUDGET, CONCURRENCY, HALT, NO_LIMIT
 from batchfish.errors import WrongUsage
 

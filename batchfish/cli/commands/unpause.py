@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.options import JournalChange, batch_argument
 from batchfish.cli.parser import Arguments, group
-from batchfish.cli.settings import change
+from batchfish.cli.setting_changes import change
 from batchfish.core.settings import PAUSED
 
 if TYPE_CHECKING:
