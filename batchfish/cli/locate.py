@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 HOME = ".batchfish"
 LOCAL = "local"
 AGENT = "agent"
-JOURNAL = ".db"
-"""The suffix of a journal's name."""
+JOURNAL_SUFFIX = ".db"
 
 FIRST = ".1"
 """A suffix that names the first batch of a name, where `run --new` has begun others."""
@@ -74,7 +73,7 @@ def journal_for(manifest: Manifest, location: JournalLocation, suffix: str = "")
     """Return the path of a manifest's journal: the given one, or `.batchfish/NAME.db` beside the manifest."""
     home = manifest.folder.absolute() / HOME
     folder = home / LOCAL if location.local else home
-    return location.journal or folder / f"{manifest.name}{suffix}.db"
+    return location.journal or folder / f"{manifest.name}{suffix}{JOURNAL_SUFFIX}"
 
 
 def folder_of(batch: Batch) -> Path:
@@ -134,7 +133,7 @@ def _find(batch: str | None, *, is_local: bool) -> Place:
     name = re.split(r"@(?!try)|\.(?=\d+$)", batch, maxsplit=1)[0]
     full_name = None if batch == name else batch.removesuffix(FIRST)
     for home in _homes(here, is_local=is_local):
-        candidate = home / f"{name}.db"
+        candidate = home / f"{name}{JOURNAL_SUFFIX}"
         if candidate.exists():
             return Place(journal=candidate, batch=full_name)
     raise WrongInput(
@@ -153,7 +152,7 @@ def _existing(journal: Path) -> Path:
 def _journal_of_manifest(manifest: Path, *, is_local: bool) -> Path:
     """Find the journal whose newest batch came from a manifest, which may have another name by now."""
     home = _homes(manifest.parent, is_local=is_local)[0]
-    for path in sorted(home.glob("*.db")):
+    for path in sorted(home.glob(f"*{JOURNAL_SUFFIX}")):
         with suppress(StorageFailed), open_reader(path) as reader:
             newest = reader.newest_batch()
             if newest is not None and newest.manifest_path == str(manifest):
@@ -167,7 +166,7 @@ def _journal_of_manifest(manifest: Path, *, is_local: bool) -> Path:
 def journals(*, is_local: bool) -> list[Path]:
     """List the journals of the working directory and of the folders above it, nearest first."""
     homes = _homes(Path.cwd(), is_local=is_local)
-    return [path for home in homes for path in sorted(home.glob("*.db"))]
+    return [path for home in homes for path in sorted(home.glob(f"*{JOURNAL_SUFFIX}"))]
 
 
 def _homes(here: Path, *, is_local: bool) -> list[Path]:

@@ -15,7 +15,7 @@ from batchfish.cli.access import Access, local_agent, reach
 from batchfish.cli.agreement import Question
 from batchfish.cli.counts import count
 from batchfish.cli.factory import chance, make_client
-from batchfish.cli.locate import spell
+from batchfish.cli.locate import JOURNAL_SUFFIX, spell
 from batchfish.cli.output import (
     check_output,
     check_report,
@@ -182,7 +182,7 @@ async def _ask_same_items_in_folder(check: RunCheck, recorded_as: str) -> None:
     """
     journal, manifest = check.journal, check.manifest
     found: list[Overlap] = []
-    for path in sorted(journal.path.parent.glob("*.db")):
+    for path in sorted(journal.path.parent.glob(f"*{JOURNAL_SUFFIX}")):
         if path != journal.path and not path.stem.endswith(TRY_SUFFIX):
             with suppress(StorageFailed):  # a file that cannot be read cannot be compared
                 found += journal.reader.staged.find_overlaps(path, name=manifest.name, base_url=recorded_as)

@@ -15,7 +15,7 @@ from batchfish.cli.changes import Earlier, comparing
 from batchfish.cli.console import are, put
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.locate import JOURNAL, Place, batch_in, find, open_batch
+from batchfish.cli.locate import JOURNAL_SUFFIX, Place, batch_in, find, open_batch
 from batchfish.cli.options import (
     JournalChange,
     TableOptions,
@@ -130,7 +130,7 @@ def _find_earlier(options: Options, reader: JournalReader, batch: Batch) -> Earl
         before = reader.batch_before(batch.pk)
         return None if before is None else Earlier(batch=before)
     path = Path(options.other)
-    if path.suffix == JOURNAL and path.exists():
+    if path.suffix == JOURNAL_SUFFIX and path.exists():
         place = Place(journal=path)
     else:
         place = find(options.other, options.journal.location)
