@@ -21,7 +21,15 @@ from batchfish.core.rules import budget_from, rules_from
 from batchfish.core.settings import BUDGET
 from batchfish.core.window import AUTO, Bounds, parse_bounds
 from batchfish.journal.lock import owner_of
-from batchfish.report.facts import BatchFacts, Bound, ChangeLine, ChangesSince, HeldItem, LoggedEvent, Step
+from batchfish.report.facts import (
+    BatchFacts,
+    Bound,
+    ChangeLine,
+    ChangesSince,
+    HeldItem,
+    LoggedEvent,
+    NextStep,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -127,16 +135,16 @@ def _shorten(cell: Cell) -> str | None:
     return None if text is None else text[:LONGEST_CELL]
 
 
-def _next_steps(name: str, counts: Counts, *, is_free: bool) -> Iterator[Step]:
+def _next_steps(name: str, counts: Counts, *, is_free: bool) -> Iterator[NextStep]:
     """Yield the commands that continue from here; `is_free` is true if no process works on the batch."""
     if is_free:
-        yield Step("continue the batch", f"batchfish resume {name}")
+        yield NextStep("continue the batch", f"batchfish resume {name}")
     if counts[Status.FAILED]:
-        yield Step("make another attempt for what failed", f"batchfish retry {name} --failed")
+        yield NextStep("make another attempt for what failed", f"batchfish retry {name} --failed")
     if counts.not_ok:
-        yield Step("write what is not fine to a file", f"batchfish results {name} --failed -o failed.csv")
-    yield Step("write the table", f"batchfish results {name}")
-    yield Step("see all that is known of an item", f"batchfish explain --batch {name} ITEM")
+        yield NextStep("write what is not fine to a file", f"batchfish results {name} --failed -o failed.csv")
+    yield NextStep("write the table", f"batchfish results {name}")
+    yield NextStep("see all that is known of an item", f"batchfish explain --batch {name} ITEM")
 
 
 def _held(attempts: Sequence[HeldAttempt], name: str) -> list[HeldItem]:

@@ -23,7 +23,7 @@ from batchfish.core.events import (
 from batchfish.core.items import Attempt, AttemptState
 
 if TYPE_CHECKING:
-    from batchfish.core.events import Step
+    from batchfish.core.events import AttemptEvent
     from batchfish.core.runs import RunSnapshot
 
 SURPLUS = "surplus"
@@ -69,7 +69,7 @@ def as_surplus(attempt: Attempt) -> Attempt:
     return replace(attempt, cause=SURPLUS)
 
 
-def attempt_after(attempt: Attempt, event: Step) -> Attempt:
+def attempt_after(attempt: Attempt, event: AttemptEvent) -> Attempt:
     """Return the attempt after an event about it, whether or not its item follows it."""
     match event:
         case SubmitAccepted(run_id=run_id, server_date=server_date):

@@ -145,7 +145,7 @@ class Rechecked(Struct, frozen=True, kw_only=True):
 
 
 CreateAnswer: TypeAlias = SubmitAccepted | SubmitDeferred | SubmitRejected | SubmitUnanswered
-Step: TypeAlias = (
+AttemptEvent: TypeAlias = (
     Intended
     | Reused
     | CreateAnswer
@@ -160,6 +160,6 @@ Step: TypeAlias = (
     | RetryRequested
     | Rechecked
 )
-"""The events about an attempt that the journal knows, or about an item; only Adopted may name a new one."""
+"""The events about an attempt that the journal knows, or about an item; Adopted may name a new attempt."""
 
-Event: TypeAlias = Step | Adopted
+Event: TypeAlias = AttemptEvent | Adopted

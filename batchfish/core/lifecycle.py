@@ -53,7 +53,7 @@ from batchfish.core.transitions import TRANSITIONS, IllegalTransition
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from batchfish.core.events import Event, Step
+    from batchfish.core.events import AttemptEvent, Event
     from batchfish.core.rules import Rules
     from batchfish.core.runs import RunSnapshot, Verdict
 
@@ -134,7 +134,12 @@ def advance(item: Item, attempt: Attempt | None, event: Event, circumstances: Ci
 
 
 def _apply(
-    item: Item, attempt: Attempt | None, event: Step, circumstances: Circumstances, *, is_followed: bool
+    item: Item,
+    attempt: Attempt | None,
+    event: AttemptEvent,
+    circumstances: Circumstances,
+    *,
+    is_followed: bool,
 ) -> Change:
     """Apply an event to an attempt, and to the item where it follows that attempt."""
     if isinstance(event, Intended):
@@ -166,7 +171,7 @@ def _succeeds_first(item: Item, event: Event) -> bool:
     return event.run.status == "COMPLETED" and event.verdict.reason is None
 
 
-def _is_surplus_cancelled(attempt: Attempt, item: Item, event: Step) -> bool:
+def _is_surplus_cancelled(attempt: Attempt, item: Item, event: AttemptEvent) -> bool:
     """Whether an item follows a run that was cancelled as surplus, because the run before it had ended."""
     is_cancelled = isinstance(event, RunEnded) and event.run.status == "CANCELLED"
     is_turned_to = item.status is Status.RUNNING and item.reason is not None
@@ -246,7 +251,7 @@ def _is_first(one: Attempt, other: Attempt) -> bool:
     return one.created_at is not None and other.created_at is not None and one.created_at < other.created_at
 
 
-def _move(item: Item, event: Step, circumstances: Circumstances) -> Item:
+def _move(item: Item, event: AttemptEvent, circumstances: Circumstances) -> Item:
     """Return the item after an event about the attempt that it follows; other attempts are ignored."""
     match event:
         case Intended(k=k):

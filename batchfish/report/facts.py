@@ -68,7 +68,7 @@ class LoggedEvent(NamedTuple):
     text: str
 
 
-class Step(NamedTuple):
+class NextStep(NamedTuple):
     """A command that a person may type next, and what it does."""
 
     does: str
@@ -103,7 +103,7 @@ class BatchFacts:
     spending: str | None = None
     changes: ChangesSince | None = None
     explain: str = ""
-    next_steps: Sequence[Step] = ()
+    next_steps: Sequence[NextStep] = ()
     held: Sequence[HeldItem] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     events: Sequence[LoggedEvent] = ()

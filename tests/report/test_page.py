@@ -11,7 +11,7 @@ import pytest
 from batchfish.core.histories import Finding
 from batchfish.core.items import AttemptState
 from batchfish.report import figures
-from batchfish.report.facts import Bound, ChangeLine, ChangesSince, HeldItem, LoggedEvent, Step
+from batchfish.report.facts import Bound, ChangeLine, ChangesSince, HeldItem, LoggedEvent, NextStep
 from batchfish.report.page import web_address
 from tests.report.building import BEGAN, Document, attempt, item, page_of
 
@@ -64,7 +64,7 @@ def test_hostile_text_is_shown_as_text(reason: str) -> None:
         held=[HeldItem(HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE, HOSTILE, [HOSTILE])],
         settings={HOSTILE: HOSTILE},
         events=[LoggedEvent(BEGAN, HOSTILE, HOSTILE)],
-        next_steps=[Step("continue", HOSTILE)],
+        next_steps=[NextStep("continue", HOSTILE)],
     )
     plain = page_of(item(1), item(2, status="failed", reason="agent_failure", message="m"))
     assert len(page.scripts) == len(plain.scripts) == 1
@@ -138,7 +138,7 @@ def test_counts_reasons_and_what_to_type_next_are_at_the_top() -> None:
         item(1),
         item(2, status="failed", reason="blocked"),
         item(3, status="queued", attempts=()),
-        next_steps=[Step("continue the batch", "batchfish resume shop")],
+        next_steps=[NextStep("continue the batch", "batchfish resume shop")],
     )
     top = page.text.partition("failed or cancelled")[0]
     for words in (
