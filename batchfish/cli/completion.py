@@ -15,7 +15,7 @@ from batchfish.cli.factory import make_client, make_context
 from batchfish.cli.joblog import JobLog
 from batchfish.cli.launch import announce, put_launch
 from batchfish.cli.metrics import show_metrics, write_metrics
-from batchfish.cli.notifications import send_waiting, telling_failures, warn_of_faults
+from batchfish.cli.notifications import notifying_of_failures, send_waiting, warn_of_faults
 from batchfish.cli.progress import show_progress
 from batchfish.cli.signals import stopping_at_signals
 from batchfish.cli.summary import report_end, report_nothing_selected, to_see
@@ -56,7 +56,7 @@ async def complete(
     if not before.total:
         message = f"nothing of {batch.name} is selected; {to_see(journal.path, batch)}"
         return report_nothing_selected(execution.reporting, console, message)
-    async with telling_failures(journal, batch, env, console):
+    async with notifying_of_failures(journal, batch, env, console):
         ended = await _run(batch, before, journal, access, execution, agreement, env, console)
         batch = journal.batch(batch.pk)
         code = report_end(execution, agreement, console, journal, batch, ended, judge)

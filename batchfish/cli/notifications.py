@@ -26,16 +26,16 @@ from batchfish.core.notifications import (
     MOST_IDS,
     SPENT,
     BatchEnd,
-    Event,
+    BatchEvent,
     body_text,
     cause_of,
     condition_values,
     event_for,
     listed,
     messages_of,
+    notified_by,
     subject_of,
     text_of,
-    told_by,
 )
 from batchfish.core.rules import rules_from
 from batchfish.errors import BatchfishError
@@ -68,14 +68,14 @@ class Cause(NamedTuple):
     message: str
 
 
-def event_of(stop: Stop | None, *, is_finished: bool) -> Event | None:
+def event_of(stop: Stop | None, *, is_finished: bool) -> BatchEvent | None:
     """Return the event of a batch that is finished, or was left with this stop; None if it is not told."""
     if is_finished:
-        return Event.FINISHED
+        return BatchEvent.FINISHED
     kind = None if stop is None else stop.kind
     if kind is None or kind in BY_A_PERSON:
         return None
-    return Event.HALTED if kind is StopKind.HALTED else Event.STOPPED
+    return BatchEvent.HALTED if kind is StopKind.HALTED else BatchEvent.STOPPED
 
 
 def warn_of_faults(batch: Batch, env: Mapping[str, str], console: Console) -> None:
@@ -96,7 +96,7 @@ def new_notifications(
     console: Console,
     counts: Counts,
     *,
-    event: Event | None,
+    event: BatchEvent | None,
     cause: Cause | None,
     exit_code: int,
     resume: str | None,
@@ -128,19 +128,21 @@ def new_notifications(
                 resume=resume,
             )
             for target in targets:
-                told = journal.notifications.told(batch.pk, target.name)
-                one = event_for(target, end, told)
-                is_told_already = any(new.target == target.name for new in found)
-                if one is not None and not is_told_already and facts.holds(target, end):
+                latest = journal.notifications.latest(batch.pk, target.name)
+                one = event_for(target, end, latest)
+                is_named_already = any(new.target == target.name for new in found)
+                if one is not None and not is_named_already and facts.holds(target, end):
                     body = facts.body_of(target, end, one)
                     found.append(
-                        NewNotification(event=one, target=target.name, told=told_by(end, told), body=body)
+                        NewNotification(
+                            event=one, target=target.name, about=notified_by(end, latest), body=body
+                        )
                     )
     return found
 
 
 @asynccontextmanager
-async def telling_failures(
+async def notifying_of_failures(
     journal: SqliteJournal, batch: Batch, env: Mapping[str, str], console: Console
 ) -> AsyncIterator[None]:
     """Notify the targets of an error that ends the block, and raise it again."""
@@ -156,7 +158,7 @@ async def telling_failures(
                 batch,
                 console,
                 count(journal.reader, batch.pk),
-                event=Event.STOPPED,
+                event=BatchEvent.STOPPED,
                 cause=Cause(failure.kind, str(failure)),
                 exit_code=failure.exit_code,
                 resume=f"batchfish resume {spell(journal.path, batch)}",
@@ -272,7 +274,7 @@ class _Facts(Struct, frozen=True, kw_only=True, dict=True):
             )
             return True
 
-    def body_of(self, target: Target, end: BatchEnd, event: Event) -> dict[str, Any]:
+    def body_of(self, target: Target, end: BatchEnd, event: BatchEvent) -> dict[str, Any]:
         """Return the body of a notification, as docs/schemas/notification.json describes it."""
         name = spell(self.journal.path, self.batch)
         failed = self.journal.reader.items_in(self.batch.pk, (Status.FAILED,), most=MOST_IDS)

@@ -15,7 +15,7 @@ from batchfish.cli.console import is_terminal
 from batchfish.cli.failures import failure_of
 from batchfish.cli.notifications import delivery_of, never_failing, print_result, surroundings
 from batchfish.cli.system_clock import SystemClock
-from batchfish.core.notifications import Event, cause_of, listed
+from batchfish.core.notifications import BatchEvent, cause_of, listed
 from batchfish.errors import BatchfishError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Start(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def telling_refusals(start: Start, env: Mapping[str, str], console: Console) -> Iterator[None]:
+def notifying_of_refusals(start: Start, env: Mapping[str, str], console: Console) -> Iterator[None]:
     """Notify the targets of an error in the block, and raise it again.
 
     Not told are errors that pass by themselves (exit code 75), and those that a person sees at a terminal.
@@ -53,14 +53,14 @@ def telling_refusals(start: Start, env: Mapping[str, str], console: Console) -> 
         yield
     except BatchfishError as error:
         failure = failure_of(error)
-        targets = [target for target in start.targets if Event.STOPPED in target.on]
+        targets = [target for target in start.targets if BatchEvent.STOPPED in target.on]
         if targets and failure.exit_code != os.EX_TEMPFAIL and not is_terminal():
             with never_failing(console):
-                asyncio.run(_tell(start, targets, failure, env, console))
+                asyncio.run(_notify(start, targets, failure, env, console))
         raise
 
 
-async def _tell(
+async def _notify(
     start: Start, targets: Sequence[Target], failure: Failure, env: Mapping[str, str], console: Console
 ) -> None:
     from batchfish.notify.delivery import deliver
@@ -101,7 +101,7 @@ def _body_of(start: Start, failure: Failure) -> dict[str, Any]:
         "batch": start.name,
         "local": start.is_local,
         "at": datetime.fromtimestamp(SystemClock().now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "event": Event.STOPPED,
+        "event": BatchEvent.STOPPED,
         "reason": failure.kind,
         "message": cause_of(str(failure)),
         "exit_code": failure.exit_code,

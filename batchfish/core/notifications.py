@@ -38,7 +38,7 @@ MESSAGES = "messages"
 """The word in `include` for the messages of failed and held items, which may quote pages and the API."""
 
 
-class Event(StrEnum):
+class BatchEvent(StrEnum):
     """The ends of a process's work on a batch that are worth a notification."""
 
     FINISHED = "finished"
@@ -67,7 +67,7 @@ class Target(Struct, frozen=True, kw_only=True):
     variable: str | None = None
     url: str | None = None
     argv: tuple[str, ...] = ()
-    on: tuple[Event, ...] = tuple(Event)
+    on: tuple[BatchEvent, ...] = tuple(BatchEvent)
     only_if: str | None = None
     include: tuple[str, ...] = ()
 
@@ -86,8 +86,8 @@ class Target(Struct, frozen=True, kw_only=True):
         return f"{self.channel} {cut(self.argv[0])}" if self.argv else self.name
 
 
-class Told(NamedTuple):
-    """The state (see `BatchEnd`) and the held attempts that the latest notification to a target was about."""
+class NotifiedState(NamedTuple):
+    """The state (see `BatchEnd`) and the held attempts that a notification was about."""
 
     state: str
     held: frozenset[str]
@@ -101,7 +101,7 @@ class BatchEnd(Struct, frozen=True, kw_only=True):
     `held` are the attempts that wait for a person.
     """
 
-    event: Event | None
+    event: BatchEvent | None
     reason: str | None = None
     exit_code: int
     counts: Mapping[str, int]
@@ -114,24 +114,24 @@ class BatchEnd(Struct, frozen=True, kw_only=True):
         return f"{self.event} {self.reason or ''}: {counts}"
 
 
-def event_for(target: Target, end: BatchEnd, told: Told | None) -> Event | None:
-    """Return the event to tell a target; None if it wants none of this end, or was told of it already.
+def event_for(target: Target, end: BatchEnd, latest: NotifiedState | None) -> BatchEvent | None:
+    """Return the event to notify a target of; None if it wants none of this end, or knows of it already.
 
-    `told` is the latest notification to it about this batch. One notification tells of the end and of held
-    attempts together.
+    `latest` is what the latest notification to it about this batch was about. One notification tells of the
+    end and of held attempts together.
     """
-    is_new_end = end.event is not None and (told is None or told.state != end.state)
+    is_new_end = end.event is not None and (latest is None or latest.state != end.state)
     if is_new_end and end.event in target.on:
         return end.event
-    newly_held = end.held - (told.held if told is not None else frozenset())
-    return Event.HELD if newly_held and Event.HELD in target.on else None
+    newly_held = end.held - (latest.held if latest is not None else frozenset())
+    return BatchEvent.HELD if newly_held and BatchEvent.HELD in target.on else None
 
 
-def told_by(end: BatchEnd, told: Told | None) -> Told:
-    """Return what a target has been told after a notification about an end."""
+def notified_by(end: BatchEnd, latest: NotifiedState | None) -> NotifiedState:
+    """Return what a target knows after a notification about an end; `latest` is what it knew before."""
     if end.event is None:
-        return Told(state=told.state if told is not None else "", held=end.held)
-    return Told(state=end.state, held=end.held)
+        return NotifiedState(state=latest.state if latest is not None else "", held=end.held)
+    return NotifiedState(state=end.state, held=end.held)
 
 
 def condition_values(end: BatchEnd, names: AbstractSet[str], more: Mapping[str, float]) -> dict[str, float]:
@@ -221,14 +221,14 @@ def text_of(body: Mapping[str, Any]) -> str:
 def _spell_event(body: Mapping[str, Any]) -> str:
     reason = body["reason"]
     why = f" ({reason.replace('_', ' ')})" if reason is not None else ""
-    match Event(body["event"]):
-        case Event.FINISHED:
+    match BatchEvent(body["event"]):
+        case BatchEvent.FINISHED:
             return "finished"
-        case Event.HALTED:
+        case BatchEvent.HALTED:
             return "halted, too many items failed"
-        case Event.STOPPED:
+        case BatchEvent.STOPPED:
             return f"stopped{why}"
-        case Event.HELD:
+        case BatchEvent.HELD:
             return "waits for a decision about held items"
 
 

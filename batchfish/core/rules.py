@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import Budget
-from batchfish.core.notifications import Channel, Event, Target
+from batchfish.core.notifications import BatchEvent, Channel, Target
 from batchfish.core.window import Bounds
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _target_from(found: Mapping[str, Any]) -> Target:
             **found,
             "channel": Channel(found["channel"]),
             "argv": tuple(found["argv"]),
-            "on": tuple(map(Event, found["on"])),
+            "on": tuple(map(BatchEvent, found["on"])),
             "include": tuple(found["include"]),
         }
     )

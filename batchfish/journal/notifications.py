@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from batchfish.core.notifications import Told
+from batchfish.core.notifications import NotifiedState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ class NewNotification(Struct, frozen=True, kw_only=True):
 
     event: str
     target: str
-    told: Told
+    about: NotifiedState
     body: Mapping[str, Any]
 
 
@@ -44,14 +44,14 @@ class Notifications:
         """Read and write with the group commit of a journal."""
         self._group = group
 
-    def told(self, batch: int, target: str) -> Told | None:
+    def latest(self, batch: int, target: str) -> NotifiedState | None:
         """Return what the latest notification to a target about a batch was about; None: there was none."""
         rows = self._group.read(
             "SELECT state, held FROM notifications WHERE batch = ? AND target = ? ORDER BY pk DESC LIMIT 1",
             batch,
             target,
         )
-        return Told(state=rows[0][0], held=frozenset(json.loads(rows[0][1]))) if rows else None
+        return NotifiedState(state=rows[0][0], held=frozenset(json.loads(rows[0][1]))) if rows else None
 
     def add(self, batch: int, new: Iterable[NewNotification], now: float) -> None:
         """Commit notifications of a batch that are to be sent."""
@@ -61,11 +61,11 @@ class Notifications:
     def write(self, batch: int, new: Iterable[NewNotification], now: float) -> None:
         """Record notifications of a batch; they are durable with the transaction of what they are about."""
         for one in new:
-            held = json.dumps(sorted(one.told.held))
+            held = json.dumps(sorted(one.about.held))
             self._group.write(
                 "INSERT INTO notifications (batch, event, target, state, held, body, at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (batch, one.event, one.target, one.told.state, held, json.dumps(one.body), now),
+                (batch, one.event, one.target, one.about.state, held, json.dumps(one.body), now),
             )
 
     def waiting(self) -> Sequence[WaitingNotification]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchfish.core.block_pages import BlockSearch
 from batchfish.core.budget import PER, RESERVES
-from batchfish.core.notifications import MESSAGES, Event
+from batchfish.core.notifications import MESSAGES, BatchEvent
 from batchfish.core.periods import PERIODS
 from batchfish.core.rules import OUTPUT_TYPES, TABLE_SUFFIXES, Rules
 from batchfish.core.window import MOST_ALIVE
@@ -365,7 +365,7 @@ _NOTIFY: Schema = {
                     "description": "The events to tell (default: all)",
                     "type": "array",
                     "minItems": 1,
-                    "items": {"enum": list(Event)},
+                    "items": {"enum": list(BatchEvent)},
                     "examples": [["halted", "stopped", "held"]],
                 },
                 "only_if": {

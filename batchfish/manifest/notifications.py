@@ -12,8 +12,8 @@ from batchfish.core.notifications import (
     CONDITION_NAMES,
     MESSAGES,
     SPENT,
+    BatchEvent,
     Channel,
-    Event,
     Target,
 )
 from batchfish.manifest.problems import Refused, suggest
@@ -104,11 +104,11 @@ def _refuse_unknown(text: str, compile_text: Callable[[str], Any], known: frozen
         raise Refused(f"{quote(name)} is not known here", suggest(name, known))
 
 
-def _read_events(value: object) -> tuple[Event, ...]:
-    chosen = _read_choices(value, tuple(Event))
+def _read_events(value: object) -> tuple[BatchEvent, ...]:
+    chosen = _read_choices(value, tuple(BatchEvent))
     if not chosen:
-        raise Refused("the list is empty", f"Known: {', '.join(Event)}.")
-    return tuple(map(Event, chosen))
+        raise Refused("the list is empty", f"Known: {', '.join(BatchEvent)}.")
+    return tuple(map(BatchEvent, chosen))
 
 
 def _read_include(value: object) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from batchfish.cli.system_clock import SystemClock
-from batchfish.core.notifications import Event
+from batchfish.core.notifications import BatchEvent
 from batchfish.errors import StorageFailed
 from batchfish.journal.notifications import Notifications
 from batchfish.notify import delivery
@@ -318,4 +318,4 @@ class TestSecrets:
 def test_the_events_are_those_of_the_schema() -> None:
     from tests.documents import schema_of
 
-    assert schema_of("notification")["properties"]["event"]["enum"] == list(Event)
+    assert schema_of("notification")["properties"]["event"]["enum"] == list(BatchEvent)

@@ -11,19 +11,19 @@ from batchfish.core.expressions import compile_condition
 from batchfish.core.notifications import (
     MOST_IDS,
     BatchEnd,
+    BatchEvent,
     Channel,
-    Event,
+    NotifiedState,
     Target,
-    Told,
     body_text,
     cause_of,
     condition_values,
     event_for,
     listed,
     messages_of,
+    notified_by,
     subject_of,
     text_of,
-    told_by,
 )
 
 HOOK = Target(channel=Channel.WEBHOOK, variable="SHOP_HOOK")
@@ -46,53 +46,59 @@ BODY: dict[str, Any] = {
 }
 
 
-def ended(event: Event | None, *held: str, reason: str | None = None, **counts: int) -> BatchEnd:
+def ended(event: BatchEvent | None, *held: str, reason: str | None = None, **counts: int) -> BatchEnd:
     return BatchEnd(event=event, reason=reason, exit_code=1, counts=counts, held=frozenset(held))
 
 
-def on(*events: Event) -> Target:
+def on(*events: BatchEvent) -> Target:
     return Target(channel=Channel.WEBHOOK, variable="SHOP_HOOK", on=events)
 
 
 class TestEvents:
     def test_an_end_is_told_once(self) -> None:
-        end = ended(Event.FINISHED, succeeded=2)
-        assert event_for(HOOK, end, None) is Event.FINISHED
-        assert event_for(HOOK, end, told_by(end, None)) is None
+        end = ended(BatchEvent.FINISHED, succeeded=2)
+        assert event_for(HOOK, end, None) is BatchEvent.FINISHED
+        assert event_for(HOOK, end, notified_by(end, None)) is None
 
     def test_an_end_with_other_counts_or_another_reason_is_told_again(self) -> None:
-        end = ended(Event.STOPPED, reason="no_credits", queued=5)
-        told = told_by(end, None)
-        assert event_for(HOOK, ended(Event.STOPPED, reason="no_credits", queued=5), told) is None
-        assert event_for(HOOK, ended(Event.STOPPED, reason="unreachable", queued=5), told) is Event.STOPPED
-        assert event_for(HOOK, ended(Event.STOPPED, reason="no_credits", queued=4), told) is Event.STOPPED
+        end = ended(BatchEvent.STOPPED, reason="no_credits", queued=5)
+        latest = notified_by(end, None)
+        assert event_for(HOOK, ended(BatchEvent.STOPPED, reason="no_credits", queued=5), latest) is None
+        assert (
+            event_for(HOOK, ended(BatchEvent.STOPPED, reason="unreachable", queued=5), latest)
+            is BatchEvent.STOPPED
+        )
+        assert (
+            event_for(HOOK, ended(BatchEvent.STOPPED, reason="no_credits", queued=4), latest)
+            is BatchEvent.STOPPED
+        )
 
     def test_a_target_is_told_what_it_is_for(self) -> None:
-        end = ended(Event.HALTED, failed=10)
-        assert event_for(on(Event.FINISHED, Event.HELD), end, None) is None
-        assert event_for(on(Event.HALTED), end, None) is Event.HALTED
+        end = ended(BatchEvent.HALTED, failed=10)
+        assert event_for(on(BatchEvent.FINISHED, BatchEvent.HELD), end, None) is None
+        assert event_for(on(BatchEvent.HALTED), end, None) is BatchEvent.HALTED
 
     def test_nothing_is_told_of_a_batch_that_a_person_left(self) -> None:
         assert event_for(HOOK, ended(None, queued=5), None) is None
 
     def test_held_attempts_are_told_once_each(self) -> None:
         first = ended(None, "1.1", "2.1", held=2)
-        assert event_for(HOOK, first, None) is Event.HELD
-        told = told_by(first, None)
-        assert event_for(HOOK, ended(None, "2.1", held=1), told) is None
-        assert event_for(HOOK, ended(None, "2.1", "2.2", held=1), told) is Event.HELD
-        assert event_for(on(Event.FINISHED), first, None) is None
+        assert event_for(HOOK, first, None) is BatchEvent.HELD
+        latest = notified_by(first, None)
+        assert event_for(HOOK, ended(None, "2.1", held=1), latest) is None
+        assert event_for(HOOK, ended(None, "2.1", "2.2", held=1), latest) is BatchEvent.HELD
+        assert event_for(on(BatchEvent.FINISHED), first, None) is None
 
     def test_one_notification_tells_of_an_end_and_of_held_attempts(self) -> None:
-        end = ended(Event.STOPPED, "1.1", reason="slots_held", held=1, queued=3)
-        assert event_for(HOOK, end, None) is Event.STOPPED
-        assert event_for(HOOK, end, told_by(end, None)) is None
-        assert event_for(on(Event.HELD), end, None) is Event.HELD
+        end = ended(BatchEvent.STOPPED, "1.1", reason="slots_held", held=1, queued=3)
+        assert event_for(HOOK, end, None) is BatchEvent.STOPPED
+        assert event_for(HOOK, end, notified_by(end, None)) is None
+        assert event_for(on(BatchEvent.HELD), end, None) is BatchEvent.HELD
 
     def test_what_was_told_of_an_end_is_remembered_while_held_attempts_are_told(self) -> None:
-        stopped = ended(Event.STOPPED, reason="unreachable", queued=3)
-        told = told_by(ended(None, "1.1", held=1), told_by(stopped, None))
-        assert told == Told(state=stopped.state, held=frozenset({"1.1"}))
+        stopped = ended(BatchEvent.STOPPED, reason="unreachable", queued=3)
+        latest = notified_by(ended(None, "1.1", held=1), notified_by(stopped, None))
+        assert latest == NotifiedState(state=stopped.state, held=frozenset({"1.1"}))
 
 
 class TestConditions:
@@ -108,7 +114,7 @@ class TestConditions:
     )
     def test_counts_and_changes_can_be_compared(self, condition: str, holds: bool) -> None:  # noqa: FBT001 - a case
         compiled = compile_condition(condition)
-        end = ended(Event.FINISHED, succeeded=1198, failed=2)
+        end = ended(BatchEvent.FINISHED, succeeded=1198, failed=2)
         more = {"added": 0, "changed": 0, "removed": 3, "spent": 0.25}
         assert compiled.holds(condition_values(end, compiled.variables, more)) == holds
 

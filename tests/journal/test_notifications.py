@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchfish.core.notifications import Told
+from batchfish.core.notifications import NotifiedState
 from batchfish.journal.notifications import MOST_TRIES, NewNotification
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import begin, row
@@ -22,8 +22,8 @@ STATE = "finished : 1 succeeded"
 def notification(
     target: str = HOOK, *, state: str = "finished : 1 succeeded", held: str = ""
 ) -> NewNotification:
-    told = Told(state=state, held=frozenset(held.split()))
-    return NewNotification(event="finished", target=target, told=told, body={"batch": "books"})
+    about = NotifiedState(state=state, held=frozenset(held.split()))
+    return NewNotification(event="finished", target=target, about=about, body={"batch": "books"})
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def batch(journal: SqliteJournal) -> int:
 
 
 def test_what_was_told_last_is_known(journal: SqliteJournal, batch: int) -> None:
-    assert journal.notifications.told(batch, HOOK) is None
+    assert journal.notifications.latest(batch, HOOK) is None
     journal.notifications.add(batch, [notification(held="1.1 2.1"), notification(MAIL)], 5.0)
     journal.notifications.add(batch, [notification(state="held")], 6.0)
-    assert journal.notifications.told(batch, HOOK) == Told("held", frozenset())
-    assert journal.notifications.told(batch, MAIL) == Told(STATE, frozenset())
-    assert journal.notifications.told(batch + 1, HOOK) is None
+    assert journal.notifications.latest(batch, HOOK) == NotifiedState("held", frozenset())
+    assert journal.notifications.latest(batch, MAIL) == NotifiedState(STATE, frozenset())
+    assert journal.notifications.latest(batch + 1, HOOK) is None
 
 
 def test_notifications_are_durable_with_the_end_of_their_batch(

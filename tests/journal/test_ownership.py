@@ -14,7 +14,7 @@ from batchfish.core.budget import Account
 from batchfish.core.events import CancelRequested
 from batchfish.core.items import AttemptState, ItemSpec
 from batchfish.core.lifecycle import Circumstances, advance
-from batchfish.core.notifications import Told
+from batchfish.core.notifications import NotifiedState
 from batchfish.core.rules import Rules
 from batchfish.errors import StorageFailed
 from batchfish.journal.files import connect
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 BATCH, ITEM, TOLD = 1, 1, 1
 NOTIFICATION = NewNotification(
-    event="finished", target="webhook $HOOK", told=Told("finished", frozenset()), body={"event": "finished"}
+    event="finished",
+    target="webhook $HOOK",
+    about=NotifiedState("finished", frozenset()),
+    body={"event": "finished"},
 )
 NEW = NewBatch(
     name="films",
@@ -141,7 +144,7 @@ CALLS: dict[str, Callable[[SqliteJournal], object]] = {
     "latest_ended": lambda journal: journal.latest_ended(KEY),
     "may_have_run": lambda journal: journal.may_have_run(ITEM),
     "next_due_at": lambda journal: journal.next_due_at(BATCH),
-    "notifications.told": lambda journal: journal.notifications.told(BATCH, NOTIFICATION.target),
+    "notifications.latest": lambda journal: journal.notifications.latest(BATCH, NOTIFICATION.target),
     "notifications.waiting": lambda journal: journal.notifications.waiting(),
     "open_attempts": lambda journal: journal.open_attempts(AttemptState.RUNNING),
     "open_runs": SqliteJournal.open_runs,

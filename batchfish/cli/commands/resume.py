@@ -16,7 +16,7 @@ from batchfish.cli.notifications import send_left_over
 from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import Arguments, group
 from batchfish.cli.preflight import check_batch
-from batchfish.cli.refusals import Start, telling_refusals
+from batchfish.cli.refusals import Start, notifying_of_refusals
 from batchfish.cli.selection import select
 from batchfish.cli.summary import report_finished
 from batchfish.core.rules import rules_from
@@ -55,6 +55,6 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
             is_local=batch.base_url == LOCAL_BASE,
             command=f"batchfish resume {spell(place.journal, batch)}",
         )
-        with telling_refusals(start, env, console):
+        with notifying_of_refusals(start, env, console):
             access = check_batch(batch, journal, execution, agreement, env, stack)
         return asyncio.run(complete(batch, journal, access, execution, agreement, env, console))

@@ -22,7 +22,7 @@ from batchfish.cli.options import Execution, JournalLocation, ManifestSource, Se
 from batchfish.cli.output import refuse_to_replace_rows, target_of
 from batchfish.cli.parser import Arguments, flag, group, spelled
 from batchfish.cli.preflight import RunCheck, check_run
-from batchfish.cli.refusals import Start, telling_refusals
+from batchfish.cli.refusals import Start, notifying_of_refusals
 from batchfish.cli.selection import select, selects_any
 from batchfish.cli.summary import report_finished, report_nothing_selected
 from batchfish.cli.system_clock import SystemClock
@@ -74,7 +74,7 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
     )
     agreement = agreement_of(execution.questions)
     with ExitStack() as stack:
-        with telling_refusals(start, env, console):
+        with notifying_of_refusals(start, env, console):
             begun = _begin(options, manifest, agreement, env, console, stack)
         if isinstance(begun, int):
             return begun
