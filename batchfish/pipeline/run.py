@@ -26,6 +26,7 @@ GRACE = 15.0
 """Seconds that creates on their way get for their answer once the run detaches; that takes 20 s in all."""
 
 TICK = 1.0
+"""Seconds between two checks of the time that a run may take and of a lasting outage."""
 
 
 class RunReport(Struct, frozen=True, kw_only=True):
@@ -38,10 +39,10 @@ class RunReport(Struct, frozen=True, kw_only=True):
 async def run_batch(ctx: Context, *companions: Callable[[Context], Coroutine[None, None, None]]) -> RunReport:
     """Run a batch until nothing is left to do or it stops.
 
-    Companions, such as the progress bar, run beside the stages. Raises the first
-    BatchfishError of a stage, which ends the others.
+    Companions, such as the progress bar, run beside the stages. Raises the first BatchfishError of a stage,
+    which ends the others.
     """
-    await _recover(ctx)
+    await _prepare(ctx)
     try:
         async with asyncio.TaskGroup() as group:
             stages = (poll, reconcile, cancel, compare_regularly, *companions)
@@ -62,24 +63,24 @@ def first_of(errors: BaseExceptionGroup[BatchfishError]) -> BatchfishError:
     return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _recover(ctx: Context) -> None:
+async def _prepare(ctx: Context) -> None:
     """Recover, poll what is held, and reuse results; a run that detaches meanwhile abandons it."""
 
-    async def begin() -> None:
+    async def prepare() -> None:
         await recover(ctx)
         await poll_held(ctx)
         await poll_reusable(ctx)
         await reuse_results(ctx)
 
-    recovery = asyncio.ensure_future(begin())
-    recovery.add_done_callback(lambda _: ctx.wakeup.wake())
+    preparation = asyncio.ensure_future(prepare())
+    preparation.add_done_callback(lambda _: ctx.wakeup.wake())
     try:
-        await _supervise(ctx, recovery.done)
+        await _supervise(ctx, preparation.done)
     finally:
-        recovery.cancel()  # unless it is done
-        await asyncio.gather(recovery, return_exceptions=True)
+        preparation.cancel()  # unless it is done
+        await asyncio.gather(preparation, return_exceptions=True)
     if not ctx.has_detached():
-        recovery.result()
+        preparation.result()
 
 
 async def _supervise(ctx: Context, is_done: Callable[[], bool]) -> None:
