@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from batchfish.webagent.base import PreparedCreate, WebAgent
 
 CREATE_TIMES_KEPT = 16
+"""The number of latest creates over which their time is averaged."""
+
 FINISHED_BEFORE_HALT = 10
 """The number of items that must have finished before too many failures stop the run."""
 

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from batchfish.journal.records import OpenAttempt
     from batchfish.webagent.base import PollResult
 
-SIGHTINGS_OF_LOSS = 3
-LOSS_TAKES = 3600.0
-"""A run is lost after SIGHTINGS_OF_LOSS polls over this many seconds that found another run, but not it."""
+POLLS_BEFORE_LOSS, SECONDS_BEFORE_LOSS = 3, 3600.0
+"""A run is lost after this many polls, over this long, that found another run but not it."""
 
 MISNAMED_IN_A_ROW = 3
 """A run is held after this many polls in a row that show it with another marker; one may be a slip."""
@@ -252,9 +251,9 @@ def _note_absence(ctx: Context, one: OpenAttempt, result: PollResult, watch: Wat
         watch.missed += 1
         if watch.missing_since is None:
             watch.missing_since = now
-        is_lost = watch.missed >= SIGHTINGS_OF_LOSS and now - watch.missing_since >= LOSS_TAKES
+        is_lost = watch.missed >= POLLS_BEFORE_LOSS and now - watch.missing_since >= SECONDS_BEFORE_LOSS
         return [RunLost()] if is_lost and is_followed else []
-    if is_followed and now - watch.gone_since >= LOSS_TAKES and not watch.is_loss_reported:
+    if is_followed and now - watch.gone_since >= SECONDS_BEFORE_LOSS and not watch.is_loss_reported:
         watch.is_loss_reported = True
         ctx.notice(
             f"item {one.item.id}: the API has not known run {one.attempt.run_id} for "

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from batchfish.pipeline.policy import BatchPolicy
 
 COMMIT_SIZE = 500
+"""Items that are written in one transaction, so that a large batch does not make it grow."""
 
 
 class RecheckReport(Struct, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from batchfish.pipeline.search import MarkedRun
 
 SEARCHES_AT_ONCE = 4
+"""The number of unanswered creates that are searched for side by side."""
 
 
 class SearchRecord(Struct):

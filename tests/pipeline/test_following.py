@@ -12,7 +12,7 @@ from batchfish.core.events import CancelRequested
 from batchfish.core.rules import Limits, Rules, UnansweredRules
 from batchfish.core.window import Bounds
 from batchfish.pipeline.context import RunOptions, StopKind
-from batchfish.pipeline.poll import LOSS_TAKES
+from batchfish.pipeline.poll import SECONDS_BEFORE_LOSS
 from tests.pipeline.model_server import Faults
 from tests.pipeline.simulation import Simulation
 
@@ -87,7 +87,7 @@ def test_the_last_run_that_the_api_forgot_is_held(tmp_path: Path) -> None:
     report = simulation.run()
     assert report.stop is None
     assert simulation.statuses() == {"succeeded": 2, "held": 1}
-    assert 100.0 + LOSS_TAKES <= simulation.loop.now < 1_000.0 + LOSS_TAKES
+    assert 100.0 + SECONDS_BEFORE_LOSS <= simulation.loop.now < 1_000.0 + SECONDS_BEFORE_LOSS
     assert any(notice.startswith("held:") and "run-1" in notice for notice in simulation.notices)
 
 
@@ -95,7 +95,7 @@ def test_the_last_run_that_the_api_forgot_is_held(tmp_path: Path) -> None:
 def test_where_the_api_knows_no_run_at_all_none_is_lost_but_it_is_reported(
     tmp_path: Path, items: int
 ) -> None:
-    options = RunOptions(poll_interval=60.0, max_duration=2 * LOSS_TAKES)
+    options = RunOptions(poll_interval=60.0, max_duration=2 * SECONDS_BEFORE_LOSS)
     simulation = Simulation(folder=tmp_path, seed=1, items=items, options=options)
     forget(simulation, *(f"run-{number + 1}" for number in range(items)))
     simulation.run()
