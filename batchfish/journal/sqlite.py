@@ -180,11 +180,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
         )
 
     def control_of(self, unanswered: Attempt, *, after: float | None = None) -> Attempt | None:
-        """Return an accepted attempt that a listing must show if it would show the run of `unanswered`.
-
-        With `after`, the first one intended after that moment (boot-time seconds) of the boot in which
-        `unanswered` was given up; without it, the latest one. None if there is none.
-        """
+        """Return the attempt that `find_control` returns: what a listing must show to prove an absence."""
         return find_control(self._group.read, unanswered, after)
 
     def run_of_another_key(self, key_id: str) -> Attempt | None:
@@ -438,10 +434,7 @@ class SqliteJournal:  # more than ten public methods: the whole seam to the disk
             self._group.write(statement, values)
 
     async def commit(self) -> None:
-        """Return once everything written so far is durable.
-
-        Callers within one turn of the event loop share one transaction. StorageFailed if it fails.
-        """
+        """Return once everything written so far is durable; StorageFailed if that fails."""
         await self._group.commit()
 
     def commit_within(self, seconds: float) -> None:

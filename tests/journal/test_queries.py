@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from batchfish.core.budget import Account
 from batchfish.core.events import Adopted, CancelRequested, RetryRequested, RunEnded, RunLost
 from batchfish.core.histories import Finding
 from batchfish.core.items import Status
 from batchfish.core.results import ResultText
 from batchfish.core.runs import RunError, RunSnapshot
+from batchfish.errors import StorageFailed
 from batchfish.journal.queries import open_reader
 from batchfish.journal.records import SettingChange
 from tests.journal.building import KEY, Driver, begin, commit, connection_of, edit, row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from batchfish.journal.queries import JournalReader
@@ -253,3 +255,18 @@ def test_a_batch_of_no_wanted_rows_has_no_request_bodies(
 ) -> None:
     connection_of(journal).execute("UPDATE items SET wanted = 0")
     assert list(reader.request_bodies(batch)) == []
+
+
+def test_a_read_of_what_earlier_versions_lack_fails_as_any_other(reader: JournalReader) -> None:
+    reader._read.connection.close()  # noqa: SLF001 - nothing else makes such a read fail
+    reads: list[Callable[[], object]] = [
+        lambda: reader.setting_changes(1),
+        reader.disowned_runs,
+        lambda: reader.spending(Account(batch=1), 1),
+        lambda: reader.reservations_of(1),
+        lambda: reader.steps_taken(1),
+        lambda: reader.findings_of(1),
+    ]
+    for read in reads:
+        with pytest.raises(StorageFailed):
+            read()
