@@ -170,9 +170,7 @@ def unify(records: Iterable[Mapping[str | None, Kind]]) -> dict[str | None, Kind
     for record in records:
         for source, kind in record.items():
             unified[source] = _widened(unified.get(source, kind), kind)
-    if (
-        None in unified and len(unified) > 1
-    ):  # some records are objects and others are not: both are shown as text
+    if None in unified and len(unified) > 1:  # some records are objects and others are not: all become text
         unified[None] = Kind.TEXT
     return unified
 

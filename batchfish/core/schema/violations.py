@@ -14,8 +14,8 @@ from batchfish.core.describe import Keys, is_number, name_kind, quote, spell_pat
 
 # A schema of the subset is at most 10 deep; a branch of anyOf adds to that and goes no deeper into the value.
 _MAX_DEPTH = 32
-MISSING = object()
-TYPES = ("null", "boolean", "string", "number", "array", "object", "any")
+_MISSING = object()
+_JSON_TYPES = ("null", "boolean", "string", "number", "array", "object", "any")
 _CLOCK = r"T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?"
 _DURATION = re.compile(rf"P(?!$)(\d+W|(\d+Y)?(\d+M)?(\d+D)?({_CLOCK})?)", re.ASCII)
 
@@ -73,7 +73,9 @@ def _violations(value: object, schema: Mapping[str, Any], keys: Keys, depth: int
 
 def _violation(keys: Keys, message: str, value: object, schema: Mapping[str, Any]) -> Violation:
     form, kind = schema.get("format"), schema.get("type", "any")
-    received = "missing" if value is MISSING else next(name for name in TYPES if _has_type(value, name))
+    received = (
+        "missing" if value is _MISSING else next(name for name in _JSON_TYPES if _has_type(value, name))
+    )
     expected = f"{kind} ({form})" if form else str(kind)
     return Violation(keys=keys, message=message, expected=expected, received=received)
 
@@ -89,7 +91,7 @@ def _property_violations(
     for name in required:
         if name not in value:
             wanted = schema.get("properties", {}).get(name, {})
-            yield _violation((*keys, name), "is missing", MISSING, wanted)
+            yield _violation((*keys, name), "is missing", _MISSING, wanted)
     for name, below in schema.get("properties", {}).items():
         if name in value and (value[name] is not None or name in required):
             yield from _violations(value[name], below, (*keys, name), depth - 1)
