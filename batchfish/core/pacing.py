@@ -11,6 +11,8 @@ from batchfish.core import backoff
 from batchfish.core.window import AUTO, Bounds, Window
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
+"""The longest pauses after one refused round and after many, in seconds."""
+
 MOST_NEEDED = 64
 """One more run is tried after at most this many accepted rounds, however often it was refused."""
 
@@ -22,6 +24,7 @@ SHORTEST_FIRST_INTERVAL, LONGEST_FIRST_INTERVAL = 0.05, 0.25
 """The bounds of the time between two polls until a run has ended, in seconds."""
 
 LEAST_POLL_INTERVAL, USUAL_POLL_INTERVAL = 0.1, 0.5
+"""The time between two polls of short runs, and of those of 2 s to 10 s, in seconds; see `poll_interval`."""
 
 SLOWEST_POLL = 5.0
 """The longest time between two polls of one run, in poll intervals."""

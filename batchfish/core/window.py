@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 POLLS_KEPT = 4
-"""The ends of so many recent polls are kept: runs that started together end together."""
+"""The number of latest polls whose ends are kept: runs that started together end together."""
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -38,6 +38,7 @@ AUTO = Bounds(least=1, start=10, most=100)
 
 _SPELLED = re.compile(r"(\d{1,5})(?:-(\d{1,5})-(\d{1,5}))?", re.ASCII)
 MOST_ALIVE = 10_000
+"""The largest number of runs alive at once that can be asked for."""
 
 
 def parse_bounds(text: str) -> Bounds | None:

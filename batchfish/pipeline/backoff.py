@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+"""Bounds of the wait before a read is repeated, in seconds; it doubles, and is jittered."""
 
 OUTAGE_REPORTED_AFTER = 5.0
 """Seconds without an answer after which the outage is reported; shorter ones are common."""

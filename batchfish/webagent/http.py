@@ -21,19 +21,29 @@ from batchfish.webagent.http_dates import read_age
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-MAX_CONNECTIONS = 8
-MAX_CONNECTIONS_NEARBY = 2
-MAX_CREATE_CONNECTIONS = 32
-MAX_LONG_CONNECTIONS = 100
-CREATE_IDLE_SECONDS = 2.0
-READ_IDLE_SECONDS = 4.0
-CONNECT_SECONDS = 5.0
-WRITE_SECONDS = 10.0
+MAX_CONNECTIONS, MAX_CONNECTIONS_NEARBY = 8, 2
+"""The most connections for reads; nearby is an API on this machine."""
+
+MAX_CREATE_CONNECTIONS, MAX_LONG_CONNECTIONS = 32, 100
+"""The most connections for creates, and for those whose answer takes as long as their run."""
+
+CREATE_IDLE_SECONDS, READ_IDLE_SECONDS = 2.0, 4.0
+"""How long a connection may be idle before it is not used again."""
+
+CONNECT_SECONDS, WRITE_SECONDS, POOL_SECONDS = 5.0, 10.0, 30.0
+"""The time limits of connecting, of sending a request, and of the wait for a connection."""
+
 ANSWER_SECONDS = 60.0
-POOL_SECONDS = 30.0
+"""The time limit of a whole call, its answer included."""
+
 MAX_BODY_BYTES = 64 * 2**20
+"""The size of the largest answer that is read, decoded."""
+
 HEAD_BYTES = 2**20
+"""How much is kept of the beginning of an answer that is too large."""
+
 SLOW_BODY_BYTES = 2**20
+"""An answer that brought more than this within its time limit is slow because of its size."""
 
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 NETWORK_FAILURES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)

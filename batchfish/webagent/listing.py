@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from batchfish.webagent.http import HttpClient
 
 MAX_PAGES = 10_000
+"""The number of pages after which a listing is given up: its cursors may go round."""
 
 BEFORE_ALL_RUNS = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 """Epoch seconds before any run of any batch: a listing from here on leaves nothing out."""
@@ -37,6 +38,7 @@ PAGES_IN_TURN = 2
 """A listing of at most so many further pages is read page by page."""
 
 PARTS_AT_ONCE = 8
+"""The most parts into which the time of a long listing is divided."""
 
 _SPREAD_MS = 60_000
 _SPREAD_OF_PART_MS = 50

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from batchfish.webagent.http import HttpClient
 
 CALLS_AT_ONCE = 4
+"""The number of calls of one poll that are made side by side."""
+
 _logger = logging.getLogger(__name__)
 
 

@@ -36,8 +36,14 @@ if TYPE_CHECKING:
     from batchfish.webagent.streaming import StreamEvent
 
 RUN_SECONDS = 900.0
+"""The time limit of a create whose answer is that of its run."""
+
 POLLS_WITHOUT_ANSWER = 10
+"""The number of polls in a row without an answer after which a run is given up."""
+
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
+"""Bounds of the wait between two polls of one run, in seconds; it doubles."""
+
 _RUN_STATUSES = frozenset({200, 500})
 
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from batchfish.webagent.redaction import Redact
 
 SILENCE_SECONDS = 120.0
+"""A stream that brings no byte for this long has ended: heartbeats come more often."""
+
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 _RESULT_NAMES = ("result", "result_json", "resultJson")

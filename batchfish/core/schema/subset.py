@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from batchfish.core.describe import Keys, cut, is_number, name_kind, nearest, quote, spell_path
 
-MAX_BYTES = 64 * 1024
-MAX_DEPTH = 10
+MAX_BYTES, MAX_DEPTH = 64 * 1024, 10
+"""The size of the largest schema that the API accepts, as sent, and the most levels of one."""
+
 _LARGEST = 2**53
 TYPES = ("object", "array", "string", "number", "integer", "boolean")
 FORMATS = ("date", "date-time", "duration", "time")
