@@ -54,6 +54,7 @@ _SUSPICIOUS = "(SELECT min(f.kind) FROM findings f WHERE f.item = i.pk AND f.k =
 _WANTED = "WHERE i.batch = :batch AND i.wanted = 1"
 _NOT_OK = f" AND i.status IN ('{Status.FAILED}', '{Status.CANCELLED}', '{Status.HELD}')"
 _decode = msgspec.json.Decoder(list[Any]).decode
+_decode_inputs = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_sizes = msgspec.json.Decoder(list[int]).decode
 
 
@@ -73,14 +74,21 @@ class Chunk(Struct, frozen=True):
 
 
 def read_sizes(connection: sqlite3.Connection, batch: int, *, failed_only: bool = False) -> array[int]:
-    """Return the bytes of the result of each wanted item in manifest order, without reading the results.
+    """Return the bytes of the texts of each wanted item in manifest order, without reading the results.
 
-    `failed_only` selects the items that failed, were cancelled or are held.
+    They are those of its result, its variables and its messages. `failed_only` selects the items that failed,
+    were cancelled or are held.
     """
     owner, join = _owner(connection)
+    # To look for the errors of runs that succeeded would take as long as all the rest.
+    error = (
+        f"iif(i.status = '{Status.SUCCEEDED}', NULL, (SELECT {_bytes('a.error_message')} FROM attempts a"
+        f" WHERE a.item = {owner}.pk AND a.k = {owner}.follows))"
+    )
+    sizes = ("length(s.raw)", _bytes("i.inputs"), _bytes("i.message"), error)
     (sizes,) = connection.execute(
-        "SELECT json_group_array(size) FROM (SELECT coalesce(length(s.raw), 0) AS size"
-        f" FROM items i{join} LEFT JOIN results s ON s.item = {owner}.pk AND s.k = {owner}.follows"
+        f"SELECT json_group_array(size) FROM (SELECT {' + '.join(f'coalesce({size}, 0)' for size in sizes)}"
+        f" AS size FROM items i{join} LEFT JOIN results s ON s.item = {owner}.pk AND s.k = {owner}.follows"
         f" {_WANTED}{_NOT_OK if failed_only else ''} ORDER BY i.row)",
         {"batch": batch},
     ).fetchone()
@@ -89,16 +97,8 @@ def read_sizes(connection: sqlite3.Connection, batch: int, *, failed_only: bool 
 
 def read_input_names(connection: sqlite3.Connection, batch: int) -> list[str]:
     """Return the names of the variables of a batch's rows, in the order in which they first occur."""
-    names: dict[str, None] = {}
-    after: int | None = 0
-    while after is not None:
-        after, inputs = connection.execute(
-            f"SELECT max(row), {_array('inputs')} FROM (SELECT i.row AS row, i.inputs AS inputs FROM items i"
-            f" {_WANTED} AND i.row > :after ORDER BY i.row LIMIT {CHUNK_ROWS})",
-            {"batch": batch, "after": after},
-        ).fetchone()
-        names.update(dict.fromkeys(chain.from_iterable(_decode(inputs or "[]"))))
-    return list(names)
+    rows = connection.execute(f"SELECT i.inputs FROM items i {_WANTED} ORDER BY i.row", {"batch": batch})
+    return list(dict.fromkeys(chain.from_iterable(map(_decode_inputs, chain.from_iterable(rows)))))
 
 
 def read_outcomes(
@@ -106,7 +106,8 @@ def read_outcomes(
 ) -> Iterator[Outcomes]:
     """Yield the outcomes of the items whose `sizes` `read_sizes` returns in the same snapshot, in chunks.
 
-    A chunk has at most CHUNK_ROWS items, and ends with the one whose result brings it to CHUNK_BYTES.
+    A chunk has at most CHUNK_ROWS items, and ends with the one whose texts bring it to CHUNK_BYTES: SQLite
+    returns no text above 10^9 bytes, also if it is that of a whole column.
     """
     return map(outcomes_from, read_chunks(connection, batch, sizes, failed_only=failed_only))
 
@@ -171,6 +172,11 @@ class _ChunkReader:
 def _array(column: str) -> str:
     """Return the expression for a column as a JSON array; the inputs of each item are JSON already."""
     return "'[' || group_concat(inputs, ',') || ']'" if column == "inputs" else f"json_group_array({column})"
+
+
+def _bytes(text: str) -> str:
+    """Return the expression for the bytes of a text; its `length` is that of the part before a NUL."""
+    return f"length(CAST({text} AS BLOB))"
 
 
 def _values(array: str, count: int) -> list[Any]:

@@ -410,10 +410,11 @@ class JournalReader:  # more than ten public methods: each is one query
         )
         return [evidence for (evidence,) in self._read.rows(query, item)]
 
-    def result_sizes(self, batch: int, *, failed_only: bool = False) -> Sequence[int]:
-        """Return the bytes of the result of each wanted item in manifest order, without reading the results.
+    def row_sizes(self, batch: int, *, failed_only: bool = False) -> Sequence[int]:
+        """Return the bytes of the texts of each wanted item in manifest order, without reading the results.
 
-        `failed_only` selects the items that failed, were cancelled or are held.
+        They are those of its result, its variables and its messages. `failed_only` selects the items that
+        failed, were cancelled or are held.
         """
         from batchfish.journal.outcomes import read_sizes
 

@@ -2,7 +2,7 @@
 
 Reading a million outcomes from SQLite takes one core as long as making the table of them takes another. The
 second process (`python -m batchfish.journal.table_source JOURNAL BATCH FAILED`) writes to its standard output
-a byte once it reads, then the sizes of the results, and the outcomes in chunks.
+a byte once it reads, then the sizes of the rows, and the outcomes in chunks.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _HEAD = 4
 
 
 class TableSource(Struct, frozen=True, kw_only=True):
-    """The outcomes of a batch in chunks, and the size of each result in bytes; each can be read once."""
+    """The outcomes of a batch in chunks, and the bytes of the texts of each; both can be read once."""
 
     sizes: Iterable[int]
     outcomes: Callable[[], Iterator[Outcomes]]
@@ -62,7 +62,7 @@ def table_source(reader: JournalReader, batch: int, *, failed_only: bool = False
             if other is not None and reader.data_version() == version:
                 yield TableSource(sizes=other.sizes(), outcomes=other.outcomes)
             else:
-                sizes = reader.result_sizes(batch, failed_only=failed_only)
+                sizes = reader.row_sizes(batch, failed_only=failed_only)
                 yield TableSource(
                     sizes=sizes, outcomes=lambda: reader.outcomes(batch, sizes, failed_only=failed_only)
                 )
@@ -90,7 +90,7 @@ class _OtherProcess:
         self._read(len(READS))
 
     def sizes(self) -> Iterator[int]:
-        """Yield the size of each result."""
+        """Yield the size of each row."""
         yield from self._read_sizes()
 
     def outcomes(self) -> Iterator[Outcomes]:

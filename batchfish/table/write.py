@@ -200,9 +200,9 @@ def _write_parquet(
 
 
 def _row_group_rows(sizes: Iterable[int]) -> int:
-    """Return the largest number of rows whose results stay within the limit anywhere in the table.
+    """Return the largest number of rows that stay within the limit anywhere in the table.
 
-    A single result above the limit does not make groups smaller. A table of very many rows keeps to
+    A single row above the limit does not make groups smaller. A table of very many rows keeps to
     _MOST_ROW_GROUPS groups even if that takes more memory.
     """
     each = array("q", sizes)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
+from batchfish.core.events import RunEnded
+from batchfish.core.runs import RunError, RunSnapshot
 from batchfish.errors import StorageFailed
 from batchfish.journal import outcomes
 from tests.journal.building import Driver, begin, commit, connection_of, edit, row
-from tests.outcomes import outcomes_of
+from tests.outcomes import one_by_one, outcomes_of
 
 if TYPE_CHECKING:
     from batchfish.journal.sqlite import SqliteJournal
@@ -59,10 +62,33 @@ def test_no_digit_of_a_time_is_lost(journal: SqliteJournal, driver: Driver) -> N
     assert without_run.submitted_at is without_run.started_at is without_run.finished_at is None
 
 
-def test_variables_are_named_in_the_order_in_which_they_first_occur(
-    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", ["inputs", "message", "error"])
+def test_chunks_are_bounded_by_the_bytes_of_all_long_texts(
+    journal: SqliteJournal, driver: Driver, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setattr(outcomes, "CHUNK_ROWS", 2)
+    """SQLite returns the texts of a column as one, which is bounded: here to 40,000 bytes."""
+    monkeypatch.setattr(outcomes, "CHUNK_BYTES", 10_000)
+    text = "ä\0" * 1_000
+    inputs = {"text": text} if place == "inputs" else {}
+    batch = begin(journal, *(row(f"https://a.example/{n}", inputs=inputs) for n in range(20)))
+    if place == "error":
+        for item in journal.due(batch, 1e9, 20):
+            run_id = driver.accept(item.pk)
+            run = RunSnapshot(run_id=run_id, status="FAILED", error=RunError(message=text))
+            driver.record(item.pk, 1, RunEnded(run=run))
+        commit(journal)
+    connection = connection_of(journal)
+    connection.execute("UPDATE items SET message = ?", (text if place == "message" else None,))
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 40_000)
+    sizes = journal.reader.row_sizes(batch)
+    found = [one_by_one(chunk) for chunk in journal.reader.outcomes(batch, sizes)]
+    assert {one.inputs["text"] if inputs else one.error_message for chunk in found for one in chunk} == {text}
+    assert [one.row for chunk in found for one in chunk] == list(range(1, 21))
+    assert {len(chunk) for chunk in found} == ({2} if inputs else {4})
+    assert journal.reader.input_names(batch) == list(inputs)
+
+
+def test_variables_are_named_in_the_order_in_which_they_first_occur(journal: SqliteJournal) -> None:
     inputs: list[dict[str, str]] = [{}, {"b": "1", 'a"': ""}, {'a"': "", "b": ""}, {}, {"0": "", "b": ""}]
     rows = [row(f"https://a.example/{n}", f"i{n}", inputs=one) for n, one in enumerate(inputs)]
     batch = begin(journal, *rows, row("https://a.example/x", "gone", inputs={"gone": ""}))
@@ -74,7 +100,7 @@ def test_variables_are_named_in_the_order_in_which_they_first_occur(
 def test_items_out_of_order_are_refused(journal: SqliteJournal) -> None:
     """The results would be those of others."""
     batch = begin(journal, *(row(f"https://a.example/{n}") for n in range(3)))
-    sizes = journal.reader.result_sizes(batch)
+    sizes = journal.reader.row_sizes(batch)
     (chunk,) = outcomes.read_chunks(connection_of(journal), batch, sizes)
     swapped = msgspec.structs.replace(chunk, arrays={**chunk.arrays, "row": "[2,1,3]"})
     with pytest.raises(StorageFailed, match="out of order"):

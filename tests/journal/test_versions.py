@@ -111,7 +111,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "past_runs": JournalReader.past_runs,
     "reservations_of": lambda reader: reader.reservations_of(1),
     "result_of": lambda reader: reader.result_of(reader.find_item(1, "done") or pytest.fail("no item")),
-    "result_sizes": lambda reader: reader.result_sizes(1),
+    "row_sizes": lambda reader: reader.row_sizes(1),
     "reused_from": lambda reader: reader.reused_from(1),
     "salt": JournalReader.salt,
     "secret_names": JournalReader.secret_names,
