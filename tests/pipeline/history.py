@@ -76,6 +76,7 @@ class Process:
     dies_at_write: int | None
     writes: int = 0
     journals: list[SqliteJournal] = field(default_factory=list)
+    connections: list[sqlite3.Connection] = field(default_factory=list)
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     is_dead: bool = False
 
@@ -105,6 +106,10 @@ class Process:
 
 class MortalConnection(sqlite3.Connection):
     """A connection to a journal that reports each statement to its process before it is carried out."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as SQLite takes them
+        super().__init__(*arguments, **options)
+        _PROCESS.get().connections.append(self)
 
     def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:  # noqa: ANN401 - as SQLite takes them
         _PROCESS.get().step(statement)
@@ -172,6 +177,8 @@ class History:
         except Killed:
             assert process.is_dead
         finally:
+            for connection in process.connections:  # the end of a process closes its files
+                connection.close()
             _PROCESS.reset(before)
         if process.is_dead:  # what it said since then, nobody has heard
             return Outcome(None, "", process.writes)
