@@ -9,6 +9,7 @@ import sys
 import msgspec
 
 from batchfish.localagent.engines.frames import (
+    BEGUN,
     HEADER,
     OUT_OF_MEMORY,
     OutlineJob,
@@ -38,7 +39,8 @@ class WorkerPool:
     ) -> None:
         """Start `warm` processes beforehand.
 
-        A page may take `time_limit` seconds, and a process may have `most_memory` bytes of data.
+        A page may take `time_limit` seconds, without the start of its process, which may have `most_memory`
+        bytes of data.
         """
         self._warm = warm
         self._time_limit = time_limit
@@ -54,7 +56,8 @@ class WorkerPool:
         worker = await self._take()
         is_spent = True
         try:
-            answer = await asyncio.wait_for(_ask(worker, job), self._time_limit)
+            await _begin(worker, job)
+            answer = await asyncio.wait_for(_answer(worker), self._time_limit)
             is_spent = answer.code == OUT_OF_MEMORY
         finally:
             if is_spent:
@@ -87,17 +90,30 @@ async def _start(most_memory: int) -> asyncio.subprocess.Process:
     )
 
 
-async def _ask(worker: asyncio.subprocess.Process, job: ReadJob | OutlineJob) -> ReadAnswer:
-    if worker.stdin is None or worker.stdout is None:
+async def _begin(worker: asyncio.subprocess.Process, job: ReadJob | OutlineJob) -> None:
+    """Send a job, and wait until the process works on it: on a busy machine, its start takes long."""
+    if worker.stdin is None:
         raise WorkerDied
     try:
         worker.stdin.write(pack(job))
         await worker.stdin.drain()
-        header = await worker.stdout.readexactly(HEADER.size)
-        body = await worker.stdout.readexactly(length_of(header))
+    except OSError as broken:
+        raise WorkerDied from broken
+    await _read(worker, len(BEGUN))
+
+
+async def _answer(worker: asyncio.subprocess.Process) -> ReadAnswer:
+    body = await _read(worker, length_of(await _read(worker, HEADER.size)))
+    return msgspec.msgpack.decode(body, type=ReadAnswer)
+
+
+async def _read(worker: asyncio.subprocess.Process, size: int) -> bytes:
+    if worker.stdout is None:
+        raise WorkerDied
+    try:
+        return await worker.stdout.readexactly(size)
     except (OSError, asyncio.IncompleteReadError) as broken:
         raise WorkerDied from broken
-    return msgspec.msgpack.decode(body, type=ReadAnswer)
 
 
 async def _kill(worker: asyncio.subprocess.Process) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from lxml.etree import XMLSyntaxError
 
 from batchfish.localagent.engines.frames import (
+    BEGUN,
     HEADER,
     OUT_OF_MEMORY,
     Found,
@@ -37,6 +38,8 @@ def work(jobs: BinaryIO, answers: BinaryIO) -> None:
     decoder = msgspec.msgpack.Decoder(ReadJob | OutlineJob)
     while header := jobs.read(HEADER.size):
         job = decoder.decode(jobs.read(length_of(header)))
+        answers.write(BEGUN)
+        answers.flush()
         answers.write(pack(answer(job)))
         answers.flush()
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from batchfish.localagent.engines.extract import ExtractEngine
-from batchfish.localagent.engines.frames import HEADER, OutlineJob, ReadJob, length_of, pack
+from batchfish.localagent.engines.frames import BEGUN, HEADER, OutlineJob, ReadJob, length_of, pack
 from batchfish.localagent.engines.pool import WorkerPool
 from tests.localagent.browsing import PRICE, ask, failure_of, read
 from tests.localagent.doubles import Pages
@@ -71,6 +71,7 @@ def test_an_answer_is_whole_though_its_process_is_stopped_while_it_writes(unbuff
         worker.stdin.write(pack(job))
         worker.stdin.close()
         stop_while_it_writes(worker.pid)
+        assert worker.stdout.read(len(BEGUN)) == BEGUN
         header, answer = worker.stdout.read(HEADER.size), worker.stdout.read()
     assert len(answer) == length_of(header) > len(text) // 2
 
@@ -81,6 +82,24 @@ async def test_a_page_that_takes_too_long_ends_with_its_process() -> None:
     with pytest.raises(TimeoutError):
         await pool.read(SLOW)
     assert children() <= before
+    await pool.close()
+
+
+async def test_the_start_of_a_process_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, python = tmp_path / "gate", tmp_path / "python"
+    os.mkfifo(gate)
+    python.write_text(f'#!/bin/sh\ncat "{gate}"\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    pool = WorkerPool(warm=0)
+    reading = asyncio.create_task(pool.read(QUICK))
+    opened = await asyncio.to_thread(gate.open, "wb")  # once the process has come to it
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "time", lambda now=loop.time: now() + 3600)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    opened.close()
+    assert (await reading).result == {"price": 3.0}
     await pool.close()
 
 
