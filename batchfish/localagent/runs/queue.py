@@ -94,6 +94,7 @@ class RunQueue:
         self._waiting: deque[str] = deque()
         self._working: set[asyncio.Task[None]] = set()
         self._is_open = False
+        self._newest = store.newest_created_at()
 
     async def __aenter__(self) -> Self:
         """Enqueue the pending runs that an earlier agent left in the store; those it was working on fail."""
@@ -118,7 +119,8 @@ class RunQueue:
 
     def create(self, requests: Sequence[RunRequest], *, origin: str) -> list[str]:
         """Create runs, all or none, and return their ids in order; `origin` is the path that was called."""
-        at = self._clock()
+        # The store finds times by the order of the runs, also after the clock was set back.
+        at = self._newest = max(self._newest, self._clock())
         new = [
             NewRun(
                 run_id=str(uuid.uuid4()),

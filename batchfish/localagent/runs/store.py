@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchfish.errors import WrongInput
+from batchfish.localagent.runs.counts import RunCounts
 from batchfish.localagent.runs.records import NewRun, RunFilter, RunPage, StoredRun
 from batchfish.webagent.wire import RunStatus
 
@@ -25,6 +26,8 @@ SCHEMA = Path(__file__).with_name("store.sql")
 # The application_id of the file: "bfL" and a version that rises with each change of the tables.
 FORMAT = 0x62664C32
 NEWEST_FIRST = "desc"
+END = 2**63 - 1
+"""More than any `seq`."""
 MOST_SCREENSHOT_BYTES = 256 * 1024 * 1024
 FORGET_EVERY = 60.0
 OLD_RUNS_STAY = 3600.0
@@ -62,9 +65,11 @@ class RunStore:
         self._db.execute("PRAGMA busy_timeout = 5000")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.executescript(SCHEMA.read_text("utf-8") + f"PRAGMA application_id = {FORMAT};")
+        self._counts = RunCounts(self._db)
+        self._deletions = 0
 
     def add(self, runs: Sequence[NewRun]) -> None:
-        """Insert runs, all or none."""
+        """Insert runs, all or none; none may be older than those that are stored."""
         self._write(INSERT + ", ".join([NEW_ROW] * len(runs)), list(chain.from_iterable(runs)))
 
     def start(self, run_id: str, *, at: float) -> bool:
@@ -102,6 +107,11 @@ class RunStore:
                 )
         return is_first_end
 
+    def newest_created_at(self) -> float:
+        """Return when the newest run was created, epoch seconds; 0 if there is none."""
+        ((at,),) = self._db.execute("SELECT max(created_at) FROM runs")
+        return at or 0.0
+
     def fetch(self, run_ids: Iterable[str]) -> dict[str, StoredRun]:
         """Return runs by id; unknown ids are left out."""
         wanted = list(dict.fromkeys(run_ids))
@@ -123,13 +133,19 @@ class RunStore:
         self, wanted: RunFilter, *, limit: int, direction: str = NEWEST_FIRST, after: int | None, at: float
     ) -> RunPage:
         """Return the runs visible at a time, by age; `after` is the `seq` of the previous page's last run."""
-        where, values = _conditions(wanted, at)
-        total: int = self._db.execute(f"SELECT count(*) FROM runs WHERE {where}", values).fetchone()[0]  # noqa: S608
-        order = "DESC" if direction == NEWEST_FIRST else "ASC"
-        if after is not None:
-            where += f" AND seq {'<' if direction == NEWEST_FIRST else '>'} ?"
-            values.append(after)
-        runs = self._select(f"{where} ORDER BY seq {order} LIMIT ?", [*values, limit + 1])
+        where, values = _conditions(wanted)
+        first, end = self._first_since(wanted.created_after, 0), self._first_since(wanted.created_before, END)
+        # Runs change their status, but neither their goal nor the time at which they were created.
+        version = self._deletions if wanted.status is None else self._db.total_changes
+        total = self._counts.count(where, values, range(first, end), at=at, version=version)
+        if direction == NEWEST_FIRST:
+            order, end = "DESC", end if after is None else min(end, after)
+        else:
+            order, first = "ASC", first if after is None else max(first, after + 1)
+        runs = self._select(
+            f"seq >= ? AND seq < ? AND visible_at <= ? AND {where} ORDER BY seq {order} LIMIT ?",
+            (first, end, at, *values, limit + 1),
+        )
         return RunPage(runs=tuple(runs[:limit]), total=total, has_more=len(runs) > limit)
 
     def forget(self, *, finished_before: float, keep: int) -> int:
@@ -141,6 +157,7 @@ class RunStore:
                 " ORDER BY finished_at DESC LIMIT -1 OFFSET ?)",
                 (keep,),
             ).rowcount
+        self._deletions += old + surplus
         return old + surplus
 
     def secret(self) -> str:
@@ -155,6 +172,15 @@ class RunStore:
         """Commit what is not committed yet, and close the file."""
         self._commit()
         self._db.close()
+
+    def _first_since(self, at: float | None, otherwise: int) -> int:
+        """Return the `seq` of the first run that was created at a time or later; END if there is none."""
+        if at is None:
+            return otherwise
+        row = self._db.execute(
+            "SELECT seq FROM runs WHERE created_at >= ? ORDER BY created_at, seq LIMIT 1", (at,)
+        ).fetchone()
+        return END if row is None else int(row[0])
 
     def _select(self, condition: str, values: Sequence[Any] = ()) -> list[StoredRun]:
         rows = self._db.execute(f"SELECT {COLUMNS} FROM runs WHERE {condition}", values)  # noqa: S608
@@ -229,13 +255,11 @@ def _check_format(db: sqlite3.Connection, path: Path | str) -> None:
         )
 
 
-def _conditions(wanted: RunFilter, at: float) -> tuple[str, list[Any]]:
+def _conditions(wanted: RunFilter) -> tuple[str, list[Any]]:
+    """Return the conditions of a filter other than those on times."""
     conditions: dict[str, Any] = {
-        "visible_at <= ?": at,
         "instr(goal_folded, ?) > 0": wanted.goal.casefold() if wanted.goal else None,
         "status = ?": wanted.status,
-        "created_at >= ?": wanted.created_after,
-        "created_at < ?": wanted.created_before,
     }
     asked = {condition: value for condition, value in conditions.items() if value is not None}
-    return " AND ".join(asked), list(asked.values())
+    return " AND ".join(["TRUE", *asked]), list(asked.values())

@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS runs (
     steps         TEXT
 );
 CREATE INDEX IF NOT EXISTS runs_alive ON runs (status) WHERE finished_at IS NULL;
+CREATE INDEX IF NOT EXISTS runs_created ON runs (created_at);
+CREATE INDEX IF NOT EXISTS runs_hidden ON runs (visible_at) WHERE visible_at > created_at;
 CREATE INDEX IF NOT EXISTS runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
 -- Screenshots (JPEG) of finished runs, by the number of the step.
 CREATE TABLE IF NOT EXISTS screenshots (
