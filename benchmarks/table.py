@@ -61,6 +61,8 @@ ENDED = (
     UPDATE items SET status = 'succeeded', k = 1, follows = 1, attempts = 1, changed_at = begun_at + 40
     FROM batches
     """,
+    "UPDATE counts SET status = 'succeeded'",
+    "INSERT INTO steps_taken SELECT batches.pk, count(*), sum(steps) FROM batches, attempts",
     "UPDATE batches SET ended_at = begun_at + 20000, exit_code = 0",
 )
 READ = """
