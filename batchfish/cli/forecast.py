@@ -43,7 +43,8 @@ class Forecast(Struct, frozen=True, kw_only=True):
     """The effect of a `run` that started now.
 
     It would submit `to_submit` items and pay for `most_runs` runs at most; `reused` items would take the
-    results of earlier batches. `alive` counts the open attempts.
+    results of earlier batches. `alive` counts the open attempts, `repeats` the items that ask for the same as
+    another one, with the ids of a few.
     `past` are the runs of the journal that have ended, from which steps, cost and time are estimated.
     `unfinished` is the name of the batch that has not finished, if another one would begin all the same.
     """
@@ -52,6 +53,7 @@ class Forecast(Struct, frozen=True, kw_only=True):
     begins: bool
     unfinished: str | None
     difference: Difference
+    repeats: tuple[int, tuple[str, ...]]
     counts: Counts
     alive: int
     reused: int
@@ -128,6 +130,7 @@ def make_forecast(
         begins=batch is None,
         unfinished=None if choice.unfinished is None else choice.unfinished.name,
         difference=choice.difference,
+        repeats=reader.staged.repeats(),
         counts=counts,
         alive=reader.count_alive(),
         reused=len(reused),
@@ -172,6 +175,13 @@ def _put_forecast(found: Forecast) -> None:
     )
     if found.reused:
         put(f"{several(found.reused, 'item')} would take results of earlier batches, as `fresh_for` says.")
+    number, ids = found.repeats
+    if number:
+        asks = "asks" if number == 1 else "ask"
+        put(
+            f"{several(number, 'item')} {asks} for the same as another one, and cost{'s' * (number == 1)} "
+            f"as much again, such as {', '.join(ids)}."
+        )
     for line in _spell_estimate(found):
         put(line)
     if found.is_paused:
@@ -237,6 +247,7 @@ def _as_object(found: Forecast) -> dict[str, Any]:
         "new": difference.new,
         "changed": difference.changed,
         "removed": difference.removed,
+        "repeated": found.repeats[0],
         "alive": found.alive,
         "counts": dict(found.counts.by_status),
         "reused": found.reused,

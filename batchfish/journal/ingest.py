@@ -232,6 +232,12 @@ class StagedRows:
         )
         return frozenset(row for (row,) in rows)
 
+    def repeats(self) -> tuple[int, tuple[str, ...]]:
+        """Count the compared rows that ask for the same as another row before them; return a few ids, too."""
+        what = "FROM staged.incoming WHERE occurrence > 1"
+        ids = self._rows(f"SELECT id {what} ORDER BY row LIMIT {EXAMPLES}")
+        return self._number(f"SELECT count(*) {what}"), tuple(one for (one,) in ids)
+
     def some_keys(self) -> Sequence[str]:
         """Return the item keys of the first, the middle and the last row."""
         count = self._number("SELECT count(*) FROM staged.incoming")

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.process
 
 
+def test_plan_counts_items_that_ask_for_the_same(shop: Shop) -> None:
+    shop.write(1, 2, 3)
+    shop.file.write_text(shop.file.read_text().replace(shop.url(3), shop.url(1)))
+    plan = shop.command("plan", shop.file.name, "--goal", "Read it.")
+    assert "1 item asks for the same as another one, and costs as much again, such as i3.\n" in plan.out
+    assert "for the same" not in shop.command("plan", shop.file.name, "--goal", "{{ id }}").out
+
+
 def test_a_batch_runs_to_its_end_and_is_then_finished(shop: Shop) -> None:
     shop.write(1, 2, 3)
     first = shop.run()
