@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Companion = Callable[[Context], Coroutine[None, None, None]]
 
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+"""tqdm's own without the rate: on 80 columns that left no room for the counts."""
+
 BAR_INTERVAL, LINE_INTERVAL, OBJECT_INTERVAL = 0.2, 60.0, 1.0
 """Seconds between two updates."""
 
@@ -70,8 +73,8 @@ async def _draw_bar(ctx: Context, reader: JournalReader, console: Console) -> No
             total=counts.total,
             initial=counts.ended,
             desc=ctx.batch.name,
-            unit="item",
             dynamic_ncols=True,
+            bar_format=BAR,
             file=sys.stderr,
         ) as bar,
         console.printing_with(print_above),
