@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from batchfish.core.expressions import Template
     from batchfish.core.items import ItemSpec
     from batchfish.manifest.manifest import Manifest
+    from batchfish.manifest.templates import Part
 
 # A database without a name is a temporary file once it outgrows its cache of 8 MiB, and is deleted when it is
 # closed.
@@ -84,31 +85,50 @@ def check_rows(manifest: Manifest, problems: Problems, store: RowStore | None = 
         with closing(_Keys(manifest.path)) as keys:
             return check_rows(manifest, problems, keys)
     renderer = Renderer(manifest.shared, problems)
-    sources: list[SourceSummary] = []
-    names: set[str] = set()
-    properties: dict[str, None] = {}
-    explode = manifest.rules.output.explode
-    compared: set[str] = set()
-    before_parts: list[int] = []
+    rows = _Rows(manifest, renderer)
+    store.load(rows.items())
+    duplicates = 0
+    for repetition in store.repeated():
+        _add_repetition(manifest, repetition, rows.before_parts, problems)
+        duplicates += repetition.id is None
+    if renderer.row:
+        _check_names(manifest, rows.names, renderer.row_texts, problems)
+        _check_compared(manifest, rows.compared, problems)
+    return ManifestSummary(
+        items=renderer.row,
+        sources=tuple(rows.sources),
+        duplicates=duplicates,
+        variables=tuple(sorted(rows.names | manifest.variables.keys())),
+        properties=tuple(rows.properties),
+    )
 
-    def read() -> Iterator[ItemSpec]:
-        request: object = None
-        schema: object = None
-        for part in manifest.parts:
+
+class _Rows:
+    """The rows of a manifest, which are read once, and what is noted about them meanwhile.
+
+    `names` are those of their variables, `properties` those of their schemas in order, and `compared` those
+    that `compare` may name. `before_parts` counts the rows before each part.
+    """
+
+    def __init__(self, manifest: Manifest, renderer: Renderer) -> None:
+        """Render the rows of a manifest; none is read yet."""
+        self._manifest = manifest
+        self._renderer = renderer
+        self.sources: list[SourceSummary] = []
+        self.names: set[str] = set()
+        self.properties: dict[str, None] = {}
+        self.compared: set[str] = set()
+        self.before_parts: list[int] = []
+
+    def items(self) -> Iterator[ItemSpec]:
+        """Yield the items of all parts."""
+        renderer = self._renderer
+        for part in self._manifest.parts:
             before, left_out = renderer.row, renderer.left_out
-            before_parts.append(before)
-            for spec in renderer.items(part):
-                if part.source.columns is None:
-                    names.update(spec.inputs)
-                if spec.request is not request:
-                    request, before_it = spec.request, schema
-                    schema = request.get("output_schema")
-                    if schema is not None and schema is not before_it:
-                        properties.update(dict.fromkeys(_name_properties(schema)))
-                        compared.update(_name_compared(schema, explode))
-                yield spec
-            names.update(part.source.columns or ())
-            sources.append(
+            self.before_parts.append(before)
+            yield from self._items_of(part)
+            self.names.update(part.source.columns or ())
+            self.sources.append(
                 SourceSummary(
                     path=part.source.file.path,
                     delimiter=part.source.delimiter,
@@ -117,21 +137,23 @@ def check_rows(manifest: Manifest, problems: Problems, store: RowStore | None = 
                 )
             )
 
-    store.load(read())
-    duplicates = 0
-    for repetition in store.repeated():
-        _add_repetition(manifest, repetition, before_parts, problems)
-        duplicates += repetition.id is None
-    if renderer.row:
-        _check_names(manifest, names, renderer.row_texts, problems)
-        _check_compared(manifest, compared, problems)
-    return ManifestSummary(
-        items=renderer.row,
-        sources=tuple(sources),
-        duplicates=duplicates,
-        variables=tuple(sorted(names | manifest.variables.keys())),
-        properties=tuple(properties),
-    )
+    def _items_of(self, part: Part) -> Iterator[ItemSpec]:
+        """Yield the items of a part; rows without request fields of their own share the very same ones."""
+        request: object = None
+        schema: object = None
+        for spec in self._renderer.items(part):
+            if part.source.columns is None:
+                self.names.update(spec.inputs)
+            if spec.request is not request:
+                request, before_it = spec.request, schema
+                schema = request.get("output_schema")
+                if schema is not None and schema is not before_it:
+                    self._note_schema(schema)
+            yield spec
+
+    def _note_schema(self, schema: object) -> None:
+        self.properties.update(dict.fromkeys(_name_properties(schema)))
+        self.compared.update(_name_compared(schema, self._manifest.rules.output.explode))
 
 
 class _Keys:
