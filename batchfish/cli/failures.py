@@ -64,7 +64,7 @@ EXIT_CODES: Mapping[ErrorKind, ExitCode] = {
 }
 """The exit code of each kind; that of an interruption is 128 plus the number of the signal."""
 
-STOPS: Mapping[str, tuple[ErrorKind, str]] = {
+ERROR_STOPS: Mapping[str, tuple[ErrorKind, str]] = {
     "no_credits": (ErrorKind.NO_CREDITS, "Add credits to the account, then go on."),
     "daily_limit": (ErrorKind.DAILY_LIMIT, "Go on when the account's day is over."),
     "unreachable": (ErrorKind.UNREACHABLE, "Go on when the API can be reached again."),
@@ -132,9 +132,9 @@ def failure_of(error: BaseException) -> Failure:
 
 def failure_of_stop(stop: Stop | None) -> Failure | None:
     """Return the error that stopped a run; None if it did not stop, or by a rule or a request."""
-    if stop is None or stop.kind not in STOPS:
+    if stop is None or stop.kind not in ERROR_STOPS:
         return None
-    kind, remedy = STOPS[stop.kind]
+    kind, remedy = ERROR_STOPS[stop.kind]
     return _failure(kind, stop.message, remedy)
 
 

@@ -58,7 +58,7 @@ The quickest of them show it: most wait for the server, too, or for this process
 them are on their way.
 """
 
-STOPS = {
+STOPS_BY_REASON = {
     "key_refused": StopKind.KEY_REFUSED,
     "no_credits": StopKind.NO_CREDITS,
     "daily_limit": StopKind.DAILY_LIMIT,
@@ -311,8 +311,8 @@ def _adapt(ctx: Context, answer: CreateAnswer, stamp: int) -> None:
             if server_date is not None:
                 session.server_ahead = server_date - ctx.clock.now()
             backoff.note_answer(ctx)
-        case SubmitDeferred(reason=reason, message=message) if reason in STOPS:
-            ctx.stop(STOPS[reason], message, detaches=reason in {"key_refused", "wrong_api"})
+        case SubmitDeferred(reason=reason, message=message) if reason in STOPS_BY_REASON:
+            ctx.stop(STOPS_BY_REASON[reason], message, detaches=reason in {"key_refused", "wrong_api"})
         case SubmitDeferred(reason="forbidden", message=message):
             session.forbidden_in_a_row += 1
             if session.forbidden_in_a_row >= FORBIDDEN_IN_A_ROW:

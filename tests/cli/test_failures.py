@@ -10,7 +10,7 @@ import pytest
 from batchfish import errors
 from batchfish.cli import exits
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.failures import EXIT_CODES, STOPS, ErrorKind, failure_of, failure_of_stop
+from batchfish.cli.failures import ERROR_STOPS, EXIT_CODES, ErrorKind, failure_of, failure_of_stop
 from batchfish.cli.interrupts import Interrupted
 from batchfish.cli.main import main
 from batchfish.pipeline.context import Stop, StopKind
@@ -197,7 +197,7 @@ def test_a_stop_is_an_error_where_its_exit_code_is_one(kind: StopKind) -> None:
 
 
 def test_the_kinds_and_stops_are_those_of_the_schemas() -> None:
-    assert set(STOPS) <= set(StopKind)
+    assert set(ERROR_STOPS) <= set(StopKind)
     assert set(EXIT_CODES) == set(ErrorKind) - {ErrorKind.INTERRUPTED}
     summary = schema_of("summary")["properties"]
     for error in (summary["error"], schema_of("error")["properties"]["error"]):
