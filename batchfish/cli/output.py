@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import to_builtins
 
@@ -48,29 +48,36 @@ DEFAULT_FOLDER, DEFAULT_SUFFIX = "results", ".parquet"
 REPORT_SUFFIXES = (".html",)
 
 
-def target_of(batch: Batch, output: Path | None) -> tuple[Path, Path | None]:
-    """Return the path of a batch's table, and the folder under which missing folders may be made, if any."""
+class OutputFile(NamedTuple):
+    """The file to write; missing folders are made under `parents_under` alone, None: nowhere."""
+
+    path: Path
+    parents_under: Path | None = None
+
+
+def target_of(batch: Batch, output: Path | None) -> OutputFile:
+    """Return the file for a batch's table: `output`, else the one that its manifest names."""
     return target_for(batch.name, rules_from(batch.manifest).output.path, folder_of(batch), output)
 
 
-def target_for(name: str, pattern: str | None, folder: Path, output: Path | None) -> tuple[Path, Path | None]:
-    """Return a table's path and that folder, also for a batch that has not begun.
+def target_for(name: str, pattern: str | None, folder: Path, output: Path | None) -> OutputFile:
+    """Return the file for the table of a batch of this name, which need not have begun.
 
     `{{ batch }}` in the pattern is the batch's name; None is the default pattern.
     """
     if output is not None:
-        return output.absolute(), None
+        return OutputFile(output.absolute())
     if pattern is None:  # most batches: no other text of theirs may need the template engine
-        return folder / DEFAULT_FOLDER / f"{name_for_file(name)}{DEFAULT_SUFFIX}", folder
-    return folder / compile_template(pattern).render({"batch": name_for_file(name)}), folder
+        return OutputFile(folder / DEFAULT_FOLDER / f"{name_for_file(name)}{DEFAULT_SUFFIX}", folder)
+    return OutputFile(folder / compile_template(pattern).render({"batch": name_for_file(name)}), folder)
 
 
-def report_target_of(batch: Batch, output: Path | None) -> tuple[Path, Path | None]:
-    """Return the path of a batch's report, and the folder under which missing folders may be made, if any."""
+def report_target_of(batch: Batch, output: Path | None) -> OutputFile:
+    """Return the file for a batch's report: `output`, else one named after the batch."""
     if output is not None:
-        return output.absolute(), None
+        return OutputFile(output.absolute())
     folder, (suffix,) = folder_of(batch), REPORT_SUFFIXES
-    return folder / DEFAULT_FOLDER / f"{name_for_file(batch.name)}{suffix}", folder
+    return OutputFile(folder / DEFAULT_FOLDER / f"{name_for_file(batch.name)}{suffix}", folder)
 
 
 def refuse_to_replace_rows(target: Path, manifest: Manifest) -> None:
@@ -91,8 +98,7 @@ def refuse_shared_file(joblog: Path | None, *others: Path | None) -> None:
 
 def check_output(
     reader: JournalReader,
-    target: Path,
-    folder: Path | None,
+    target: OutputFile,
     agreement: Agreement | None,
     suffixes: Sequence[str] = TABLE_SUFFIXES,
 ) -> None:
@@ -100,7 +106,7 @@ def check_output(
 
     If `agreement` is None, that question is left for later.
     """
-    check = partial(check_target, target, suffixes=suffixes, parents_under=folder)
+    check = partial(check_target, target.path, suffixes=suffixes, parents_under=target.parents_under)
     try:
         check(written=marks_of(reader), may_replace=agreement is None)
     except NeedsYes as needed:
@@ -113,7 +119,7 @@ def check_output(
 def check_report(reader: JournalReader, output: Path | None, agreement: Agreement | None) -> None:
     """Check in the same way that a report can be written there; None: none is asked for."""
     if output is not None:
-        check_output(reader, output.absolute(), None, agreement, REPORT_SUFFIXES)
+        check_output(reader, OutputFile(output.absolute()), agreement, REPORT_SUFFIXES)
 
 
 def write_batch(
@@ -128,22 +134,24 @@ def write_batch(
     """Write the table of a batch as it is now; `record_output` tells the journal that the file is its own."""
     from batchfish.journal.table_source import table_source
 
-    target, folder = target_of(batch, table.output)
+    target = target_of(batch, table.output)
     with open_reader(journal) as reader:
-        check_output(reader, target, folder, agreement)
+        check_output(reader, target, agreement)
         with table_source(reader, batch.pk, failed_only=failed_only) as source:
             from batchfish.table.write import write_table  # slow to import: a second process reads meanwhile
 
             return write_table(
-                target,
+                target.path,
                 plan_of(reader, batch),
                 source.outcomes,
                 sizes=source.sizes,
                 raw_csv=table.csv_raw,
                 written=marks_of(reader),
                 may_replace=agreement.has(Question.REPLACE_OUTPUT),
-                parents_under=folder,
-                record=lambda mark: record_output(str(target), json.dumps(to_builtins(mark)), time.time()),
+                parents_under=target.parents_under,
+                record=lambda mark: record_output(
+                    str(target.path), json.dumps(to_builtins(mark)), time.time()
+                ),
             )
 
 
@@ -164,21 +172,21 @@ def write_report(
     from batchfish.cli.batch_facts import changes_of, facts_of
     from batchfish.report.page import render_report
 
-    target, folder = report_target_of(batch, output)
+    target = report_target_of(batch, output)
     with open_reader(journal) as reader:
-        check_output(reader, target, folder, agreement, REPORT_SUFFIXES)
+        check_output(reader, target, agreement, REPORT_SUFFIXES)
         changes = changes_of(reader, batch)
         with reader.snapshot():
             facts = facts_of(reader, batch, time.time(), changes, is_owner=is_owner)
             page = render_report(facts, reader.histories(batch.pk))
     try:
-        make_parents(target, folder)
-        with replacing(target) as (file, _):
+        make_parents(*target)
+        with replacing(target.path) as (file, _):
             write_whole(file, page.encode())
-            record_output(str(target), json.dumps(to_builtins(mark_of(file))), time.time())
+            record_output(str(target.path), json.dumps(to_builtins(mark_of(file))), time.time())
     except OSError as error:
-        raise StorageFailed(f"{target} could not be written: {reason_of(error)}") from error
-    return target
+        raise StorageFailed(f"{target.path} could not be written: {reason_of(error)}") from error
+    return target.path
 
 
 def preview_of(path: Path, rows: int, *, as_json: bool) -> str:

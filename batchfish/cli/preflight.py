@@ -117,9 +117,9 @@ def check_batch(
     access = reach(execution.api, env, batch, stack)
     ask_short_settle(execution.pace, rules_from(batch.manifest), access, agreement)
     if not execution.pace.drain:  # a drain pays for nothing, and no file may prevent a cancel
-        target, folder = target_of(batch, execution.table.output)
-        refuse_shared_file(execution.reporting.joblog, target, execution.reporting.report)
-        check_output(journal.reader, target, folder, agreement)
+        target = target_of(batch, execution.table.output)
+        refuse_shared_file(execution.reporting.joblog, target.path, execution.reporting.report)
+        check_output(journal.reader, target, agreement)
         check_report(journal.reader, execution.reporting.report, agreement)
     return access
 
@@ -151,12 +151,10 @@ def _ask_unfinished_batch(check: RunCheck) -> None:
 
 def _check_output(check: RunCheck, agreement: Agreement | None) -> None:
     manifest, output = check.manifest, check.execution.table.output
-    target, folder = target_for(
-        check.choice.name, manifest.rules.output.path, manifest.folder.absolute(), output
-    )
-    refuse_to_replace_rows(target, manifest)
-    refuse_shared_file(check.execution.reporting.joblog, target, check.execution.reporting.report)
-    check_output(check.journal.reader, target, folder, agreement)
+    target = target_for(check.choice.name, manifest.rules.output.path, manifest.folder.absolute(), output)
+    refuse_to_replace_rows(target.path, manifest)
+    refuse_shared_file(check.execution.reporting.joblog, target.path, check.execution.reporting.report)
+    check_output(check.journal.reader, target, agreement)
     check_report(check.journal.reader, check.execution.reporting.report, agreement)
 
 

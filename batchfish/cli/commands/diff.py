@@ -22,7 +22,7 @@ from batchfish.cli.options import (
     batch_argument,
     comparison,
 )
-from batchfish.cli.output import check_output, marks_of, target_of
+from batchfish.cli.output import OutputFile, check_output, marks_of, target_of
 from batchfish.cli.parser import Arguments, argument, group, option
 from batchfish.cli.requests import leave_output
 from batchfish.core.describe import cut, several
@@ -162,11 +162,11 @@ def _target(options: Options, reader: JournalReader, batch: Batch, agreement: Ag
     if options.table.output is None:
         return None
     target = options.table.output.absolute()
-    if target == target_of(batch, None)[0]:
+    if target == target_of(batch, None).path:
         raise WrongInput(
             f"{target} is the table of {batch.name} itself", remedy="Name another file with -o FILE."
         )
-    check_output(reader, target, None, agreement)
+    check_output(reader, OutputFile(target), agreement)
     return target
 
 

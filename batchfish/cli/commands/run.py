@@ -129,7 +129,7 @@ def _begin(
         batch = journal.batch(choice.batch.pk)
         code = finished_code(journal.reader, batch)
         if code is not None and not choice.is_edited:
-            refuse_to_replace_rows(target_of(batch, execution.table.output)[0], manifest)
+            refuse_to_replace_rows(target_of(batch, execution.table.output).path, manifest)
             code = report_finished(execution, agreement, console, journal, batch, code)
             send_left_over(journal, batch, env, console)
             return code
