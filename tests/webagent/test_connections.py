@@ -329,6 +329,26 @@ async def test_what_is_no_whole_answer_is_an_error(answer: bytes) -> None:
         assert server.connections == 1
 
 
+@pytest.mark.parametrize(
+    "endless",
+    [
+        OK + b"X: " + b"x" * 200_000,
+        OK + b"X: y\r\n" * 40_000,
+        CHUNKED + b"\r\n1\r\nx\r\n0\r\n" + b"X: y\r\n" * 40_000,
+    ],
+    ids=["a header", "headers", "trailers"],
+)
+async def test_what_has_no_end_is_an_error_although_the_server_goes_on(endless: bytes) -> None:
+    async def stay(_: Server, connection: Connection) -> None:
+        await connection.read_request()
+        await connection.say(endless)
+        await connection.reader.read()
+
+    async with serving(stay) as server, pool_of(server) as client, asyncio.timeout(30):
+        with pytest.raises(httpx.RemoteProtocolError, match="more than"):
+            await client.post("/", timeout=None)
+
+
 async def answer_at_random(server: Server, connection: Connection) -> None:
     """Echo the body of each request, whole, in parts or not at all, and sometimes more than was asked for."""
     chance = random.Random(server.connections)
