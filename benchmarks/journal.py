@@ -1,7 +1,7 @@
-"""What a journal costs: events that wait for the disk in groups and one by one, and manifests of any size.
+"""The price of a journal: events committed in groups and one by one, and batches of a few and of many items.
 
     python -m benchmarks.journal [--items 2000] [--together 100] [--rounds 3] [--folder .]
-    python -m benchmarks.journal --rows 1000000 [--folder .]
+    python -m benchmarks.journal --rows 1000 100000 1000000 [--folder .]
 
 Both sides write the same events (an intent, an acceptance and an end with a result of 400 bytes an item)
 through the code that the stages use, in turn, on the file system of the folder. Figures are medians.
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 RESULT = b'{"title": "' + b"x" * 376 + b'", "price": 1}'
 RULES = Rules()
 GOAL = "Read the title and the price of the book."
+RUNS = 900
+"""The items of a batch that are run, whatever its size."""
+
 REQUEST = {
     "output_schema": {
         "type": "object",
@@ -47,7 +50,7 @@ REQUEST = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """What one side took: wall and CPU seconds, and the commits that it waited for."""
+    """The wall and CPU seconds of one side, and the commits that it waited for."""
 
     wall: float
     cpu: float
@@ -92,7 +95,7 @@ def record(journal: SqliteJournal, item: int, k: int | None, event: Event) -> No
 
 
 def events_of(item: int) -> tuple[tuple[int | None, Event], ...]:
-    """Give the life of an item."""
+    """Return the events of an item that succeeds."""
     run_id = f"run_{item:012x}"
     return (
         (
@@ -112,7 +115,7 @@ def events_of(item: int) -> tuple[tuple[int | None, Event], ...]:
 
 
 async def in_groups(journal: SqliteJournal, items: list[int], together: int) -> int:
-    """Let that many items wait for the disk at once, as creates and looks on their way do."""
+    """Commit the events of so many items together, as those of requests that are on their way."""
     commits = 0
 
     async def happen(item: int, k: int | None, event: Event) -> None:
@@ -128,7 +131,7 @@ async def in_groups(journal: SqliteJournal, items: list[int], together: int) -> 
 
 
 async def one_by_one(journal: SqliteJournal, items: list[int], _together: int) -> int:
-    """Give each event a transaction of its own, as a script does that commits what it writes."""
+    """Commit each event by itself, as a script does that commits what it writes."""
     for item in items:
         for k, event in events_of(item):
             record(journal, item, k, event)
@@ -174,20 +177,25 @@ def compare_sides(folder: Path, items: int, together: int, rounds: int) -> None:
         )
 
 
-def take_in(folder: Path, rows: int) -> None:
-    """Print what a large manifest takes: to begin, to compare again, and to go on with."""
-    path = folder / "large.db"
+def measure_batch(folder: Path, rows: int, together: int) -> None:
+    """Print the price of a batch of so many items: to begin it, to run some, to compare it and to go on."""
+    path = folder / f"{rows}.db"
 
-    def lap(what: str, work: Callable[[], object]) -> None:
-        wall, cpu = time.perf_counter(), sum(os.times()[:4])
+    def lap(what: str, work: Callable[[], object], items: int = rows) -> None:
+        wall, cpu = time.perf_counter(), time.process_time()
         work()
-        wall, cpu = time.perf_counter() - wall, sum(os.times()[:4]) - cpu
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        sys.stdout.write(f"{what:34} {wall:7.2f} s wall {cpu:7.2f} s CPU {peak:6.0f} MiB peak\n")
+        sys.stdout.write(
+            f"{what:34} {wall:7.2f} s wall {cpu:7.2f} s CPU, {cpu / items * 1e6:7.1f} µs CPU an item,"
+            f" {peak:6.0f} MiB peak\n"
+        )
 
     sys.stdout.write(f"{rows:,} rows\n")
     journal = SqliteJournal(path)
     lap("begin", lambda: begin(journal, rows))
+    some = [item.pk for item in journal.due(1, time.time(), RUNS)]
+    lap(f"run {len(some):,} of them", lambda: asyncio.run(in_groups(journal, some, together)), len(some))
     lap("stage the same manifest again", lambda: journal.reader.staged.load(specs(rows), 1))
     lap("compare it with the batch", lambda: journal.reader.staged.compare(1))
     journal.close()
@@ -204,17 +212,18 @@ def take_in(folder: Path, rows: int) -> None:
 
 
 def main() -> None:
-    """Measure what the flags ask for."""
+    """Measure what the options ask for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=2_000)
     parser.add_argument("--together", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rows", type=int, help="measure a manifest of so many rows instead")
+    parser.add_argument("--rows", type=int, nargs="+", help="measure batches of so many items instead")
     parser.add_argument("--folder", type=Path, default=Path(), help="on the disk that is to be measured")
     given = parser.parse_args()
     with TemporaryDirectory(dir=given.folder, prefix="journal-benchmark-") as folder:
         if given.rows:
-            take_in(Path(folder), given.rows)
+            for rows in given.rows:
+                measure_batch(Path(folder), rows, given.together)
         else:
             compare_sides(Path(folder), given.items, given.together, given.rounds)
 

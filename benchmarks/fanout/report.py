@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.fanout.sides import SIDES
 from benchmarks.fanout.workloads import WORKLOADS
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 SERVER_BOUND = 0.8
 PACKAGES = ("httpx", "aiohttp", "tinyfish", "uvicorn", "uvloop")
 EXPLANATION = """\
-Each side is a process of its own, pinned to one core. The server is `batchfish serve --engine simulate` on
-uvloop and httptools; it has another core, and is started anew for each side with the same seed, so that all
-sides meet the same runs.
+The workloads of `make bench` come first, then what other benchmarks have printed. Each side of a workload is
+a process of its own, pinned to one core. The server is `batchfish serve --engine simulate` on uvloop and
+httptools; it has another core, and is started anew for each side with the same seed, so that all sides meet
+the same runs.
 
 - **makespan**: from the first run on the server until the client knows of the last end. **ideal**: the time
   that the server needs for these runs if all of them wait from the start (the list schedule of their
@@ -101,9 +102,9 @@ def machine(folder: Path) -> str:
 
 
 def save(results: Sequence[Result], about: str, markdown: Path, figures: Path) -> None:
-    """Write the tables as Markdown, and all figures as JSON; saved results of other workloads are kept."""
-    saved = json.loads(figures.read_text(encoding="utf-8"))["results"] if figures.exists() else []
-    by_name = {one["workload"]["name"]: one for one in saved}
+    """Write the tables as Markdown, and all figures as JSON; other saved results are kept."""
+    saved = load(figures)
+    by_name = {one["workload"]["name"]: one for one in saved["results"]}
     for result in results:
         by_name[result.workload.name] = {
             "workload": asdict(result.workload),
@@ -113,7 +114,28 @@ def save(results: Sequence[Result], about: str, markdown: Path, figures: Path) -
             "table": table(result),
             "medians": {name: asdict(measured) for name, measured in result.medians.items()},
         }
-    kept = [by_name[name] for name in WORKLOADS if name in by_name]
-    tables = "\n\n".join(f"## {one['table']}\n\n{one['about']}" for one in kept)
-    markdown.write_text(f"# Results of `make bench`\n\n{EXPLANATION}\n{tables}\n", encoding="utf-8")
-    figures.write_text(json.dumps({"results": kept}, indent=1) + "\n", encoding="utf-8")
+    saved["results"] = [by_name[name] for name in WORKLOADS if name in by_name]
+    write(saved, markdown, figures)
+
+
+def load(figures: Path) -> dict[str, Any]:
+    """Return what was saved: `results` of workloads, and `outputs` of the other benchmarks by their name."""
+    saved = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else {}
+    return {"results": [], "outputs": {}, **saved}
+
+
+def write(saved: Mapping[str, Any], markdown: Path, figures: Path) -> None:
+    """Write what is saved as Markdown and as JSON."""
+    tables = [f"## {one['table']}\n\n{one['about']}" for one in saved["results"]]
+    outputs = [
+        f"## {one['title']}\n\n`{one['command']}`\n\n{_block(one['text'])}\n\n{one['about']}"
+        for _, one in sorted(saved["outputs"].items())
+    ]
+    parts = ["# Results of the benchmarks", EXPLANATION.rstrip(), *tables, *outputs]
+    markdown.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    figures.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+
+
+def _block(text: str) -> str:
+    """Return what a benchmark has printed as it is to stand in Markdown: a table by itself."""
+    return text if text.startswith("|") else f"```text\n{text}\n```"

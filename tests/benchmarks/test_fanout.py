@@ -21,6 +21,7 @@ from batchfish.localagent.runs.records import NewRun, completed
 from batchfish.localagent.runs.steps import TimedStep, dump_steps
 from batchfish.localagent.runs.store import RunStore
 from batchfish.localagent.simulation.parameters import parse_simulation
+from benchmarks import keep
 from benchmarks.fanout import plot, report
 from benchmarks.fanout.ideal import list_schedule, quantile
 from benchmarks.fanout.measure import Measured, finished_runs, median
@@ -137,6 +138,21 @@ def test_results_of_other_workloads_are_kept(tmp_path: Path) -> None:
     assert [one["medians"]["batchfish"]["makespan"] for one in saved] == [9, 41]
     text = paths[0].read_text()
     assert [text.count(said) for said in ("measured at 9", "measured at 40", "measured at 41")] == [1, 0, 1]
+
+
+def test_what_a_benchmark_prints_is_kept_beside_the_workloads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = (tmp_path / "RESULTS.md", tmp_path / "results.json")
+    program = "print('| cap |'); print('|---|')"
+    monkeypatch.setattr(keep, "command_of", lambda _: [sys.executable, "-c", program])
+    keep.keep("hidden_caps", *paths)
+    result = report.Result(workload=WORKLOADS["short"], rounds=1, medians={"batchfish": measured(ideal=8)})
+    report.save([result], "about this machine", *paths)
+    text = paths[0].read_text()
+    assert text.index("2,000 × 0.2 s, cap 50") < text.index(keep.TITLES["hidden_caps"])
+    assert "\n| cap |\n|---|\n" in text
+    assert [name for name in keep.TITLES if find_spec(f"benchmarks.{name}") is None] == []
 
 
 @pytest.mark.process
