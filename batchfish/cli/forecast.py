@@ -15,7 +15,7 @@ from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
 from batchfish.cli.locate import journal_for, read_manifest
 from batchfish.cli.parser import spelled
-from batchfish.cli.selection import rows_to_submit
+from batchfish.cli.selection import choose_staged
 from batchfish.cli.system_clock import SystemClock
 from batchfish.core.budget import MICRO_DOLLARS, USUAL_MAX_STEPS, spell_usd, worst_case
 from batchfish.core.describe import several, spell_bounds, spell_duration
@@ -118,11 +118,12 @@ def make_forecast(
     key = 0 if batch is None else batch.pk  # no attempt is of batch 0
     settings = Settings() if batch is None else settings_from(reader.settings(batch.pk))
     submits = not (pace.drain or settings.is_paused)
-    waiting, reused = frozenset[int](), frozenset[int]()
+    to_submit, reused = 0, frozenset[int]()
     if submits:
-        waiting = rows_to_submit(selection, reader.staged, manifest.variables)
-        reused = waiting & _reusable(reader, choice, now)
-    to_submit = len(waiting - reused)
+        chosen = choose_staged(selection, reader.staged, manifest.variables)
+        reusable = _reusable(reader, choice, now)  # each of these rows would be submitted without it
+        reused = reusable if chosen is None else reusable & chosen
+        to_submit = reader.staged.count_to_submit(chosen) - len(reused)
     counts = Counts() if batch is None else count(reader, batch.pk)
     rules = pace.applied_to(settings.applied_to(rules_from(choice.manifest)))
     return Forecast(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from batchfish.core.describe import cut, nearest
 from batchfish.errors import WrongInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from batchfish.cli.options import Selection
@@ -30,12 +31,11 @@ def selects_any(selection: Selection, staged: StagedRows, variables: Mapping[str
     return not selection.is_given or bool(choose(selection, staged.rows(), variables))
 
 
-def rows_to_submit(selection: Selection, staged: StagedRows, variables: Mapping[str, str]) -> frozenset[int]:
-    """Return the numbers of the staged and compared rows that `run` with this selection would submit."""
-    waiting = staged.rows_to_submit()
-    if selection.is_given:
-        waiting &= frozenset(choose(selection, staged.rows(), variables))
-    return waiting
+def choose_staged(
+    selection: Selection, staged: StagedRows, variables: Mapping[str, str]
+) -> frozenset[int] | None:
+    """Return the numbers of the selected staged rows; None if all of them are selected."""
+    return frozenset(choose(selection, staged.rows(), variables)) if selection.is_given else None
 
 
 def select(
@@ -71,7 +71,7 @@ def item_called(reader: JournalReader, batch: Batch, name: str) -> Item:
     """Return the item of a batch that has this id, preferring one that the manifest still asks for."""
     item = reader.find_item(batch.pk, name)
     if item is None:
-        hint = _hint_at(name, reader.wanted_rows(batch.pk))
+        hint = _hint_at(name, list(reader.wanted_rows(batch.pk)))
         raise WrongInput(f"{batch.name} has no item {name!r}", remedy=hint)
     return item
 
@@ -88,37 +88,42 @@ def _hint_at(name: str, rows: Sequence[Row]) -> str:
 
 def choose(
     selection: Selection,
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     variables: Mapping[str, str],
     among: AbstractSet[int] | None = None,
 ) -> list[int]:
     """Return the keys of the selected rows, in manifest order; `variables` are the manifest's.
 
-    Only rows whose keys are `among` these are returned, but any row can be named.
+    Only rows whose keys are `among` these are returned, but any row can be named. Of a million rows none but
+    those that are selected are kept in memory, and no more are read than `limit` asks for.
     """
     if selection.item:
-        unknown = set(selection.item) - {row.id for row in rows}
-        if unknown:
-            raise WrongInput(f"no item is called {', '.join(sorted(unknown))}")
-        rows = [row for row in rows if row.id in selection.item]
+        rows = _keep_named(set(selection.item), rows)
     if among is not None:
-        rows = [row for row in rows if row.key in among]
+        rows = (row for row in rows if row.key in among)
     if selection.where is not None:
         rows = _keep_where(selection.where, rows, variables)
+    keys: Iterable[int] = (row.key for row in rows)
     if selection.sample is not None:
-        rows = sorted(random.sample(rows, min(selection.sample, len(rows))), key=lambda row: row.key)
-    return [row.key for row in rows[: selection.limit]]
+        keys = list(keys)
+        keys = sorted(random.sample(keys, min(selection.sample, len(keys))))
+    return list(islice(keys, selection.limit))
 
 
-def _keep_where(where: str, rows: Sequence[Row], variables: Mapping[str, str]) -> list[Row]:
+def _keep_named(names: AbstractSet[str], rows: Iterable[Row]) -> list[Row]:
+    named = [row for row in rows if row.id in names]
+    if unknown := names - {row.id for row in named}:
+        raise WrongInput(f"no item is called {', '.join(sorted(unknown))}")
+    return named
+
+
+def _keep_where(where: str, rows: Iterable[Row], variables: Mapping[str, str]) -> Iterator[Row]:
     from batchfish.core.expressions import ExpressionFailed, InvalidExpression, compile_condition
 
     try:
         condition = compile_condition(where)
-        return [
-            row
-            for row in rows
-            if condition.holds({**variables, **json.loads(row.inputs), "id": row.id, "url": row.url})
-        ]
+        for row in rows:
+            if condition.holds({**variables, **json.loads(row.inputs), "id": row.id, "url": row.url}):
+                yield row
     except (InvalidExpression, ExpressionFailed) as error:
         raise WrongInput(f"--where: {error}") from None

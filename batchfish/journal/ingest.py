@@ -219,18 +219,24 @@ class StagedRows:
             removed_examples=examples("id", "FROM temp.gone"),
         )
 
-    def rows(self) -> Sequence[Row]:
-        """Return the staged rows, in manifest order."""
-        rows = self._rows("SELECT row, id, url, inputs FROM staged.incoming ORDER BY row")
-        return [Row(*row) for row in rows]
+    def rows(self) -> Iterator[Row]:
+        """Yield the staged rows, in manifest order."""
+        with storage_errors(self._path):
+            for row in self._connection.execute(
+                "SELECT row, id, url, inputs FROM staged.incoming ORDER BY row"
+            ):
+                yield Row(*row)
 
-    def rows_to_submit(self) -> frozenset[int]:
-        """Return the numbers of the compared rows that are new or whose items are queued."""
-        rows = self._rows(
-            "SELECT n.row FROM staged.incoming n LEFT JOIN items i ON i.pk = n.item"
-            " WHERE i.pk IS NULL OR i.status = 'queued'"
+    def count_to_submit(self, chosen: Iterable[int] | None = None) -> int:
+        """Count the compared rows that are new or whose items are queued: `chosen` ones, or (None) all."""
+        waiting = (
+            "SELECT count(*) FROM staged.incoming n LEFT JOIN items i ON i.pk = n.item"
+            " WHERE (i.pk IS NULL OR i.status = 'queued')"
         )
-        return frozenset(row for (row,) in rows)
+        if chosen is None:
+            return self._number(waiting)
+        among = " AND n.row IN (SELECT value FROM json_each(?))"
+        return self._number(waiting + among, json.dumps(list(chosen)))
 
     def repeats(self) -> tuple[int, tuple[str, ...]]:
         """Count the compared rows that ask for the same as another row before them; return a few ids, too."""

@@ -11,6 +11,7 @@ import json
 import re
 from contextlib import closing, contextmanager
 from functools import cached_property
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -239,17 +240,15 @@ class JournalReader:  # more than ten public methods: each is one query
         )
         return any(selected is None or pk in selected for (pk,) in rows)
 
-    def wanted_rows(self, batch: int) -> Sequence[Row]:
-        """Return ids, URLs and variables of the wanted items of a batch, in manifest order."""
-        rows = self._read.rows(
-            "SELECT pk, id, url, inputs FROM items WHERE batch = ? AND wanted = 1 ORDER BY row", batch
-        )
-        return [Row(*row) for row in rows]
+    def wanted_rows(self, batch: int) -> Iterator[Row]:
+        """Yield ids, URLs and variables of the wanted items of a batch, in manifest order."""
+        query = "SELECT pk, id, url, inputs FROM items WHERE batch = ? AND wanted = 1 ORDER BY row"
+        return starmap(Row, self._read.each(query, batch))
 
-    def all_rows(self, batch: int) -> Sequence[Row]:
-        """Return ids, URLs and variables of all items of a batch, wanted or not."""
-        rows = self._read.rows("SELECT pk, id, url, inputs FROM items WHERE batch = ? ORDER BY row", batch)
-        return [Row(*row) for row in rows]
+    def all_rows(self, batch: int) -> Iterator[Row]:
+        """Yield ids, URLs and variables of all items of a batch, wanted or not."""
+        query = "SELECT pk, id, url, inputs FROM items WHERE batch = ? ORDER BY row"
+        return starmap(Row, self._read.each(query, batch))
 
     def secret_names(self) -> set[str]:
         """Return the names of the environment variables that hold secrets of the journal's requests."""

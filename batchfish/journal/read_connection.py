@@ -47,6 +47,11 @@ class ReadConnection:
         with self.reading() as connection:
             return connection.execute(query, values).fetchall()
 
+    def each(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query; those that are not taken are not read."""
+        with self.reading() as connection:
+            yield from connection.execute(query, values)
+
     def number(self, query: str, *values: object) -> int:
         """Return the whole number that a query of one row and column returns."""
         ((number,),) = self.rows(query, *values)

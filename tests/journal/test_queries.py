@@ -231,7 +231,7 @@ def test_a_snapshot_does_not_change_while_the_owner_writes(
 
 def test_alive_attempts_and_wanted_rows(lived: dict[str, int], reader: JournalReader, batch: int) -> None:
     assert reader.count_alive() == 1
-    rows = reader.wanted_rows(batch)
+    rows = list(reader.wanted_rows(batch))
     assert [(one.id, one.url) for one in rows] == [(name, f"{A}/{name}") for name in "abcdef"]
     assert [one.key for one in rows] == list(lived.values())
 

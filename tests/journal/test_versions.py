@@ -70,7 +70,7 @@ def test_an_earlier_version_is_read_without_a_change(old: Path) -> None:
 
 
 READS: dict[str, Callable[[JournalReader], object]] = {
-    "all_rows": lambda reader: reader.all_rows(1),
+    "all_rows": lambda reader: list(reader.all_rows(1)),
     "alive_since": lambda reader: reader.alive_since(1),
     "answers": lambda reader: list(reader.answers(1)),
     "attempts_of": lambda reader: reader.attempts_of(1),
@@ -120,7 +120,7 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "steps_taken": lambda reader: reader.steps_taken(1),
     "setting_changes": lambda reader: reader.setting_changes(1),
     "snapshot": lambda reader: reader.snapshot().__enter__(),
-    "wanted_rows": lambda reader: reader.wanted_rows(1),
+    "wanted_rows": lambda reader: list(reader.wanted_rows(1)),
     "was_cancelled": lambda reader: reader.was_cancelled(1),
 }
 
