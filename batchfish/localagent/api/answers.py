@@ -3,6 +3,7 @@
 # The annotations of the models are read at run time, by pydantic.
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -189,7 +190,8 @@ class CancelsAnswer(Answer):
 
 def iso(at: float) -> str:
     """Return a time, epoch seconds, as the API writes it: UTC, milliseconds, Z."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, microseconds = divmod(round(at * 1_000_000), 1_000_000)
+    return f"{_second(second)}.{microseconds // 1000:03}Z"
 
 
 def show_outcome(run: StoredRun, *, steps: int, watch_url: str) -> dict[str, Any]:
@@ -254,6 +256,11 @@ def show_cancel(cancellation: Cancellation) -> dict[str, Any]:
         "cancelled_at": _iso(cancellation.cancelled_at),
         "message": cancellation.message,
     }
+
+
+@lru_cache(maxsize=256)  # one answer shows many runs of the same seconds
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
 
 
 def _iso(at: float | None) -> str | None:

@@ -173,6 +173,23 @@ async def test_goal_time_and_status_narrow_the_listing(api: httpx.AsyncClient, c
     assert await listed(api, status="PENDING") == [third]
 
 
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        (1_800_000_000.0, "2027-01-15T08:00:00.000Z"),
+        (1_800_000_000.0429, "2027-01-15T08:00:00.042Z"),
+        (1_800_000_000.999, "2027-01-15T08:00:00.999Z"),
+        (1_800_000_000.9999999, "2027-01-15T08:00:01.000Z"),
+    ],
+)
+async def test_times_are_shown_in_whole_milliseconds_of_utc(
+    api: httpx.AsyncClient, clock: Clock, at: float, shown: str
+) -> None:
+    clock.now = at
+    run = (await api.get(f"/v1/runs/{await create(api)}")).json()
+    assert (run["created_at"], run["started_at"]) == (shown, shown)
+
+
 REFUSED_BODIES: list[tuple[dict[str, Any], list[str]]] = [
     ({"url": None}, ["url"]),
     ({"url": "file:///etc/hostname"}, ["url"]),
