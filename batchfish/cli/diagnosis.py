@@ -152,7 +152,8 @@ def _check_journal(path: Path) -> Finding:
 def check_disk(folder: Path, free: int | None = None) -> Finding:
     """Check the space that is left for journals and tables; `free` bytes instead of the disk's own."""
     free = shutil.disk_usage(folder).free if free is None else free
-    message = f"{folder}: {free / 10**9:,.1f} GB free"
+    size = f"{free / 10**9:,.1f} GB" if free >= 10**9 else f"{free / 10**6:,.1f} MB"
+    message = f"{folder}: {size} free"
     if free < TOO_LITTLE_SPACE:
         return _wrong("disk", message, "Make room: a batch stops with exit code 74 when its disk is full.")
     if free < LITTLE_SPACE:

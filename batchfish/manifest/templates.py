@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from batchfish.manifest.values import Fault, ValueReader
 
 MAX_ID = 200
-_FOR_ALL = {"goal": "under `defaults` or with --goal", "url": "under `source` of a YAML manifest"}
+_FOR_ALL = {
+    "goal": "under `defaults` or with --goal",
+    "url": "under `source` of a YAML manifest, which `batchfish init FILE` writes",
+}
 _REMEMBERED = 1000
 _OWN_ID = (None, "id")
 

@@ -166,10 +166,17 @@ def test_a_folder_that_cannot_be_written_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free", "state"), [(10**12, State.OK), (5 * 10**8, State.NOTE), (10**7, State.WRONG)]
+    ("free", "state", "size"),
+    [
+        (10**12, State.OK, "1,000.0 GB"),
+        (5 * 10**8, State.NOTE, "500.0 MB"),
+        (284_000, State.WRONG, "0.3 MB"),
+    ],
 )
-def test_a_full_disk_is_found(tmp_path: Path, free: int, state: State) -> None:
-    assert diagnosis.check_disk(tmp_path, free).state is state
+def test_a_full_disk_is_found(tmp_path: Path, free: int, state: State, size: str) -> None:
+    found = diagnosis.check_disk(tmp_path, free)
+    assert found.state is state
+    assert found.message == f"{tmp_path}: {size} free"
 
 
 def test_a_missing_browser_is_a_note(tmp_path: Path) -> None:
