@@ -112,12 +112,12 @@ def _call(words: Sequence[str], console: Console) -> int:
 
 
 def _import_msgspec() -> None:
-    """Import msgspec as where typing_extensions is not installed, which would take as long as msgspec itself.
+    """Import msgspec as if typing_extensions, which takes as long to import as msgspec, were not installed.
 
-    msgspec requires no other package: what it looks for there, it takes from `typing` otherwise.
+    msgspec requires no other package: without this one it takes the same names from `typing`.
     """
     if sys.modules.setdefault("typing_extensions", None) is None:  # type: ignore[arg-type]
-        with suppress(ImportError):  # if that changes, the next import of it succeeds
+        with suppress(ImportError):  # if it requires it one day, the next import succeeds
             import msgspec  # noqa: F401
         del sys.modules["typing_extensions"]
 

@@ -2,7 +2,7 @@
 
 It is one long class because a journal has one seam for reads: each method is a query of its own, and a test
 calls every one of them on journals of earlier versions. What `status` does not need is imported by the
-method that does.
+methods that need it.
 """
 
 from __future__ import annotations
