@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from batchfish.cli import requests
 from batchfish.cli.cost import money_of
 from batchfish.cli.counts import count_selected
-from batchfish.cli.factory import make_client, make_context
+from batchfish.cli.factory import open_context
 from batchfish.cli.joblog import JobLog
 from batchfish.cli.launch import announce, put_launch
 from batchfish.cli.metrics import show_metrics, write_metrics
@@ -80,16 +80,13 @@ async def _run(
     from batchfish.pipeline.run import run_batch
 
     reporting = execution.reporting
-    async with make_client(access, journal, env) as agent, AsyncExitStack() as stack:
-        ctx = make_context(
-            journal,
-            batch,
-            agent,
-            console,
-            pace=execution.pace,
-            agreement=agreement,
-            base_url=access.base_url,
-        )
+    async with (
+        open_context(
+            journal, batch, access, env, console, pace=execution.pace, agreement=agreement
+        ) as opened,
+        AsyncExitStack() as stack,
+    ):
+        ctx = opened
         if reporting.joblog is not None:
             job_log = stack.enter_context(closing(JobLog(reporting.joblog, batch, journal)))
             ctx = replace(ctx, observe=job_log.note)

@@ -6,7 +6,7 @@ import os
 import random
 import secrets
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from batchfish.pipeline.context import Context, RunOptions, SessionState
 from batchfish.pipeline.policy import policy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from batchfish.cli.access import Access
     from batchfish.cli.agreement import Agreement
@@ -146,17 +146,32 @@ def make_client_without_journal(access: Access) -> WebAgentClient:
     return WebAgentClient(api_key=access.api_key.value, base_url=access.base_url)
 
 
-def make_context(
+@asynccontextmanager
+async def open_context(
     journal: SqliteJournal,
     batch: Batch,
-    agent: WebAgentClient,
+    access: Access,
+    env: Mapping[str, str],
     console: Console,
     *,
     pace: Pace,
     agreement: Agreement,
+    sender: MakeCreateSender | None = None,
+) -> AsyncIterator[Context]:
+    """Open a client for a batch during the block, and yield what its stages work with; see `make_client`."""
+    async with make_client(access, journal, env, sender) as agent:
+        yield _make_context(journal, batch, agent, console, pace, agreement, access.base_url)
+
+
+def _make_context(
+    journal: SqliteJournal,
+    batch: Batch,
+    agent: WebAgentClient,
+    console: Console,
+    pace: Pace,
+    agreement: Agreement,
     base_url: str,
 ) -> Context:
-    """Return what the stages of a batch work with."""
     clock, usual = SystemClock(), RunOptions()
     policies = {one.pk: policy_of(one) for one in journal.reader.batches()}
     rules = rules_of(journal.reader, batch, pace)

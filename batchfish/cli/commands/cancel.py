@@ -10,7 +10,7 @@ from batchfish.cli.agreement import Agreement, agreement_of
 from batchfish.cli.completion import complete
 from batchfish.cli.counts import count, finished_code
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import make_client, make_context
+from batchfish.cli.factory import open_context
 from batchfish.cli.locate import find, open_batch
 from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import Arguments, argument, given, group
@@ -108,16 +108,9 @@ def _cancel_here(
     access = check_batch(batch, journal, execution, agreement, env, stack)
 
     async def cancel_and_complete() -> int:
-        async with make_client(access, journal, env) as agent:
-            ctx = make_context(
-                journal,
-                batch,
-                agent,
-                console,
-                pace=execution.pace,
-                agreement=agreement,
-                base_url=access.base_url,
-            )
+        async with open_context(
+            journal, batch, access, env, console, pace=execution.pace, agreement=agreement
+        ) as ctx:
             number = await requests.cancel_items(ctx, journal, batch.pk, items)
             console.say(f"cancelling {several(number, 'item')} of {batch.name}")
 

@@ -13,7 +13,7 @@ from batchfish.cli.agreement import Question, agreement_of
 from batchfish.cli.console import put
 from batchfish.cli.documents import DocumentType, put_document
 from batchfish.cli.exits import ExitCode
-from batchfish.cli.factory import make_client, make_context, owned_journal
+from batchfish.cli.factory import open_context, owned_journal
 from batchfish.cli.locate import Place, batch_in, find, open_batch, spell
 from batchfish.cli.options import (
     ApiOptions,
@@ -93,16 +93,9 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
         ask_short_settle(Pace(), rules_from(batch.manifest), access, agreement)
 
         async def carry_out() -> None:
-            async with make_client(access, journal, env) as agent:
-                ctx = make_context(
-                    journal,
-                    batch,
-                    agent,
-                    console,
-                    pace=Pace(),
-                    agreement=agreement,
-                    base_url=access.base_url,
-                )
+            async with open_context(
+                journal, batch, access, env, console, pace=Pace(), agreement=agreement
+            ) as ctx:
                 match options.decision:
                     case "adopt":
                         await _adopt(ctx, decision, options.run_id or "")

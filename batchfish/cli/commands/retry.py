@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from batchfish.cli.agreement import Question, agreement_of
 from batchfish.cli.completion import complete
-from batchfish.cli.factory import make_client, make_context, owned_journal
+from batchfish.cli.factory import open_context, owned_journal
 from batchfish.cli.locate import batch_in, find
 from batchfish.cli.options import Execution, Selection, batch_argument
 from batchfish.cli.parser import Arguments, flag, group, option
@@ -67,16 +67,9 @@ def run(options: Options, env: Mapping[str, str], console: Console) -> int:
         access = check_batch(batch, journal, execution, agreement, env, stack)
 
         async def queue_and_complete() -> int:
-            async with make_client(access, journal, env) as agent:
-                ctx = make_context(
-                    journal,
-                    batch,
-                    agent,
-                    console,
-                    pace=execution.pace,
-                    agreement=agreement,
-                    base_url=access.base_url,
-                )
+            async with open_context(
+                journal, batch, access, env, console, pace=execution.pace, agreement=agreement
+            ) as ctx:
                 for item in items:
                     queue_again(ctx, item)
                 journal.reopen(batch.pk)

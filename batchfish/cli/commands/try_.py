@@ -19,7 +19,7 @@ from batchfish.cli.batch_choice import refuse_other_api
 from batchfish.cli.console import put_if_possible
 from batchfish.cli.documents import DocumentType, document
 from batchfish.cli.exits import SIGNAL_BASE, STOPS, ExitCode
-from batchfish.cli.factory import make_client, make_context, owned_journal
+from batchfish.cli.factory import open_context, owned_journal
 from batchfish.cli.locate import journal_for, make_home, read_manifest, spell
 from batchfish.cli.options import ApiOptions, JournalLocation, ManifestSource, Pace, Questions, Reporting
 from batchfish.cli.parser import Arguments, flag, group, option, spelled
@@ -143,19 +143,12 @@ async def _run_item(
     clock = SystemClock()
     printer = EventPrinter(console, clock.boottime)
     sender = WaitingSender if options.sync else partial(StreamingSender, on_event=printer.show)
-    async with make_client(access, journal, env, sender) as agent:
-        ctx = make_context(
-            journal,
-            batch,
-            agent,
-            console,
-            pace=options.pace,
-            agreement=agreement,
-            base_url=access.base_url,
-        )
-        policy = ctx.policies[batch.pk]
+    async with open_context(
+        journal, batch, access, env, console, pace=options.pace, agreement=agreement, sender=sender
+    ) as opened:
+        policy = opened.policies[batch.pk]
         once = replace(policy.rules, retry=replace(policy.rules.retry, attempts=1))
-        ctx = replace(ctx, policies={**ctx.policies, batch.pk: replace(policy, rules=once)})
+        ctx = replace(opened, policies={**opened.policies, batch.pk: replace(policy, rules=once)})
         _announce(ctx, journal.path, item, console)
         with _cancelling_at_signals(ctx, console, can_cancel=not options.sync):
             report = await run_batch(ctx)
