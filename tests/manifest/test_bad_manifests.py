@@ -675,7 +675,7 @@ CASES = (
         kind="goal or url missing",
         line=2,
         message="the row has no url",
-        remedy="Add a column `url`, or one for all under `source` of a YAML manifest, which `batchfish init FILE`",
+        remedy="one for all under `source` of a YAML manifest, which `batchfish init FILE` writes",
     ),
     Bad(
         file="forged_marker.yaml",
