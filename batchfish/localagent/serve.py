@@ -191,9 +191,11 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
-    except OSError as taken:
+    except (OSError, OverflowError) as error:
         listener.close()
-        raise WrongInput(f"--port {port} cannot be listened on: {taken.strerror}.") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not from 0 to 65535"
+        remedy = "Name another port; --port 0 takes a free one."
+        raise WrongInput(f"--port {port} cannot be listened on: {reason}", remedy=remedy) from None
     listener.listen(1024)
     return listener
 

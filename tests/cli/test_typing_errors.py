@@ -59,3 +59,10 @@ def test_an_api_that_cannot_be_reached_is_said_to_be_just_that(offline: Command,
     assert outcome.code == 75
     assert "the API gave no answer (" in outcome.err
     assert "Try again later: the same command goes on." in outcome.err
+
+
+@pytest.mark.parametrize("wrong", ["70000", "-1"])
+def test_a_port_that_there_is_not_is_refused(offline: Command, wrong: str) -> None:
+    outcome = offline("serve", "--engine", "simulate", f"--port={wrong}")
+    assert outcome.code == 2
+    assert f"--port {wrong} cannot be listened on: it is not from 0 to 65535. Name another" in outcome.err
