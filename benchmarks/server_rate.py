@@ -3,8 +3,9 @@
     python -m benchmarks.server_rate [--creates 5000] [--connections 16] [--rounds 3]
 
 Two servers in turn: `batchfish serve` as it is, and the one of `make bench`. A client on another core sends
-run-async on kept-alive connections, then polls a hundred runs at a time until all of them have ended. CPU is
-the server's: for 1,000 creates, and for 1,000 runs from create to end, polls included. Figures are medians.
+run-async on kept-alive connections, polls a hundred runs at a time until all of them have ended, and lists
+them. CPU is the server's: for 1,000 creates, for 1,000 runs from create to end, polls included, and for
+listing 1,000 runs. Figures are medians.
 """
 
 from __future__ import annotations
@@ -46,9 +47,15 @@ class Connection:
         self._reader, self._writer = await asyncio.open_connection(*self._place)
 
     async def post(self, path: str, body: object) -> Any:  # noqa: ANN401 - any JSON
-        """Send one request and return the document of its answer."""
-        sent = json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\n{self._head}Content-Length: {len(sent)}\r\n\r\n"
+        """Send a body of JSON and return the document of its answer."""
+        return await self._call("POST", path, json.dumps(body).encode())
+
+    async def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON
+        """Return the document of an answer."""
+        return await self._call("GET", path, b"")
+
+    async def _call(self, method: str, path: str, sent: bytes) -> Any:  # noqa: ANN401 - any JSON
+        head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(sent)}\r\n\r\n"
         self._writer.write(head.encode() + sent)
         lines = (await self._reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
         (length,) = (int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:"))
@@ -62,8 +69,8 @@ class Connection:
         self._writer.close()
 
 
-async def load(server: Server, creates: int, connections: int) -> tuple[float, float, float]:
-    """Return creates a second, and the server's CPU seconds for 1,000 creates and for 1,000 whole runs."""
+async def load(server: Server, creates: int, connections: int) -> tuple[float, float, float, float]:
+    """Return creates a second, and the server's CPU seconds: 1,000 creates, whole runs, runs listed."""
     numbers: Iterator[int] = iter(range(creates))
     run_ids: list[str] = []
     opened = [Connection(server) for _ in range(connections)]
@@ -82,9 +89,21 @@ async def load(server: Server, creates: int, connections: int) -> tuple[float, f
         found = await opened[0].post("/v1/runs/batch", {"run_ids": some})
         run_ids += [run["run_id"] for run in found["data"] if run["status"] in ALIVE]
     whole = server.cpu() - before
+    await list_runs(opened[0])
+    listed = server.cpu() - before - whole
     for connection in opened:
         connection.close()
-    return rate, 1000 * created / creates, 1000 * whole / creates
+    return rate, 1000 * created / creates, 1000 * whole / creates, 1000 * listed / creates
+
+
+async def list_runs(connection: Connection) -> None:
+    """Read the listing page by page, as far as it goes."""
+    cursor = ""
+    while True:
+        page = await connection.get(f"/v1/runs?goal=book&limit={IDS_PER_CALL}{cursor}")
+        if not page["pagination"]["has_more"]:
+            return
+        cursor = f"&cursor={page['pagination']['next_cursor']}"
 
 
 def main() -> None:
@@ -96,7 +115,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16, help="requests at once")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each server")
     given = parser.parse_args()
-    found: dict[str, list[tuple[float, float, float]]] = {side: [] for side in SIDES}
+    found: dict[str, list[tuple[float, float, float, float]]] = {side: [] for side in SIDES}
     pin(os.getpid(), 1)
     for _ in range(given.rounds):
         for side, module in SIDES.items():
@@ -107,8 +126,8 @@ def main() -> None:
                 with serving(arguments, "duration=0.05", given.creates, Path(folder)) as server:
                     found[side].append(asyncio.run(load(server, given.creates, given.connections)))
     for side, rounds in found.items():
-        rate, created, whole = map(statistics.median, zip(*rounds, strict=True))
-        cpu = f"CPU s for 1,000 creates {created:.2f}, for 1,000 runs {whole:.2f}"
+        rate, created, whole, listed = map(statistics.median, zip(*rounds, strict=True))
+        cpu = f"CPU s for 1,000 creates {created:.2f}, for 1,000 runs {whole:.2f}, to list 1,000 {listed:.3f}"
         print(f"{side:16} {rate:6,.0f} creates/s, {cpu}")
 
 
