@@ -84,7 +84,8 @@ def test_a_run_prints_its_launch_first_and_its_summary_last(shop: Shop) -> None:
     launch, summary = documents_in(shop.run("--json", "-j", "3").out)
     assert (launch["type"], launch["batch"], launch["counts"]) == ("launch", shop.name, {"queued": 2})
     assert launch["journal"] == str(shop.command.folder / ".batchfish" / f"{shop.name}.db")
-    assert (launch["to_submit"], launch["most_runs"], launch["bound"]) == (2, 4, 3)
+    assert (launch["to_submit"], launch["most_runs"]) == (2, 4)
+    assert (launch["concurrency"], launch["bound"]) == ("3", 3)
     assert launch["resume"] == f"batchfish resume {shop.name}"
     assert (summary["type"], summary["ok"], summary["counts"]) == ("summary", True, {"succeeded": 2})
     assert (summary["batch"], summary["stop"], summary["error"]) == (shop.name, None, None)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from batchfish.core.events import CreateAnswer, SubmitAccepted, SubmitDeferred, SubmitUnanswered
+from batchfish.core.pacing import creates_at_once
 from batchfish.errors import WebAgentUnavailable
 from batchfish.webagent import http
 from batchfish.webagent.client import WebAgentClient
@@ -257,6 +258,27 @@ async def test_creates_at_once_take_a_bounded_number_of_connections() -> None:
         proofs = await asyncio.gather(*(client.submit(create) for _ in range(40)))
         assert set(proofs) == {SubmitAccepted(run_id="r-1")}
         assert server.connections == http.MAX_CREATE_CONNECTIONS
+
+
+async def test_polls_and_creates_on_this_machine_take_eight_connections_at_most() -> None:
+    """Creates whose answers come without delay take six of them, polls and searches two."""
+    ids = [f"r-{number}" for number in range(1000)]
+    known = b'{"data": [], "not_found": ["r-0", "r-100", "r-200", "r-300"]}'
+    known_answer = OK + b"Content-Length: %d\r\n\r\n%b" % (len(known), known)
+
+    async def answer(_: Server, connection: Connection) -> None:
+        while True:
+            head = await connection.read_request()
+            await connection.say(GOOD_ANSWER if b"run-async" in head else known_answer)
+
+    async with (
+        serving(answer) as server,
+        WebAgentClient(api_key=KEY, base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
+        create = client.prepare("https://shop.example", "find", {})
+        creates = [client.submit(create) for _ in range(creates_at_once(0.0))]
+        await asyncio.gather(client.poll(ids), client.find_by_marker("bf-"), *creates, return_exceptions=True)
+        assert server.connections == 8
 
 
 async def test_creates_and_polls_do_not_wait_for_each_other() -> None:
