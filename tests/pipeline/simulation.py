@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,13 @@ class Simulation:
         counts = journal.reader.counts(self.batch)
         journal.close()
         return dict(counts)
+
+    def states(self) -> Counter[str]:
+        """Count the attempts by state, as the journal has them at the end."""
+        journal = SqliteJournal(self.path)
+        rows = connection_of(journal).execute("SELECT state FROM attempts").fetchall()
+        journal.close()
+        return Counter(state for (state,) in rows)
 
     def results(self) -> list[bytes]:
         """Return the results in the order of the items, as the journal has them at the end."""

@@ -52,6 +52,7 @@ def check(simulation: Simulation, report: RunReport) -> None:
         assert report.stop.kind is StopKind.SLOTS_HELD
         assert simulation.statuses() == {"held": 1, "queued": simulation.items - 1}
         assert not simulation.server.runs
+        assert (simulation.states()["absent"], simulation.states()["held"]) == (1, 1)
         return
     assert simulation.statuses() == {"succeeded": simulation.items}
     assert len(simulation.server.runs) == simulation.items
