@@ -270,7 +270,7 @@ class TestFailures:
         assert {body["event"] for body in listener.bodies} == {"finished"}
 
 
-@pytest.mark.parametrize("method", ["record_sent", "told"])
+@pytest.mark.parametrize("method", ["record_sent", "latest"])
 def test_a_journal_that_forgets_what_was_told_is_caught(
     patient_shop: Shop, listener: Listener, method: str
 ) -> None:
