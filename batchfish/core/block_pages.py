@@ -45,7 +45,7 @@ _WORDS = (
 
 
 class BlockSearch(StrEnum):
-    """How results are searched for block pages: not at all, for such texts, or for such words in any text."""
+    """The search of results for block pages: none, for such texts, or for such words in any text."""
 
     OFF = "off"
     STRICT = "strict"

@@ -30,7 +30,7 @@ FILTER_NAMES = (
     "urlencode",
 )
 MAX_PARTS = 400
-"""How many parts the expressions of one text may have, since the text that they build grows with it."""
+"""The most parts of the expressions of one text: the text that they build grows with them."""
 
 MAX_LENGTH = 10_000
 """The longest condition, in characters."""

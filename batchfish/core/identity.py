@@ -23,7 +23,7 @@ BATCH_PREFIX_LETTERS = 4
 """The letters of a batch8 that its name determines; the others are random."""
 
 MARKER_OPENING = "[ref bf-"
-"""How a marker's line begins; a goal that holds it, in any case, is refused: no marker can be forged."""
+"""The start of a marker's line; a goal that holds it, in any case, is refused: no marker can be forged."""
 
 Markers: TypeAlias = Literal["untested", "proven", "off"]
 """Whether the runs of a batch can be found by their marker: not known yet, shown by a first run, or no."""

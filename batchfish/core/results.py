@@ -11,7 +11,7 @@ from batchfish.core.describe import cut
 from batchfish.core.json_text import decode_text, is_nested_deeper, split_array, split_object
 
 MAX_DEPTH = 200
-"""How deeply a result may be nested: far past any table.
+"""The number of levels to which a result may be nested: far past any table.
 
 Threads that polars starts have small stacks, on which Python 3.12 and 3.13 let a parser recurse until the
 process dies; this depth is far within them.

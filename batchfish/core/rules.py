@@ -87,7 +87,7 @@ class OutputRules(Struct, frozen=True, kw_only=True):
 
 
 class ColumnComparison(Struct, frozen=True, kw_only=True):
-    """How two values of a result's property are compared.
+    """The comparison of two values of a result's property.
 
     `use` is `compare`, `ignore` (they count as equal) or `key` (they tell which records of an exploded list
     belong together). Numbers count as equal if they differ by no more than `tolerance`, which is a share of

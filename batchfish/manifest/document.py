@@ -9,7 +9,7 @@ from msgspec import Struct
 from batchfish.core.describe import Keys
 
 MAX_DEPTH = 50
-"""How deeply the values of a manifest and of its rows may be nested."""
+"""The number of levels to which the values of a manifest and of its rows may be nested."""
 
 Lines: TypeAlias = dict[Keys, int]
 """The line of each part of a value, by its path; the empty path is the value itself."""

@@ -25,7 +25,7 @@ _USD = re.compile(r"(\d{1,9})(?:\.(\d{1,6}))?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(ms|s|m|h|d)"
 SHARE = r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(%?)"
-"""How durations, and shares, counts or tolerances, are written: for Python and for JSON Schema."""
+"""The patterns of durations, and of shares, counts and tolerances, for Python and for JSON Schema."""
 _DURATION, _SHARE = re.compile(DURATION), re.compile(SHARE)
 
 

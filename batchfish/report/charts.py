@@ -78,7 +78,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DurationChart:
-    """How long something took, each time as a dot over time, and as a distribution on the same scale.
+    """The times that something took, each as a dot over time, and their distribution on the same scale.
 
     `drawn` of `total` dots are drawn; `beyond` of them are above the scale, and drawn at its upper edge.
     """

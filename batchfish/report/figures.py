@@ -104,7 +104,7 @@ class Groups:
 
 @dataclass(kw_only=True, slots=True)
 class Durations:
-    """How long something took, each time: the moment it was over, the seconds, and whether all was well."""
+    """The times that something took: for each, when it was over, the seconds, and whether all was well."""
 
     ends: array[float] = field(default_factory=lambda: array("d"))
     seconds: array[float] = field(default_factory=lambda: array("d"))

@@ -28,7 +28,7 @@ MAX_CREATE_CONNECTIONS, MAX_LONG_CONNECTIONS = 32, 100
 """The most connections for creates, and for those whose answer takes as long as their run."""
 
 CREATE_IDLE_SECONDS, READ_IDLE_SECONDS = 2.0, 4.0
-"""How long a connection may be idle before it is not used again."""
+"""The time for which a connection may be idle; after that it is not used again."""
 
 CONNECT_SECONDS, WRITE_SECONDS, POOL_SECONDS = 5.0, 10.0, 30.0
 """The time limits of connecting, of sending a request, and of the wait for a connection."""
@@ -40,7 +40,7 @@ MAX_BODY_BYTES = 64 * 2**20
 """The size of the largest answer that is read, decoded."""
 
 HEAD_BYTES = 2**20
-"""How much is kept of the beginning of an answer that is too large."""
+"""The length of the beginning that is kept of an answer that is too large."""
 
 SLOW_BODY_BYTES = 2**20
 """An answer that brought more than this within its time limit is slow because of its size."""

@@ -124,13 +124,13 @@ class _BatchStatus(Struct, frozen=True, kw_only=True):
 
     @property
     def pace(self) -> str:
-        """How many items end a minute, and how long the rest takes; empty if that is not known."""
+        """The items that end in a minute, and the time that the rest takes; empty if that is not known."""
         left = None if self.settings.is_paused else self.rate["seconds_left"]
         return f"{self.rate['per_minute']:g} a minute, about {spell_duration(left)} left" if left else ""
 
     @property
     def next_step(self) -> str:
-        """Which process works on the batch, or which command goes on; empty once it has ended."""
+        """The process that works on the batch, or the command that goes on; empty once it has ended."""
         if self.owner is not None:
             return f"process {self.owner} is working on it"
         if self.counts.ended == self.counts.total:
