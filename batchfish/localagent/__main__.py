@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from batchfish.core.log_lines import HarmlessFormatter
 from batchfish.errors import BatchfishError, TryLater, WrongInput
@@ -26,10 +26,17 @@ WRONG_INPUT = 2
 MODEL_PACKAGES = frozenset(["openai", "pydantic_ai"])
 
 
+class _Parser(argparse.ArgumentParser):
+    """Raises WrongInput for a wrong command line: commands that start the agent show it as their own."""
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongInput(message.removeprefix("argument "))
+
+
 def parse(arguments: list[str] | None = None) -> ServeSettings:
-    """Parse the command line; the defaults are those of ServeSettings."""
+    """Parse the command line; the defaults are those of ServeSettings. WrongInput if it is wrong."""
     usual = ServeSettings()
-    parser = argparse.ArgumentParser(prog="python -m batchfish.localagent", description=__doc__)
+    parser = _Parser(prog="python -m batchfish.localagent", description=__doc__)
     parser.add_argument(
         "--port", type=int, default=usual.port, help="0 takes a free one (default: %(default)s)"
     )
@@ -94,11 +101,11 @@ def parse(arguments: list[str] | None = None) -> ServeSettings:
     )
     given = parser.parse_args(arguments)
     if given.cap < 1:
-        parser.error("--cap: at least 1")
+        parser.error(f"--cap: expected a whole number from 1 on, got {given.cap}")
     if not 0 < given.heartbeat_every < math.inf:
-        parser.error("--heartbeat: more than 0")
+        parser.error(f"--heartbeat: expected more than 0 seconds, got {given.heartbeat_every:g}")
     if not 0 <= given.page_interval < math.inf:
-        parser.error("--page-interval: at least 0")
+        parser.error(f"--page-interval: expected 0 seconds or more, got {given.page_interval:g}")
     return ServeSettings(
         **{
             **vars(given),

@@ -66,3 +66,22 @@ def test_a_port_that_there_is_not_is_refused(offline: Command, wrong: str) -> No
     outcome = offline("serve", "--engine", "simulate", f"--port={wrong}")
     assert outcome.code == 2
     assert f"--port {wrong} cannot be listened on: it is not from 0 to 65535. Name another" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("--cap=0", "--cap: expected a whole number from 1 on, got 0"),
+        ("--page-interval=nan", "--page-interval: expected 0 seconds or more, got nan"),
+        ("--engine=nope", "--engine: invalid choice: 'nope' (choose from "),
+    ],
+)
+def test_a_wrong_option_of_the_local_agent_is_named_without_a_usage(
+    offline: Command, wrong: str, said: str
+) -> None:
+    (outcome, rows) = offline("serve", wrong), offline.folder / "rows.csv"
+    rows.write_text("url\nhttp://shop.example/1\n")
+    for one in (outcome, offline("run", rows.name, "--goal", "Read it.", "--local", wrong)):
+        assert one.code == 2
+        assert one.err.startswith(f"batchfish: {said}")
+        assert one.err.count("\n") == 1
