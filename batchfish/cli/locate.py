@@ -65,8 +65,10 @@ def read_manifest(source: ManifestSource) -> Manifest:
 def _read_goal(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongInput(f"{path}: the goal cannot be read: {error}") from None
+    except OSError as error:
+        raise WrongInput(f"{path}: the goal cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise WrongInput(f"{path}: the goal is not UTF-8", remedy="Save the file as UTF-8.") from None
 
 
 def journal_for(manifest: Manifest, location: JournalLocation, suffix: str = "") -> Path:

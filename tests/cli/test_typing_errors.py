@@ -61,6 +61,15 @@ def test_an_api_that_cannot_be_reached_is_said_to_be_just_that(offline: Command,
     assert "Try again later: the same command goes on." in outcome.err
 
 
+def test_a_goal_that_cannot_be_read_is_named_once(offline: Command) -> None:
+    (offline.folder / "rows.csv").write_text("url\nhttp://shop.example/1\n")
+    missing = offline("plan", "rows.csv", "--goal-file", "goal.txt")
+    assert missing == (2, "", "batchfish: goal.txt: the goal cannot be read: No such file or directory\n")
+    (offline.folder / "goal.txt").write_bytes(b"Read the price in \xa3.")
+    latin = offline("plan", "rows.csv", "--goal-file", "goal.txt")
+    assert latin == (2, "", "batchfish: goal.txt: the goal is not UTF-8. Save the file as UTF-8.\n")
+
+
 @pytest.mark.parametrize("wrong", ["70000", "-1"])
 def test_a_port_that_there_is_not_is_refused(offline: Command, wrong: str) -> None:
     outcome = offline("serve", "--engine", "simulate", f"--port={wrong}")
