@@ -60,6 +60,6 @@ def one_by_one(outcomes: Outcomes) -> list[Outcome]:
 
 def outcomes_of(reader: JournalReader, batch: int, *, failed_only: bool = False) -> list[Outcome]:
     """Return the outcomes of a batch."""
-    sizes = reader.row_sizes(batch, failed_only=failed_only)
-    chunks = reader.outcomes(batch, sizes, failed_only=failed_only)
+    sizes = reader.results.row_sizes(batch, failed_only=failed_only)
+    chunks = reader.results.outcomes(batch, sizes, failed_only=failed_only)
     return [outcome for chunk in chunks for outcome in one_by_one(chunk)]

@@ -110,7 +110,7 @@ def comparing(
         with open_reader(journal or reader.path) as other:
             schemas += [schema for schema in schemas_of(other, earlier.batch) if schema not in schemas]
     plan = plan_columns(schemas, (), rules.output)
-    with reader.good_results(batch.pk, None if earlier is None else earlier.batch.pk, journal) as good:
+    with reader.results.good(batch.pk, None if earlier is None else earlier.batch.pk, journal) as good:
         yield Changes(good, plan, {**rules.compare, **(comparisons or {})})
 
 

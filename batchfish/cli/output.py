@@ -201,7 +201,7 @@ def preview_of(path: Path, rows: int, *, as_json: bool) -> str:
 def plan_of(reader: JournalReader, batch: Batch) -> ColumnPlan:
     """Return the columns of a batch's table, from the schemas and variables of its items."""
     schemas = schemas_of(reader, batch)
-    return plan_columns(schemas, reader.input_names(batch.pk), rules_from(batch.manifest).output)
+    return plan_columns(schemas, reader.results.input_names(batch.pk), rules_from(batch.manifest).output)
 
 
 def schemas_of(reader: JournalReader, batch: Batch) -> list[Mapping[str, Any]]:

@@ -1,8 +1,7 @@
 """The reads that commands make of a journal, even while another process owns it.
 
 It is one long class because a journal has one seam for reads: each method is a query of its own, and a test
-calls every one of them on journals of earlier versions. What `status` does not need is imported by the
-methods that need it.
+calls every one of them on journals of earlier versions. Only what `status` needs is imported with it.
 """
 
 from __future__ import annotations
@@ -46,13 +45,10 @@ if TYPE_CHECKING:
     from batchfish.core.budget import Account, Reservation, Spending
     from batchfish.core.histories import ItemHistory
     from batchfish.core.items import Attempt, Item
-    from batchfish.core.outcomes import Outcomes
     from batchfish.core.quantiles import PastRuns
-    from batchfish.core.results import ResultText
-    from batchfish.journal.fresh_results import FreshResult
-    from batchfish.journal.good_results import GoodResults
     from batchfish.journal.ingest import StagedRows
     from batchfish.journal.records import Batch, Request
+    from batchfish.journal.result_reader import ResultReader
 
 
 @contextmanager
@@ -267,13 +263,6 @@ class JournalReader:  # more than ten public methods: each is one query
             )
         return [body for (body,) in rows]
 
-    def input_names(self, batch: int) -> Sequence[str]:
-        """Return the names of the variables of a batch's rows, in the order in which they first occur."""
-        from batchfish.journal.outcomes import read_input_names
-
-        with self._read.reading() as connection:
-            return read_input_names(connection, batch)
-
     # Attempts
 
     def count_alive(self) -> int:
@@ -375,88 +364,14 @@ class JournalReader:  # more than ten public methods: each is one query
         """Return the steps and seconds of all runs of the journal that have ended."""
         return read_past_runs(self._read.rows)
 
-    # Results and the table that is made of them
+    # Results and files that were made of them
 
-    def result_of(self, item: Item) -> ResultText | None:
-        """Return an item's result: that of the attempt which the item follows."""
-        from batchfish.journal.outcomes import result_from
+    @cached_property
+    def results(self) -> ResultReader:
+        """The reads of results, and of all that the table shows."""
+        from batchfish.journal.result_reader import ResultReader
 
-        with self._read.reading() as connection:
-            owner = records.result_owner(connection)
-        rows = self._read.rows(
-            "SELECT s.raw, s.is_whole_answer FROM items i JOIN items o ON"
-            f" o.pk = {owner} JOIN results s ON s.item = o.pk AND s.k = o.follows WHERE i.pk = ?",
-            item.pk,
-        )
-        return result_from(*rows[0]) if rows else None
-
-    def answers(self, batch: int) -> Iterator[tuple[int, bytes]]:
-        """Yield the wanted items of a batch that succeeded, with the bytes of their results."""
-        with self._read.reading() as connection, closing(connection.cursor()) as cursor:
-            yield from cursor.execute(
-                "SELECT i.pk, s.raw FROM items i JOIN results s ON s.item = i.pk AND s.k = i.follows"
-                " WHERE i.batch = ? AND i.wanted = 1 AND i.status = 'succeeded' ORDER BY i.row",
-                (batch,),
-            )
-
-    def findings_of(self, item: int) -> Sequence[str]:
-        """Return what was found about the result of an item, beside its verdict."""
-        if not self._read.has_table("findings"):
-            return []
-        query = (
-            "SELECT f.evidence FROM findings f JOIN items i ON i.pk = f.item AND i.follows = f.k"
-            " WHERE f.item = ? ORDER BY f.kind"
-        )
-        return [evidence for (evidence,) in self._read.rows(query, item)]
-
-    def row_sizes(self, batch: int, *, failed_only: bool = False) -> Sequence[int]:
-        """Return the bytes of the texts of each wanted item in manifest order, without reading the results.
-
-        They are those of its result, its variables and its messages. `failed_only` selects the items that
-        failed, were cancelled or are held.
-        """
-        from batchfish.journal.outcomes import read_sizes
-
-        with self._read.reading() as connection:
-            return read_sizes(connection, batch, failed_only=failed_only)
-
-    def outcomes(self, batch: int, sizes: Sequence[int], *, failed_only: bool = False) -> Iterator[Outcomes]:
-        """Yield the outcomes of the same items, in chunks; `sizes` were read in the same snapshot."""
-        from batchfish.journal.outcomes import read_outcomes
-
-        with self._read.reading() as connection:
-            yield from read_outcomes(connection, batch, sizes, failed_only=failed_only)
-
-    @contextmanager
-    def good_results(
-        self, batch: int, before: int | None, other: Path | None = None
-    ) -> Iterator[GoodResults]:
-        """Pair the last good results as of `batch` with those as of another batch, during the block.
-
-        None: nothing was before. `other` is the journal of that batch if it is not this one.
-        """
-        from batchfish.journal.good_results import MAIN, OTHER, GoodResults, Side, attached
-
-        connection = self._read.connection
-        with attached(connection, other), self.snapshot(), files.storage_errors(other or self.path):
-            earlier = None if before is None else Side(MAIN if other is None else OTHER, before)
-            yield GoodResults(connection, earlier, Side(MAIN, batch))
-
-    def fresh_results(
-        self, batch: int | None, since: float, *, of_staged_rows: bool = False
-    ) -> Iterator[Sequence[FreshResult]]:
-        """Yield what `read_fresh` yields: results for the items of a batch, or for the rows of `staged`."""
-        from batchfish.journal.fresh_results import read_fresh
-
-        with self._read.reading() as connection:
-            yield from read_fresh(connection, batch, since, of_staged_rows=of_staged_rows)
-
-    def reused_from(self, item: int) -> str | None:
-        """Return the batch whose result an item has reused; None for an item with runs of its own."""
-        from batchfish.journal.fresh_results import read_reused_from
-
-        with self._read.reading() as connection:
-            return read_reused_from(connection, item)
+        return ResultReader(self._read, self.path)
 
     def histories(self, batch: int) -> Iterator[ItemHistory]:
         """Yield every item of a batch with the times and costs of its attempts, wanted or not."""

@@ -62,9 +62,10 @@ def table_source(reader: JournalReader, batch: int, *, failed_only: bool = False
             if other is not None and reader.data_version() == version:
                 yield TableSource(sizes=other.sizes(), outcomes=other.outcomes)
             else:
-                sizes = reader.row_sizes(batch, failed_only=failed_only)
+                sizes = reader.results.row_sizes(batch, failed_only=failed_only)
                 yield TableSource(
-                    sizes=sizes, outcomes=lambda: reader.outcomes(batch, sizes, failed_only=failed_only)
+                    sizes=sizes,
+                    outcomes=lambda: reader.results.outcomes(batch, sizes, failed_only=failed_only),
                 )
     finally:
         if other is not None:

@@ -41,14 +41,14 @@ async def recheck(journal: SqliteJournal, batch: int, policy: BatchPolicy, now: 
     judged = succeed_now = fail_now = still_running = unsaved = 0
     for item in journal.reader.items_in(batch, (Status.SUCCEEDED, Status.FAILED)):
         attempt, others = journal.attempts(item.pk, item.follows or None)
-        if attempt is None and journal.reader.reused_from(item.pk) is None:
+        if attempt is None and journal.reader.results.reused_from(item.pk) is None:
             continue
         if attempt is not None and attempt.run_status != "COMPLETED":
             continue
         if others:
             still_running += 1
             continue
-        verdict = policy.judge_result(journal.request(item.pk), item.id, journal.reader.result_of(item))
+        verdict = policy.judge_result(journal.request(item.pk), item.id, journal.reader.results.of_item(item))
         judged += 1
         if (verdict.reason, verdict.message) == (item.reason, item.message):
             continue
@@ -74,10 +74,10 @@ def flag_same_answers(journal: SqliteJournal, batch: int, now: float) -> int:
 
 def _same_answers(journal: SqliteJournal, batch: int) -> Iterator[tuple[int, str]]:
     """Yield the items that share a suspicious answer, each with the evidence."""
-    for items in suspicious_groups(journal.reader.answers(batch)):
+    for items in suspicious_groups(journal.reader.results.answers(batch)):
         first, second = (journal.item(pk) for pk in items[:2])
         try:
-            answer = read_result(journal.reader.result_of(first))
+            answer = read_result(journal.reader.results.of_item(first))
         except UnreadableResult:
             continue
         if not is_long_enough(answer):

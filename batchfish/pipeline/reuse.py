@@ -40,7 +40,7 @@ def reusable_rows(
     since = fresh_since(policy.rules, number=number, now=now)
     if since is None:
         return frozenset()
-    fresh = reader.fresh_results(batch, since, of_staged_rows=True)
+    fresh = reader.results.fresh(batch, since, of_staged_rows=True)
     return frozenset(one.pk for chunk in fresh for one in chunk if _is_good(one, policy))
 
 
@@ -50,7 +50,7 @@ def _reusable(ctx: Context) -> Iterator[Sequence[FreshResult]]:
     if since is None or not ctx.may_submit():
         return
     policy, selected = ctx.policies[ctx.batch.pk], ctx.journal.selection()
-    for chunk in ctx.journal.reader.fresh_results(ctx.batch.pk, since):
+    for chunk in ctx.journal.reader.results.fresh(ctx.batch.pk, since):
         yield [one for one in chunk if (selected is None or one.pk in selected) and _is_good(one, policy)]
 
 

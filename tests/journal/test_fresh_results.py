@@ -34,7 +34,7 @@ def pks(journal: SqliteJournal, batch: int) -> dict[str, int]:
 
 
 def fresh(journal: SqliteJournal, batch: int, since: float) -> dict[str, str]:
-    chunks = journal.reader.fresh_results(batch, since)
+    chunks = journal.reader.results.fresh(batch, since)
     return {one.id: one.result.text for chunk in chunks for one in chunk}
 
 
@@ -119,7 +119,7 @@ def test_a_batch_that_ended_before_is_passed_over(journal: SqliteJournal, driver
 def test_staged_rows_of_a_batch_that_has_not_begun(journal: SqliteJournal, first: int) -> None:
     journal.reader.staged.load(specs_of([row(f"{A}/{name}", name) for name in "xba"]), 1)
     journal.reader.staged.compare(None)
-    chunks = journal.reader.fresh_results(None, 0.0, of_staged_rows=True)
+    chunks = journal.reader.results.fresh(None, 0.0, of_staged_rows=True)
     assert [(one.pk, one.id) for chunk in chunks for one in chunk] == [(2, "b"), (3, "a")]
 
 
@@ -132,11 +132,11 @@ def test_a_reused_result_is_that_of_the_earlier_batch(
     commit(journal)
     with open_reader(path) as reader:
         outcomes = outcomes_of(reader, second)
-        assert list(reader.row_sizes(second)) == [3, 2, 2]
-        assert reader.result_of(journal.item(items["a"])) == ResultText("a")
-        assert [reader.reused_from(items[name]) for name in "ab"] == ["books", None]
+        assert list(reader.results.row_sizes(second)) == [3, 2, 2]
+        assert reader.results.of_item(journal.item(items["a"])) == ResultText("a")
+        assert [reader.results.reused_from(items[name]) for name in "ab"] == ["books", None]
         assert reader.attempts_of(items["a"]) == []
-        with reader.good_results(second, first) as good:
+        with reader.results.good(second, first) as good:
             assert list(good.differing()) == []
             assert (good.count().compared, good.count().carried) == (2, 1)
     found = outcomes[0]
@@ -150,5 +150,5 @@ def test_a_reused_result_is_not_reused_again(journal: SqliteJournal, driver: Dri
     """The next batch takes it from the first one, as long as it is young enough."""
     items = pks(journal, batch_of(journal, 2, "a"))
     driver.record(items["a"], None, Reused(source=pks(journal, first)["a"]))
-    chunks = journal.reader.fresh_results(batch_of(journal, 3, "a"), 0.0)
+    chunks = journal.reader.results.fresh(batch_of(journal, 3, "a"), 0.0)
     assert [one.source for chunk in chunks for one in chunk] == [pks(journal, first)["a"]]

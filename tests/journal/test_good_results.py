@@ -50,7 +50,7 @@ def side(good: GoodResult | None) -> tuple[str, str] | None:
 def differing(
     path: Path, batch: int, before: int | None, other: Path | None = None
 ) -> tuple[dict[str, tuple[object, object]], PairCounts]:
-    with open_reader(path) as reader, reader.good_results(batch, before, other) as good:
+    with open_reader(path) as reader, reader.results.good(batch, before, other) as good:
         pairs = [pair for chunk in good.differing() for pair in chunk]
         counts = good.count()
     return {
@@ -163,7 +163,7 @@ def test_another_file_that_is_no_journal(path: Path, driver: Driver, tmp_path: P
     with (
         open_reader(path) as reader,
         pytest.raises(StorageFailed, match=r"notes\.db"),
-        reader.good_results(batch, 1, tmp_path / "notes.db"),
+        reader.results.good(batch, 1, tmp_path / "notes.db"),
     ):
         pass
 
@@ -172,7 +172,7 @@ def test_pairs_come_in_chunks(path: Path, driver: Driver, monkeypatch: pytest.Mo
     monkeypatch.setattr("batchfish.journal.records.CHUNK_ROWS", 2)
     first = live(driver, 1, dict.fromkeys("abcde", b"1"))
     second = live(driver, 2, dict.fromkeys("abcde", b"2"))
-    with open_reader(path) as reader, reader.good_results(second, first) as good:
+    with open_reader(path) as reader, reader.results.good(second, first) as good:
         assert [len(chunk) for chunk in good.differing()] == [2, 2, 1]
         assert [len(chunk) for chunk in good.differing()] == [2, 2, 1]
 

@@ -80,12 +80,12 @@ def test_chunks_are_bounded_by_the_bytes_of_all_long_texts(
     connection = connection_of(journal)
     connection.execute("UPDATE items SET message = ?", (text if place == "message" else None,))
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 40_000)
-    sizes = journal.reader.row_sizes(batch)
-    found = [one_by_one(chunk) for chunk in journal.reader.outcomes(batch, sizes)]
+    sizes = journal.reader.results.row_sizes(batch)
+    found = [one_by_one(chunk) for chunk in journal.reader.results.outcomes(batch, sizes)]
     assert {one.inputs["text"] if inputs else one.error_message for chunk in found for one in chunk} == {text}
     assert [one.row for chunk in found for one in chunk] == list(range(1, 21))
     assert {len(chunk) for chunk in found} == ({2} if inputs else {4})
-    assert journal.reader.input_names(batch) == list(inputs)
+    assert journal.reader.results.input_names(batch) == list(inputs)
 
 
 def test_variables_are_named_in_the_order_in_which_they_first_occur(journal: SqliteJournal) -> None:
@@ -93,14 +93,14 @@ def test_variables_are_named_in_the_order_in_which_they_first_occur(journal: Sql
     rows = [row(f"https://a.example/{n}", f"i{n}", inputs=one) for n, one in enumerate(inputs)]
     batch = begin(journal, *rows, row("https://a.example/x", "gone", inputs={"gone": ""}))
     edit(journal, batch, *rows)
-    assert journal.reader.input_names(batch) == ["b", 'a"', "0"]
-    assert journal.reader.input_names(batch + 1) == []
+    assert journal.reader.results.input_names(batch) == ["b", 'a"', "0"]
+    assert journal.reader.results.input_names(batch + 1) == []
 
 
 def test_items_out_of_order_are_refused(journal: SqliteJournal) -> None:
     """The results would be those of others."""
     batch = begin(journal, *(row(f"https://a.example/{n}") for n in range(3)))
-    sizes = journal.reader.row_sizes(batch)
+    sizes = journal.reader.results.row_sizes(batch)
     (chunk,) = outcomes.read_chunks(connection_of(journal), batch, sizes)
     swapped = msgspec.structs.replace(chunk, arrays={**chunk.arrays, "row": "[2,1,3]"})
     with pytest.raises(StorageFailed, match="out of order"):

@@ -92,8 +92,8 @@ def test_attempts_and_result_of_an_item(
         (1, "run-b", "FAILED"),
         (2, "run-b2", "COMPLETED"),
     ]
-    assert reader.result_of(journal.item(lived["b"])) == ResultText("[2]")
-    assert reader.result_of(journal.item(lived["c"])) is None
+    assert reader.results.of_item(journal.item(lived["b"])) == ResultText("[2]")
+    assert reader.results.of_item(journal.item(lived["c"])) is None
     assert reader.attempts_of(lived["f"]) == []
 
 
@@ -265,7 +265,7 @@ def test_a_read_of_what_earlier_versions_lack_fails_as_any_other(reader: Journal
         lambda: reader.spending(Account(batch=1), 1),
         lambda: reader.reservations_of(1),
         lambda: reader.steps_taken(1),
-        lambda: reader.findings_of(1),
+        lambda: reader.results.findings_of(1),
     ]
     for read in reads:
         with pytest.raises(StorageFailed):

@@ -456,7 +456,7 @@ class TestOutcomes:
         commit(journal)
         edit(journal, batch, *named("d", "c", "b", inputs={"title": "Emma"}), *named("e"))
         monkeypatch.setattr(outcomes, "CHUNK_ROWS", 3)
-        chunks = list(journal.reader.outcomes(batch, journal.reader.row_sizes(batch)))
+        chunks = list(journal.reader.results.outcomes(batch, journal.reader.results.row_sizes(batch)))
         assert [chunk.item_id for chunk in chunks] == [["d", "c", "b"], ["e"]]
         d, c, b = one_by_one(chunks[0])
         assert (b.status, b.result, b.inputs) == ("succeeded", ResultText("1"), {"title": "Emma"})
@@ -473,7 +473,7 @@ class TestOutcomes:
         assert [one.status for one in every] == ["queued", "succeeded", "cancelled", "queued"]
         others = outcomes_of(journal.reader, batch, failed_only=True)
         assert others == every[2:3]
-        assert len(journal.reader.row_sizes(batch, failed_only=True)) == len(others)
+        assert len(journal.reader.results.row_sizes(batch, failed_only=True)) == len(others)
 
     def test_times_are_those_of_one_run_by_the_server_s_clock(
         self, journal: SqliteJournal, driver: Driver, batch: int, pks: list[int]

@@ -63,7 +63,7 @@ def test_it_reads_what_this_process_would(path: Path, batch: int, options: dict[
             found += [outcome for chunk in chunks for outcome in one_by_one(chunk)]
         alone = outcomes_of(reader, batch, **options)
         assert found == alone
-        assert sizes == list(reader.row_sizes(batch, **options))
+        assert sizes == list(reader.results.row_sizes(batch, **options))
     assert len(found) == (4000 if options else 5000)
     assert sum(outcome.result is not None for outcome in found) == (0 if options else 4)
 

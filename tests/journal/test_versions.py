@@ -19,6 +19,7 @@ from batchfish.journal import files
 from batchfish.journal.files import connect
 from batchfish.journal.queries import JournalReader, open_reader
 from batchfish.journal.records import Comparison
+from batchfish.journal.result_reader import ResultReader
 from batchfish.journal.sqlite import SqliteJournal
 from tests.journal.building import connection_of, specs_of
 from tests.outcomes import outcomes_of
@@ -72,7 +73,7 @@ def test_an_earlier_version_is_read_without_a_change(old: Path) -> None:
 READS: dict[str, Callable[[JournalReader], object]] = {
     "all_rows": lambda reader: list(reader.all_rows(1)),
     "alive_since": lambda reader: reader.alive_since(1),
-    "answers": lambda reader: list(reader.answers(1)),
+    "results.answers": lambda reader: list(reader.results.answers(1)),
     "attempts_of": lambda reader: reader.attempts_of(1),
     "attempts_of_batch": lambda reader: reader.attempts_of_batch(1),
     "base_urls": JournalReader.base_urls,
@@ -88,14 +89,14 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "damage": JournalReader.damage,
     "data_version": JournalReader.data_version,
     "file_identity": JournalReader.file_identity,
-    "findings_of": lambda reader: reader.findings_of(1),
+    "results.findings_of": lambda reader: reader.results.findings_of(1),
     "find_item": lambda reader: reader.find_item(1, "done"),
     "fingerprint_version": lambda reader: reader.fingerprint_version(1),
-    "fresh_results": lambda reader: list(reader.fresh_results(1, 0.0)),
-    "good_results": lambda reader: reader.good_results(1, None).__enter__(),
+    "results.fresh": lambda reader: list(reader.results.fresh(1, 0.0)),
+    "results.good": lambda reader: reader.results.good(1, None).__enter__(),
     "held_attempts": JournalReader.held_attempts,
     "histories": lambda reader: list(reader.histories(1)),
-    "input_names": lambda reader: reader.input_names(1),
+    "results.input_names": lambda reader: reader.results.input_names(1),
     "items_in": lambda reader: reader.items_in(1, [Status.FAILED]),
     "latest_failures": lambda reader: reader.latest_failures(1, 5),
     "latest_number": lambda reader: reader.latest_number("old", None),
@@ -104,15 +105,17 @@ READS: dict[str, Callable[[JournalReader], object]] = {
     "money_events_of": lambda reader: reader.money_events_of(1),
     "newest_batch": JournalReader.newest_batch,
     "not_ended": lambda reader: reader.not_ended(1),
-    "outcomes": lambda reader: outcomes_of(reader, 1),
+    "results.outcomes": lambda reader: outcomes_of(reader, 1),
     "output_marks": JournalReader.output_marks,
     "request_of": lambda reader: reader.request_of(1),
     "request_bodies": lambda reader: reader.request_bodies(1),
     "past_runs": JournalReader.past_runs,
     "reservations_of": lambda reader: reader.reservations_of(1),
-    "result_of": lambda reader: reader.result_of(reader.find_item(1, "done") or pytest.fail("no item")),
-    "row_sizes": lambda reader: reader.row_sizes(1),
-    "reused_from": lambda reader: reader.reused_from(1),
+    "results.of_item": lambda reader: reader.results.of_item(
+        reader.find_item(1, "done") or pytest.fail("no item")
+    ),
+    "results.row_sizes": lambda reader: reader.results.row_sizes(1),
+    "results.reused_from": lambda reader: reader.results.reused_from(1),
     "salt": JournalReader.salt,
     "secret_names": JournalReader.secret_names,
     "settings": lambda reader: reader.settings(1),
@@ -126,7 +129,12 @@ READS: dict[str, Callable[[JournalReader], object]] = {
 
 
 def test_every_public_read_is_called_here() -> None:
-    methods = [name for name, _ in inspect.getmembers(JournalReader, callable) if name[0] != "_"]
+    methods = [
+        prefix + name
+        for prefix, reader in (("", JournalReader), ("results.", ResultReader))
+        for name, _ in inspect.getmembers(reader, callable)
+        if name[0] != "_"
+    ]
     assert sorted(READS) == sorted(methods)
 
 
@@ -142,9 +150,9 @@ NEVER_FAIL = {
     "damage",
     "data_version",
     "disowned_runs",
-    "reused_from",
+    "results.reused_from",
     "reservations_of",
-    "findings_of",
+    "results.findings_of",
     "setting_changes",
     "settings",
     "snapshot",

@@ -30,8 +30,8 @@ _, journal, target, batch = sys.argv
 with open_reader(Path(journal)) as reader:
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     batch, plan = int(batch), plan_columns([], [], OutputRules())
-    sizes = reader.row_sizes(batch)
-    write_table(Path(target), plan, lambda: reader.outcomes(batch, sizes), sizes=sizes)
+    sizes = reader.results.row_sizes(batch)
+    write_table(Path(target), plan, lambda: reader.results.outcomes(batch, sizes), sizes=sizes)
 print(base * 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
@@ -86,10 +86,10 @@ def test_chunks_are_bounded_by_the_bytes_of_results(tmp_path: Path) -> None:
     sizes = [*[16] * 5_000, *[MEBI] * 12, 5 * CHUNK_BYTES, *[16] * 3]
     batch = fill(tmp_path / "journal.db", sizes)
     with closing(SqliteJournal(tmp_path / "journal.db")) as journal:
-        found = journal.reader.row_sizes(batch)
+        found = journal.reader.results.row_sizes(batch)
         chunks = [
             [len(outcome.result.text) if outcome.result else 0 for outcome in one_by_one(chunk)]
-            for chunk in journal.reader.outcomes(batch, found)
+            for chunk in journal.reader.results.outcomes(batch, found)
         ]
         variables = len("{}")
         assert [size + variables for chunk in chunks for size in chunk] == list(found)

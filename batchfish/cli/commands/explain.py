@@ -53,7 +53,7 @@ def run(options: Options, _env: Mapping[str, str], _console: Console) -> int:
         item = item_called(reader, batch, options.item)
         request = reader.request_of(item.pk)
         story = _read_story(reader, batch, item, request, spell(place.journal, batch))
-        findings = reader.findings_of(item.pk)
+        findings = reader.results.findings_of(item.pk)
     if options.reporting.json:
         put_document(
             DocumentType.ITEM,
@@ -105,7 +105,7 @@ def _read_story(reader: JournalReader, batch: Batch, item: Item, request: Reques
             if item.status is Status.QUEUED and rules.budget is not None
             else None
         ),
-        reused_from=reader.reused_from(item.pk),
+        reused_from=reader.results.reused_from(item.pk),
     )
 
 

@@ -215,7 +215,7 @@ def _exit_code(item: Item, report: RunReport) -> int:
 
 def _show_result(console: Console, journal: SqliteJournal, item: Item, *, as_json: bool) -> None:
     """Print the item's status, and its result."""
-    text = journal.reader.result_of(item) if item.status.is_final else None
+    text = journal.reader.results.of_item(item) if item.status.is_final else None
     result = _parse_result(text)
     because = f": {item.message}" if item.message else ""
     reason = f", {item.reason}" if item.reason and item.reason != item.status else ""
