@@ -12,6 +12,12 @@ from pathlib import Path
 
 PROBES = 50
 PAGE = 4096
+SAVED = (
+    "benchmarks/RESULTS.md",
+    "benchmarks/results.json",
+    "docs/makespan-dark.svg",
+    "docs/makespan-light.svg",
+)
 
 
 def sync_time(folder: Path) -> float:
@@ -83,10 +89,19 @@ def versions(*packages: str) -> str:
 
 
 def _commit() -> str:
-    """Return the version of batchfish, and the commit where it is a work tree of git."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    """Return the version of batchfish, and the commit where it is a work tree of git.
+
+    Results and plots that were saved since do not make the tree dirty.
+    """
+    git = ["git", "-C", str(Path(__file__).parent)]
+    changes = ["status", "--porcelain", "--", ":/", *(f":(exclude,top){saved}" for saved in SAVED)]
     try:
-        told = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - no input
+        commit = _output([*git, "describe", "--always"])
+        dirty = "-dirty" if _output([*git, *changes]) else ""
     except (OSError, subprocess.CalledProcessError):
         return version("batchfish")
-    return f"{version('batchfish')} ({told})"
+    return f"{version('batchfish')} ({commit}{dirty})"
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - no input
