@@ -59,6 +59,25 @@ class Cancellation:
     message: str | None = None
 
 
+class _SteadyClock:
+    """A clock that is never set back: when the one that it reads is, it goes on from where it was.
+
+    The store finds times by the order of the runs, and listings omit runs of a later time.
+    """
+
+    def __init__(self, clock: Callable[[], float], since: float) -> None:
+        """Read a clock of epoch seconds, and go on from `since` if that is later."""
+        self._clock = clock
+        self._latest = since
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        now = self._clock()
+        self._ahead = max(self._ahead, self._latest - now) if now < self._latest else 0.0
+        self._latest = max(self._latest, now + self._ahead)
+        return self._latest
+
+
 class RunQueue:
     """Creates runs, works on at most `cap` of them at once, in order, and stores what becomes of them.
 
@@ -86,7 +105,7 @@ class RunQueue:
         self._store = store
         self._engine = engine
         self._cap = cap
-        self._clock = clock
+        self._clock = _SteadyClock(clock, store.newest_created_at())
         self._draw_lag = draw_lag
         self._on_end = on_end
         self._heeded = heeded
@@ -94,7 +113,6 @@ class RunQueue:
         self._waiting: deque[str] = deque()
         self._working: set[asyncio.Task[None]] = set()
         self._is_open = False
-        self._newest = store.newest_created_at()
 
     async def __aenter__(self) -> Self:
         """Enqueue the pending runs that an earlier agent left in the store; those it was working on fail."""
@@ -119,8 +137,7 @@ class RunQueue:
 
     def create(self, requests: Sequence[RunRequest], *, origin: str) -> list[str]:
         """Create runs, all or none, and return their ids in order; `origin` is the path that was called."""
-        # The store finds times by the order of the runs, also after the clock was set back.
-        at = self._newest = max(self._newest, self._clock())
+        at = self._clock()
         new = [
             NewRun(
                 run_id=str(uuid.uuid4()),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchfish.localagent.engines.base import RunRequest
+from batchfish.localagent.runs.queue import RunQueue
 from batchfish.localagent.runs.records import NewRun, RunFilter, completed
 from batchfish.localagent.runs.store import RunStore
 from batchfish.webagent.wire import RunStatus
@@ -27,7 +28,6 @@ FILTERS = (
     RunFilter(status=RunStatus.COMPLETED, created_after=1),
     RunFilter(goal="nowhere"),
 )
-# Each a method of Model with its argument.
 # Each a method of Model with its argument.
 CHANGES = st.one_of(
     st.tuples(
@@ -161,6 +161,33 @@ async def test_a_clock_that_is_set_back_leaves_new_runs_in_their_place_in_listin
         page = queue.page(RunFilter(created_after=late), limit=10, direction="asc", after=None)
         assert [run.created_at for run in page.runs] == [late, late]
         assert page.total == 2
+
+
+async def test_runs_that_are_created_after_the_clock_was_set_back_are_shown_and_counted_at_once(
+    clock: Clock,
+) -> None:
+    def shown(queue: RunQueue) -> tuple[int, int]:
+        page = queue.page(RunFilter(), limit=10, direction="desc", after=None)
+        return len(page.runs), page.total
+
+    request = RunRequest(url="http://a.example/1", goal="g")
+    with contextlib.closing(RunStore(":memory:")) as store:
+        async with RunQueue(store, ManualEngine(), cap=1, clock=clock) as queue:
+            queue.create([request], origin="o")
+            assert shown(queue) == (1, 1)
+            clock.now -= 3600
+            queue.create([request], origin="o")
+            assert shown(queue) == (2, 2)
+        clock.now -= 3600
+        async with RunQueue(store, ManualEngine(), cap=1, clock=clock, draw_lag=lambda: 5.0) as restarted:
+            assert shown(restarted) == (2, 2)
+            restarted.create([request], origin="o")
+            assert shown(restarted) == (2, 2)
+            clock.now += 5
+            assert shown(restarted) == (3, 3)
+            clock.now += 9000
+            (run_id,) = restarted.create([request], origin="o")
+            assert restarted.get([run_id])[run_id].created_at == clock.now
 
 
 class Instructions:
