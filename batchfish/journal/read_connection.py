@@ -50,7 +50,8 @@ class ReadConnection:
     def each(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query; those that are not taken are not read."""
         with self.reading() as connection:
-            yield from connection.execute(query, values)
+            # An iterator that is left half-way may outlive the connection, and could not close a cursor then.
+            yield from iter(connection.execute(query, values).fetchone, None)
 
     def number(self, query: str, *values: object) -> int:
         """Return the whole number that a query of one row and column returns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from batchfish.journal import files, records
@@ -55,12 +55,11 @@ class ResultReader:
 
     def answers(self, batch: int) -> Iterator[tuple[int, bytes]]:
         """Yield the wanted items of a batch that succeeded, with the bytes of their results."""
-        with self._read.reading() as connection, closing(connection.cursor()) as cursor:
-            yield from cursor.execute(
-                "SELECT i.pk, s.raw FROM items i JOIN results s ON s.item = i.pk AND s.k = i.follows"
-                " WHERE i.batch = ? AND i.wanted = 1 AND i.status = 'succeeded' ORDER BY i.row",
-                (batch,),
-            )
+        return self._read.each(
+            "SELECT i.pk, s.raw FROM items i JOIN results s ON s.item = i.pk AND s.k = i.follows"
+            " WHERE i.batch = ? AND i.wanted = 1 AND i.status = 'succeeded' ORDER BY i.row",
+            batch,
+        )
 
     def reused_from(self, item: int) -> str | None:
         """Return the batch whose result an item has reused; None for an item with runs of its own."""

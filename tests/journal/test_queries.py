@@ -236,6 +236,13 @@ def test_alive_attempts_and_wanted_rows(lived: dict[str, int], reader: JournalRe
     assert [one.key for one in rows] == list(lived.values())
 
 
+def test_rows_that_were_not_all_read_may_outlive_the_connection(batch: int, path: Path) -> None:
+    with open_reader(path) as reader:
+        rows = reader.wanted_rows(batch)
+        next(rows)
+    del rows  # an error here would only be printed, and is found by pytest
+
+
 def test_request_bodies_are_those_of_the_wanted_rows(
     journal: SqliteJournal, reader: JournalReader, batch: int
 ) -> None:
