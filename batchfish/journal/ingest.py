@@ -240,7 +240,10 @@ class StagedRows:
 
     def repeats(self) -> tuple[int, tuple[str, ...]]:
         """Count the compared rows that ask for the same as another row before them; return a few ids, too."""
-        what = "FROM staged.incoming WHERE occurrence > 1"
+        what = (
+            "FROM (SELECT row, id, row_number() OVER (PARTITION BY fingerprint ORDER BY row) AS nth"
+            " FROM staged.incoming WHERE fingerprint IN staged.repeated) WHERE nth > 1"
+        )
         ids = self._rows(f"SELECT id {what} ORDER BY row LIMIT {EXAMPLES}")
         return self._number(f"SELECT count(*) {what}"), tuple(one for (one,) in ids)
 

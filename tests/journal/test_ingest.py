@@ -286,6 +286,20 @@ class TestRepeated:
         assert (difference.removed, difference.removed_examples) == (1, ("one",))
         assert pk_of(journal, "two") == two
 
+    def test_rows_that_ask_for_the_same_are_counted_without_items_that_are_gone(
+        self, journal: SqliteJournal
+    ) -> None:
+        batch = begin(journal, row(A, "one"), row(A, "two"), row(B, "three"), row(A, "four"))
+        staged = journal.reader.staged
+        for rows, repeats in (
+            ([row(A, "one"), row(A, "two"), row(A, "four")], (2, ("two", "four"))),
+            ([row(A, "four"), row(B, "three"), row(A, "two")], (1, ("two",))),
+            ([row(A, "two"), row(B, "three")], (0, ())),
+        ):
+            staged.load(specs_of(rows), identity.FINGERPRINT_VERSION)
+            staged.compare(batch)
+            assert staged.repeats() == repeats
+
     def test_one_more_equal_row_is_one_new_item(self, journal: SqliteJournal, driver: Driver) -> None:
         batch = begin(journal, row(A))
         driver.accept(journal.due(batch, 2_000.0, 1)[0].pk)
