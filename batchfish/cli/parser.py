@@ -222,10 +222,12 @@ def _spelled(options: Arguments, leaves_out: frozenset[str]) -> Iterator[str]:
             yield from _spelled(value, leaves_out | spec.leaves_out)
         elif name not in leaves_out and value != spec.default:
             for single in value if spec.repeats else (value,):
-                if spec.names:
-                    yield spec.name
+                words = [spec.name] if spec.names else []
                 if spec.metavar is not None:
-                    yield spec.spell(single)
+                    words.append(spec.spell(single))
+                # After a space, a value that begins with a dash would be taken for an option.
+                is_joined = len(words) > 1 and words[-1].startswith("-")
+                yield from ["=".join(words)] if is_joined else words
 
 
 class Parser(argparse.ArgumentParser):

@@ -358,6 +358,7 @@ def test_options_of_the_local_agent_are_refused_for_a_batch_of_another_api(
         ("--var", "month=2026-11", "--var", "note=a=b"),
         ("--item", "i1", "--item", "i 2", "--limit", "3"),
         ("--output", "a b.csv", "--local", "--accept", "changes"),
+        ("--goal=-1 or less", "--item=-x", "--var", "sign=-"),
     ],
 )
 def test_what_a_command_line_gives_is_spelled_so_that_it_gives_the_same(words: tuple[str, ...]) -> None:

@@ -103,6 +103,7 @@ def test_the_options_that_were_given_are_named_by_their_long_spelling() -> None:
         ("a.png",),
         ("a.png", "x", "y", "--colour", "red", "--colour", "green", "--width", "7"),
         ("a b.png", "--colour", "red"),
+        ("a.png", "--width=-7"),
     ],
 )
 def test_options_are_spelled_as_they_were_given(words: tuple[str, ...]) -> None:
