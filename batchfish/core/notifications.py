@@ -194,7 +194,7 @@ def text_of(body: Mapping[str, Any]) -> str:
         f"{body['batch']} {_spell_event(body)}{where} at {at} (exit code {body['exit_code']}): {counts}."
     ]
     if (cause := body.get("message")) is not None:  # a version before stored bodies without it
-        lines.append(f"Why: {cause}")
+        lines.append(f"Why it stopped: {cause}")
     if (changes := body["changes"]) is not None:
         numbers = (f"{several(changes['changed'], 'item')} changed", f"{changes['added']:,} added")
         lines.append(f"Since the batch before: {', '.join(numbers)}, {changes['removed']:,} removed.")

@@ -36,7 +36,7 @@ def test_a_start_without_a_key_is_told_each_time_whatever_the_condition(
     assert (first["batch"], first["event"], first["reason"]) == (shop.name, "stopped", "wrong_input")
     assert (first["exit_code"], first["counts"]) == (2, {})
     assert first["message"].startswith("there is no API key. Set TINYFISH_API_KEY")
-    assert f"Why: {first['message']}\n" in first["text"]
+    assert f"Why it stopped: {first['message']}\n" in first["text"]
     assert first["resume"] == f"batchfish run {shop.name}.yaml"
     assert first["subject"] == f"batchfish: {shop.name} stopped (wrong input): nothing was submitted"
     assert {**first, "at": 0, "text": ""} == {**second, "at": 0, "text": ""}

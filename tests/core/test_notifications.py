@@ -165,7 +165,7 @@ class TestWords:
         where = "in a rehearsal on the local agent at 2026-11-30 06:00:00Z"
         assert first == f"shop stopped (no credits) {where} (exit code 3): 30 failed."
         assert others == [
-            "Why: the account is out of credits. Add some.",
+            "Why it stopped: the account is out of credits. Add some.",
             "Since the batch before: 1 item changed, 1 added, 0 removed.",
             "Spent: $12.50.",
             "Failed: a and 29 more",
@@ -176,6 +176,12 @@ class TestWords:
             "To go on: batchfish resume shop --local",
         ]
         assert subject_of(body).endswith("30 failed (rehearsal)")
+
+    def test_the_cause_of_a_stop_is_not_that_of_held_items(self) -> None:
+        body = BODY | {"event": "held", "reason": "max_duration", "message": "its time of 1h is over"}
+        first, second, *_ = text_of(body).splitlines()
+        assert "waits for a decision about held items" in first
+        assert second == "Why it stopped: its time of 1h is over"
 
     def test_ids_are_bounded_and_control_nothing(self) -> None:
         ids = [f"i{number}" for number in range(1000)]
