@@ -68,10 +68,12 @@ SELECT pk, id, k > 0 OR status = 'cancelled', id = default_id(fingerprint, occur
 WHERE batch = :batch AND wanted = 1
     AND pk NOT IN (SELECT item FROM staged.incoming WHERE item IS NOT NULL)
 """
-# An item that left the manifest before it had begun, and is back, costs as much as one that was never there.
+# An item that left the manifest before it had begun, and is back, costs as much as one that was never there,
+# unless a person cancelled it or it reused a result: then it is not submitted.
+_IS_UNTOUCHED = "i.k = 0 AND i.status = 'queued'"
 _NEW = (
     "FROM staged.incoming n LEFT JOIN items i ON i.pk = n.item"
-    " WHERE (n.item IS NULL OR i.wanted = 0 AND i.k = 0)"
+    f" WHERE (n.item IS NULL OR i.wanted = 0 AND {_IS_UNTOUCHED})"
 )
 _CHANGED = f"{_NEW} AND n.given_id IN (SELECT id FROM temp.gone WHERE asks_first)"
 _ADDED = f"{_NEW} AND coalesce(n.given_id NOT IN (SELECT id FROM temp.gone WHERE asks_first), TRUE)"
@@ -91,8 +93,8 @@ class Difference(Struct, frozen=True, kw_only=True):
 
     `changed` items have begun, or were cancelled, under the same id (or at all, where row or item has none),
     and would be submitted again.
-    `returning` items had begun, left the manifest and are back. `touched` counts the items, these included,
-    whose order, label, variables or minor request fields have changed.
+    `returning` items had begun or ended, left the manifest and are back. `touched` counts the items, these
+    included, whose order, label, variables or minor request fields have changed.
     """
 
     wanted: int
@@ -212,7 +214,7 @@ class StagedRows:
             new=count(_NEW) - changed,
             changed=changed,
             removed=count("FROM temp.gone") - count(_REPLACED) - named - nameless,
-            returning=count(f"{_MATCHED} WHERE i.wanted = 0 AND i.k > 0"),
+            returning=count(f"{_MATCHED} WHERE i.wanted = 0 AND NOT ({_IS_UNTOUCHED})"),
             touched=count(f"{_MATCHED} WHERE {_DIFFERS}"),
             new_examples=examples("n.id", _ADDED),
             changed_examples=tuple(such_as[:EXAMPLES]),

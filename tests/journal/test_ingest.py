@@ -262,6 +262,21 @@ class TestCompare:
         commit(journal)
         assert edit(journal, batch, row(A, "one")).changed == 1
 
+    def test_returning_to_a_request_that_was_cancelled_costs_nothing(
+        self, journal: SqliteJournal, driver: Driver
+    ) -> None:
+        batch = begin(journal, row(A, "one"), row(B, "two"))
+        for item in ("one", "two"):
+            driver.record(pk_of(journal, item), None, CancelRequested())
+        commit(journal)
+        edit(journal, batch, row(C, "one"))
+        (item,) = journal.due(batch, 2_000.0, 10)
+        driver.accept(item.pk)
+        commit(journal)
+        difference = edit(journal, batch, row(A, "one"), row(B, "two"))
+        assert (difference.new, difference.changed, difference.returning) == (0, 0, 2)
+        assert not journal.due(batch, 2_000.0, 10)
+
     def test_a_reader_can_compare_beside_the_owner(self, journal: SqliteJournal, path: Path) -> None:
         batch = begin(journal, row(A, "one"), row(B), row(B))
         with open_reader(path) as reader:
