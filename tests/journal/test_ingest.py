@@ -266,8 +266,8 @@ class TestCompare:
         self, journal: SqliteJournal, driver: Driver
     ) -> None:
         batch = begin(journal, row(A, "one"), row(B, "two"))
-        for item in ("one", "two"):
-            driver.record(pk_of(journal, item), None, CancelRequested())
+        for name in ("one", "two"):
+            driver.record(pk_of(journal, name), None, CancelRequested())
         commit(journal)
         edit(journal, batch, row(C, "one"))
         (item,) = journal.due(batch, 2_000.0, 10)
