@@ -12,7 +12,7 @@ from batchfish.localagent.page.going_on import GoingOn  # noqa: TC001 - msgspec 
 HEADER = struct.Struct(">I")
 LARGEST = 256 * 1024 * 1024
 BEGUN = b"."
-"""What a reading process writes when it begins with a job, before the answer."""
+"""Written by a reading process when it begins with a job, before the answer."""
 
 OUT_OF_MEMORY = "LOCAL_TOO_LARGE"
 """The code of an answer after which a reading process is not used again: its memory is in pieces."""
